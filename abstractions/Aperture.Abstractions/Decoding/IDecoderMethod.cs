@@ -1,0 +1,33 @@
+namespace Aperture.Decoding;
+
+/// <summary>
+/// A method that acts in the decoder: a token reducer or a layer router. It declares, when a pipeline is built, which sites of which layers it touches;
+/// sites that nobody touches cost nothing. One object may serve many requests, one after the other.
+/// </summary>
+public interface IDecoderMethod : IDisposable
+{
+    /// <summary>The name that a pipeline, a table row or a refusal shows.</summary>
+    string Name { get; }
+
+    /// <summary>Makes the method's state for a request, with one entry a sequence; null if it needs none. The request disposes it.</summary>
+    /// <param name="request">The request that begins.</param>
+    ISequenceState? Begin(IRequestContext request) => null;
+}
+
+/// <summary>A method that makes sequences shorter: it drops or merges visual tokens before or inside the decoder.</summary>
+public interface ITokenReducer : IDecoderMethod
+{
+    /// <summary>Declares what the reducer touches. Called once for each pipeline that is built.</summary>
+    /// <param name="sites">Where to declare.</param>
+    /// <exception cref="ApertureException">The reducer's options do not fit the model.</exception>
+    void Declare(IReducerSites sites);
+}
+
+/// <summary>A method that decides per layer which rows are computed and how.</summary>
+public interface ILayerRouter : IDecoderMethod
+{
+    /// <summary>Declares what the router touches. Called once for each pipeline that is built.</summary>
+    /// <param name="sites">Where to declare.</param>
+    /// <exception cref="ApertureException">The router's options do not fit the model.</exception>
+    void Declare(IRouterSites sites);
+}

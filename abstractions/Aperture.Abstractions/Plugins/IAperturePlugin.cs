@@ -1,0 +1,15 @@
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Aperture.Plugins;
+
+/// <summary>
+/// The one entry type of a plugin assembly: public, with a parameterless constructor. The host gives it a service collection of the plugin's own and builds a child provider from it;
+/// the provider is disposed when the plugin unloads. Three things pin a plugin in memory for ever and must not be used in it: reflection-based JSON (use source generation),
+/// Newtonsoft.Json, and <c>TypeDescriptor</c>.
+/// </summary>
+public interface IAperturePlugin
+{
+    /// <summary>Registers the plugin's services. Methods are registered as <see cref="IMethodFactory"/>, keyed by their name.</summary>
+    /// <param name="services">The plugin's own collection.</param>
+    void Register(IServiceCollection services);
+}

@@ -1,0 +1,44 @@
+using System.Text.Json;
+using Aperture.Decoding;
+
+namespace Aperture.Plugins;
+
+/// <summary>Makes configured methods. A plugin registers one a method, keyed by the method's name.</summary>
+public interface IMethodFactory
+{
+    /// <summary>The name users write: <c>llava.With("fitprune")</c>.</summary>
+    string Name { get; }
+
+    /// <summary>One line for lists and help.</summary>
+    string Summary { get; }
+
+    /// <summary>The options, for help and for messages.</summary>
+    IReadOnlyList<MethodOption> Options { get; }
+
+    /// <summary>Makes the method for a model.</summary>
+    /// <param name="options">A JSON object with options; property names are matched without regard to case.</param>
+    /// <param name="decoder">Sizes of the model.</param>
+    /// <param name="files">Finds files that options name.</param>
+    /// <returns>An <see cref="ITokenReducer"/> or <see cref="ILayerRouter"/>; the caller disposes it.</returns>
+    /// <exception cref="ApertureException">An option is unknown, has the wrong type or is out of range, or does not fit the model.</exception>
+    IDecoderMethod Create(JsonElement options, DecoderInfo decoder, IMethodFiles files);
+}
+
+/// <summary>One option of a method.</summary>
+/// <param name="Name">The option's name.</param>
+/// <param name="Type">Its type in plain words, such as <c>number</c>, <c>text</c>, <c>list of integers</c>.</param>
+/// <param name="Default">The default, as one would write it.</param>
+/// <param name="Summary">One line: meaning and allowed range.</param>
+public sealed record MethodOption(string Name, string Type, string Default, string Summary);
+
+/// <summary>Resolves file names that method options carry.</summary>
+public interface IMethodFiles
+{
+    /// <summary>The full path of a file that an option names: as given, or beside the model.</summary>
+    /// <param name="path">The option's value.</param>
+    /// <exception cref="ApertureException">There is no such file.</exception>
+    string Resolve(string path);
+
+    /// <summary>The folder of the model, where fitted files of methods lie; null for a model that has no folder.</summary>
+    string? ModelFolder { get; }
+}
