@@ -1,0 +1,32 @@
+using System.Diagnostics;
+using System.Reflection;
+using System.Runtime.Loader;
+
+namespace Aperture.Scripting;
+
+/// <summary>Finds the line of the script that an exception came from.</summary>
+internal static class ScriptFailure
+{
+    public static ScriptResult.RuntimeError Describe(Exception exception, AssemblyLoadContext session)
+    {
+        Exception inner = Unwrap(exception);
+        foreach (StackFrame frame in new StackTrace(inner, fNeedFileInfo: true).GetFrames())
+        {
+            if (frame.GetMethod() is { } method
+                && AssemblyLoadContext.GetLoadContext(method.Module.Assembly) == session
+                && frame.GetFileName() is { } file)
+            {
+                return new ScriptResult.RuntimeError(inner, file, frame.GetFileLineNumber());
+            }
+        }
+
+        return new ScriptResult.RuntimeError(inner, "", 0);
+    }
+
+    private static Exception Unwrap(Exception exception) => exception switch
+    {
+        AggregateException { InnerExceptions: [{ } only] } => Unwrap(only),
+        TargetInvocationException { InnerException: { } inner } => Unwrap(inner),
+        _ => exception,
+    };
+}

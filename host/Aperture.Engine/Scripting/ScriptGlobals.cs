@@ -1,0 +1,25 @@
+namespace Aperture.Scripting;
+
+/// <summary>
+/// What every script can use without a prefix. Front ends derive from it and add their own members; the members must be public, and so must the type.
+/// </summary>
+public class ScriptGlobals(IScriptDisplay display)
+{
+    /// <summary>The arguments after <c>--</c> on the command line.</summary>
+    public IReadOnlyList<string> Args { get; init; } = [];
+
+    /// <summary>Fires at the first Ctrl+C. Long work takes it; loops of the script's own may check it.</summary>
+    public CancellationToken Cancellation { get; internal set; }
+
+    /// <summary>The folder of the running script file, or the current folder in cells. Paths beside the script start here.</summary>
+    public string ScriptFolder { get; internal set; } = Environment.CurrentDirectory;
+
+    /// <summary>Where <see cref="Print"/> and <see cref="Show"/> go.</summary>
+    protected IScriptDisplay Display { get; } = display;
+
+    /// <summary>Writes a value as one line of text.</summary>
+    public void Print(object? value = null) => Display.Print(value is null ? "" : ValueText.Format(value));
+
+    /// <summary>Shows a value in the richest form the place has: a picture, a table, else text.</summary>
+    public void Show(object? value) => Display.Show(value);
+}

@@ -1,0 +1,44 @@
+using System.Collections.Concurrent;
+
+namespace Aperture.Scripting;
+
+/// <summary>The one thread that runs a session's submissions, one after the other.</summary>
+internal sealed class ScriptThread : IDisposable
+{
+    private readonly BlockingCollection<Action> _jobs = [];
+
+    public ScriptThread()
+    {
+        var thread = new Thread(Loop) { IsBackground = true, Name = "script session" };
+        thread.Start();
+    }
+
+    public Task<T> Run<T>(Func<T> job)
+    {
+        var completion = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _jobs.Add(() =>
+        {
+            try
+            {
+                completion.SetResult(job());
+            }
+            catch (Exception e)
+            {
+                // Not handled here: the caller who awaits the job gets it.
+                completion.SetException(e);
+            }
+        });
+        return completion.Task;
+    }
+
+    /// <summary>Ends the thread after the jobs that are already waiting.</summary>
+    public void Dispose() => _jobs.CompleteAdding();
+
+    private void Loop()
+    {
+        foreach (Action job in _jobs.GetConsumingEnumerable())
+        {
+            job();
+        }
+    }
+}
