@@ -1,0 +1,104 @@
+using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
+
+namespace Aperture.Weights;
+
+/// <summary>A file mapped for reading. Pages come in when they are touched and can be given back without closing the file.</summary>
+internal sealed unsafe partial class MappedFile : IDisposable
+{
+    private const int AdviceDontNeed = 4;
+
+    private readonly MemoryMappedFile? _map;
+    private readonly MemoryMappedViewAccessor? _view;
+    private byte* _start;
+
+    private MappedFile(string path, long length, MemoryMappedFile? map, MemoryMappedViewAccessor? view)
+    {
+        Path = path;
+        Length = length;
+        _map = map;
+        _view = view;
+        if (view is not null)
+        {
+            view.SafeMemoryMappedViewHandle.AcquirePointer(ref _start);
+        }
+    }
+
+    public string Path { get; }
+
+    public long Length { get; }
+
+    public bool IsDisposed { get; private set; }
+
+    /// <summary>The first byte. Null for an empty file.</summary>
+    public byte* Start
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(IsDisposed, this);
+            return _start;
+        }
+    }
+
+    public static MappedFile Open(string path)
+    {
+        try
+        {
+            var handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+            var length = RandomAccess.GetLength(handle);
+            if (length == 0)
+            {
+                handle.Dispose();
+                return new MappedFile(path, 0, null, null);
+            }
+
+            var map = MemoryMappedFile.CreateFromFile(handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
+            return new MappedFile(path, length, map, map.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read));
+        }
+        catch (Exception cause) when (cause is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            throw new ApertureException($"Cannot read the weights file '{path}': {cause.Message.TrimEnd('.')}; check the path and its permissions.", cause);
+        }
+    }
+
+    /// <summary>The bytes of a range that the caller has checked against <see cref="Length"/>.</summary>
+    public ReadOnlySpan<byte> Bytes(long offset, int count) => new(Start + offset, count);
+
+    /// <summary>
+    /// Gives the memory of a range back to the system; reading it again fetches it from the file. Neighbours on the border pages are only read again too.
+    /// Returns false where the system refuses; nothing is lost then but the memory.
+    /// </summary>
+    public bool Release(long offset, long count)
+    {
+        if (count <= 0 || Length == 0)
+        {
+            return true;
+        }
+
+        var page = Environment.SystemPageSize;
+        var first = offset / page * page;
+        var end = Math.Min((offset + count + page - 1) / page * page, (Length + page - 1) / page * page);
+        return MemoryAdvise((nint)Start + (nint)first, (nuint)(end - first), AdviceDontNeed) == 0;
+    }
+
+    public void Dispose()
+    {
+        if (IsDisposed)
+        {
+            return;
+        }
+
+        IsDisposed = true;
+        if (_view is not null)
+        {
+            _view.SafeMemoryMappedViewHandle.ReleasePointer();
+            _view.Dispose();
+        }
+
+        _map?.Dispose();
+        _start = null;
+    }
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    private static partial int MemoryAdvise(nint address, nuint length, int advice);
+}

@@ -1,0 +1,48 @@
+using static TorchSharp.torch;
+
+namespace Aperture.Weights;
+
+/// <summary>A checkpoint under other names, or a part of one. Borrows its source.</summary>
+internal sealed class RenamedWeights : IMappedWeights
+{
+    private readonly IWeightSource _source;
+    private readonly Dictionary<string, string> _originals = new(StringComparer.Ordinal);
+
+    public RenamedWeights(IWeightSource source, Func<string, string?> rename)
+    {
+        _source = source;
+        foreach (var original in source.Names)
+        {
+            if (rename(original) is { } name && !_originals.TryAdd(name, original))
+            {
+                throw new ApertureException($"Tensors '{_originals[name]}' and '{original}' would both be called '{name}'; rename them apart.");
+            }
+        }
+    }
+
+    public IReadOnlyCollection<string> Names => _originals.Keys;
+
+    public bool Contains(string name) => _originals.ContainsKey(name);
+
+    public WeightInfo Describe(string name) => _source.Describe(Original(name));
+
+    public Tensor Load(string name) => _source.Load(Original(name));
+
+    public void ReleasePages(string name) => _source.ReleasePages(Original(name));
+
+    public void ReleasePages()
+    {
+        foreach (var original in _originals.Values)
+        {
+            _source.ReleasePages(original);
+        }
+    }
+
+    public void Dispose()
+    {
+        // The source is the caller's.
+    }
+
+    private string Original(string name) =>
+        _originals.TryGetValue(name, out var original) ? original : throw MissingWeight.In("The checkpoint", name, Names);
+}

@@ -1,0 +1,138 @@
+using System.Text.Json;
+using static TorchSharp.torch;
+
+namespace Aperture.Weights;
+
+/// <summary>
+/// A checkpoint in several files with an index (<c>model.safetensors.index.json</c> or <c>pytorch_model.bin.index.json</c>), seen as one.
+/// Every shard is opened, and every name of the index looked up in it, when the checkpoint is opened.
+/// </summary>
+public sealed class ShardedWeights : IMappedWeights
+{
+    private const long MaxIndexLength = 256L << 20;
+
+    private readonly Dictionary<string, IWeightSource> _owners;
+    private readonly List<IWeightSource> _shards;
+
+    private ShardedWeights(string path, List<IWeightSource> shards, Dictionary<string, IWeightSource> owners)
+    {
+        Path = path;
+        _shards = shards;
+        _owners = owners;
+        Names = shards.SelectMany(shard => shard.Names.Where(name => owners.TryGetValue(name, out var owner) && ReferenceEquals(owner, shard))).ToArray();
+    }
+
+    /// <summary>The index file's path as it was given.</summary>
+    public string Path { get; }
+
+    /// <summary>The names of all tensors, shard by shard.</summary>
+    public IReadOnlyCollection<string> Names { get; }
+
+    /// <summary>The shards in the order of their file names. They belong to this source.</summary>
+    public IReadOnlyList<IWeightSource> Shards => _shards;
+
+    /// <summary>Opens an index and its shards.</summary>
+    /// <param name="indexPath">The index file: <c>{"weight_map": {name: file}}</c> with plain file names in its own folder.</param>
+    /// <param name="options">How pickled shards are read; the defaults if null.</param>
+    /// <exception cref="ApertureException">The index is damaged, names a file that leaves the folder or does not exist, or a tensor that its shard lacks.</exception>
+    public static ShardedWeights Open(string indexPath, WeightFileOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(indexPath);
+        var map = ReadMap(indexPath);
+        var folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(indexPath))!;
+        var shards = new List<IWeightSource>();
+        try
+        {
+            var owners = new Dictionary<string, IWeightSource>(StringComparer.Ordinal);
+            foreach (var group in map.GroupBy(pair => pair.Value, StringComparer.Ordinal).OrderBy(group => group.Key, StringComparer.Ordinal))
+            {
+                var path = System.IO.Path.Combine(folder, group.Key);
+                if (!File.Exists(path))
+                {
+                    throw new ApertureException($"Weights index '{indexPath}' names the shard '{group.Key}', which is not in its folder; fetch the missing file.");
+                }
+
+                var shard = WeightFiles.OpenFile(path, options);
+                shards.Add(shard);
+                foreach (var (name, _) in group)
+                {
+                    if (!shard.Contains(name))
+                    {
+                        throw new ApertureException($"Weights index '{indexPath}' places tensor '{name}' in '{group.Key}', which does not hold it; fetch index and shards again.");
+                    }
+
+                    owners.Add(name, shard);
+                }
+            }
+
+            return new ShardedWeights(indexPath, shards, owners);
+        }
+        catch
+        {
+            shards.ForEach(shard => shard.Dispose());
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool Contains(string name) => _owners.ContainsKey(name);
+
+    /// <inheritdoc/>
+    public WeightInfo Describe(string name) => Owner(name).Describe(name);
+
+    /// <inheritdoc/>
+    public Tensor Load(string name) => Owner(name).Load(name);
+
+    /// <inheritdoc/>
+    public void ReleasePages(string name) => Owner(name).ReleasePages(name);
+
+    /// <inheritdoc/>
+    public void ReleasePages() => _shards.ForEach(shard => shard.ReleasePages());
+
+    /// <summary>Closes all shards. Tensors over their memory must be disposed before.</summary>
+    public void Dispose() => _shards.ForEach(shard => shard.Dispose());
+
+    private static Dictionary<string, string> ReadMap(string indexPath)
+    {
+        using var file = MappedFile.Open(indexPath);
+        if (file.Length > MaxIndexLength)
+        {
+            throw new ApertureException($"Weights index '{indexPath}' has {file.Length} bytes, more than any index needs; this is not an index.");
+        }
+
+        try
+        {
+            using var document = JsonDocument.Parse(file.Bytes(0, (int)file.Length).ToArray(), new JsonDocumentOptions { MaxDepth = 64, AllowDuplicateProperties = false });
+            return ReadMap(document.RootElement, indexPath);
+        }
+        catch (Exception cause) when (cause is JsonException or InvalidOperationException)
+        {
+            throw new ApertureException($"Weights index '{indexPath}' is not a JSON object with a 'weight_map' of names to files; fetch it again.", cause);
+        }
+    }
+
+    private static Dictionary<string, string> ReadMap(JsonElement root, string indexPath)
+    {
+        var map = new Dictionary<string, string>(StringComparer.Ordinal);
+        if (!root.TryGetProperty("weight_map", out var weights))
+        {
+            throw new JsonException("weight_map is missing");
+        }
+
+        foreach (var entry in weights.EnumerateObject())
+        {
+            var file = entry.Value.GetString() ?? throw new JsonException("a file name is null");
+            if (file.Length == 0 || file is "." or ".." || file.AsSpan().ContainsAny('/', '\\', '\0'))
+            {
+                throw new ApertureException($"Weights index '{indexPath}' places tensor '{entry.Name}' in '{file}'; only plain names of files in the index's own folder are allowed.");
+            }
+
+            map.Add(entry.Name, file);
+        }
+
+        return map;
+    }
+
+    private IWeightSource Owner(string name) =>
+        _owners.TryGetValue(name, out var owner) ? owner : throw MissingWeight.In($"Checkpoint '{Path}'", name, Names);
+}
