@@ -1,0 +1,2 @@
+// Cases share the live-tensor count and one torch thread.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]

@@ -1,0 +1,86 @@
+using System.Text.Json;
+
+namespace Aperture.Golden.Tests;
+
+/// <summary>Finds the cases: in the repository's own data, or in the folders that the environment variable APERTURE_GOLDEN names instead.</summary>
+internal static class GoldenFolders
+{
+    public const string Variable = "APERTURE_GOLDEN";
+
+    /// <summary>The repository's own cases.</summary>
+    public static string Own { get; } = Path.Combine(RepositoryRoot(), "tests", "Golden", "data");
+
+    /// <summary>The folders in use: each an area or a folder of areas.</summary>
+    public static IReadOnlyList<string> InUse =>
+        Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } value
+            ? value.Split(':', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            : [Own];
+
+    /// <summary>
+    /// The cases below some folders by name. A file that looks like a case but cannot be read is listed with its error, so that it fails as a test of its own;
+    /// so is a folder that does not exist.
+    /// </summary>
+    public static SortedDictionary<string, GoldenListing> List(IEnumerable<string> folders)
+    {
+        var cases = new SortedDictionary<string, GoldenListing>(StringComparer.Ordinal);
+        foreach (var folder in folders)
+        {
+            if (!Directory.Exists(folder))
+            {
+                cases.TryAdd(folder, new GoldenListing(null, $"{Variable} names '{folder}', which is not a folder."));
+                continue;
+            }
+
+            foreach (var files in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Where(IsCandidate).Order(StringComparer.Ordinal).GroupBy(Path.GetDirectoryName))
+            {
+                AddFolder(cases, files);
+            }
+        }
+
+        return cases;
+    }
+
+    private static bool IsCandidate(string path) =>
+        path.EndsWith(".safetensors", StringComparison.Ordinal) || path.EndsWith(".json", StringComparison.Ordinal);
+
+    private static void AddFolder(SortedDictionary<string, GoldenListing> cases, IEnumerable<string> files)
+    {
+        var found = false;
+        var damaged = new List<(string Path, string Fault)>();
+        foreach (var path in files)
+        {
+            try
+            {
+                if (GoldenFile.Read(path) is { } file)
+                {
+                    // Two folders may hold a case of the same name: the second is told apart by its path.
+                    cases.Add(cases.ContainsKey(file.Id) ? $"{file.Id} ({path})" : file.Id, new GoldenListing(file, null));
+                    found = true;
+                }
+            }
+            catch (Exception cause) when (cause is ApertureException or JsonException)
+            {
+                damaged.Add((path, cause.Message));
+            }
+        }
+
+        // Files damaged on purpose are inputs of a case and lie in folders of their own; one among cases is a case that broke.
+        foreach (var (path, fault) in found ? damaged : [])
+        {
+            cases.Add(path, new GoldenListing(null, fault));
+        }
+    }
+
+    private static string RepositoryRoot()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "Host.sln")))
+            {
+                return folder.FullName;
+            }
+        }
+
+        throw new InvalidOperationException($"No folder above '{AppContext.BaseDirectory}' holds Host.sln.");
+    }
+}

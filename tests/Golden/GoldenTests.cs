@@ -1,0 +1,35 @@
+namespace Aperture.Golden.Tests;
+
+/// <summary>Every recorded case, one test each, named area/case.</summary>
+[Trait("Category", "Golden")]
+public sealed class GoldenTests
+{
+    private static readonly SortedDictionary<string, GoldenListing> _listings = GoldenFolders.List(GoldenFolders.InUse);
+
+    public static TheoryData<string> Cases => [.. _listings.Keys];
+
+    [SkippableTheory]
+    [MemberData(nameof(Cases))]
+    public void Golden(string name)
+    {
+        var listing = _listings[name];
+        Assert.True(listing.File is not null, listing.Fault);
+        var runner = GoldenRunners.For(listing.File);
+        Skip.If(runner is null, $"no runner for the kind {listing.File.Area}/{listing.File.Kind}");
+
+        using var golden = GoldenCase.Open(listing.File);
+        runner.Run(golden);
+        golden.CheckSettled();
+    }
+
+    [Fact]
+    public void Every_kind_of_the_repository_has_a_runner()
+    {
+        var own = GoldenFolders.List([GoldenFolders.Own]);
+
+        var without = own.Where(pair => pair.Value.File is not { } file || !GoldenRunners.Exists(file)).Select(pair => pair.Value.Fault ?? pair.Key);
+
+        Assert.NotEmpty(own);
+        Assert.Empty(without);
+    }
+}
