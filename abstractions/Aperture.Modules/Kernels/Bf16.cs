@@ -1,0 +1,42 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Aperture.Kernels;
+
+/// <summary>Widening bf16 to float32 and rounding back (to nearest, ties to even), sixteen elements at a time.</summary>
+internal static unsafe class Bf16
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Load(ushort* source, out Vector256<float> low, out Vector256<float> high)
+    {
+        (Vector256<uint> l, Vector256<uint> h) = Vector256.Widen(Vector256.Load(source));
+        low = (l << 16).AsSingle();
+        high = (h << 16).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(ushort* target, Vector256<float> low, Vector256<float> high)
+        => Vector256.Narrow(Round(low), Round(high)).Store(target);
+
+    /// <summary>Rounds to what a bf16 can hold, still as float32.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> RoundTrip(Vector256<float> value) => (Round(value) << 16).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Widen(ushort value) => BitConverter.UInt32BitsToSingle((uint)value << 16);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ushort Round(float value)
+    {
+        uint bits = BitConverter.SingleToUInt32Bits(value);
+        return float.IsNaN(value) ? (ushort)0x7fc0 : (ushort)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<uint> Round(Vector256<float> value)
+    {
+        Vector256<uint> bits = value.AsUInt32();
+        Vector256<uint> rounded = (bits + Vector256.Create(0x7fffu) + ((bits >> 16) & Vector256<uint>.One)) >> 16;
+        return Vector256.ConditionalSelect(Vector256.IsNaN(value).AsUInt32(), Vector256.Create(0x7fc0u), rounded);
+    }
+}

@@ -1,0 +1,163 @@
+using System.Runtime.Intrinsics;
+
+namespace Aperture.Kernels;
+
+/// <summary>
+/// Softmax of a block of attention logits, maximum or mean over heads, and column sums over groups of rows, without storing any map:
+/// each row's probabilities live in one buffer of a thread.
+/// </summary>
+internal static unsafe class HeadReducedSums
+{
+    public static void Add(
+        WorkerTeam team,
+        void* scores,
+        bool bf16,
+        ReadOnlyMemory<int> visible,
+        ReadOnlyMemory<int> first,
+        ReadOnlyMemory<int> groupOf,
+        float* sums,
+        (int Heads, int Keys, int Stride, int Groups) shape,
+        bool maximum)
+    {
+        int rows = visible.Length;
+        int parts = Math.Min(rows, team.Threads * 2);
+        nint logits = (nint)scores, total = (nint)sums;
+        Lock adding = new();
+        team.Run(parts, part =>
+        {
+            int from = rows * part / parts, to = rows * (part + 1) / parts;
+            int padded = shape.Keys + 16;
+            float[] work = System.Buffers.ArrayPool<float>.Shared.Rent(padded * (2 + shape.Groups));
+            fixed (float* probabilities = work)
+            {
+                float* reduced = probabilities + padded;
+                float* own = reduced + padded;
+                new Span<float>(own, padded * shape.Groups).Clear();
+                for (int row = from; row < to; row++)
+                {
+                    (int begin, int end, int groups) = (first.Span[row], visible.Span[row], groupOf.Span[row]);
+                    if (groups == 0 || end <= begin)
+                    {
+                        continue;
+                    }
+
+                    new Span<float>(reduced, padded).Clear();
+                    for (int head = 0; head < shape.Heads; head++)
+                    {
+                        long offset = (((long)head * rows) + row) * shape.Keys;
+                        if (bf16)
+                        {
+                            WidenRow((ushort*)logits + offset, probabilities, begin, end);
+                        }
+                        else
+                        {
+                            new ReadOnlySpan<float>((float*)logits + offset + begin, end - begin).CopyTo(new Span<float>(probabilities + begin, end - begin));
+                        }
+
+                        Reduce(probabilities, reduced, begin, end, maximum, 1f / shape.Heads);
+                    }
+
+                    for (int group = 0; group < shape.Groups; group++)
+                    {
+                        if ((groups & (1 << group)) != 0)
+                        {
+                            AddTo(reduced, own + ((long)group * padded), begin, end);
+                        }
+                    }
+                }
+
+                lock (adding)
+                {
+                    for (int group = 0; group < shape.Groups; group++)
+                    {
+                        AddTo(own + ((long)group * padded), (float*)total + ((long)group * shape.Stride), 0, shape.Keys);
+                    }
+                }
+            }
+
+            System.Buffers.ArrayPool<float>.Shared.Return(work);
+        });
+    }
+
+    private static void WidenRow(ushort* source, float* target, int begin, int end)
+    {
+        int i = begin;
+        for (; i + 16 <= end; i += 16)
+        {
+            Bf16.Load(source + i, out Vector256<float> low, out Vector256<float> high);
+            low.Store(target + i);
+            high.Store(target + i + 8);
+        }
+
+        for (; i < end; i++)
+        {
+            target[i] = Bf16.Widen(source[i]);
+        }
+    }
+
+    // Softmax in place, then maximum (or mean) into `reduced`.
+    private static void Reduce(float* p, float* reduced, int begin, int end, bool maximum, float weight)
+    {
+        Vector512<float> top = Vector512.Create(float.NegativeInfinity);
+        int i = begin;
+        for (; i + 16 <= end; i += 16)
+        {
+            top = Vector512.Max(top, Vector512.Load(p + i));
+        }
+
+        float peak = float.NegativeInfinity;
+        for (int lane = 0; lane < 16; lane++)
+        {
+            peak = MathF.Max(peak, top[lane]);
+        }
+
+        for (; i < end; i++)
+        {
+            peak = MathF.Max(peak, p[i]);
+        }
+
+        Vector512<float> shift = Vector512.Create(peak), sum = default;
+        for (i = begin; i + 16 <= end; i += 16)
+        {
+            Vector512<float> e = Vector512.Exp(Vector512.Load(p + i) - shift);
+            e.Store(p + i);
+            sum += e;
+        }
+
+        float scalar = Vector512.Sum(sum);
+        for (; i < end; i++)
+        {
+            p[i] = MathF.Exp(p[i] - peak);
+            scalar += p[i];
+        }
+
+        float scale = (maximum ? 1f : weight) / scalar;
+        Vector512<float> factor = Vector512.Create(scale);
+        for (i = begin; i + 16 <= end; i += 16)
+        {
+            Vector512<float> value = Vector512.Load(p + i) * factor;
+            Vector512<float> current = Vector512.Load(reduced + i);
+            (maximum ? Vector512.Max(current, value) : current + value).Store(reduced + i);
+        }
+
+        for (; i < end; i++)
+        {
+            float value = p[i] * scale;
+            reduced[i] = maximum ? MathF.Max(reduced[i], value) : reduced[i] + value;
+        }
+    }
+
+    private static void AddTo(float* source, float* target, int begin, int end)
+    {
+        int i = begin;
+        for (; i + 16 <= end; i += 16)
+        {
+            (Vector512.Load(target + i) + Vector512.Load(source + i)).Store(target + i);
+        }
+
+        for (; i < end; i++)
+        {
+            target[i] += source[i];
+        }
+    }
+}

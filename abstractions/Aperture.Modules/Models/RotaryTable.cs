@@ -1,0 +1,102 @@
+using static TorchSharp.torch;
+
+namespace Aperture.Models;
+
+/// <summary>Cosines and sines by position, grown on demand. Angles are float32 products, as in the reference.</summary>
+public sealed class RotaryTable : IDisposable
+{
+    private const int FirstCapacity = 512;
+    private readonly RotaryConfig _config;
+    private readonly Device _device;
+    private Tensor? _cos;
+    private Tensor? _sin;
+    private int _capacity;
+    private int _builtForLength;
+
+    /// <summary>A table for a configuration.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="device">Where the rows are needed.</param>
+    public RotaryTable(RotaryConfig config, Device device) => (_config, _device) = (config, device);
+
+    /// <summary>The rows for some positions.</summary>
+    /// <param name="positions">Position ids, not negative.</param>
+    /// <param name="sequenceLength">Longest position plus one of the sequence so far; matters to dynamic scaling only.</param>
+    /// <returns>float32 rows; the caller disposes them.</returns>
+    public RotaryRows Rows(ReadOnlySpan<int> positions, int sequenceLength)
+    {
+        int last = 0;
+        bool consecutive = true;
+        for (int i = 0; i < positions.Length; i++)
+        {
+            last = Math.Max(last, positions[i]);
+            consecutive &= positions[i] == positions[0] + i;
+        }
+
+        Ensure(last + 1, sequenceLength);
+        if (consecutive && positions.Length > 0)
+        {
+            return new RotaryRows(_cos!.narrow(0, positions[0], positions.Length), _sin!.narrow(0, positions[0], positions.Length), _config.Dimensions / 2);
+        }
+
+        using Tensor index = tensor(positions.ToArray(), dtype: ScalarType.Int64, device: _device);
+        return new RotaryRows(_cos!.index_select(0, index), _sin!.index_select(0, index), _config.Dimensions / 2);
+    }
+
+    /// <summary>Disposes the table.</summary>
+    public void Dispose()
+    {
+        _cos?.Dispose();
+        _sin?.Dispose();
+        _cos = _sin = null;
+    }
+
+    private void Ensure(int capacity, int sequenceLength)
+    {
+        int length = _config.Scaling == RotaryScaling.Dynamic && sequenceLength > _config.MaxPositions ? sequenceLength : 0;
+        if (_cos is not null && capacity <= _capacity && length == _builtForLength)
+        {
+            return;
+        }
+
+        _capacity = Math.Max(capacity, Math.Max(FirstCapacity, _capacity));
+        while (_capacity < capacity)
+        {
+            _capacity *= 2;
+        }
+
+        _builtForLength = length;
+        float[] frequencies = _config.InverseFrequencies(length);
+        float[] cos = new float[_capacity * frequencies.Length], sin = new float[cos.Length];
+        for (int position = 0, i = 0; position < _capacity; position++)
+        {
+            foreach (float frequency in frequencies)
+            {
+                float angle = position * frequency;
+                cos[i] = (float)Math.Cos(angle);
+                sin[i++] = (float)Math.Sin(angle);
+            }
+        }
+
+        Dispose();
+        _cos = tensor(cos, [_capacity, frequencies.Length], dtype: ScalarType.Float32, device: _device);
+        _sin = tensor(sin, [_capacity, frequencies.Length], dtype: ScalarType.Float32, device: _device);
+    }
+}
+
+/// <summary>Cosines and sines of some rows, float32 <c>[rows, half]</c>. Owns its tensors.</summary>
+/// <param name="Cos">Cosines.</param>
+/// <param name="Sin">Sines.</param>
+/// <param name="Half">Half of the rotated dimensions.</param>
+public sealed record RotaryRows(Tensor Cos, Tensor Sin, int Half) : IDisposable
+{
+    /// <summary>The rows of a selection; this instance stays as it is.</summary>
+    /// <param name="index">int64 row indices.</param>
+    public RotaryRows Select(Tensor index) => new(Cos.index_select(0, index), Sin.index_select(0, index), Half);
+
+    /// <summary>Disposes the tensors.</summary>
+    public void Dispose()
+    {
+        Cos.Dispose();
+        Sin.Dispose();
+    }
+}

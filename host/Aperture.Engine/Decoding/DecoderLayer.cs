@@ -1,0 +1,278 @@
+using Aperture.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Aperture.Decoding;
+
+/// <summary>One layer: norm, route, attention, drop, output projection, feed-forward, drop. The whole order of sites stands in <see cref="Run"/> and <see cref="Body"/>.</summary>
+internal sealed class DecoderLayer
+{
+    private readonly DecoderConfig _config;
+    private readonly Ops _ops;
+    private readonly Attention _attention;
+    private readonly AttentionMasks _masks;
+
+    public DecoderLayer(DecoderConfig config, Ops ops)
+    {
+        _config = config;
+        _ops = ops;
+        _attention = new Attention(config, ops);
+        _masks = new AttentionMasks(ops.Device);
+    }
+
+    /// <summary>Runs the layer.</summary>
+    /// <param name="state">The rows' state.</param>
+    /// <param name="x">Packed rows <c>[rows, d]</c>; consumed.</param>
+    /// <param name="layer">The layer.</param>
+    /// <param name="weights">Its weights.</param>
+    /// <param name="hooks">Its hooks; null for the plain path.</param>
+    /// <returns>Packed rows; the caller disposes them.</returns>
+    public Tensor Run(ForwardState state, Tensor x, int layer, DecoderLayerWeights weights, LayerHooks? hooks)
+    {
+        if (hooks is null)
+        {
+            Tensor plain = _ops.RmsNorm(x, weights.InputNorm, _config.NormEpsilon, state.Rows, _config.HiddenSize);
+            return Body(state, x, plain, layer, weights, null, BranchScales.None);
+        }
+
+        LayerCall call = new(state, layer, hooks);
+        try
+        {
+            call.BeforeLayer(x);
+            Tensor n = _ops.RmsNorm(x, weights.InputNorm, _config.NormEpsilon, state.Rows, _config.HiddenSize);
+            x = hooks.Route is { } routes
+                ? new RoutedLayer(this, _ops, weights, call, routes).Run(state, x, n, 0)
+                : Body(state, x, n, layer, weights, call, BranchScales.None);
+            return call.AfterLayer(state, x);
+        }
+        catch
+        {
+            call.Abandon();
+            throw;
+        }
+    }
+
+    /// <summary>Attention and feed-forward of rows that run.</summary>
+    /// <param name="state">The rows' state; loses the rows that hooks drop.</param>
+    /// <param name="x">Layer input; consumed.</param>
+    /// <param name="n">Its first norm; consumed.</param>
+    /// <param name="layer">The layer.</param>
+    /// <param name="weights">Its weights.</param>
+    /// <param name="call">Hooks and trace; null for the plain path.</param>
+    /// <param name="scales">Factors on the two branches.</param>
+    /// <returns>Packed rows that go on.</returns>
+    public Tensor Body(ForwardState state, Tensor x, Tensor n, int layer, DecoderLayerWeights weights, LayerCall? call, BranchScales scales)
+    {
+        if (state.Rows == 0)
+        {
+            n.Dispose();
+            return x;
+        }
+
+        Tensor a = Attend(state, n, layer, weights, call);
+        BranchScales own = scales;
+        if (AfterAttention(state, call, x, a) is { } keep)
+        {
+            using Tensor index = tensor([.. keep.Select(row => (long)row)], device: _ops.Device);
+            x = Rows.Select(x, index);
+            a = Rows.Select(a, index);
+            own = scales.Select(index);
+        }
+
+        call?.DisposeQueries();
+        call?.CountFeedForward(state);
+        Tensor projected;
+        using (a)
+        {
+            projected = _ops.Linear(a, weights.Output, state.Rows);
+        }
+
+        x = _ops.AddResidual(x, BranchScales.Apply(projected, own.Attention));
+        Tensor mixed;
+        using (Tensor n2 = _ops.RmsNorm(x, weights.PostAttentionNorm, _config.NormEpsilon, state.Rows, _config.HiddenSize))
+        {
+            mixed = FeedForward(n2, state.Rows, weights, null);
+        }
+
+        x = _ops.AddResidual(x, BranchScales.Apply(mixed, own.FeedForward));
+        if (!ReferenceEquals(own, scales))
+        {
+            own.Dispose();
+        }
+
+        return x;
+    }
+
+    /// <summary>The gated feed-forward network.</summary>
+    /// <param name="n">Normed rows; borrowed.</param>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="weights">The layer's weights.</param>
+    /// <param name="deltas">Changes of gate and up; null for none.</param>
+    /// <returns><c>[rows, d]</c>; the caller disposes it.</returns>
+    public Tensor FeedForward(Tensor n, int rows, DecoderLayerWeights weights, FeedForwardDeltas? deltas)
+    {
+        Tensor gate, up;
+        if (weights.FusedGateUp is { } fused && deltas is null)
+        {
+            using Tensor both = _ops.Linear(n, fused, rows);
+            gate = both.narrow(-1, 0, weights.Gate.Outputs);
+            up = both.narrow(-1, weights.Gate.Outputs, weights.Up.Outputs);
+        }
+        else
+        {
+            gate = DeltaLinear.Run(_ops, n, weights.Gate, rows, deltas?.Gate);
+            up = DeltaLinear.Run(_ops, n, weights.Up, rows, deltas?.Up);
+        }
+
+        using Tensor hidden = _ops.SiluTimes(gate, up, (long)rows * weights.Gate.Outputs);
+        up.Dispose();
+        return _ops.Linear(hidden, weights.Down, rows);
+    }
+
+    private static int[]? AfterAttention(ForwardState state, LayerCall? call, Tensor x, Tensor a)
+    {
+        if (call is null)
+        {
+            return null;
+        }
+
+        try
+        {
+            return call.AfterAttention(state);
+        }
+        catch
+        {
+            a.Dispose();
+            x.Dispose();
+            throw;
+        }
+    }
+
+    private Tensor Attend(ForwardState state, Tensor n, int layer, DecoderLayerWeights weights, LayerCall? call)
+    {
+        int rows = state.Rows, head = _config.HeadSize;
+        (Tensor q, Tensor k, Tensor v) = Project(state, n, layer, weights, call);
+        q = _ops.Rotate(q, state.Rotary, rows, _config.Heads, head);
+        k = _ops.Rotate(k, state.Rotary, rows, _config.KeyValueHeads, head);
+        int window = _config.WindowOf(layer);
+        Tensor attended;
+        if (state.Cache is null && state.IsRectangle && window == 0 && call is null)
+        {
+            attended = _attention.RunRectangle(q, k, v, state.Samples, state.Offsets[1]);
+        }
+        else
+        {
+            attended = AttendEach(state, q, k, v, layer, window, call);
+        }
+
+        if (call is null)
+        {
+            q.Dispose();
+            k.Dispose();
+        }
+        else
+        {
+            call.Attended(state, _attention, _ops, q, k, _config, window);
+        }
+
+        v.Dispose();
+        return attended;
+    }
+
+    private Tensor AttendEach(ForwardState state, Tensor q, Tensor k, Tensor v, int layer, int window, LayerCall? call)
+    {
+        Tensor[] parts = new Tensor[state.Samples];
+        int used = 0;
+        for (int sample = 0; sample < state.Samples; sample++)
+        {
+            int from = state.Offsets[sample], rows = state.Offsets[sample + 1] - from;
+            if (rows == 0)
+            {
+                call?.CountAttention(sample, 0, 0);
+                continue;
+            }
+
+            using Tensor packedKeys = k.narrow(0, from, rows), packedValues = v.narrow(0, from, rows);
+            using Tensor newKeys = packedKeys.transpose(0, 1), newValues = packedValues.transpose(0, 1); // [kv heads, rows, head]
+            using Tensor queries = q.narrow(0, from, rows);
+            LayerCache? cache = state.Cache?[layer, sample];
+            int before = cache?.Length ?? 0;
+            ReadOnlySpan<int> positions = state.Layout(sample).Positions;
+            cache?.Append(newKeys, newValues, positions, state.Cache!.Reserve);
+            Tensor keys = newKeys, values = newValues;
+            if (before > 0)
+            {
+                (keys, values) = cache!.View();
+            }
+
+            using (Tensor? mask = _masks.For(positions, before > 0 ? cache!.Positions : positions, before, window))
+            {
+                parts[used++] = _attention.Run(queries, keys, values, rows, before + rows, mask);
+            }
+
+            call?.CountAttention(sample, rows, before + rows);
+            call?.TraceCache(state, sample, keys, values);
+            if (before > 0)
+            {
+                keys.Dispose();
+                values.Dispose();
+            }
+        }
+
+        if (used == 1)
+        {
+            return parts[0];
+        }
+
+        Tensor joined = cat(parts[..used], 0);
+        foreach (Tensor part in parts.AsSpan(0, used))
+        {
+            part.Dispose();
+        }
+
+        return joined;
+    }
+
+    private (Tensor Q, Tensor K, Tensor V) Project(ForwardState state, Tensor n, int layer, DecoderLayerWeights weights, LayerCall? call)
+    {
+        int rows = state.Rows;
+        AttentionInput? changed = call?.BeforeAttention(state, n);
+        Tensor input = changed?.Rows ?? n;
+        Tensor q, k, v;
+        if (changed?.Deltas is { } deltas)
+        {
+            q = DeltaLinear.RunEach(_ops, input, weights.Query, state.Offsets, [.. deltas.Select(d => d?.Query)]);
+            k = DeltaLinear.RunEach(_ops, input, weights.Key, state.Offsets, [.. deltas.Select(d => d?.Key)]);
+            v = DeltaLinear.RunEach(_ops, input, weights.Value, state.Offsets, [.. deltas.Select(d => d?.Value)]);
+        }
+        else if (weights.FusedQueryKeyValue is { } fused)
+        {
+            using Tensor all = _ops.Linear(input, fused, rows);
+            q = all.narrow(-1, 0, weights.Query.Outputs);
+            k = all.narrow(-1, weights.Query.Outputs, weights.Key.Outputs);
+            v = all.narrow(-1, weights.Query.Outputs + weights.Key.Outputs, weights.Value.Outputs);
+        }
+        else
+        {
+            q = _ops.Linear(input, weights.Query, rows);
+            k = _ops.Linear(input, weights.Key, rows);
+            v = _ops.Linear(input, weights.Value, rows);
+        }
+
+        if (!ReferenceEquals(input, n))
+        {
+            input.Dispose();
+        }
+
+        n.Dispose();
+        return (Heads(q, rows, _config.Heads), Heads(k, rows, _config.KeyValueHeads), Heads(v, rows, _config.KeyValueHeads));
+    }
+
+    private Tensor Heads(Tensor packed, int rows, int heads)
+    {
+        using (packed)
+        {
+            return packed.view(rows, heads, _config.HeadSize);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+using Aperture.Models;
+using Aperture.Sequences;
+using static TorchSharp.torch;
+
+namespace Aperture.Decoding;
+
+/// <summary>
+/// The rows of a forward on their way through the layers: packed sample after sample, with their layouts, positions and rotary tables. Rows dropped here are gone for later layers.
+/// </summary>
+public sealed class ForwardState : IDisposable
+{
+    private readonly RotaryTable _table;
+    private SequenceLayout[] _layouts;
+
+    private ForwardState(RequestContext request, DecoderPhase phase, SequenceLayout[] layouts, RotaryTable table, KvCache? cache)
+    {
+        Request = request;
+        Phase = phase;
+        _layouts = layouts;
+        _table = table;
+        Cache = cache;
+        Offsets = new int[layouts.Length + 1];
+        Refresh();
+        Rotary = BuildRotary();
+    }
+
+    /// <summary>The request.</summary>
+    public RequestContext Request { get; }
+
+    /// <summary>The phase.</summary>
+    public DecoderPhase Phase { get; }
+
+    /// <summary>The cache that keys and values go to; null for a forward that stores none.</summary>
+    public KvCache? Cache { get; }
+
+    /// <summary>First packed row of each sample, and the total.</summary>
+    public int[] Offsets { get; }
+
+    /// <summary>All rows.</summary>
+    public int Rows => Offsets[^1];
+
+    /// <summary>Whether all samples have the same number of rows.</summary>
+    public bool IsRectangle { get; private set; }
+
+    /// <summary>The rows of a sample.</summary>
+    /// <param name="sample">Index of the sample in the batch.</param>
+    public SequenceLayout Layout(int sample) => _layouts[sample];
+
+    /// <summary>Samples.</summary>
+    public int Samples => _layouts.Length;
+
+    internal RotaryRows Rotary { get; private set; }
+
+    /// <summary>After a drop: which packed rows of the state before it are left; null when none went since it was cleared.</summary>
+    internal int[]? Kept { get; set; }
+
+    /// <summary>Training labels, int64 <c>[rows]</c>; null outside training.</summary>
+    internal Tensor? Labels { get; set; }
+
+    internal static ForwardState Begin(RequestContext request, DecoderPhase phase, SequenceLayout[] layouts, RotaryTable table, KvCache? cache)
+        => new(request, phase, layouts, table, cache);
+
+    /// <summary>The same rows for a run of its own, without a cache; rows dropped in one are not dropped in the other.</summary>
+    public ForwardState Fork() => new(Request, Phase, [.. _layouts], _table, cache: null) { Labels = Labels };
+
+    /// <summary>A state of some of the rows, for the inside of one layer.</summary>
+    internal ForwardState Subset(SequenceLayout[] layouts) => new(Request, Phase, layouts, _table, Cache);
+
+    /// <summary>Drops rows.</summary>
+    /// <param name="selection">The rows that go on, one entry a sample.</param>
+    /// <returns>Packed indices of the rows that go on.</returns>
+    internal int[] Keep(RowSelection selection)
+    {
+        if (selection.Samples != Samples)
+        {
+            throw new ArgumentException($"A selection for {selection.Samples} samples cannot be applied to {Samples}.", nameof(selection));
+        }
+
+        List<int> kept = new(Rows);
+        for (int sample = 0; sample < Samples; sample++)
+        {
+            int offset = Offsets[sample];
+            if (selection[sample] is { } rows)
+            {
+                _layouts[sample] = _layouts[sample].Keep(rows);
+                kept.AddRange(rows.Select(row => offset + row));
+            }
+            else
+            {
+                kept.AddRange(Enumerable.Range(offset, Offsets[sample + 1] - offset));
+            }
+        }
+
+        int[] indices = [.. kept];
+        Refresh();
+        RotaryRows old = Rotary;
+        using (Tensor index = tensor(indices, dtype: ScalarType.Int64, device: old.Cos.device))
+        {
+            Rotary = old.Select(index);
+            old.Dispose();
+            if (Labels is { } labels)
+            {
+                Labels = labels.index_select(0, index);
+            }
+        }
+
+        Kept = Kept is null ? indices : [.. indices.Select(i => Kept[i])];
+        return indices;
+    }
+
+    /// <summary>Disposes the rotary rows.</summary>
+    public void Dispose() => Rotary.Dispose();
+
+    private void Refresh()
+    {
+        IsRectangle = true;
+        for (int sample = 0; sample < _layouts.Length; sample++)
+        {
+            Offsets[sample + 1] = Offsets[sample] + _layouts[sample].Count;
+            IsRectangle &= _layouts[sample].Count == _layouts[0].Count;
+        }
+    }
+
+    private RotaryRows BuildRotary()
+    {
+        int[] positions = new int[Rows];
+        int longest = 0;
+        for (int sample = 0; sample < _layouts.Length; sample++)
+        {
+            _layouts[sample].Positions.CopyTo(positions.AsSpan(Offsets[sample]));
+            longest = Math.Max(longest, Request.NextPosition(sample));
+        }
+
+        foreach (int position in positions)
+        {
+            longest = Math.Max(longest, position + 1);
+        }
+
+        return _table.Rows(positions, longest);
+    }
+}

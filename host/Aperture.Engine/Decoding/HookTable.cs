@@ -1,0 +1,34 @@
+namespace Aperture.Decoding;
+
+/// <summary>
+/// The compiled hooks of a pipeline: for each phase and layer the delegates to call, or null. A layer with nothing in its row runs the plain path.
+/// </summary>
+public sealed class HookTable
+{
+    private readonly Dictionary<DecoderPhase, LayerHooks?[]> _rows;
+
+    internal HookTable(
+        Dictionary<DecoderPhase, LayerHooks?[]> rows, IReadOnlyList<BeforeProjectorHook> beforeProjector, IReadOnlyList<BeforeDecoderHook> beforeDecoder, IReadOnlyList<IDecoderMethod> methods, IReadOnlySet<int> withoutAttention)
+    {
+        _rows = rows;
+        BeforeProjector = beforeProjector;
+        BeforeDecoder = beforeDecoder;
+        Methods = methods;
+        LayersWithoutAttention = withoutAttention;
+    }
+
+    /// <summary>The methods, in the order given.</summary>
+    public IReadOnlyList<IDecoderMethod> Methods { get; }
+
+    /// <summary>Hooks on raw vision features.</summary>
+    public IReadOnlyList<BeforeProjectorHook> BeforeProjector { get; }
+
+    /// <summary>Hooks on projected tokens.</summary>
+    public IReadOnlyList<BeforeDecoderHook> BeforeDecoder { get; }
+
+    /// <summary>Layers that never attend: their attention weights are not needed.</summary>
+    public IReadOnlySet<int> LayersWithoutAttention { get; }
+
+    /// <summary>The rows of a phase, one a layer; null where no layer is touched.</summary>
+    internal LayerHooks?[]? Phase(DecoderPhase phase) => _rows.GetValueOrDefault(phase);
+}

@@ -1,0 +1,67 @@
+namespace Aperture.Decoding;
+
+/// <summary>The key/value cache of a request: every layer and sequence has its own length, possibly none.</summary>
+public sealed class KvCache : IDisposable
+{
+    private LayerCache[][] _layers; // [layer][sample]
+
+    /// <summary>An empty cache.</summary>
+    /// <param name="layers">Decoder layers.</param>
+    /// <param name="samples">Sequences.</param>
+    /// <param name="reserve">Rows expected after the prompt, so that storage need not grow.</param>
+    public KvCache(int layers, int samples, int reserve)
+    {
+        Reserve = reserve;
+        _layers = [.. Enumerable.Range(0, layers).Select(_ => Enumerable.Range(0, samples).Select(_ => new LayerCache()).ToArray())];
+    }
+
+    /// <summary>Rows expected after the prompt.</summary>
+    public int Reserve { get; }
+
+    /// <summary>Bytes of all rows held.</summary>
+    public long Bytes => _layers.Sum(layer => layer.Sum(cache => cache.Bytes));
+
+    /// <summary>Rows a layer holds for a sequence.</summary>
+    /// <param name="layer">The layer.</param>
+    /// <param name="sample">The sequence.</param>
+    public int Length(int layer, int sample) => _layers[layer][sample].Length;
+
+    internal LayerCache this[int layer, int sample] => _layers[layer][sample];
+
+    /// <summary>Re-orders the sequences: entry <c>i</c> becomes what entry <c>indices[i]</c> was. Sequences named twice are copied.</summary>
+    /// <param name="indices">For each new sequence the old one it continues.</param>
+    public void Select(ReadOnlySpan<int> indices)
+    {
+        for (int layer = 0; layer < _layers.Length; layer++)
+        {
+            LayerCache[] old = _layers[layer], next = new LayerCache[indices.Length];
+            bool[] taken = new bool[old.Length];
+            for (int i = 0; i < indices.Length; i++)
+            {
+                next[i] = taken[indices[i]] ? old[indices[i]].Clone() : old[indices[i]];
+                taken[indices[i]] = true;
+            }
+
+            for (int i = 0; i < old.Length; i++)
+            {
+                if (!taken[i])
+                {
+                    old[i].Dispose();
+                }
+            }
+
+            _layers[layer] = next;
+        }
+    }
+
+    /// <summary>Disposes the storage.</summary>
+    public void Dispose()
+    {
+        foreach (LayerCache cache in _layers.SelectMany(layer => layer))
+        {
+            cache.Dispose();
+        }
+
+        _layers = [];
+    }
+}

@@ -1,0 +1,99 @@
+using static TorchSharp.torch;
+
+namespace Aperture.Decoding;
+
+/// <summary>Keys and values of one sequence in one layer: its own length, written in place into storage that grows seldom.</summary>
+internal sealed class LayerCache : IDisposable
+{
+    private Tensor? _keys; // [kv heads, capacity, head]
+    private Tensor? _values;
+    private int[] _positions = [];
+    private int _capacity;
+
+    /// <summary>Rows held.</summary>
+    public int Length { get; private set; }
+
+    /// <summary>Position ids of the rows held.</summary>
+    public ReadOnlySpan<int> Positions => _positions.AsSpan(0, Length);
+
+    /// <summary>Bytes of the rows held.</summary>
+    public long Bytes { get; private set; }
+
+    /// <summary>Adds rows.</summary>
+    /// <param name="keys">After RoPE, <c>[kv heads, rows, head]</c>; borrowed.</param>
+    /// <param name="values"><c>[kv heads, rows, head]</c>; borrowed.</param>
+    /// <param name="positions">Position ids of the rows.</param>
+    /// <param name="reserve">Rows that are expected to follow.</param>
+    public void Append(Tensor keys, Tensor values, ReadOnlySpan<int> positions, int reserve)
+    {
+        int rows = positions.Length;
+        if (Length + rows > _capacity)
+        {
+            Grow(keys, values, Length + rows + Math.Max(reserve, _capacity / 2));
+        }
+
+        using (Tensor target = _keys!.narrow(1, Length, rows))
+        {
+            target.copy_(keys);
+        }
+
+        using (Tensor target = _values!.narrow(1, Length, rows))
+        {
+            target.copy_(values);
+        }
+
+        positions.CopyTo(_positions.AsSpan(Length));
+        Length += rows;
+        Bytes += rows * RowBytes(keys) * 2;
+    }
+
+    /// <summary>Views of the rows held, <c>[kv heads, rows, head]</c>; the caller disposes them.</summary>
+    public (Tensor Keys, Tensor Values) View() => (_keys!.narrow(1, 0, Length), _values!.narrow(1, 0, Length));
+
+    /// <summary>Drops the rows from a length on, such as rows that were cached for one forward only.</summary>
+    public void Truncate(int length)
+    {
+        Bytes = Length == 0 ? 0 : Bytes / Length * length;
+        Length = length;
+    }
+
+    /// <summary>A copy with storage of its own.</summary>
+    public LayerCache Clone() => new()
+    {
+        _keys = _keys?.clone().DetachFromDisposeScope(),
+        _values = _values?.clone().DetachFromDisposeScope(),
+        _positions = [.. _positions],
+        _capacity = _capacity,
+        Length = Length,
+        Bytes = Bytes,
+    };
+
+    public void Dispose()
+    {
+        _keys?.Dispose();
+        _values?.Dispose();
+        _keys = _values = null;
+    }
+
+    private void Grow(Tensor keys, Tensor values, int capacity)
+    {
+        (Tensor? oldKeys, Tensor? oldValues) = (_keys, _values);
+        long heads = keys.size(0), head = keys.size(2), valueHead = values.size(2);
+        _keys = empty(heads, capacity, head, dtype: keys.dtype, device: keys.device).DetachFromDisposeScope();
+        _values = empty(heads, capacity, valueHead, dtype: values.dtype, device: values.device).DetachFromDisposeScope();
+        if (Length > 0)
+        {
+            using Tensor from = oldKeys!.narrow(1, 0, Length), to = _keys.narrow(1, 0, Length);
+            using Tensor fromValues = oldValues!.narrow(1, 0, Length), toValues = _values.narrow(1, 0, Length);
+            to.copy_(from);
+            toValues.copy_(fromValues);
+        }
+
+        oldKeys?.Dispose();
+        oldValues?.Dispose();
+        Array.Resize(ref _positions, capacity);
+        _capacity = capacity;
+    }
+
+    private static long RowBytes(Tensor keys) => keys.size(0) * keys.size(2) * keys.element_size();
+}

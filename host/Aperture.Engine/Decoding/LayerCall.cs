@@ -1,0 +1,219 @@
+using Aperture.Models;
+using static TorchSharp.torch;
+
+namespace Aperture.Decoding;
+
+/// <summary>One call of a layer that somebody hooks or traces: runs the hooks of its sites, keeps queries and keys as long as statistics may be asked for, and counts the work.</summary>
+internal sealed class LayerCall
+{
+    private readonly ForwardState _outer;
+    private readonly LayerHooks _hooks;
+    private readonly IDecoderTrace? _trace;
+    private readonly LayerContext _context;
+    private readonly int[] _attentionRows;
+    private readonly int[] _keys;
+    private readonly int[] _feedForwardRows;
+    private AttentionStatistics? _statistics;
+    private Tensor? _queries;
+    private Tensor? _newKeys;
+    private List<Tensor>? _keyViews;
+    private int[][]? _kept; // per sample: rows left since attention; null while all are
+    private int[] _attended = [];
+
+    public LayerCall(ForwardState outer, int layer, LayerHooks hooks)
+    {
+        _outer = outer;
+        _hooks = hooks;
+        _trace = outer.Request.Trace;
+        Layer = layer;
+        _context = new LayerContext(outer, layer);
+        _attentionRows = new int[outer.Samples];
+        _keys = new int[outer.Samples];
+        _feedForwardRows = new int[outer.Samples];
+    }
+
+    public int Layer { get; }
+
+    // Statistics over the rows that are left: what a hook says of rows is said of the current ones.
+    private IAttentionStatistics? CurrentStatistics => _kept is null || _statistics is null ? _statistics : new RemainingStatistics(_statistics, _kept, _attended);
+
+    public void BeforeLayer(Tensor x)
+    {
+        foreach (BeforeLayerHook hook in _hooks.BeforeLayer ?? [])
+        {
+            hook(_context, x);
+        }
+
+        _trace?.LayerInput(_context, x);
+    }
+
+    public AttentionInput? BeforeAttention(ForwardState state, Tensor n)
+    {
+        AttentionInput? changed = null;
+        foreach (BeforeAttentionHook hook in _hooks.BeforeAttention ?? [])
+        {
+            AttentionInput? next = hook(ContextOf(state), changed?.Rows ?? n);
+            if (next is null)
+            {
+                continue;
+            }
+
+            if (changed?.Deltas is not null && next.Deltas is not null)
+            {
+                throw new ApertureException($"Two methods change the weights of layer {Layer}'s attention for one sequence; use one of them.");
+            }
+
+            if (next.Rows is not null)
+            {
+                changed?.Rows?.Dispose();
+            }
+
+            changed = new AttentionInput { Rows = next.Rows ?? changed?.Rows, Deltas = next.Deltas ?? changed?.Deltas };
+        }
+
+        return changed;
+    }
+
+    /// <summary>Attention has run; queries and keys are taken over.</summary>
+    public void Attended(ForwardState state, Attention attention, Ops ops, Tensor queries, Tensor newKeys, DecoderConfig config, int window)
+    {
+        bool wanted = _hooks.AfterAttention is not null || _hooks.AfterLayerNeedsAttention || _trace?.WantsAttention(Layer) == true;
+        if (!wanted)
+        {
+            queries.Dispose();
+            newKeys.Dispose();
+            return;
+        }
+
+        _queries = queries;
+        _newKeys = newKeys;
+        _keyViews = [];
+        int[] offsets = [.. state.Offsets];
+        _attended = [.. Enumerable.Range(0, state.Samples).Select(s => offsets[s + 1] - offsets[s])];
+        int[][] positions = [.. Enumerable.Range(0, state.Samples).Select(s => state.Layout(s).Positions.ToArray())];
+        _statistics = new AttentionStatistics(attention, ops, queries, offsets, config.Heads, sample =>
+        {
+            int rows = offsets[sample + 1] - offsets[sample];
+            LayerCache? cache = state.Cache?[Layer, sample];
+            int count = cache?.Length ?? rows, before = count - rows;
+            Tensor keys;
+            int[] keyPositions;
+            if (cache is not null)
+            {
+                (keys, Tensor values) = cache.View();
+                values.Dispose();
+                keyPositions = cache.Positions.ToArray();
+            }
+            else
+            {
+                using Tensor packed = newKeys.narrow(0, offsets[sample], rows);
+                keys = packed.transpose(0, 1);
+                keyPositions = positions[sample];
+            }
+
+            _keyViews?.Add(keys);
+            return new SampleKeys(keys, count, row => before + row + 1, row => AttentionMasks.FirstVisible(positions[sample][row], keyPositions, window));
+        });
+        if (_trace?.WantsAttention(Layer) == true)
+        {
+            _trace.LayerAttention(ContextOf(state), _statistics);
+        }
+    }
+
+    /// <summary>Calls the hooks after attention; rows they drop leave the state.</summary>
+    /// <returns>Packed indices, relative to the rows that attended, of those that go on; null if all do.</returns>
+    public int[]? AfterAttention(ForwardState state)
+    {
+        int[]? kept = null;
+        foreach (AfterAttentionHook hook in _hooks.AfterAttention ?? [])
+        {
+            if (hook(ContextOf(state), CurrentStatistics!) is { KeepsAll: false } selection)
+            {
+                int[] indices = Keep(state, selection);
+                kept = kept is null ? indices : [.. indices.Select(i => kept[i])];
+            }
+        }
+
+        return kept;
+    }
+
+    public void DisposeQueries()
+    {
+        if (!_hooks.AfterLayerNeedsAttention)
+        {
+            ReleaseStatistics();
+        }
+    }
+
+    public void CountAttention(int sample, int rows, int keys)
+    {
+        _attentionRows[sample] += rows;
+        _keys[sample] = Math.Max(_keys[sample], keys);
+    }
+
+    public void CountFeedForward(ForwardState state)
+    {
+        for (int sample = 0; sample < state.Samples; sample++)
+        {
+            _feedForwardRows[sample] += state.Layout(sample).Count;
+        }
+    }
+
+    /// <summary>Counts rows that a composite sent through the feed-forward network.</summary>
+    public void CountFeedForward(int sample, int rows) => _feedForwardRows[sample] += rows;
+
+    public void TraceCache(ForwardState state, int sample, Tensor keys, Tensor values)
+        => _trace?.LayerCache(ContextOf(state), sample, keys, values);
+
+    public Tensor AfterLayer(ForwardState state, Tensor x)
+    {
+        foreach (AfterLayerHook hook in _hooks.AfterLayer ?? [])
+        {
+            if (hook(_context, x, CurrentStatistics) is { KeepsAll: false } selection)
+            {
+                using Tensor index = tensor([.. Keep(state, selection).Select(row => (long)row)], device: x.device);
+                x = Rows.Select(x, index);
+            }
+        }
+
+        ReleaseStatistics();
+        if (_trace is not null)
+        {
+            for (int sample = 0; sample < state.Samples; sample++)
+            {
+                _trace.LayerWork(_context, new LayerWork(
+                    sample, _attentionRows[sample], _keys[sample], _feedForwardRows[sample], state.Cache?.Length(Layer, sample) ?? 0, state.Layout(sample)));
+            }
+
+            _trace.LayerOutput(_context, x);
+        }
+
+        return x;
+    }
+
+    public ILayerContext ContextOf(ForwardState state) => state == _outer ? _context : new LayerContext(state, Layer);
+
+    /// <summary>Gives up what the call still holds, after a hook has thrown.</summary>
+    public void Abandon() => ReleaseStatistics();
+
+    private int[] Keep(ForwardState state, RowSelection selection)
+    {
+        if (_statistics is not null)
+        {
+            _kept ??= [.. _attended.Select(count => Enumerable.Range(0, count).ToArray())];
+            _kept = [.. _kept.Select((rows, sample) => selection[sample] is { } keep ? keep.Select(row => rows[row]).ToArray() : rows)];
+        }
+
+        return state.Keep(selection);
+    }
+
+    private void ReleaseStatistics()
+    {
+        _queries?.Dispose();
+        _newKeys?.Dispose();
+        _keyViews?.ForEach(view => view.Dispose());
+        _queries = _newKeys = null;
+        _keyViews = null;
+        _statistics = null;
+    }
+}
