@@ -1,0 +1,56 @@
+using Aperture.Decoding;
+using Aperture.Vision;
+using static TorchSharp.torch;
+
+namespace Aperture.Plugins.Baselines;
+
+/// <summary>
+/// Keeps a random subset of an image's tokens in their order. The subset depends on the seed and on the number of tokens only, so that a batch gives what its
+/// samples give alone and a run can be repeated; average over seeds to judge.
+/// </summary>
+internal sealed class RandomReducer(RandomOptions options) : ITokenReducer
+{
+    public string Name => RandomFactory.MethodName;
+
+    public void Declare(IReducerSites sites) => sites.BeforeDecoder(Reduce);
+
+    public void Dispose()
+    {
+    }
+
+    internal VisualTokens Reduce(VisualTokens tokens)
+    {
+        int count = tokens.Places.Length;
+        int keep = TokenBudget.Of(count, options.Reduction, options.Keep, options.Tokens);
+        if (keep == count)
+        {
+            return tokens;
+        }
+
+        int[] kept = Subset(count, keep, options.Seed);
+        using (tokens)
+        using (Tensor index = tensor(Array.ConvertAll(kept, k => (long)k), device: tokens.Rows.device))
+        {
+            return new VisualTokens(tokens.Rows.index_select(0, index), tokens.Grid, Array.ConvertAll(kept, k => tokens.Places[k])) // [keep, d]
+            {
+                Sources = tokens.Sources is { } sources ? Array.ConvertAll(kept, k => sources[k]) : null,
+            };
+        }
+    }
+
+    /// <summary>A uniformly random subset, ascending.</summary>
+    internal static int[] Subset(int count, int keep, int seed)
+    {
+        Random random = new(unchecked((seed * 486187739) + count));
+        int[] order = [.. Enumerable.Range(0, count)];
+        for (int i = 0; i < keep; i++)
+        {
+            int other = random.Next(i, count);
+            (order[i], order[other]) = (order[other], order[i]);
+        }
+
+        int[] kept = order[..keep];
+        Array.Sort(kept);
+        return kept;
+    }
+}
