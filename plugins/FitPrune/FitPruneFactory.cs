@@ -1,0 +1,36 @@
+using System.Text.Json;
+using Aperture.Decoding;
+using Aperture.Plugins.FitPrune.Calibration;
+
+namespace Aperture.Plugins.FitPrune;
+
+/// <summary>Makes FitPrune reducers, and fits recipes for models that have none.</summary>
+internal sealed class FitPruneFactory : IMethodFactory, ICalibratedMethod
+{
+    public const string MethodName = "fitprune";
+
+    public string Name => MethodName;
+
+    public string Summary => "Deletes the least attended visual tokens layer by layer during prefill, as many as a fitted recipe says (FitPrune, arXiv 2409.10197).";
+
+    public IReadOnlyList<MethodOption> Options => FitPruneOptions.Describe();
+
+    public IReadOnlyList<MethodOption> CalibrationOptions => Calibration.CalibrationOptions.Describe();
+
+    public IDecoderMethod Create(JsonElement options, DecoderInfo decoder, IMethodFiles files)
+    {
+        FitPruneOptions bound = MethodOptions.Bind(MethodName, options, OptionsJson.Default.FitPruneOptions);
+        if (decoder.VisualTokens > 0 && bound.MinVisualTokens > decoder.VisualTokens)
+        {
+            throw new ApertureException($"{MethodName}: MinVisualTokens is {bound.MinVisualTokens}, but {decoder.Model} has {decoder.VisualTokens} visual tokens; give at most that many.");
+        }
+
+        return new FitPruneReducer(RecipeLookup.Find(bound, decoder, files), bound);
+    }
+
+    public CalibrationResult Calibrate(ICalibrationModel model, JsonElement options, IProgress<CalibrationProgress>? progress, CancellationToken cancellationToken)
+    {
+        CalibrationOptions bound = MethodOptions.Bind(MethodName, options, OptionsJson.Default.CalibrationOptions);
+        return new RecipeCalibration(model, bound, progress).Run(cancellationToken);
+    }
+}
