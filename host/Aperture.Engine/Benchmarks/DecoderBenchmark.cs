@@ -1,0 +1,204 @@
+using System.Diagnostics;
+using Aperture.Decoding;
+using Aperture.Measuring;
+using Aperture.Models;
+using Aperture.Sequences;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Aperture.Benchmarks;
+
+/// <summary>
+/// Measures a decoder of a published shape with random weights: prefill beside a straight-line loop of the same operations, prefill with a method beside the un-reduced one, and decode
+/// beside a plain read of memory. What is compared alternates within one run, so that a busy machine slows both.
+/// </summary>
+public sealed class DecoderBenchmark : IDisposable
+{
+    private const int PrefixRows = 35;
+    private const int DecodeTokens = 12;
+    private readonly ModelShape _shape;
+    private readonly DecoderBenchmarkOptions _options;
+    private readonly Ops _ops;
+    private readonly Decoder _decoder;
+    private readonly RandomWeights _source;
+    private readonly SequenceLayout _layout;
+    private readonly Tensor _rows;
+
+    /// <summary>Makes the model.</summary>
+    /// <param name="shape">The shape.</param>
+    /// <param name="options">What to measure.</param>
+    public DecoderBenchmark(ModelShape shape, DecoderBenchmarkOptions options)
+    {
+        _shape = shape;
+        _options = options;
+        if (options.Threads > 0)
+        {
+            set_num_threads(options.Threads);
+        }
+
+        _ops = new Ops(options.Device, options.Type, options.Threads);
+        _source = new RandomWeights(shape.Decoder, options.Type, seed: 1);
+        WeightPolicy policy = new(options.Device, options.Type, options.Type);
+        _decoder = new Decoder(shape.Decoder, DecoderWeights.Load(_source, "model.", "lm_head", shape.Decoder, policy), _ops, shape.Info);
+        int text = options.TextTokens;
+        _layout = SequenceLayout.Create(
+        [
+            new Span(SpanKind.System, Math.Min(PrefixRows, text)),
+            new Span(SpanKind.Image, options.VisualTokens) { Image = 0, Grid = new VisualGrid(1, options.VisualTokens) },
+            new Span(SpanKind.Text, Math.Max(0, text - PrefixRows)),
+        ]);
+        using Tensor noise = randn(_layout.Count, shape.Decoder.HiddenSize, dtype: ScalarType.Float32, device: options.Device);
+        using Tensor scaled = noise.mul(0.02);
+        _rows = scaled.to_type(options.Type);
+    }
+
+    /// <summary>Threads in use.</summary>
+    public int Threads => _ops.Threads;
+
+    /// <summary>Sizes that methods see.</summary>
+    public DecoderInfo Info => _decoder.Info;
+
+    /// <summary>Prefill of the product and of the straight-line loop, alternating.</summary>
+    /// <param name="cancellationToken">Checked between layers.</param>
+    public PrefillComparison ComparePrefill(CancellationToken cancellationToken)
+    {
+        StraightLineDecoder straight = new(_shape.Decoder, _decoder.Weights);
+        List<double> ours = [], theirs = [];
+        for (int round = 0; round <= _options.Rounds; round++)
+        {
+            double a = Time(() => Prefill(null, cancellationToken));
+            double b = Time(() =>
+            {
+                using IDisposable mode = inference_mode();
+                straight.Run(_rows).Dispose();
+            });
+            if (round > 0)
+            {
+                ours.Add(a);
+                theirs.Add(b);
+            }
+        }
+
+        return new PrefillComparison(_layout.Count, Statistics.Median(ours), Statistics.Median(theirs));
+    }
+
+    /// <summary>Prefill with methods and without, alternating.</summary>
+    /// <param name="methods">The methods.</param>
+    /// <param name="cancellationToken">Checked between layers.</param>
+    public ReductionComparison CompareReduction(IReadOnlyList<IDecoderMethod> methods, CancellationToken cancellationToken)
+    {
+        HookTable table = HookTableBuilder.Build(_decoder.Info, methods);
+        WorkCounter full = Count(null, cancellationToken), reduced = Count(table, cancellationToken);
+        List<double> with = [], without = [];
+        for (int round = 0; round <= _options.Rounds; round++)
+        {
+            double a = Time(() => Prefill(table, cancellationToken));
+            double b = Time(() => Prefill(null, cancellationToken));
+            if (round > 0)
+            {
+                with.Add(a);
+                without.Add(b);
+            }
+        }
+
+        return new ReductionComparison(
+            string.Join(" + ", methods.Select(m => m.Name)),
+            Statistics.Median(with),
+            Statistics.Median(without),
+            reduced.DecoderMacs(_decoder.Info) / (double)full.DecoderMacs(_decoder.Info),
+            reduced.VisualTokens);
+    }
+
+    /// <summary>Decode beside a plain read of memory by the same threads.</summary>
+    /// <param name="cancellationToken">Checked between layers.</param>
+    public DecodeBandwidth MeasureDecode(CancellationToken cancellationToken)
+    {
+        // Best of five on both sides: the question is what the code can reach, not what the neighbours leave.
+        double read = MemoryBandwidth.Read(_ops.Threads, passes: 5);
+        long bytes = StreamedBytes();
+        using IDisposable mode = inference_mode();
+        using RequestContext request = Begin(null, null);
+        Tensor last = RunPrompt(request, cancellationToken);
+        last.Dispose();
+        double best = double.PositiveInfinity;
+        List<double> all = [];
+        for (int round = 0; round < 5; round++)
+        {
+            List<double> steps = [];
+            for (int token = 0; token < DecodeTokens; token++)
+            {
+                steps.Add(Time(() => DecodeStep(request, cancellationToken)));
+            }
+
+            all.AddRange(steps);
+            best = Math.Min(best, Statistics.Median(steps));
+        }
+
+        return new DecodeBandwidth(Statistics.Median(all), best, bytes, bytes / best * 1000, Math.Max(read, MemoryBandwidth.Read(_ops.Threads, passes: 3)));
+    }
+
+    /// <summary>Disposes the model.</summary>
+    public void Dispose()
+    {
+        _rows.Dispose();
+        _decoder.Dispose();
+        _source.Dispose();
+        _ops.Dispose();
+    }
+
+    private RequestContext Begin(HookTable? table, IDecoderTrace? trace)
+        => new(_decoder.Info, [_layout], table, trace, new KvCache(_shape.Decoder.Layers, 1, (DecodeTokens * 5) + 1));
+
+    private void Prefill(HookTable? table, CancellationToken cancellationToken)
+    {
+        using IDisposable mode = inference_mode();
+        using RequestContext request = Begin(table, null);
+        RunPrompt(request, cancellationToken).Dispose();
+    }
+
+    private Tensor RunPrompt(RequestContext request, CancellationToken cancellationToken)
+    {
+        using ForwardState state = _decoder.Begin(request, DecoderPhase.Prefill, [request.Prompt(0)]);
+        using Tensor output = _decoder.Run(state, _rows.clone(), cancellationToken);
+        return _decoder.LastLogits(state, output);
+    }
+
+    private void DecodeStep(RequestContext request, CancellationToken cancellationToken)
+    {
+        SequenceLayout row = SequenceLayout.Create([new Span(SpanKind.Generated, 1)], [request.NextPosition(0)]);
+        request.Advance(0, 1);
+        using ForwardState state = _decoder.Begin(request, DecoderPhase.Decode, [row]);
+        using Tensor output = _decoder.Run(state, _decoder.Embed([7]), cancellationToken);
+        _decoder.LastLogits(state, output).Dispose();
+    }
+
+    private WorkCounter Count(HookTable? table, CancellationToken cancellationToken)
+    {
+        WorkCounter counter = new();
+        using IDisposable mode = inference_mode();
+        using RequestContext request = Begin(table, counter);
+        RunPrompt(request, cancellationToken).Dispose();
+        return counter;
+    }
+
+    // Every weight but the embedding table, of which one row is read.
+    private long StreamedBytes()
+        => _decoder.Weights.Named("model.", "lm_head").Where(n => n.Name != "model.embed_tokens.weight").Sum(n => n.Tensor.numel() * n.Tensor.element_size());
+
+    private double Time(Action action)
+    {
+        Synchronize();
+        long started = Stopwatch.GetTimestamp();
+        action();
+        Synchronize();
+        return Stopwatch.GetElapsedTime(started).TotalMilliseconds;
+    }
+
+    private void Synchronize()
+    {
+        if (_options.Device.type == DeviceType.CUDA)
+        {
+            cuda.synchronize(_options.Device);
+        }
+    }
+}

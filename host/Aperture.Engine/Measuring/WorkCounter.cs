@@ -1,0 +1,61 @@
+using Aperture.Decoding;
+using Aperture.Sequences;
+using static TorchSharp.torch;
+
+namespace Aperture.Measuring;
+
+/// <summary>
+/// Counts what a decoder really computed, from its trace: rows, keys and visual tokens by layer, cache rows, the methods' own cost. Multiply-accumulates; times two for FLOPs.
+/// SwiGLU is three matrices, every token counts, the causal half is not subtracted.
+/// </summary>
+public sealed class WorkCounter : IDecoderTrace
+{
+    private readonly List<(int Layer, DecoderPhase Phase, LayerWork Work)> _work = [];
+    private readonly Dictionary<string, long> _methodMacs = [];
+
+    /// <summary>Everything that was counted, in order.</summary>
+    public IReadOnlyList<(int Layer, DecoderPhase Phase, LayerWork Work)> Work => _work;
+
+    /// <summary>Multiply-accumulates that methods spent themselves, by name.</summary>
+    public IReadOnlyDictionary<string, long> OwnMacs => _methodMacs;
+
+    /// <summary>Visual tokens of the first sample that leave each layer of the prefill.</summary>
+    public IReadOnlyList<int> VisualTokens => [.. _work.Where(w => w.Phase == DecoderPhase.Prefill && w.Work.Sample == 0).Select(w => w.Work.Layout.VisualCount)];
+
+    /// <summary>The rows of the first sample that leave each layer of the prefill.</summary>
+    public IReadOnlyList<SequenceLayout> Layouts => [.. _work.Where(w => w.Phase == DecoderPhase.Prefill && w.Work.Sample == 0).Select(w => w.Work.Layout)];
+
+    /// <inheritdoc />
+    public void LayerWork(ILayerContext context, LayerWork work) => _work.Add((context.Layer, context.Phase, work));
+
+    /// <inheritdoc />
+    public void MethodMacs(string method, long macs) => _methodMacs[method] = _methodMacs.GetValueOrDefault(method) + macs;
+
+    /// <summary>Decoder layers of the prefill.</summary>
+    /// <param name="info">Sizes.</param>
+    public long DecoderMacs(DecoderInfo info) => _work.Where(w => w.Phase == DecoderPhase.Prefill).Sum(w => LayerMacs(info, w.Work));
+
+    /// <summary>One layer's work.</summary>
+    /// <param name="info">Sizes.</param>
+    /// <param name="work">Rows and keys.</param>
+    public static long LayerMacs(DecoderInfo info, LayerWork work)
+    {
+        long d = info.HiddenSize, m = info.IntermediateSize, q = (long)info.Heads * info.HeadSize, kv = (long)info.KeyValueHeads * info.HeadSize;
+        long projections = work.AttentionRows * d * (q + (2 * kv));
+        long attention = 2L * work.AttentionRows * work.Keys * q;
+        long output = work.AttentionRows == 0 ? 0 : work.FeedForwardRows * q * d;
+        return projections + attention + output + (3L * work.FeedForwardRows * d * m);
+    }
+
+    /// <summary>FastV's simplified count of the prefill, <c>4nd² + 2n²d + 2ndm</c> a layer with the rows that entered it.</summary>
+    /// <param name="info">Sizes.</param>
+    public long FastVMacs(DecoderInfo info)
+    {
+        long d = info.HiddenSize, m = info.IntermediateSize;
+        return _work.Where(w => w.Phase == DecoderPhase.Prefill).Sum(w =>
+        {
+            long n = w.Work.AttentionRows;
+            return (4 * n * d * d) + (2 * n * n * d) + (2 * n * d * m);
+        });
+    }
+}
