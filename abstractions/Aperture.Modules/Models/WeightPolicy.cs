@@ -76,7 +76,7 @@ public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType 
         using (stored)
         {
             Tensor converted = stored.to(type, Device);
-            (source as IReleasesPages)?.Release(name);
+            (source as IMappedWeights)?.ReleasePages(name);
             return converted;
         }
     }

@@ -1,0 +1,35 @@
+using Aperture.Models;
+using static TorchSharp.torch;
+
+namespace Aperture.Engine;
+
+/// <summary>How a model is opened.</summary>
+public sealed record ModelOptions
+{
+    /// <summary>Where it runs: <c>cpu</c>, <c>cuda</c>, <c>cuda:1</c>.</summary>
+    public string Device { get; init; } = "cpu";
+
+    /// <summary>The element type computed in: <c>float32</c>, <c>bfloat16</c>, <c>float16</c>, or <c>auto</c> for the checkpoint's where the device has it.</summary>
+    public string Type { get; init; } = "auto";
+
+    /// <summary>CPU threads; 0 takes one a physical core.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>What an image becomes before the CLIP processor; null for the checkpoint's own.</summary>
+    public ImageAspect? Aspect { get; init; }
+
+    /// <summary>Folder of the vision tower, for checkpoints without one; null to look beside the checkpoint and in the hub cache.</summary>
+    public string? Tower { get; init; }
+
+    /// <summary>Name of the prompt template; null for the checkpoint's own.</summary>
+    public string? Prompt { get; init; }
+
+    internal ScalarType? ScalarType => Type switch
+    {
+        "auto" => null,
+        "float32" or "fp32" or "f32" => TorchSharp.torch.ScalarType.Float32,
+        "bfloat16" or "bf16" => TorchSharp.torch.ScalarType.BFloat16,
+        "float16" or "fp16" or "f16" => TorchSharp.torch.ScalarType.Float16,
+        _ => throw new ApertureException($"Element type '{Type}' is not known; use auto, float32, bfloat16 or float16."),
+    };
+}
