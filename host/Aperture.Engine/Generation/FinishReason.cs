@@ -1,0 +1,14 @@
+namespace Aperture.Generation;
+
+/// <summary>Why a sequence ended.</summary>
+public enum FinishReason
+{
+    /// <summary>The model gave an end-of-sequence token.</summary>
+    EndOfSequence,
+
+    /// <summary>A stop criterion was met.</summary>
+    Stop,
+
+    /// <summary>The largest number of new tokens was reached.</summary>
+    Length,
+}
