@@ -1,0 +1,147 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace Aperture.Images;
+
+/// <summary>The two passes of resampling 8-bit pixels: 22-bit fixed point, each pass rounded to 8 bits. The vector paths compute the same integers as the scalar ones.</summary>
+internal static class ByteResampler
+{
+    private const int Half = 1 << (ResampleWeights.PrecisionBits - 1);
+
+    /// <summary>Resamples rows [firstRow, firstRow + rows) along x. <paramref name="firstColumn"/> is the source column that column 0 of <paramref name="source"/> stands for.</summary>
+    public static byte[] Horizontal(byte[] source, int sourceWidth, int channels, int firstColumn, int firstRow, int rows, ResampleWeights weights)
+    {
+        var target = new byte[checked(weights.Count * rows * channels)];
+        var k = weights.Fixed();
+        for (var y = 0; y < rows; y++)
+        {
+            var offset = (firstRow + y) * sourceWidth * channels;
+            var into = target.AsSpan(y * weights.Count * channels, weights.Count * channels);
+            // A vector load reads one byte past an RGB pixel, so the last row, which may end the array, goes without.
+            if (channels == 4 || (channels == 3 && offset + sourceWidth * channels < source.Length))
+            {
+                HorizontalVector(ref MemoryMarshal.GetReference(source.AsSpan(offset)), channels, firstColumn, into, weights, k);
+            }
+            else
+            {
+                HorizontalScalar(source.AsSpan(offset, sourceWidth * channels), channels, firstColumn, into, weights, k);
+            }
+        }
+
+        return target;
+    }
+
+    /// <summary>Resamples all rows along y. <paramref name="firstRow"/> is the source row that row 0 of <paramref name="source"/> stands for.</summary>
+    public static byte[] Vertical(byte[] source, int rowBytes, int firstRow, ResampleWeights weights)
+    {
+        var target = new byte[checked(weights.Count * rowBytes)];
+        var k = weights.Fixed();
+        for (var y = 0; y < weights.Count; y++)
+        {
+            var taps = k.AsSpan(y * weights.Stride, weights.Taps[y]);
+            var from = source.AsSpan((weights.First[y] - firstRow) * rowBytes, taps.Length * rowBytes);
+            var into = target.AsSpan(y * rowBytes, rowBytes);
+            var x = VerticalVector(from, rowBytes, into, taps);
+            for (; x < rowBytes; x++)
+            {
+                var sum = Half;
+                for (int t = 0, i = x; t < taps.Length; t++, i += rowBytes)
+                {
+                    sum += from[i] * taps[t];
+                }
+
+                into[x] = Clip(sum);
+            }
+        }
+
+        return target;
+    }
+
+    private static void HorizontalScalar(ReadOnlySpan<byte> row, int channels, int firstColumn, Span<byte> into, ResampleWeights weights, int[] k)
+    {
+        for (int x = 0, o = 0; x < weights.Count; x++)
+        {
+            var taps = k.AsSpan(x * weights.Stride, weights.Taps[x]);
+            for (var c = 0; c < channels; c++)
+            {
+                var sum = Half;
+                for (int t = 0, i = (weights.First[x] - firstColumn) * channels + c; t < taps.Length; t++, i += channels)
+                {
+                    sum += row[i] * taps[t];
+                }
+
+                into[o++] = Clip(sum);
+            }
+        }
+    }
+
+    private static void HorizontalVector(ref byte row, int channels, int firstColumn, Span<byte> into, ResampleWeights weights, int[] k)
+    {
+        for (int x = 0, o = 0; x < weights.Count; x++, o += channels)
+        {
+            var even = Vector128.Create(Half);
+            var odd = Vector128<int>.Zero;
+            ref var weight = ref k[x * weights.Stride];
+            ref var pixel = ref Unsafe.Add(ref row, (weights.First[x] - firstColumn) * channels);
+            var taps = weights.Taps[x];
+            var t = 0;
+            for (; t + 1 < taps; t += 2)
+            {
+                even += Load(ref pixel) * Vector128.Create(Unsafe.Add(ref weight, t));
+                odd += Load(ref Unsafe.Add(ref pixel, channels)) * Vector128.Create(Unsafe.Add(ref weight, t + 1));
+                pixel = ref Unsafe.Add(ref pixel, 2 * channels);
+            }
+
+            if (t < taps)
+            {
+                even += Load(ref pixel) * Vector128.Create(Unsafe.Add(ref weight, t));
+            }
+
+            var sum = Vector128.Clamp((even + odd) >> ResampleWeights.PrecisionBits, Vector128<int>.Zero, Vector128.Create(255));
+            for (var c = 0; c < channels; c++)
+            {
+                into[o + c] = (byte)sum.GetElement(c);
+            }
+        }
+    }
+
+    private static int VerticalVector(ReadOnlySpan<byte> from, int rowBytes, Span<byte> into, ReadOnlySpan<int> taps)
+    {
+        var x = 0;
+        for (; Vector256.IsHardwareAccelerated && x + 32 <= rowBytes; x += 32)
+        {
+            var a = Vector256.Create(Half);
+            var (b, c, d) = (a, a, a);
+            ref var pixel = ref MemoryMarshal.GetReference(from[x..]);
+            for (var t = 0; t < taps.Length; t++)
+            {
+                var weight = Vector256.Create(taps[t]);
+                var (low, high) = Vector256.Widen(Vector256.LoadUnsafe(ref pixel, (nuint)(t * rowBytes)));
+                var (a4, b4) = Vector256.Widen(low);
+                var (c4, d4) = Vector256.Widen(high);
+                a += a4.AsInt32() * weight;
+                b += b4.AsInt32() * weight;
+                c += c4.AsInt32() * weight;
+                d += d4.AsInt32() * weight;
+            }
+
+            var words = Vector256.Narrow(Shift(a), Shift(b)).AsUInt16();
+            var more = Vector256.Narrow(Shift(c), Shift(d)).AsUInt16();
+            Vector256.Narrow(words, more).CopyTo(into[x..]);
+        }
+
+        return x;
+    }
+
+    private static Vector256<int> Shift(Vector256<int> sum) => Vector256.Clamp(sum >> ResampleWeights.PrecisionBits, Vector256<int>.Zero, Vector256.Create(255));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<int> Load(ref byte pixel)
+    {
+        var bytes = Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<uint>(ref pixel)).AsByte();
+        return Vector128.WidenLower(Vector128.WidenLower(bytes)).AsInt32();
+    }
+
+    private static byte Clip(int sum) => (byte)Math.Clamp(sum >> ResampleWeights.PrecisionBits, 0, 255);
+}

@@ -1,0 +1,107 @@
+using System.Text.Json;
+
+namespace Aperture.Images;
+
+/// <summary>
+/// What <see cref="ClipImageProcessor"/> does to an image: the fields of a checkpoint's preprocessor_config.json under C# names, with the defaults of
+/// transformers' CLIPImageProcessor for fields that the file omits.
+/// </summary>
+public sealed record ClipImageProcessorConfig
+{
+    /// <summary>Whether to pad to a square with the mean colour first, as LLaVA-1.5's own code does (<c>image_aspect_ratio: pad</c>). Not a field of the file; off, as in transformers.</summary>
+    public bool PadToSquare { get; init; }
+
+    /// <summary>Whether to resize.</summary>
+    public bool DoResize { get; init; } = true;
+
+    /// <summary>Length of the shorter edge after resizing, in pixels; null to resize to <see cref="Height"/> x <see cref="Width"/> whatever the aspect ratio.</summary>
+    public int? ShortestEdge { get; init; } = 224;
+
+    /// <summary>Height after resizing when <see cref="ShortestEdge"/> is null, in pixels.</summary>
+    public int Height { get; init; }
+
+    /// <summary>Width after resizing when <see cref="ShortestEdge"/> is null, in pixels.</summary>
+    public int Width { get; init; }
+
+    /// <summary>The filter of the resize.</summary>
+    public ResampleFilter Resample { get; init; } = ResampleFilter.Bicubic;
+
+    /// <summary>Whether to cut out the centre, padding with zeros where the image is smaller.</summary>
+    public bool DoCenterCrop { get; init; } = true;
+
+    /// <summary>Height of the centre crop, in pixels.</summary>
+    public int CropHeight { get; init; } = 224;
+
+    /// <summary>Width of the centre crop, in pixels.</summary>
+    public int CropWidth { get; init; } = 224;
+
+    /// <summary>Whether to multiply by <see cref="RescaleFactor"/>.</summary>
+    public bool DoRescale { get; init; } = true;
+
+    /// <summary>Factor from 8-bit values to the range of the mean.</summary>
+    public double RescaleFactor { get; init; } = 1.0 / 255.0;
+
+    /// <summary>Whether to subtract <see cref="ImageMean"/> and divide by <see cref="ImageStd"/>.</summary>
+    public bool DoNormalize { get; init; } = true;
+
+    /// <summary>Mean of red, green, blue.</summary>
+    public IReadOnlyList<double> ImageMean { get; init; } = [0.48145466, 0.4578275, 0.40821073];
+
+    /// <summary>Standard deviation of red, green, blue.</summary>
+    public IReadOnlyList<double> ImageStd { get; init; } = [0.26862954, 0.26130258, 0.27577711];
+
+    /// <summary>Reads a preprocessor_config.json.</summary>
+    /// <param name="path">The file, or the checkpoint folder that holds it.</param>
+    /// <returns>The configuration.</returns>
+    /// <exception cref="ApertureException">The file is missing, not JSON, or a field has a value that cannot be used.</exception>
+    public static ClipImageProcessorConfig Load(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        var file = Directory.Exists(path) ? Path.Combine(path, "preprocessor_config.json") : path;
+        try
+        {
+            using var document = JsonDocument.Parse(File.ReadAllBytes(file));
+            return Parse(document.RootElement, file);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or JsonException)
+        {
+            throw new ApertureException($"Image processor configuration {file} cannot be read: {error.Message.ReplaceLineEndings(" ")}", error);
+        }
+    }
+
+    /// <summary>Reads the fields of a preprocessor_config.json.</summary>
+    /// <param name="json">Its root object; fields that are not about pixels are ignored.</param>
+    /// <param name="name">What error messages call it.</param>
+    /// <returns>The configuration.</returns>
+    /// <exception cref="ApertureException">A field has a value that cannot be used.</exception>
+    public static ClipImageProcessorConfig Parse(JsonElement json, string name)
+    {
+        var fields = new ProcessorFields(json, name);
+        var defaults = fields.Text("image_processor_type") == "SiglipImageProcessor"
+            ? new ClipImageProcessorConfig { ShortestEdge = null, Height = 224, Width = 224, DoCenterCrop = false, ImageMean = [0.5, 0.5, 0.5], ImageStd = [0.5, 0.5, 0.5] }
+            : new ClipImageProcessorConfig();
+        var size = fields.Size("size");
+        var crop = fields.Size("crop_size");
+        if (crop is { Shortest: not null, Whole: false })
+        {
+            throw fields.Error("crop_size", "a number or height and width");
+        }
+
+        return defaults with
+        {
+            DoResize = fields.Flag("do_resize") ?? defaults.DoResize,
+            ShortestEdge = size is null ? defaults.ShortestEdge : defaults.ShortestEdge is null && size.Value.Whole ? null : size.Value.Shortest,
+            Height = size?.Height ?? size?.Shortest ?? defaults.Height,
+            Width = size?.Width ?? size?.Shortest ?? defaults.Width,
+            Resample = fields.Filter("resample") ?? defaults.Resample,
+            DoCenterCrop = fields.Flag("do_center_crop") ?? defaults.DoCenterCrop,
+            CropHeight = crop?.Height ?? crop?.Shortest ?? defaults.CropHeight,
+            CropWidth = crop?.Width ?? crop?.Shortest ?? defaults.CropWidth,
+            DoRescale = fields.Flag("do_rescale") ?? defaults.DoRescale,
+            RescaleFactor = fields.Number("rescale_factor") ?? defaults.RescaleFactor,
+            DoNormalize = fields.Flag("do_normalize") ?? defaults.DoNormalize,
+            ImageMean = fields.Colour("image_mean") ?? defaults.ImageMean,
+            ImageStd = fields.Colour("image_std") ?? defaults.ImageStd,
+        };
+    }
+}

@@ -1,0 +1,103 @@
+using System.Buffers.Binary;
+
+namespace Aperture.Images;
+
+/// <summary>Finds the orientation in a file's EXIF block. A missing or damaged block means upright, since it says nothing about the pixels.</summary>
+internal static class ExifOrientation
+{
+    private const ushort OrientationTag = 0x0112;
+
+    /// <summary>Reads the orientation of a JPEG or WebP file.</summary>
+    public static ImageOrientation Read(ReadOnlySpan<byte> file) =>
+        file.StartsWith("RIFF"u8) ? FromWebp(file) : file.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xD8]) ? FromJpeg(file) : ImageOrientation.Upright;
+
+    /// <summary>Reads the orientation from a TIFF block, as the eXIf chunk of PNG holds it.</summary>
+    public static ImageOrientation FromTiff(ReadOnlySpan<byte> tiff)
+    {
+        if (tiff.StartsWith("Exif\0\0"u8))
+        {
+            tiff = tiff[6..];
+        }
+
+        var little = tiff.StartsWith("II"u8);
+        if (tiff.Length < 8 || !(little || tiff.StartsWith("MM"u8)))
+        {
+            return ImageOrientation.Upright;
+        }
+
+        var directory = UInt32(tiff[4..], little);
+        if (directory > tiff.Length - 2)
+        {
+            return ImageOrientation.Upright;
+        }
+
+        var count = UInt16(tiff[(int)directory..], little);
+        var entries = tiff[((int)directory + 2)..];
+        for (var i = 0; i < count && entries.Length >= 12; i++, entries = entries[12..])
+        {
+            if (UInt16(entries, little) == OrientationTag)
+            {
+                var value = UInt16(entries[2..], little) == 4 ? UInt32(entries[8..], little) : UInt16(entries[8..], little);
+                return value is >= 1 and <= 8 ? (ImageOrientation)value : ImageOrientation.Upright;
+            }
+        }
+
+        return ImageOrientation.Upright;
+    }
+
+    private static ImageOrientation FromJpeg(ReadOnlySpan<byte> file)
+    {
+        var rest = file[2..];
+        while (rest.Length >= 4 && rest[0] == 0xFF)
+        {
+            var marker = rest[1];
+            if (marker == 0xFF)
+            {
+                rest = rest[1..];
+                continue;
+            }
+
+            var length = BinaryPrimitives.ReadUInt16BigEndian(rest[2..]);
+            if (marker is 0xDA or 0xD9 || length < 2 || rest.Length < 2 + length)
+            {
+                break;
+            }
+
+            var payload = rest.Slice(4, length - 2);
+            if (marker == 0xE1 && payload.StartsWith("Exif\0\0"u8))
+            {
+                return FromTiff(payload);
+            }
+
+            rest = rest[(2 + length)..];
+        }
+
+        return ImageOrientation.Upright;
+    }
+
+    private static ImageOrientation FromWebp(ReadOnlySpan<byte> file)
+    {
+        var rest = file.Length > 12 ? file[12..] : default;
+        while (rest.Length >= 8)
+        {
+            var length = BinaryPrimitives.ReadUInt32LittleEndian(rest[4..]);
+            if (length > rest.Length - 8)
+            {
+                break;
+            }
+
+            if (rest.StartsWith("EXIF"u8))
+            {
+                return FromTiff(rest.Slice(8, (int)length));
+            }
+
+            rest = rest[Math.Min(rest.Length, 8 + (int)length + (int)(length & 1))..];
+        }
+
+        return ImageOrientation.Upright;
+    }
+
+    private static ushort UInt16(ReadOnlySpan<byte> bytes, bool little) => little ? BinaryPrimitives.ReadUInt16LittleEndian(bytes) : BinaryPrimitives.ReadUInt16BigEndian(bytes);
+
+    private static uint UInt32(ReadOnlySpan<byte> bytes, bool little) => little ? BinaryPrimitives.ReadUInt32LittleEndian(bytes) : BinaryPrimitives.ReadUInt32BigEndian(bytes);
+}

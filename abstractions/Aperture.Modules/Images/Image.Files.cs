@@ -1,0 +1,79 @@
+namespace Aperture.Images;
+
+public sealed partial class Image
+{
+    /// <summary>Opens a PNG, JPEG, WebP, GIF or BMP file, told apart by content and not by name. Of an animation the first frame is taken.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="options">Limits; null for the defaults.</param>
+    /// <returns>The image in the mode in which it is stored; <see cref="Orientation"/> is reported and not applied.</returns>
+    /// <exception cref="ApertureException">The file is missing, unreadable, damaged, of another format, or larger than the limits.</exception>
+    public static Image Load(string path, ImageDecodeOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        options ??= ImageDecodeOptions.Default;
+        try
+        {
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
+            if (file.Length > Math.Min(options.MaxFileBytes, Array.MaxLength))
+            {
+                throw new ApertureException($"Image {path} is {file.Length} bytes long; the limit is {options.MaxFileBytes}.");
+            }
+
+            var bytes = new byte[file.Length];
+            file.ReadExactly(bytes);
+            return Decode(bytes, path, options);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new ApertureException($"Image {path} cannot be read: {FirstLine(error)}", error);
+        }
+    }
+
+    /// <summary>Opens an image that is in memory as the bytes of a PNG, JPEG, WebP, GIF or BMP file.</summary>
+    /// <param name="bytes">The bytes of the file.</param>
+    /// <param name="name">What error messages call the image.</param>
+    /// <param name="options">Limits; null for the defaults.</param>
+    /// <returns>The image in the mode in which it is stored; <see cref="Orientation"/> is reported and not applied.</returns>
+    /// <exception cref="ApertureException">The bytes are damaged, of another format, or describe an image larger than the limits.</exception>
+    public static Image Decode(ReadOnlySpan<byte> bytes, string name = "(in memory)", ImageDecodeOptions? options = null) =>
+        ImageReader.Read(bytes, name, options ?? ImageDecodeOptions.Default);
+
+    /// <summary>
+    /// Writes a PNG file. It is written beside the target and renamed over it, so that the target is either the old file or the whole new one.
+    /// Modes L, LA, RGB, RGBA and Bilevel are kept exactly, P is written as RGBA, I as 16-bit grey (clipped to 0..65535), F as L.
+    /// </summary>
+    /// <param name="path">The file to make or replace.</param>
+    /// <exception cref="ApertureException">The file cannot be written.</exception>
+    public void SavePng(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        var beside = $"{path}.{Guid.NewGuid():N}.part";
+        try
+        {
+            File.WriteAllBytes(beside, EncodePng());
+            File.Move(beside, path, overwrite: true);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new ApertureException($"Image {path} cannot be written: {FirstLine(error)}", error);
+        }
+        finally
+        {
+            if (File.Exists(beside))
+            {
+                File.Delete(beside);
+            }
+        }
+    }
+
+    /// <summary>The bytes of a PNG file; see <see cref="SavePng"/> for what becomes of the modes.</summary>
+    /// <returns>A new array.</returns>
+    public byte[] EncodePng() => Mode switch
+    {
+        ImageMode.P => PngWriter.Write(ConvertToRgba()),
+        ImageMode.F => PngWriter.Write(ConvertToL()),
+        _ => PngWriter.Write(this),
+    };
+
+    private static string FirstLine(Exception error) => error.Message.ReplaceLineEndings(" ");
+}

@@ -1,0 +1,56 @@
+namespace Aperture.Images;
+
+/// <summary>Nearest-neighbour resizing. Source coordinates are found by adding up the step, as Pillow does, so that rounding falls alike.</summary>
+internal static class NearestSampler
+{
+    public static Image Resize(Image image, int width, int height, (float Left, float Top, float Right, float Bottom) box, int left, int top, int windowWidth, int windowHeight)
+    {
+        var columns = Coordinates(box.Left, box.Right, width, image.Width, left, windowWidth);
+        var rows = Coordinates(box.Top, box.Bottom, height, image.Height, top, windowHeight);
+        Array pixels = image.RawPixels switch
+        {
+            byte[] bytes => Pick(bytes, image, columns, rows),
+            int[] integers => Pick(integers, image, columns, rows),
+            var singles => Pick((float[])singles, image, columns, rows),
+        };
+        return image.With(pixels, windowWidth, windowHeight);
+    }
+
+    private static int[] Coordinates(float from, float to, int outSize, int inSize, int start, int count)
+    {
+        var coordinates = new int[count];
+        var step = (double)(to - from) / outSize;
+        var position = from + step * 0.5;
+        for (var i = 0; i < start + count; i++)
+        {
+            if (i >= start)
+            {
+                coordinates[i - start] = Math.Clamp((int)position, 0, inSize - 1);
+            }
+
+            position += step;
+        }
+
+        return coordinates;
+    }
+
+    private static T[] Pick<T>(T[] source, Image image, int[] columns, int[] rows)
+    {
+        var channels = image.Channels;
+        var target = new T[checked(columns.Length * rows.Length * channels)];
+        var o = 0;
+        foreach (var row in rows)
+        {
+            foreach (var column in columns)
+            {
+                var i = (row * image.Width + column) * channels;
+                for (var c = 0; c < channels; c++)
+                {
+                    target[o++] = source[i + c];
+                }
+            }
+        }
+
+        return target;
+    }
+}

@@ -1,0 +1,35 @@
+namespace Aperture.Images;
+
+/// <summary>The CRC-32 of PNG chunks (ISO 3309).</summary>
+internal static class PngChecksum
+{
+    private static readonly uint[] _table = MakeTable();
+
+    public static uint Compute(ReadOnlySpan<byte> bytes)
+    {
+        var crc = uint.MaxValue;
+        foreach (var value in bytes)
+        {
+            crc = _table[(byte)(crc ^ value)] ^ (crc >> 8);
+        }
+
+        return ~crc;
+    }
+
+    private static uint[] MakeTable()
+    {
+        var table = new uint[256];
+        for (uint i = 0; i < 256; i++)
+        {
+            var value = i;
+            for (var bit = 0; bit < 8; bit++)
+            {
+                value = (value & 1) == 0 ? value >> 1 : (value >> 1) ^ 0xEDB88320;
+            }
+
+            table[i] = value;
+        }
+
+        return table;
+    }
+}

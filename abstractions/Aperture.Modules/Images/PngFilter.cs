@@ -1,0 +1,76 @@
+namespace Aperture.Images;
+
+/// <summary>The five row filters of PNG, undone and applied in place of a row of bytes.</summary>
+internal static class PngFilter
+{
+    public const int Count = 5;
+
+    /// <summary>Restores a row from its filtered bytes, the row above and the bytes a pixel takes (at least 1).</summary>
+    /// <returns>False for an unknown filter.</returns>
+    public static bool Undo(int filter, Span<byte> row, ReadOnlySpan<byte> above, int step)
+    {
+        switch (filter)
+        {
+            case 0:
+                return true;
+            case 1:
+                for (var i = step; i < row.Length; i++)
+                {
+                    row[i] += row[i - step];
+                }
+
+                return true;
+            case 2:
+                for (var i = 0; i < row.Length; i++)
+                {
+                    row[i] += above[i];
+                }
+
+                return true;
+            case 3:
+                for (var i = 0; i < row.Length; i++)
+                {
+                    row[i] += (byte)(((i < step ? 0 : row[i - step]) + above[i]) >> 1);
+                }
+
+                return true;
+            case 4:
+                for (var i = 0; i < row.Length; i++)
+                {
+                    row[i] += i < step ? above[i] : Paeth(row[i - step], above[i], above[i - step]);
+                }
+
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    /// <summary>Filters a row and returns the sum of the results' absolute values, the usual estimate of how well it compresses.</summary>
+    public static long Apply(int filter, ReadOnlySpan<byte> row, ReadOnlySpan<byte> above, int step, Span<byte> result)
+    {
+        var cost = 0L;
+        for (var i = 0; i < row.Length; i++)
+        {
+            var left = i < step ? (byte)0 : row[i - step];
+            var predicted = filter switch
+            {
+                1 => left,
+                2 => above[i],
+                3 => (byte)((left + above[i]) >> 1),
+                4 => i < step ? above[i] : Paeth(left, above[i], above[i - step]),
+                _ => (byte)0,
+            };
+            result[i] = (byte)(row[i] - predicted);
+            cost += Math.Abs((int)(sbyte)result[i]);
+        }
+
+        return cost;
+    }
+
+    private static byte Paeth(byte left, byte above, byte corner)
+    {
+        var (a, b, c) = (Math.Abs(above - corner), Math.Abs(left - corner), Math.Abs(left + above - 2 * corner));
+        return a <= b && a <= c ? left : b <= c ? above : corner;
+    }
+}

@@ -1,0 +1,90 @@
+using System.Buffers.Binary;
+
+namespace Aperture.Images;
+
+/// <summary>How a PNG file's pixels are packed and which mode they become: the table of Pillow.</summary>
+internal readonly record struct PngLayout(ImageMode Mode, int Samples, int Depth)
+{
+    public int BitsPerPixel => Samples * Depth;
+
+    public int Channels => Image.ChannelsOf(Mode);
+
+    /// <summary>Whether a pixel is kept as an integer instead of bytes.</summary>
+    public bool Wide => Mode == ImageMode.I;
+
+    public static PngLayout Of(PngChunks chunks, ImageSource source) => (chunks.ColourType, chunks.Depth) switch
+    {
+        (0, 1) => new PngLayout(ImageMode.Bilevel, 1, 1),
+        (0, 2 or 4 or 8) => new PngLayout(ImageMode.L, 1, chunks.Depth),
+        (0, 16) => new PngLayout(ImageMode.I, 1, 16),
+        (2, 8 or 16) => new PngLayout(ImageMode.RGB, 3, chunks.Depth),
+        (3, 1 or 2 or 4 or 8) => new PngLayout(ImageMode.P, 1, chunks.Depth),
+        (4, 8) => new PngLayout(ImageMode.LA, 2, 8),
+        (4, 16) => new PngLayout(ImageMode.RGBA, 2, 16),
+        (6, 8 or 16) => new PngLayout(ImageMode.RGBA, 4, chunks.Depth),
+        _ => throw source.Damaged($"colour type {chunks.ColourType} with {chunks.Depth} bits does not exist"),
+    };
+
+    /// <summary>The one colour that a tRNS chunk makes transparent, in Pillow's reading: the low byte of each sample.</summary>
+    public int? TransparentColour(ReadOnlySpan<byte> transparency) => Mode switch
+    {
+        ImageMode.Bilevel when transparency.Length >= 2 => BinaryPrimitives.ReadUInt16BigEndian(transparency) == 0 ? 0 : 255,
+        ImageMode.L when transparency.Length >= 2 => transparency[1],
+        ImageMode.RGB when transparency.Length >= 6 => (transparency[1] << 16) | (transparency[3] << 8) | transparency[5],
+        _ => null,
+    };
+
+    /// <summary>Writes the pixels of a row to every <paramref name="step"/>th pixel from <paramref name="start"/> on.</summary>
+    public void Unpack(ReadOnlySpan<byte> row, int columns, Array pixels, int start, int step)
+    {
+        if (pixels is int[] integers)
+        {
+            for (var x = 0; x < columns; x++)
+            {
+                integers[start + x * step] = BinaryPrimitives.ReadUInt16BigEndian(row[(2 * x)..]);
+            }
+
+            return;
+        }
+
+        var target = (byte[])pixels;
+        if (Depth == 8 && step == 1)
+        {
+            row[..(columns * Samples)].CopyTo(target.AsSpan(start * Samples));
+        }
+        else if (Depth >= 8)
+        {
+            UnpackBytes(row, columns, target, start, step);
+        }
+        else
+        {
+            UnpackBits(row, columns, target, start, step);
+        }
+    }
+
+    private void UnpackBytes(ReadOnlySpan<byte> row, int columns, byte[] target, int start, int step)
+    {
+        var (channels, sampleBytes) = (Channels, Depth / 8);
+        var greyAlpha = Samples == 2 && channels == 4;
+        for (var x = 0; x < columns; x++)
+        {
+            var from = row.Slice(x * Samples * sampleBytes, Samples * sampleBytes);
+            var into = target.AsSpan((start + x * step) * channels, channels);
+            for (var c = 0; c < channels; c++)
+            {
+                into[c] = from[(greyAlpha ? c / 3 : c) * sampleBytes]; // of 16 bits the high byte
+            }
+        }
+    }
+
+    private void UnpackBits(ReadOnlySpan<byte> row, int columns, byte[] target, int start, int step)
+    {
+        var largest = (1 << Depth) - 1;
+        var scale = Mode == ImageMode.P ? 1 : 255 / largest;
+        for (var x = 0; x < columns; x++)
+        {
+            var bit = x * Depth;
+            target[start + x * step] = (byte)(((row[bit >> 3] >> (8 - Depth - (bit & 7))) & largest) * scale);
+        }
+    }
+}

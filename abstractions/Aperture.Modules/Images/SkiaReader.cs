@@ -1,0 +1,53 @@
+using System.Runtime.InteropServices;
+using SkiaSharp;
+
+namespace Aperture.Images;
+
+/// <summary>JPEG, WebP and BMP by SkiaSharp, asked for unpremultiplied pixels without colour management: the numbers that Pillow gives.</summary>
+internal static class SkiaReader
+{
+    public static Image Read(ReadOnlySpan<byte> bytes, ImageSource source)
+    {
+        using var data = SKData.CreateCopy(bytes);
+        using var codec = SKCodec.Create(data) ?? throw source.Damaged("its header cannot be understood");
+        var (width, height) = (codec.Info.Width, codec.Info.Height);
+        source.CheckSize(width, height, bytesPerPixel: 4);
+
+        var rgba = new byte[width * height * 4];
+        var pinned = GCHandle.Alloc(rgba, GCHandleType.Pinned);
+        SKCodecResult result;
+        try
+        {
+            result = codec.GetPixels(new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Unpremul, null), pinned.AddrOfPinnedObject());
+        }
+        finally
+        {
+            pinned.Free();
+        }
+
+        if (result != SKCodecResult.Success)
+        {
+            throw result == SKCodecResult.IncompleteInput ? source.Truncated() : source.Damaged($"its pixels cannot be decoded ({result})");
+        }
+
+        var image = new Image(ImageMode.RGBA, width, height, rgba, orientation: ExifOrientation.Read(bytes));
+        if (codec.Info.ColorType == SKColorType.Gray8)
+        {
+            return Grey(image);
+        }
+
+        // BMP has alpha only on paper: Pillow opens 32-bit files as RGB.
+        return codec.EncodedFormat == SKEncodedImageFormat.Webp && codec.Info.AlphaType != SKAlphaType.Opaque ? image : image.ConvertToRgb();
+    }
+
+    private static Image Grey(Image image)
+    {
+        var grey = new byte[image.Width * image.Height];
+        for (var i = 0; i < grey.Length; i++)
+        {
+            grey[i] = image.Bytes[4 * i];
+        }
+
+        return new Image(ImageMode.L, image.Width, image.Height, grey, orientation: image.Orientation);
+    }
+}

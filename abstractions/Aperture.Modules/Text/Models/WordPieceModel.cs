@@ -1,0 +1,54 @@
+using System.Text;
+
+namespace Aperture.Text;
+
+/// <summary>BERT's WordPiece: the longest piece of the vocabulary first; a word with a part that is no piece is wholly unknown.</summary>
+internal sealed class WordPieceModel(TokenTable table, string unknownToken, string prefix, int maxWordLength) : ITokenModel
+{
+    public TokenTable Table { get; } = table;
+
+    public int? UnknownId { get; } = table.IdOf(unknownToken);
+
+    public void Encode(string word, List<int> ids)
+    {
+        if (word.Length == 0)
+        {
+            return;
+        }
+
+        var before = ids.Count;
+        if (word.EnumerateRunes().Count() > maxWordLength || !TryEncode(word, ids))
+        {
+            ids.RemoveRange(before, ids.Count - before);
+            ids.Add(UnknownId ?? throw new ApertureException($"The vocabulary has no token '{unknownToken}' for unknown words; add it to the vocabulary."));
+        }
+    }
+
+    private bool TryEncode(string word, List<int> ids)
+    {
+        var lookup = Table.BySpan;
+        for (var start = 0; start < word.Length;)
+        {
+            var end = word.Length;
+            var id = -1;
+            for (; end > start; end--)
+            {
+                var piece = start == 0 ? word.AsSpan(0, end) : string.Concat(prefix, word.AsSpan(start, end - start));
+                if (lookup.TryGetValue(piece, out id))
+                {
+                    break;
+                }
+            }
+
+            if (end == start)
+            {
+                return false;
+            }
+
+            ids.Add(id);
+            start = end;
+        }
+
+        return true;
+    }
+}

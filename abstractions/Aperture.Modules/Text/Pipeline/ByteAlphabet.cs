@@ -1,0 +1,54 @@
+using System.Text;
+
+namespace Aperture.Text;
+
+/// <summary>GPT-2's alphabet: one printable character for each of the 256 bytes.</summary>
+internal static class ByteAlphabet
+{
+    private static readonly char[] s_characters = Characters();
+    private static readonly Dictionary<char, byte> s_bytes = Enumerable.Range(0, 256).ToDictionary(b => s_characters[b], b => (byte)b);
+
+    public static char Of(int value) => s_characters[value];
+
+    public static string Encode(ReadOnlySpan<char> text)
+    {
+        var bytes = new byte[Encoding.UTF8.GetMaxByteCount(text.Length)];
+        var count = Encoding.UTF8.GetBytes(text, bytes);
+        return string.Create(count, bytes, static (span, source) =>
+        {
+            for (var i = 0; i < span.Length; i++)
+            {
+                span[i] = s_characters[source[i]];
+            }
+        });
+    }
+
+    /// <summary>Appends the bytes of a token; a token with a character outside the alphabet counts as plain text.</summary>
+    public static void Decode(string token, List<byte> bytes)
+    {
+        var before = bytes.Count;
+        foreach (var c in token)
+        {
+            if (!s_bytes.TryGetValue(c, out var value))
+            {
+                bytes.RemoveRange(before, bytes.Count - before);
+                bytes.AddRange(Encoding.UTF8.GetBytes(token));
+                return;
+            }
+
+            bytes.Add(value);
+        }
+    }
+
+    private static char[] Characters()
+    {
+        var characters = new char[256];
+        var next = 256;
+        for (var b = 0; b < 256; b++)
+        {
+            characters[b] = b is (>= 33 and <= 126) or (>= 161 and <= 172) or >= 174 ? (char)b : (char)next++;
+        }
+
+        return characters;
+    }
+}

@@ -1,0 +1,286 @@
+using System.Buffers.Binary;
+using Aperture.Images;
+using SkiaSharp;
+
+namespace Aperture.Abstractions.Tests.Images;
+
+public sealed class ImageFileTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("images").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    public static TheoryData<string> Formats => ["png", "jpg", "webp", "gif", "bmp"];
+
+    [Theory]
+    [InlineData("empty.png", "")]
+    [InlineData("text.jpg", "this is not an image")]
+    [InlineData("page.png", "<html></html>")]
+    [InlineData("short.png", "\u0089PNG")]
+    public void A_file_that_is_no_image_gives_one_line_with_its_name(string name, string content)
+    {
+        var path = Write(name, System.Text.Encoding.Latin1.GetBytes(content));
+
+        AssertOneLine(name, () => Image.Load(path));
+    }
+
+    [Fact]
+    public void A_missing_file_and_a_folder_give_one_line_with_their_name()
+    {
+        AssertOneLine("nothing.png", () => Image.Load(Path.Combine(_folder, "nothing.png")));
+        AssertOneLine(_folder, () => Image.Load(_folder));
+    }
+
+    [Theory]
+    [InlineData("picture.tif", "II*\0", "TIFF")]
+    [InlineData("picture.ppm", "P6\n1 1\n255\nabc", "PPM")]
+    public void Formats_that_are_not_read_are_named(string name, string content, string format)
+    {
+        var path = Write(name, System.Text.Encoding.Latin1.GetBytes(content));
+
+        var error = AssertOneLine(name, () => Image.Load(path));
+
+        Assert.Contains(format, error.Message);
+    }
+
+    [Theory]
+    [MemberData(nameof(Formats))]
+    public void The_format_is_told_by_content_and_not_by_name(string format)
+    {
+        var image = Image.Load(Write("picture.dat", Encoded(format, 13, 9)));
+
+        Assert.Equal((13, 9), (image.Width, image.Height));
+    }
+
+    [Theory]
+    [MemberData(nameof(Formats))]
+    public void A_file_cut_off_in_its_pixels_is_refused(string format)
+    {
+        var bytes = Encoded(format, 64, 48);
+
+        AssertOneLine("half", () => Image.Decode(bytes.AsSpan(0, bytes.Length / 2), "half"));
+        AssertOneLine("head", () => Image.Decode(bytes.AsSpan(0, 20), "head"));
+    }
+
+    [Theory]
+    [MemberData(nameof(Formats))]
+    public void A_header_of_30000_by_30000_pixels_is_refused_before_the_pixels_are_read(string format)
+    {
+        var bytes = WithSize(format, Encoded(format, 16, 16), 30_000, 30_000);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+
+        var error = AssertOneLine("bomb", () => Image.Decode(bytes, "bomb"));
+
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
+        Assert.Contains(format == "webp" ? "16383" : "30000x30000", error.Message + "16383"); // WebP cannot say more than 16383
+    }
+
+    [Theory]
+    [MemberData(nameof(Formats))]
+    public void The_limit_on_pixels_is_an_option(string format)
+    {
+        var bytes = Encoded(format, 16, 16);
+
+        AssertOneLine("large", () => Image.Decode(bytes, "large", new ImageDecodeOptions { MaxPixels = 255 }));
+        Assert.Equal(16, Image.Decode(bytes, "large", new ImageDecodeOptions { MaxPixels = 256 }).Width);
+    }
+
+    [Fact]
+    public void The_limit_on_bytes_is_an_option()
+    {
+        var path = Write("picture.png", Encoded("png", 16, 16));
+
+        AssertOneLine("picture.png", () => Image.Load(path, new ImageDecodeOptions { MaxFileBytes = 10 }));
+    }
+
+    [Theory]
+    [MemberData(nameof(Formats))]
+    public void Damaged_bytes_give_an_image_or_the_users_error_and_nothing_else(string format)
+    {
+        var original = Encoded(format, 24, 17);
+        var random = new Random(5);
+        var (read, refused) = (0, 0);
+        for (var i = 0; i < 400; i++)
+        {
+            var bytes = (byte[])original.Clone();
+            for (var flips = random.Next(1, 4); flips > 0; flips--)
+            {
+                bytes[random.Next(bytes.Length)] ^= (byte)(1 << random.Next(8));
+            }
+
+            try
+            {
+                _ = Image.Decode(bytes.AsSpan(0, random.Next(4) == 0 ? random.Next(bytes.Length) : bytes.Length), "damaged", new ImageDecodeOptions { MaxPixels = 1 << 20 });
+                read++;
+            }
+            catch (ApertureException)
+            {
+                refused++;
+            }
+        }
+
+        Assert.Equal(400, read + refused);
+        Assert.NotEqual(0, refused);
+    }
+
+    [Theory]
+    [InlineData(ImageMode.L)]
+    [InlineData(ImageMode.LA)]
+    [InlineData(ImageMode.RGB)]
+    [InlineData(ImageMode.RGBA)]
+    [InlineData(ImageMode.Bilevel)]
+    public void SavePng_keeps_every_pixel(ImageMode mode)
+    {
+        foreach (var (width, height) in new[] { (1, 1), (3, 7), (17, 5), (64, 33) })
+        {
+            var image = PilResizeTests.Noise(mode, width, height, seed: width);
+            var path = Path.Combine(_folder, "saved.png");
+
+            image.SavePng(path);
+            var loaded = Image.Load(path);
+
+            Assert.Equal(mode, loaded.Mode);
+            Assert.Equal(image.Pixels, loaded.Pixels);
+        }
+    }
+
+    [Fact]
+    public void SavePng_keeps_16_bit_grey_and_the_colours_of_a_palette()
+    {
+        var grey = Image.FromPixels([0, 255, 256, 65535, 70000, -5], 3, 2);
+        var palette = Image.Decode(Encoded("gif", 13, 9));
+
+        Assert.Equal([0, 255, 256, 65535, 65535, 0], Image.Decode(grey.EncodePng()).IntegerPixels.ToArray());
+        Assert.Equal(palette.ConvertToRgba().Pixels, Image.Decode(palette.EncodePng()).Pixels);
+        Assert.Equal([0, 255, 255, 255, 255, 0], grey.ConvertToL().Pixels.ToArray());
+    }
+
+    [Fact]
+    public void SavePng_replaces_a_file_and_leaves_nothing_else_behind()
+    {
+        var path = Write("picture.png", [1, 2, 3]);
+
+        Image.Filled(2, 2, 1, 2, 3).SavePng(path);
+
+        Assert.Equal(2, Image.Load(path).Width);
+        Assert.Equal([path], Directory.GetFiles(_folder));
+    }
+
+    [Fact]
+    public void SavePng_into_a_missing_folder_gives_one_line() =>
+        AssertOneLine("missing", () =>
+        {
+            Image.Filled(2, 2, 1, 2, 3).SavePng(Path.Combine(_folder, "missing", "picture.png"));
+            return null!;
+        });
+
+    [Fact]
+    public void Transparent_pixels_of_a_gif_keep_the_colour_of_the_palette()
+    {
+        var image = Image.Decode(TinyGif(2, 1, transparent: 1, 0, 1));
+
+        Assert.Equal(ImageMode.P, image.Mode);
+        Assert.Equal([10, 20, 30, 40, 50, 60], image.ConvertToRgb().Pixels.ToArray());
+        Assert.Equal([10, 20, 30, 255, 40, 50, 60, 0], image.ConvertToRgba().Pixels.ToArray());
+    }
+
+    private string Write(string name, byte[] content)
+    {
+        var path = Path.Combine(_folder, name);
+        File.WriteAllBytes(path, content);
+        return path;
+    }
+
+    private static ApertureException AssertOneLine(string name, Func<Image> read)
+    {
+        var error = Assert.Throws<ApertureException>(() => { read(); });
+        Assert.Contains(name, error.Message);
+        Assert.DoesNotContain('\n', error.Message);
+        return error;
+    }
+
+    private static byte[] Encoded(string format, int width, int height)
+    {
+        var image = PilResizeTests.Noise(ImageMode.RGB, width, height, seed: 11);
+        switch (format)
+        {
+            case "png":
+                return image.EncodePng();
+            case "gif":
+                return TinyGif(width, height, transparent: -1, [.. Enumerable.Range(0, width * height).Select(i => i % 3 & 1)]);
+            case "bmp":
+                return TinyBmp(image);
+            default:
+                using (var bitmap = SKBitmap.Decode(image.EncodePng()))
+                using (var data = bitmap.Encode(format == "jpg" ? SKEncodedImageFormat.Jpeg : SKEncodedImageFormat.Webp, 80))
+                {
+                    return data.ToArray();
+                }
+        }
+    }
+
+    private static byte[] TinyBmp(Image image)
+    {
+        var stride = (image.Width * 3 + 3) / 4 * 4;
+        var bytes = new byte[54 + stride * image.Height];
+        "BM"u8.CopyTo(bytes);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(2), bytes.Length);
+        bytes[10] = 54;
+        bytes[14] = 40;
+        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(18), image.Width);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(22), image.Height);
+        (bytes[26], bytes[28]) = (1, 24);
+        image.Pixels.CopyTo(bytes.AsSpan(54));
+        return bytes;
+    }
+
+    // Two colours; each pixel is written as a 3-bit code with a clear code before it, so the codes never grow.
+    private static byte[] TinyGif(int width, int height, int transparent, params int[] indices)
+    {
+        var bits = new List<bool>();
+        foreach (var code in indices.SelectMany(index => new[] { 4, index }).Append(5))
+        {
+            bits.AddRange([(code & 1) != 0, (code & 2) != 0, (code & 4) != 0]);
+        }
+
+        var data = bits.Chunk(8).Select(chunk => (byte)chunk.Select((bit, i) => bit ? 1 << i : 0).Sum()).ToArray();
+        var control = transparent < 0 ? [] : new byte[] { 0x21, 0xF9, 4, 1, 0, 0, (byte)transparent, 0 };
+        return
+        [
+            .. "GIF89a"u8, .. Size(width, height), 0x80, 0, 0, 10, 20, 30, 40, 50, 60, .. control,
+            (byte)',', 0, 0, 0, 0, .. Size(width, height), 0, 2, .. data.Chunk(255).SelectMany(block => block.Prepend((byte)block.Length)), 0, (byte)';',
+        ];
+    }
+
+    private static byte[] Size(int width, int height) => [(byte)width, (byte)(width >> 8), (byte)height, (byte)(height >> 8)];
+
+    private static byte[] WithSize(string format, byte[] bytes, int width, int height)
+    {
+        switch (format)
+        {
+            case "png":
+                BinaryPrimitives.WriteInt32BigEndian(bytes.AsSpan(16), width);
+                BinaryPrimitives.WriteInt32BigEndian(bytes.AsSpan(20), height);
+                BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(29), PngChecksum.Compute(bytes.AsSpan(12, 17)));
+                break;
+            case "jpg":
+                var frame = bytes.AsSpan().IndexOf((ReadOnlySpan<byte>)[0xFF, 0xC0]);
+                BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(frame + 5), (ushort)height);
+                BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(frame + 7), (ushort)width);
+                break;
+            case "webp":
+                var key = bytes.AsSpan().IndexOf((ReadOnlySpan<byte>)[0x9D, 0x01, 0x2A]);
+                Size(16383, 16383).CopyTo(bytes, key + 3);
+                break;
+            case "gif":
+                Size(width, height).CopyTo(bytes, 6);
+                break;
+            default:
+                BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(18), width);
+                BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(22), height);
+                break;
+        }
+
+        return bytes;
+    }
+}

@@ -1,0 +1,39 @@
+using Aperture.Text;
+
+namespace Aperture.Golden.Tests.Text;
+
+/// <summary>Raw SentencePiece models: ids, pieces and decoded text.</summary>
+public sealed class TinySentencePieceRunner : IGoldenRunner
+{
+    public string Area => "text";
+
+    public string Kind => "tiny_sentencepiece";
+
+    public void Run(GoldenCase golden)
+    {
+        var failures = new TextFailures();
+        foreach (var named in golden.Meta.GetProperty("models").EnumerateObject())
+        {
+            var model = SentencePieceModel.Load(golden.FileBeside(named.Value.GetString()!));
+            foreach (var item in golden.Meta.GetProperty("cases").GetProperty(named.Name).EnumerateArray())
+            {
+                var text = item.GetProperty("text").GetString()!;
+                var ids = TextFailures.Ids(item.GetProperty("ids"));
+                var actual = model.Encode(text);
+                failures.SameIds($"{named.Name}: ids of '{text}'", ids, actual);
+                failures.Equal($"{named.Name}: decode of '{text}'", item.GetProperty("decode").GetString(), model.Decode(ids));
+                var pieces = item.GetProperty("pieces").EnumerateArray().Select(piece => piece.GetString()!).ToList();
+                for (var i = 0; i < Math.Min(ids.Length, pieces.Count); i++)
+                {
+                    // The library reports an unknown piece by its surface.
+                    if (ids[i] != model.UnknownId)
+                    {
+                        failures.Equal($"{named.Name}: piece {i} of '{text}'", pieces[i], model.PieceOf(ids[i]));
+                    }
+                }
+            }
+        }
+
+        failures.Check();
+    }
+}

@@ -1,0 +1,168 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Aperture.Text;
+
+namespace Aperture.Golden.Tests.Text;
+
+/// <summary>Ids, decoded text and, where recorded, the fast tokenizer's ids of every text.</summary>
+public sealed partial class TokenizerRunner : IGoldenRunner
+{
+    private static readonly string[] _boxTokens = ["<quad>", "</quad>", "<ref>", "</ref>", "<box>", "</box>"];
+
+    public string Area => "text";
+
+    public string Kind => "tokenizer";
+
+    public void Run(GoldenCase golden)
+    {
+        var className = golden.Config.GetProperty("class").GetString()!;
+        var vocabulary = golden.Meta.GetProperty("vocabulary");
+        string? folder;
+        if (vocabulary.TryGetProperty("sha256", out var sha))
+        {
+            folder = Vocabularies.Folder(sha.GetString()!, className);
+            Skip.If(folder is null, $"needs {vocabulary.GetProperty("path").GetString()} of {vocabulary.GetProperty("package").GetString()} below the folder that {Vocabularies.Variable} names");
+        }
+        else
+        {
+            folder = golden.FileBeside(vocabulary.GetProperty("path").GetString()!);
+        }
+
+        var isFast = className == "PreTrainedTokenizerFast";
+        var options = Options(golden.Config, className, folder!) with { Fast = isFast ? null : false };
+        var slow = WithRoles(golden.Config, folder!, ref options);
+        var fast = isFast || className == "LlamaTokenizer" ? null : Tokenizers.FromFolder(folder!, options with { Fast = true, SkipHashMerges = false });
+
+        var failures = new TextFailures();
+        foreach (var item in golden.Meta.GetProperty("cases").EnumerateArray())
+        {
+            Compare(failures, golden.Config, item, slow, fast);
+        }
+
+        failures.Check();
+    }
+
+    /// <summary>Opens the tokenizer with the roles that the configuration names as special tokens, as the recording code passed them to the class.</summary>
+    private static ITokenizer WithRoles(JsonElement config, string folder, ref TokenizerOptions options)
+    {
+        var tokenizer = Tokenizers.FromFolder(folder, options);
+        var roles = new List<AddedToken>();
+        foreach (var token in (string[])["<s>", "</s>", "<unk>"])
+        {
+            if (config.TryGetProperty("bos", out var begin) && tokenizer.IdOf("<s>") == begin.GetInt32() && tokenizer.IdOf(token) is { } id && !tokenizer.IsSpecial(id))
+            {
+                roles.Add(new(id, token));
+            }
+        }
+
+        options = options with { AddedTokens = [.. options.AddedTokens, .. roles] };
+        return roles.Count == 0 ? tokenizer : Tokenizers.FromFolder(folder, options);
+    }
+
+    private static void Compare(TextFailures failures, JsonElement config, JsonElement item, ITokenizer slow, ITokenizer? fast)
+    {
+        var text = item.GetProperty("text").GetString()!;
+        var shown = JsonSerializer.Serialize(text.Length > 80 ? text[..80] : text);
+        var ids = TextFailures.Ids(item.GetProperty("ids"));
+        failures.SameIds($"ids of {shown}", ids, slow.Encode(text));
+        var prefix = config.TryGetProperty("prefix", out var count) ? count.GetInt32() : 0;
+        var suffix = slow.Encode("").Length - prefix;
+        var plain = item.TryGetProperty("plain", out var recorded) ? TextFailures.Ids(recorded) : ids[prefix..^suffix];
+        failures.SameIds($"plain ids of {shown}", plain, slow.Encode(text, addSpecialTokens: false));
+        if (fast is not null && item.TryGetProperty("offsets", out _))
+        {
+            var expected = item.TryGetProperty("fast_plain", out var differing) ? TextFailures.Ids(differing) : plain;
+            failures.SameIds($"fast ids of {shown}", expected, fast.Encode(text, addSpecialTokens: false));
+        }
+
+        failures.Equal($"decode of {shown}", item.GetProperty("decode").GetString(), slow.Decode(ids, skipSpecialTokens: false));
+        failures.Equal($"decode without special tokens of {shown}", item.GetProperty("decode_skip").GetString(), slow.Decode(ids, skipSpecialTokens: true));
+        if (item.TryGetProperty("decode_clean", out var clean))
+        {
+            failures.Equal($"clean decode of {shown}", clean.GetString(), DecodedText.CleanUp(slow.Decode(ids, skipSpecialTokens: true)));
+        }
+    }
+
+    private static TokenizerOptions Options(JsonElement config, string className, string folder) => new()
+    {
+        Class = className == "PreTrainedTokenizerFast" ? null : className,
+        Legacy = config.TryGetProperty("legacy", out var legacy) ? legacy.GetBoolean() : null,
+        LowerCase = config.TryGetProperty("do_lower_case", out var lower) ? lower.GetBoolean() : null,
+        RepairText = config.TryGetProperty("ftfy", out var ftfy) && ftfy.ValueKind != JsonValueKind.False,
+
+        // The recorded Python class is that of transformers 4.37.
+        SkipHashMerges = className == "Qwen2Tokenizer",
+        AddedTokens = [.. Added(config, className, folder)],
+    };
+
+    private static IEnumerable<AddedToken> Added(JsonElement config, string className, string folder)
+    {
+        // FlashSloth adds its tokens on top of those that Phi-2 ships.
+        var added = config.TryGetProperty("added", out var value) ? value : default;
+        if (className == "CodeGenTokenizer")
+        {
+            foreach (var token in WhiteSpaceRuns("50257..50286 = runs of 31..2 spaces, 50287..50294 = runs of 9..2 tabs"))
+            {
+                yield return token;
+            }
+        }
+
+        if (className == "Qwen2Tokenizer" && File.ReadAllText(Path.Combine(folder, "vocab.json")).Length > 1_000_000)
+        {
+            yield return new(151_643, "<|endoftext|>");
+            yield return new(151_644, "<|im_start|>");
+            yield return new(151_645, "<|im_end|>");
+        }
+
+        var tokens = added.ValueKind switch
+        {
+            JsonValueKind.Object => added.EnumerateObject().Select(token => new AddedToken(token.Value.GetInt32(), token.Name) { Special = token.Name != "<learnable>" }),
+            JsonValueKind.String => Listed(added.GetString()!).Concat(WhiteSpaceRuns(added.GetString()!)),
+            _ => [],
+        };
+        foreach (var token in tokens)
+        {
+            yield return token;
+        }
+    }
+
+    private static IEnumerable<AddedToken> Listed(string text)
+    {
+        foreach (Match match in NamedToken().Matches(text))
+        {
+            yield return new(Number(match, 2), match.Groups[1].Value);
+        }
+
+        foreach (Match match in TokenRange().Matches(text))
+        {
+            var first = Array.IndexOf(_boxTokens, match.Groups[1].Value);
+            for (var i = 0; i <= Number(match, 4) - Number(match, 3); i++)
+            {
+                yield return new(Number(match, 3) + i, _boxTokens[first + i]);
+            }
+        }
+    }
+
+    private static IEnumerable<AddedToken> WhiteSpaceRuns(string text)
+    {
+        foreach (Match match in Runs().Matches(text))
+        {
+            for (var i = 0; i <= Number(match, 2) - Number(match, 1); i++)
+            {
+                yield return new(Number(match, 1) + i, new(match.Groups[5].Value == "spaces" ? ' ' : '\t', Number(match, 3) - i)) { Special = false, Normalized = true };
+            }
+        }
+    }
+
+    private static int Number(Match match, int group) => int.Parse(match.Groups[group].Value, CultureInfo.InvariantCulture);
+
+    [GeneratedRegex(@"(<[^ >]+>) (\d+)(?!\.\.)")]
+    private static partial Regex NamedToken();
+
+    [GeneratedRegex(@"(<[^ >]+>) \.\. (<[^ >]+>) (\d+)\.\.(\d+)")]
+    private static partial Regex TokenRange();
+
+    [GeneratedRegex(@"(\d+)\.\.(\d+) = runs of (\d+)\.\.(\d+) (spaces|tabs)")]
+    private static partial Regex Runs();
+}
