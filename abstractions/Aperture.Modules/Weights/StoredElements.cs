@@ -17,6 +17,17 @@ internal static unsafe class StoredElements
 
         if (count == 0)
         {
+            // libtorch refuses strides that overflow, even of a tensor without elements.
+            UInt128 extent = 1;
+            foreach (var size in shape)
+            {
+                extent *= (ulong)Math.Max(size, 1);
+                if (extent > long.MaxValue)
+                {
+                    throw new ApertureException($"{what}: shape [{string.Join(", ", shape)}] is larger than a tensor can be; store it without the empty axes.");
+                }
+            }
+
             return torch.empty(shape, type.Loaded);
         }
 

@@ -36,7 +36,7 @@ public static class WeightFiles
     internal static IWeightSource OpenFile(string path, WeightFileOptions? options) => Sniff(path) switch
     {
         FileKind.Index => ShardedWeights.Open(path, options),
-        FileKind.Torch => throw new ApertureException($"Weights file '{path}': PyTorch pickles cannot be read yet; convert it to safetensors."),
+        FileKind.Torch => TorchFile.Open(path, options),
         _ => SafetensorsFile.Open(path),
     };
 

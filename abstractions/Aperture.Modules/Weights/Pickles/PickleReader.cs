@@ -1,0 +1,82 @@
+using System.Buffers.Binary;
+using System.Text;
+
+namespace Aperture.Weights;
+
+/// <summary>Bounds-checked little-endian reading of a mapped range.</summary>
+internal sealed unsafe class PickleReader
+{
+    private const int MaxLineLength = 1024;
+    private const int MaxTextLength = 1 << 28;
+    private const int MaxBlockLength = 1 << 30;
+
+    private readonly byte* _start;
+    private readonly string _path;
+
+    /// <summary>Reads the file called <paramref name="path"/> from <paramref name="start"/> for at most <paramref name="length"/> bytes.</summary>
+    public PickleReader(byte* start, long length, string path)
+    {
+        _start = start;
+        _path = path;
+        Length = length;
+    }
+
+    public long Length { get; }
+
+    public long Position { get; private set; }
+
+    public byte Byte() => Take(1)[0];
+
+    public int UInt16() => BinaryPrimitives.ReadUInt16LittleEndian(Take(2));
+
+    public int Int32() => BinaryPrimitives.ReadInt32LittleEndian(Take(4));
+
+    public uint UInt32() => BinaryPrimitives.ReadUInt32LittleEndian(Take(4));
+
+    public long Int64() => BinaryPrimitives.ReadInt64LittleEndian(Take(8));
+
+    public double BigEndianDouble() => BinaryPrimitives.ReadDoubleBigEndian(Take(8));
+
+    public string Text(long length) => length <= MaxTextLength ? Encoding.UTF8.GetString(Take(length)) : throw Damaged($"a text of {length} bytes");
+
+    public ReadOnlySpan<byte> Take(long length)
+    {
+        if (length < 0 || length > Length - Position || length > MaxBlockLength)
+        {
+            throw Damaged($"it ends or has an impossible length ({length}) where {Length - Position} bytes are left");
+        }
+
+        var bytes = new ReadOnlySpan<byte>(_start + Position, (int)length);
+        Position += length;
+        return bytes;
+    }
+
+    /// <summary>Text up to a line end, which is passed.</summary>
+    public string Line()
+    {
+        var rest = new ReadOnlySpan<byte>(_start + Position, (int)Math.Min(MaxLineLength, Length - Position));
+        var end = rest.IndexOf((byte)'\n');
+        if (end < 0)
+        {
+            throw Damaged($"a name does not end within {MaxLineLength} bytes");
+        }
+
+        Position += end + 1;
+        return Encoding.UTF8.GetString(rest[..end]);
+    }
+
+    public void Skip(long length)
+    {
+        if (length < 0 || length > Length - Position)
+        {
+            throw Damaged($"it ends or has an impossible length ({length}) where {Length - Position} bytes are left");
+        }
+
+        Position += length;
+    }
+
+    public ApertureException Damaged(string fault) =>
+        new($"Weights file '{_path}': the pickle is damaged at byte {Position}: {fault}; fetch or save the file again.");
+
+    public ApertureException Refused(string fault) => new($"Weights file '{_path}': {fault}.");
+}

@@ -1,0 +1,129 @@
+using System.Globalization;
+
+namespace Aperture.Weights;
+
+/// <summary>Finds the tensors in a saved object and names them: keys of nested dictionaries and indices of lists, joined with dots.</summary>
+internal sealed class StateDictionary
+{
+    private const int MaxDepth = 512;
+    private const int MaxVisits = 1_000_000;
+    private const int MaxNameLength = 4096;
+    private const int MaxWrappers = 8;
+    private const string ModulePrefix = "module.";
+
+    private static readonly string[] _wrappers = ["state_dict", "model", "module", "ema_state"];
+
+    private readonly string _path;
+    private readonly List<KeyValuePair<string, PickledTensor>> _found = [];
+
+    private StateDictionary(string path) => _path = path;
+
+    /// <summary>The named tensors of a saved object, in its order.</summary>
+    public static IReadOnlyList<KeyValuePair<string, PickledTensor>> Read(object? content, WeightFileOptions options, string path)
+    {
+        var state = new StateDictionary(path);
+        var container = options.Container switch
+        {
+            null => Unwrap(content),
+            "" => content,
+            _ => state.Descend(content, options.Container),
+        };
+        state.Collect(container);
+        if (state._found.Count == 0)
+        {
+            throw new ApertureException($"Weights file '{path}' holds no tensors{(options.Container is { Length: > 0 } ? $" in '{options.Container}'" : "")}; name the container that holds them ({Keys(content)}).");
+        }
+
+        return options.StripModule && state._found.TrueForAll(pair => pair.Key.StartsWith(ModulePrefix, StringComparison.Ordinal))
+            ? state._found.ConvertAll(pair => KeyValuePair.Create(pair.Key[ModulePrefix.Length..], pair.Value))
+            : state._found;
+    }
+
+    private static object? Unwrap(object? content)
+    {
+        for (var depth = 0; depth < MaxWrappers && content is PickledDictionary dictionary && !dictionary.Any(pair => pair.Value is PickledTensor); depth++)
+        {
+            var inner = _wrappers.Select(name => dictionary.TryGetValue(name, out var value) ? value as PickledDictionary : null).FirstOrDefault(value => value is not null);
+            if (inner is null)
+            {
+                break;
+            }
+
+            content = inner;
+        }
+
+        return content;
+    }
+
+    private static string Keys(object? content) =>
+        content is PickledDictionary dictionary ? $"there are {string.Join(", ", dictionary.Select(pair => $"{pair.Key}").Take(20))}" : "the saved object is no dictionary";
+
+    private object? Descend(object? content, string container)
+    {
+        foreach (var name in container.Split('/'))
+        {
+            if (content is not PickledDictionary dictionary || !dictionary.TryGetValue(name, out var inner))
+            {
+                throw new ApertureException($"Weights file '{_path}' has no container '{container}': '{name}' is missing; {Keys(content)}.");
+            }
+
+            content = inner;
+        }
+
+        return content;
+    }
+
+    /// <summary>Walks without recursion. A value that contains itself is entered once on each way down; the number of visits is limited, because shared values can make a short file name endlessly many.</summary>
+    private void Collect(object? root)
+    {
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        var onPath = new HashSet<object>(ReferenceEqualityComparer.Instance);
+        var pending = new Stack<(object? Value, string Name, bool Leaving)>();
+        pending.Push((root, "", false));
+        for (var visits = 0; pending.TryPop(out var next); visits++)
+        {
+            if (visits == MaxVisits || onPath.Count > MaxDepth || next.Name.Length > MaxNameLength)
+            {
+                throw new ApertureException($"Weights file '{_path}' nests its values deeper or more often than any checkpoint (at '{Shortened(next.Name)}'); name the container that holds the weights.");
+            }
+
+            if (next.Leaving)
+            {
+                onPath.Remove(next.Value!);
+            }
+            else if (next.Value is PickledTensor tensor)
+            {
+                Add(names, next.Name, tensor);
+            }
+            else if (next.Value is PickledDictionary or PickledSequence && onPath.Add(next.Value))
+            {
+                pending.Push((next.Value, next.Name, true));
+                foreach (var (key, value) in Children(next.Value).Reverse())
+                {
+                    pending.Push((value, next.Name.Length == 0 ? key : $"{next.Name}.{key}", false));
+                }
+            }
+        }
+    }
+
+    private static IEnumerable<(string Key, object? Value)> Children(object value) => value switch
+    {
+        PickledDictionary dictionary => dictionary.Where(pair => pair.Value is PickledTensor or PickledDictionary or PickledSequence).Select(pair => (KeyText(pair.Key), pair.Value)),
+        PickledSequence sequence => sequence.Index().Where(item => item.Item is PickledTensor or PickledDictionary or PickledSequence).Select(item => (item.Index.ToString(CultureInfo.InvariantCulture), item.Item)),
+        _ => [],
+    };
+
+    private static string KeyText(object? key) => key is string text ? text : Convert.ToString(key, CultureInfo.InvariantCulture) ?? "";
+
+    private static string Shortened(string name) => name.Length <= 60 ? name : name[..60] + "…";
+
+    private void Add(HashSet<string> names, string name, PickledTensor tensor)
+    {
+        if (!names.Add(name))
+        {
+            throw new ApertureException($"Weights file '{_path}' holds two tensors called '{Shortened(name)}'; name the container that holds the weights.");
+        }
+
+        _found.Add(KeyValuePair.Create(name, tensor));
+    }
+}

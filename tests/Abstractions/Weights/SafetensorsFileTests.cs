@@ -1,0 +1,182 @@
+using Aperture.Weights;
+using CsCheck;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Aperture.Abstractions.Tests.Weights;
+
+[Collection("tensors")]
+public sealed class SafetensorsFileTests
+{
+    [Theory]
+    [InlineData("""{"layer.w":{"dtype":"F33","shape":[2],"data_offsets":[0,8]}}""", "unknown dtype 'F33'")]
+    [InlineData("""{"layer.w":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}""", "takes 12 bytes")]
+    [InlineData("""{"layer.w":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}""", "data_offsets are [8, 0]")]
+    [InlineData("""{"layer.w":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}""", "leave a hole")]
+    [InlineData("""{"layer.w":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}""", "not a whole number")]
+    [InlineData("""{"layer.w":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}}""", "not a whole number")]
+    [InlineData("""{"layer.w":{"dtype":"F32","shape":[4294967296,4294967296,4294967296],"data_offsets":[0,8]}}""", "larger than any file")]
+    [InlineData("""{"layer.w":{"dtype":"F32","shape":[2],"data_offsets":[0,18446744073709551615]}}""", "not a whole number")]
+    [InlineData("""{"layer.w":{"dtype":"F32","shape":[2]}}""", "lacks")]
+    [InlineData("""{"layer.w":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", "twice")]
+    [InlineData("""{"layer.w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"layer.w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", "twice")]
+    public void Open_names_file_and_tensor_of_a_damaged_entry(string header, string fault)
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.Write("bad.safetensors", SafetensorsBytes.Of(header, new byte[8]));
+
+        var error = Assert.Throws<ApertureException>(() => SafetensorsFile.Open(path));
+
+        Assert.Contains(path, error.Message, StringComparison.Ordinal);
+        Assert.Contains("layer.w", error.Message, StringComparison.Ordinal);
+        Assert.Contains(fault, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(7)]
+    [InlineData(8)]
+    [InlineData(40)]
+    [InlineData(72)]
+    public void Open_refuses_a_file_cut_off_anywhere(int length)
+    {
+        using var folder = new TemporaryFolder();
+        var whole = SafetensorsBytes.Of("""{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", new byte[8]);
+        var path = folder.Write("cut.safetensors", whole[..Math.Min(length, whole.Length - 1)]);
+
+        Assert.Contains(path, Assert.Throws<ApertureException>(() => SafetensorsFile.Open(path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Open_of_a_missing_file_says_so()
+    {
+        Assert.Contains("nowhere.safetensors", Assert.Throws<ApertureException>(() => SafetensorsFile.Open("nowhere.safetensors")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Random_damage_gives_an_answer_or_an_error_but_nothing_else()
+    {
+        using var folder = new TemporaryFolder();
+        using var weight = torch.zeros(2, 3);
+        using var bias = torch.ones(4, ScalarType.Int16);
+        SafetensorsWriter.Save(folder["good.safetensors"], new Dictionary<string, Tensor> { ["a.weight"] = weight, ["b"] = bias });
+        var good = File.ReadAllBytes(folder["good.safetensors"]);
+
+        Gen.Select(Gen.Int[0, good.Length - 1], Gen.Byte, Gen.Int[0, good.Length]).Sample(
+            (place, value, length) =>
+            {
+                var bytes = good.ToArray();
+                bytes[place] = value;
+                var path = folder.Write("damaged.safetensors", bytes[..(value % 4 == 0 ? length : bytes.Length)]);
+                try
+                {
+                    using var file = SafetensorsFile.Open(path);
+                    foreach (var name in file.Names)
+                    {
+                        file.Load(name).Dispose();
+                    }
+                }
+                catch (ApertureException refusal)
+                {
+                    Assert.Contains(path, refusal.Message, StringComparison.Ordinal);
+                }
+            },
+            iter: 500,
+            threads: 1);
+    }
+
+    [Fact]
+    public void Load_views_the_mapped_file_and_release_gives_its_memory_back()
+    {
+        const int Megabytes = 32;
+        using var folder = new TemporaryFolder();
+        var path = folder["large.safetensors"];
+        using (var values = torch.ones(Megabytes << 18))
+        {
+            SafetensorsWriter.Save(path, new Dictionary<string, Tensor> { ["w"] = values });
+        }
+
+        using var file = SafetensorsFile.Open(path);
+        using var tensor = file.Load("w");
+
+        Assert.True(MemoryMap.Contains(path, MemoryMap.Address(tensor)));
+        Assert.InRange(MemoryMap.ResidentKilobytes(path), 0, 1024);
+        using var sum = tensor.sum();
+        Assert.Equal(Megabytes << 18, sum.item<float>());
+        Assert.InRange(MemoryMap.ResidentKilobytes(path), Megabytes << 10, (Megabytes << 10) + 64);
+        file.ReleasePages("w");
+        Assert.InRange(MemoryMap.ResidentKilobytes(path), 0, 1024);
+        using var again = tensor.sum();
+        Assert.Equal(Megabytes << 18, again.item<float>());
+    }
+
+    [Fact]
+    public void Load_copies_what_is_not_aligned_for_its_type()
+    {
+        using var folder = new TemporaryFolder();
+        var header = """{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"w":{"dtype":"F32","shape":[2],"data_offsets":[1,9]}}""";
+        var path = folder.Write("odd.safetensors", SafetensorsBytes.Of(header, [9, .. BitConverter.GetBytes(1.5f), .. BitConverter.GetBytes(-2f)]));
+
+        using var file = SafetensorsFile.Open(path);
+        using var tensor = file.Load("w");
+
+        Assert.False(MemoryMap.Contains(path, MemoryMap.Address(tensor)));
+        Assert.Equal([1.5f, -2f], tensor.data<float>().ToArray());
+    }
+
+    [Fact]
+    public void Load_refuses_an_unsigned_value_that_does_not_fit()
+    {
+        using var folder = new TemporaryFolder();
+        var header = """{"w":{"dtype":"U64","shape":[2],"data_offsets":[0,16]}}""";
+        var path = folder.Write("u64.safetensors", SafetensorsBytes.Of(header, [.. BitConverter.GetBytes(7UL), .. BitConverter.GetBytes(ulong.MaxValue)]));
+        using var file = SafetensorsFile.Open(path);
+        var live = Tensor.TotalCount;
+
+        var error = Assert.Throws<ApertureException>(() => file.Load("w"));
+
+        Assert.Contains("element 1 is 18446744073709551615", error.Message, StringComparison.Ordinal);
+        Assert.Equal(live, Tensor.TotalCount);
+    }
+
+    [Fact]
+    public void Load_of_an_unknown_name_names_a_near_one()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.Write("w.safetensors", SafetensorsBytes.Of("""{"model.norm.weight":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", new byte[8]));
+        using var file = SafetensorsFile.Open(path);
+
+        Assert.Contains("near it: model.norm.weight", Assert.Throws<ApertureException>(() => file.Load("norm.weight")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Loading_leaves_no_live_tensors_behind()
+    {
+        using var folder = new TemporaryFolder();
+        var header = """{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"f8":{"dtype":"F8_E4M3","shape":[],"data_offsets":[8,9]},"none":{"dtype":"I64","shape":[0,3],"data_offsets":[9,9]}}""";
+        var path = folder.Write("w.safetensors", SafetensorsBytes.Of(header, new byte[9]));
+        var live = Tensor.TotalCount;
+
+        using (var file = SafetensorsFile.Open(path))
+        {
+            foreach (var name in file.Names)
+            {
+                file.Load(name).Dispose();
+            }
+        }
+
+        Assert.Equal(live, Tensor.TotalCount);
+    }
+
+    [Fact]
+    public void Use_after_dispose_is_a_programming_error()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.Write("w.safetensors", SafetensorsBytes.Of("""{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", new byte[8]));
+        var file = SafetensorsFile.Open(path);
+        file.Dispose();
+        file.Dispose();
+
+        Assert.Throws<ObjectDisposedException>(() => file.Load("w"));
+    }
+}
