@@ -7,7 +7,7 @@ namespace Aperture.Plugins.Baselines;
 
 /// <summary>
 /// Averages an image's tokens over the cells of the largest grid of about the same shape that the budget allows. Every place belongs to exactly one cell; a cell's token
-/// lists its places as sources and carries the one nearest to the cell's middle. Cells without tokens give none.
+/// lists its places as sources and carries the one nearest to the cell's middle. Cells without tokens give none. Rows without a place, such as a class token, go on as they are.
 /// </summary>
 internal sealed class PoolingReducer(PoolingOptions options) : ITokenReducer
 {
@@ -28,14 +28,14 @@ internal sealed class PoolingReducer(PoolingOptions options) : ITokenReducer
             return tokens;
         }
 
-        VisualGrid small = SmallerGrid(tokens.Grid, budget);
-        List<int>[] cells = Cells(tokens, small);
-        int[][] members = [.. cells.Where(c => c.Count > 0).Select(c => c.ToArray())];
+        int[] unplaced = [.. Enumerable.Range(0, count).Where(t => tokens.Places[t] < 0)];
+        VisualGrid small = SmallerGrid(tokens.Grid, Math.Max(budget - unplaced.Length, 1));
+        int[][] members = [.. unplaced.Select(t => new[] { t }), .. Cells(tokens, small).Where(c => c.Count > 0).Select(c => c.ToArray())];
         using (tokens)
         {
             return new VisualTokens(Average(tokens.Rows, members), tokens.Grid, [.. members.Select(m => Representative(tokens, m))])
             {
-                Sources = [.. members.Select(m => m.SelectMany(t => tokens.Sources?[t] ?? [tokens.Places[t]]).Order().ToArray())],
+                Sources = [.. members.Select(m => m.SelectMany(t => tokens.Sources?[t] ?? [tokens.Places[t]]).Where(place => place >= 0).Order().ToArray())],
             };
         }
     }
@@ -64,6 +64,11 @@ internal sealed class PoolingReducer(PoolingOptions options) : ITokenReducer
         VisualGrid grid = tokens.Grid;
         for (int t = 0; t < tokens.Places.Length; t++)
         {
+            if (tokens.Places[t] < 0)
+            {
+                continue;
+            }
+
             int row = tokens.Places[t] / grid.Columns * small.Rows / grid.Rows;
             int column = tokens.Places[t] % grid.Columns * small.Columns / grid.Columns;
             cells[(row * small.Columns) + column].Add(t);

@@ -77,6 +77,19 @@ public sealed class PoolingReducerTests
     }
 
     [Fact]
+    public void A_class_token_goes_on_as_it_is()
+    {
+        VisualTokens tokens = new(tensor([100f, 1f, 2f, 3f, 4f], [5, 1]), new VisualGrid(2, 2), [-1, 0, 1, 2, 3]);
+        using PoolingReducer reducer = Make("""{"Tokens":2}""");
+
+        using VisualTokens pooled = reducer.Reduce(tokens);
+
+        Assert.Equal([100f, 2.5f], pooled.Rows.data<float>().ToArray());
+        Assert.Equal([[], [0, 1, 2, 3]], pooled.Sources!);
+        Assert.Equal(-1, pooled.Places[0]);
+    }
+
+    [Fact]
     public void Element_type_is_kept()
     {
         using PoolingReducer reducer = Make("""{"Tokens":1}""");
