@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace Aperture.Images;
 
 /// <summary>
-/// Reads the first frame of a GIF file in mode P as Pillow opens it. Skia is not used because it hides palette indices and clears the colour of transparent pixels.
+/// Reads the first frame of a GIF file in mode P (or L) as Pillow opens it. Skia is not used because it hides palette indices and clears the colour of transparent pixels.
 /// </summary>
 internal static class GifReader
 {
@@ -56,7 +56,10 @@ internal static class GifReader
             indices.AsSpan(y * width, width).CopyTo(canvas.AsSpan((top + row) * canvasWidth + left));
         }
 
-        return new Image(ImageMode.P, canvasWidth, canvasHeight, canvas, Palette(local.IsEmpty ? colours : local, transparent));
+        var used = local.IsEmpty ? colours : local;
+        return IsGrey(used)
+            ? new Image(ImageMode.L, canvasWidth, canvasHeight, canvas, transparentColour: transparent >= 0 ? transparent : null)
+            : new Image(ImageMode.P, canvasWidth, canvasHeight, canvas, Palette(used, transparent));
     }
 
     private static ReadOnlySpan<byte> TakeColours(ref ReadOnlySpan<byte> rest, byte flags, ImageSource source)
@@ -77,6 +80,20 @@ internal static class GifReader
         return colours;
     }
 
+    /// <summary>Whether each index stands for the grey of its own value, as without a palette; Pillow opens such files in mode L.</summary>
+    private static bool IsGrey(ReadOnlySpan<byte> colours)
+    {
+        for (var i = 0; i < colours.Length; i++)
+        {
+            if (colours[i] != i / 3)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     private static byte[] Palette(ReadOnlySpan<byte> colours, int transparent)
     {
         var palette = new byte[256 * 4];
@@ -84,7 +101,7 @@ internal static class GifReader
         {
             for (var c = 0; c < 3; c++)
             {
-                palette[4 * i + c] = colours.IsEmpty ? (byte)i : 3 * i + 3 <= colours.Length ? colours[3 * i + c] : (byte)0;
+                palette[4 * i + c] = 3 * i + 3 <= colours.Length ? colours[3 * i + c] : (byte)0;
             }
 
             palette[4 * i + 3] = (byte)(i == transparent ? 0 : 255);

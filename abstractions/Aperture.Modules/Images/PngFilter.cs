@@ -49,20 +49,45 @@ internal static class PngFilter
     /// <summary>Filters a row and returns the sum of the results' absolute values, the usual estimate of how well it compresses.</summary>
     public static long Apply(int filter, ReadOnlySpan<byte> row, ReadOnlySpan<byte> above, int step, Span<byte> result)
     {
-        var cost = 0L;
-        for (var i = 0; i < row.Length; i++)
+        row.CopyTo(result);
+        switch (filter)
         {
-            var left = i < step ? (byte)0 : row[i - step];
-            var predicted = filter switch
-            {
-                1 => left,
-                2 => above[i],
-                3 => (byte)((left + above[i]) >> 1),
-                4 => i < step ? above[i] : Paeth(left, above[i], above[i - step]),
-                _ => (byte)0,
-            };
-            result[i] = (byte)(row[i] - predicted);
-            cost += Math.Abs((int)(sbyte)result[i]);
+            case 1:
+                for (var i = step; i < row.Length; i++)
+                {
+                    result[i] -= row[i - step];
+                }
+
+                break;
+            case 2:
+                for (var i = 0; i < row.Length; i++)
+                {
+                    result[i] -= above[i];
+                }
+
+                break;
+            case 3:
+                for (var i = 0; i < row.Length; i++)
+                {
+                    result[i] -= (byte)(((i < step ? 0 : row[i - step]) + above[i]) >> 1);
+                }
+
+                break;
+            case 4:
+                for (var i = 0; i < row.Length; i++)
+                {
+                    result[i] -= i < step ? above[i] : Paeth(row[i - step], above[i], above[i - step]);
+                }
+
+                break;
+            default:
+                break;
+        }
+
+        var cost = 0L;
+        foreach (var value in result)
+        {
+            cost += Math.Abs((int)(sbyte)value);
         }
 
         return cost;

@@ -184,6 +184,19 @@ public sealed class ImageFileTests : IDisposable
         Assert.Equal([10, 20, 30, 255, 40, 50, 60, 0], image.ConvertToRgba().Pixels.ToArray());
     }
 
+    [Fact]
+    public void A_gif_whose_palette_is_the_greys_opens_as_grey()
+    {
+        var bytes = TinyGif(2, 1, transparent: 1, 0, 1);
+        new byte[] { 0, 0, 0, 1, 1, 1 }.CopyTo(bytes, 13);
+
+        var image = Image.Decode(bytes);
+
+        Assert.Equal(ImageMode.L, image.Mode);
+        Assert.Equal([0, 1], image.Pixels.ToArray());
+        Assert.Equal([0, 0, 0, 255, 1, 1, 1, 0], image.ConvertToRgba().Pixels.ToArray());
+    }
+
     private string Write(string name, byte[] content)
     {
         var path = Path.Combine(_folder, name);
