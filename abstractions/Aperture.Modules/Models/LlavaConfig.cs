@@ -82,8 +82,9 @@ public sealed record LlavaConfig
             throw new ApertureException($"{where}: model_type '{type}' is not LLaVA-1.5; this build opens LLaVA-1.5 checkpoints.");
         }
 
-        return config.Has("text_config") || (config.Has("vision_config") && !config.Has("mm_vision_tower")) ? ParseHuggingFace(config)
-            : config.Has("mm_vision_tower") || config.Has("mm_projector_type") || config.Has("mm_hidden_size") ? ParseOriginal(config)
+        bool original = config.Has("mm_vision_tower") || config.Has("mm_projector_type") || config.Has("mm_hidden_size");
+        return config.Has("text_config") || (config.Has("vision_config") && !original) ? ParseHuggingFace(config)
+            : original ? ParseOriginal(config)
             : throw new ApertureException($"{where}: no text_config and no mm_vision_tower, so this is not a LLaVA checkpoint but model_type '{type}'; a model without images cannot be asked about one.");
     }
 
@@ -132,6 +133,7 @@ public sealed record LlavaConfig
         {
             Layout = LlavaLayout.Original,
             Decoder = DecoderConfig.Parse(config.Root, config.Where),
+            Vision = config.Has("vision_config") ? ClipVisionConfig.Parse(config.Child("vision_config").Root, config.Where) : null,
             TowerName = config.Text("mm_vision_tower", null),
             FeatureLayers = Layers(config, "mm_vision_select_layer"),
             KeepClassToken = Strategy(config, "mm_vision_select_feature", "patch", "cls_patch"),

@@ -35,9 +35,9 @@ public sealed record LlavaKeys(string Decoder, string Head, IReadOnlyList<string
 
     /// <summary>Names that nothing of the model loads, apart from buffers that checkpoints carry along: for a notice that they are ignored.</summary>
     /// <param name="source">The checkpoint.</param>
-    /// <param name="loaded">Names that were loaded.</param>
-    public static IReadOnlyList<string> Unclaimed(IWeightSource source, IReadOnlySet<string> loaded)
-        => [.. source.Names.Where(name => !loaded.Contains(name) && !IsBuffer(name)).Order(StringComparer.Ordinal)];
+    /// <param name="loaded">Whether a name was loaded.</param>
+    public static IReadOnlyList<string> Unclaimed(IWeightSource source, Func<string, bool> loaded)
+        => [.. source.Names.Where(name => !loaded(name) && !IsBuffer(name)).Order(StringComparer.Ordinal)];
 
     private static bool IsBuffer(string name)
         => name.EndsWith(".rotary_emb.inv_freq", StringComparison.Ordinal) || name.EndsWith(".position_ids", StringComparison.Ordinal)

@@ -29,6 +29,15 @@ public sealed class HookTable
     /// <summary>Layers that never attend: their attention weights are not needed.</summary>
     public IReadOnlySet<int> LayersWithoutAttention { get; }
 
+    /// <summary>The same hooks, each timed by a clock.</summary>
+    /// <param name="clock">Where the time is added up.</param>
+    public HookTable Timed(HookClock clock) => new(
+        _rows.ToDictionary(phase => phase.Key, phase => phase.Value.Select(row => row?.Timed(clock)).ToArray()),
+        [.. BeforeProjector.Select(hook => (BeforeProjectorHook)(features => clock.Time(() => hook(features))))],
+        [.. BeforeDecoder.Select(hook => (BeforeDecoderHook)(tokens => clock.Time(() => hook(tokens))))],
+        Methods,
+        LayersWithoutAttention);
+
     /// <summary>The rows of a phase, one a layer; null where no layer is touched.</summary>
     internal LayerHooks?[]? Phase(DecoderPhase phase) => _rows.GetValueOrDefault(phase);
 }

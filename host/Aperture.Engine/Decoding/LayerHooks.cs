@@ -18,4 +18,23 @@ internal sealed record LayerHooks
 
     /// <summary>Whether a hook after the layer reads attention statistics.</summary>
     public bool AfterLayerNeedsAttention { get; init; }
+
+    /// <summary>The same hooks, each timed by a clock.</summary>
+    public LayerHooks Timed(HookClock clock) => new()
+    {
+        BeforeLayer = Each(BeforeLayer, hook => (context, rows) => clock.Time(() =>
+        {
+            hook(context, rows);
+            return 0;
+        })),
+        Route = Route is null ? null : [.. Route.Select(r => ((RouteHook)((context, rows, normed) => clock.Time(() => r.Hook(context, rows, normed))), r.Use, r.Method))],
+        BeforeAttention = Each(BeforeAttention, hook => (context, normed) => clock.Time(() => hook(context, normed))),
+        AfterAttention = Each(AfterAttention, hook => (context, statistics) => clock.Time(() => hook(context, statistics))),
+        AfterLayer = Each(AfterLayer, hook => (context, rows, statistics) => clock.Time(() => hook(context, rows, statistics))),
+        AfterLayerNeedsAttention = AfterLayerNeedsAttention,
+    };
+
+    private static T[]? Each<T>(T[]? hooks, Func<T, T> wrap)
+        where T : Delegate
+        => hooks is null ? null : [.. hooks.Select(wrap)];
 }

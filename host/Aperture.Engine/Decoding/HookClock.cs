@@ -1,0 +1,33 @@
+using System.Diagnostics;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Aperture.Decoding;
+
+/// <summary>Adds up the wall time spent inside hooks; on a GPU the device is waited for before and after each.</summary>
+/// <param name="device">The device.</param>
+public sealed class HookClock(Device device)
+{
+    private long _ticks;
+
+    /// <summary>The time so far, in milliseconds.</summary>
+    public double Milliseconds => _ticks * 1000.0 / Stopwatch.Frequency;
+
+    internal T Time<T>(Func<T> hook)
+    {
+        Synchronize();
+        long started = Stopwatch.GetTimestamp();
+        T result = hook();
+        Synchronize();
+        _ticks += Stopwatch.GetTimestamp() - started;
+        return result;
+    }
+
+    private void Synchronize()
+    {
+        if (device.type == DeviceType.CUDA)
+        {
+            cuda.synchronize(device);
+        }
+    }
+}

@@ -1,0 +1,294 @@
+using System.Text.Json;
+using Aperture.Decoding;
+using Aperture.Generation;
+using Aperture.Images;
+using Aperture.Models;
+using Aperture.Sequences;
+using Aperture.Text;
+using Aperture.Vision;
+using Aperture.Weights;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Aperture.Engine;
+
+/// <summary>
+/// A LLaVA-1.5 model opened from a checkpoint folder in either published layout: vision encoder, projector, decoder, tokenizer. Owns everything it opened.
+/// Requests run one after the other.
+/// </summary>
+public sealed partial class LlavaModel : IDisposable
+{
+    private readonly List<IDisposable> _owned;
+
+    private LlavaModel(List<IDisposable> owned) => _owned = owned;
+
+    /// <summary>Name of the model, for tables and recipes.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The checkpoint's folder.</summary>
+    public required string Folder { get; init; }
+
+    /// <summary>The configuration.</summary>
+    public required LlavaConfig Config { get; init; }
+
+    /// <summary>The decoder.</summary>
+    public required Decoder Decoder { get; init; }
+
+    /// <summary>The vision encoder.</summary>
+    public required ClipVisionEncoder Encoder { get; init; }
+
+    /// <summary>The projector.</summary>
+    public required Projector Projector { get; init; }
+
+    /// <summary>The tokenizer; null for a folder that has none.</summary>
+    public required ITokenizer? Tokenizer { get; init; }
+
+    /// <summary>Generation settings of the checkpoint (<c>generation_config.json</c>).</summary>
+    public required GenerationOptions Generation { get; init; }
+
+
+    /// <summary>Operations: device, element type, threads.</summary>
+    public required Ops Ops { get; init; }
+
+    /// <summary>Where the checkpoint keeps its parts.</summary>
+    public required LlavaKeys Keys { get; init; }
+
+    /// <summary>Names in the checkpoint that nothing loads.</summary>
+    public required IReadOnlyList<string> Unclaimed { get; init; }
+
+    /// <summary>Wall time of opening.</summary>
+    public required TimeSpan LoadTime { get; init; }
+
+    /// <summary>Opens a checkpoint folder.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="options">How to open it.</param>
+    /// <exception cref="ApertureException">A file is missing or damaged, the configuration and the weights do not belong together, or the device is not there.</exception>
+    public static LlavaModel Load(string folder, ModelOptions options)
+    {
+        long started = System.Diagnostics.Stopwatch.GetTimestamp();
+        Devices.Parse(options.Device);
+        LlavaConfig config = ReadConfig(folder);
+        if (options.Threads > 0)
+        {
+            set_num_threads(options.Threads);
+        }
+
+        List<IDisposable> owned = [];
+        try
+        {
+            IWeightSource source = WeightFiles.Open(folder);
+            owned.Add(source);
+            LlavaKeys keys = LlavaKeys.Find(source, config);
+            (ClipVisionConfig vision, IWeightSource tower, string towerPrefix) = FindTower(folder, config, source, keys, options, owned);
+            string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+            return Create(
+                config,
+                new LlavaWeights(source, keys, vision, tower, towerPrefix),
+                options,
+                owned,
+                new LlavaFolder(name, Path.GetFullPath(folder), Processor(folder, config, vision, options), HasTokenizer(folder) ? Tokenizers.FromFolder(folder) : null, ReadGeneration(folder)),
+                started);
+        }
+        catch
+        {
+            Release(owned);
+            throw;
+        }
+    }
+
+    /// <summary>Builds a model over open weights, without a folder: no tokenizer, no generation settings.</summary>
+    /// <param name="config">The configuration, with its vision tower's.</param>
+    /// <param name="source">The weights; borrowed, and must outlive the model.</param>
+    /// <param name="options">How to open it.</param>
+    /// <param name="tower">Weights of a tower that is not inside; null where it is.</param>
+    /// <exception cref="ApertureException">Configuration and weights do not belong together.</exception>
+    public static LlavaModel Create(LlavaConfig config, IWeightSource source, ModelOptions options, IWeightSource? tower = null)
+    {
+        ClipVisionConfig vision = config.Vision ?? throw new ApertureException("The configuration names no vision tower's sizes (vision_config).");
+        LlavaKeys keys = LlavaKeys.Find(source, config);
+        LlavaWeights weights = new(source, keys, vision, tower ?? source, keys.Tower ?? "vision_model.");
+        LlavaFolder none = new("model", "", Processor("", config, vision, options), null, new GenerationOptions());
+        return Create(config, weights, options, [], none, System.Diagnostics.Stopwatch.GetTimestamp());
+    }
+
+    private static LlavaModel Create(LlavaConfig config, LlavaWeights weights, ModelOptions options, List<IDisposable> owned, LlavaFolder folder, long started)
+    {
+        Device device = Devices.Parse(options.Device);
+        T Own<T>(T item)
+            where T : IDisposable
+        {
+            owned.Add(item);
+            return item;
+        }
+
+        try
+        {
+            (IWeightSource source, LlavaKeys keys, ClipVisionConfig vision, IWeightSource towerSource, string towerPrefix) = weights;
+            WeightPolicy policy = WeightPolicy.For(device, options.ScalarType, source.Describe(keys.Decoder + "embed_tokens.weight").ScalarType);
+            Ops ops = Own(new Ops(device, policy.Compute, options.Threads));
+            int[] layers = config.ResolveFeatureLayers(vision.Layers);
+            DecoderInfo info = Describe(folder.Name, config, vision);
+            Decoder decoder = Own(new Decoder(config.Decoder, DecoderWeights.Load(source, keys.Decoder, keys.Head, config.Decoder, policy), ops, info));
+            Projector projector = Own(Projector.Load(source, keys.Projector, vision.HiddenSize * layers.Length, config.Decoder.HiddenSize, config.ProjectorActivation, config.ProjectorBias, policy));
+            ClipVisionTower tower = new(vision, ClipVisionWeights.Load(towerSource, towerPrefix, vision, policy, layers.Max(), postNorm: false), ops);
+            ClipVisionEncoder encoder = Own(new ClipVisionEncoder(tower, folder.Processor, layers, config.KeepClassToken));
+            return new LlavaModel(owned)
+            {
+                Name = info.Model,
+                Folder = folder.Path,
+                Config = config,
+                Decoder = decoder,
+                Encoder = encoder,
+                Projector = projector,
+                Tokenizer = folder.Tokenizer,
+                Generation = folder.Generation,
+                Ops = ops,
+                Keys = keys,
+                Unclaimed = LlavaKeys.Unclaimed(source, name => IsLoaded(name, keys, decoder, projector)),
+                LoadTime = System.Diagnostics.Stopwatch.GetElapsedTime(started),
+            };
+        }
+        catch
+        {
+            Release(owned);
+            throw;
+        }
+    }
+
+    /// <summary>Encodes pictures.</summary>
+    /// <param name="images">The pictures.</param>
+    /// <param name="cancellationToken">Checked between blocks.</param>
+    /// <returns>One entry a picture; the caller disposes them.</returns>
+    public IReadOnlyList<VisionFeatures> Encode(IReadOnlyList<Image> images, CancellationToken cancellationToken)
+    {
+        VisionInput[] inputs = [.. images.Select(image => Prepare(image))];
+        try
+        {
+            return Encoder.Encode(inputs, VisionRequest.Plain, cancellationToken);
+        }
+        finally
+        {
+            foreach (VisionInput input in inputs)
+            {
+                input.Dispose();
+            }
+        }
+    }
+
+    /// <summary>Projects a picture's features to decoder rows.</summary>
+    /// <param name="features">The features; borrowed.</param>
+    /// <returns>The tokens; the caller disposes them.</returns>
+    public VisualTokens Project(VisionFeatures features)
+        => new(Projector.Run(features.Tokens), features.Grid, features.Places ?? [.. Enumerable.Range(0, (int)features.Tokens.size(0))]);
+
+    /// <summary>Disposes weights, threads and files.</summary>
+    public void Dispose() => Release(_owned);
+
+    // What was opened last goes first: tensors before the files they are views of.
+    private static void Release(List<IDisposable> owned)
+    {
+        for (int i = owned.Count - 1; i >= 0; i--)
+        {
+            owned[i].Dispose();
+        }
+
+        owned.Clear();
+    }
+
+    private VisionInput Prepare(Image image)
+    {
+        Image rgb = image.ConvertToRgb();
+        return Encoder.Prepare(rgb.Pixels, rgb.Width, rgb.Height);
+    }
+
+    private static LlavaConfig ReadConfig(string folder)
+    {
+        string path = Path.Combine(folder, "config.json");
+        if (!File.Exists(path))
+        {
+            throw new ApertureException(Directory.Exists(folder)
+                ? $"Folder '{folder}' has no config.json, so it is not a checkpoint; name a folder in a published layout."
+                : $"There is no folder '{folder}'; name a checkpoint folder, a shipped model such as tiny-llava, or a hub id fetched with 'aperture pull'.");
+        }
+
+        using JsonDocument json = Checkpoints.ReadJson(path);
+        return LlavaConfig.Parse(json.RootElement, path);
+    }
+
+    private static (ClipVisionConfig Config, IWeightSource Source, string Prefix) FindTower(
+        string folder, LlavaConfig config, IWeightSource source, LlavaKeys keys, ModelOptions options, List<IDisposable> owned)
+    {
+        if (keys.Tower is { } inside && config.Vision is { } vision)
+        {
+            return (vision, source, inside);
+        }
+
+        string tower = options.Tower ?? TowerFolders.Find(folder, config.TowerName);
+        string path = Path.Combine(tower, "config.json");
+        if (!File.Exists(path))
+        {
+            throw new ApertureException($"Tower folder '{tower}' has no config.json; name the folder of the CLIP checkpoint ({config.TowerName ?? "openai/clip-vit-large-patch14-336"}).");
+        }
+
+        using JsonDocument json = Checkpoints.ReadJson(path);
+        ClipVisionConfig parsed = ClipVisionConfig.Parse(json.RootElement, path);
+        if (keys.Tower is { } own)
+        {
+            return (parsed, source, own);
+        }
+
+        IWeightSource weights = WeightFiles.Open(tower);
+        owned.Add(weights);
+        return (parsed, weights, weights.Contains("vision_model.embeddings.class_embedding") ? "vision_model." : "");
+    }
+
+    private static ClipImageProcessor Processor(string folder, LlavaConfig config, ClipVisionConfig vision, ModelOptions options)
+    {
+        string path = Path.Combine(folder, "preprocessor_config.json");
+        ClipImageProcessorConfig processor = new() { ShortestEdge = vision.ImageSize, CropHeight = vision.ImageSize, CropWidth = vision.ImageSize };
+        if (File.Exists(path))
+        {
+            using JsonDocument json = Checkpoints.ReadJson(path);
+            processor = ClipImageProcessorConfig.Parse(json.RootElement, path);
+        }
+
+        return new ClipImageProcessor(processor with { PadToSquare = (options.Aspect ?? config.Aspect) == ImageAspect.Pad });
+    }
+
+    private static DecoderInfo Describe(string name, LlavaConfig config, ClipVisionConfig vision) => new()
+    {
+        Model = name,
+        Layers = config.Decoder.Layers,
+        HiddenSize = config.Decoder.HiddenSize,
+        IntermediateSize = config.Decoder.IntermediateSize,
+        Heads = config.Decoder.Heads,
+        KeyValueHeads = config.Decoder.KeyValueHeads,
+        HeadSize = config.Decoder.HeadSize,
+        VocabularySize = config.Decoder.VocabularySize,
+        VisualTokens = (vision.Grid * vision.Grid) + (config.KeepClassToken ? 1 : 0),
+    };
+
+    private static bool IsLoaded(string name, LlavaKeys keys, Decoder decoder, Projector projector)
+        => decoder.Weights.Named(keys.Decoder, keys.Head).Any(n => n.Name == name)
+            || projector.Named().Any(n => n.Name == name)
+            || (keys.Tower is { } tower && name.StartsWith(tower, StringComparison.Ordinal));
+
+    private static GenerationOptions ReadGeneration(string folder)
+    {
+        string path = Path.Combine(folder, "generation_config.json");
+        if (!File.Exists(path))
+        {
+            return new GenerationOptions();
+        }
+
+        using JsonDocument json = Checkpoints.ReadJson(path);
+        return GenerationOptions.Parse(json.RootElement, path);
+    }
+
+    private static bool HasTokenizer(string folder)
+        => new[] { "tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt" }.Any(file => File.Exists(Path.Combine(folder, file)));
+
+    private sealed record LlavaWeights(IWeightSource Source, LlavaKeys Keys, ClipVisionConfig Vision, IWeightSource Tower, string TowerPrefix);
+
+    private sealed record LlavaFolder(string Name, string Path, ClipImageProcessor Processor, ITokenizer? Tokenizer, GenerationOptions Generation);
+}
