@@ -31,7 +31,8 @@ public sealed class CheckpointRunner : IGoldenRunner
 
         using (LlavaModel model = LlavaModel.Load(folder, new ModelOptions { Type = "float32", Threads = 1, Tower = tower }))
         {
-            golden.Compare("out.logits", Logits(golden, model));
+            using Tensor logits = Logits(golden, model);
+            golden.Compare("out.logits", logits);
         }
 
         // The configuration as the newest library writes it must describe the same model.
