@@ -53,19 +53,21 @@ internal sealed class LlamaTokenizer : ITokenizer
         var ids = new List<int>();
         if (_legacy || text.Length == 0)
         {
-            foreach (var (part, token) in Parts(text))
+            foreach (var (part, token) in _splitter.Split(text))
             {
                 ids.AddRange(token is null ? _model.Encode(part) : [token.Id]);
             }
         }
         else
         {
-            foreach (var (part, token) in Parts(Blank + text.Replace(Blank, ' ')))
+            var parts = _splitter.Split(Blank + text.Replace(Blank, ' '));
+            foreach (var (part, token) in parts)
             {
                 ids.AddRange(token is null ? EncodePart(part) : [token.Id]);
             }
 
-            if (ids.Count > 1 && _model.PieceOf(ids[0]) == "\u2581" && IsSpecial(ids[1]))
+            // The blank that was put in front goes again where a special token follows it at once.
+            if (parts is [(['\u2581'], null), (_, { Special: true }), ..] && _model.PieceOf(ids[0]) == "\u2581")
             {
                 ids.RemoveAt(0);
             }
@@ -105,9 +107,6 @@ internal sealed class LlamaTokenizer : ITokenizer
     public int? IdOf(string token) => _special.Tokens.FirstOrDefault(added => added.Content == token)?.Id ?? _model.IdOf(token);
 
     public bool IsSpecial(int id) => _added.TryGetValue(id, out var token) && token.Special;
-
-    /// <summary>The text cut at added tokens; parts that strip marks left empty are gone.</summary>
-    private IEnumerable<(string Text, AddedToken? Token)> Parts(string text) => _splitter.Split(text);
 
     private int[] EncodePart(string part)
         => part.Length > 0 && part[0] is Blank or ' '

@@ -1,0 +1,35 @@
+using System.Text.RegularExpressions;
+
+namespace Aperture.Text.Scoring;
+
+/// <summary>ScienceQA: finds the letter of the choice that an answer names.</summary>
+public static partial class ScienceQaAnswer
+{
+    private const string Options = "ABCDE";
+
+    /// <summary>The index of the chosen option, or -1 where the answer names none of the choices.</summary>
+    /// <param name="answer">The model's answer: a letter, a letter with a full stop and text, or one <c>The answer is X.</c>.</param>
+    /// <param name="choices">How many choices the question has.</param>
+    public static int Choice(string answer, int choices)
+    {
+        char? letter = null;
+        if (answer.Length == 1 && Options.Contains(answer[0], StringComparison.Ordinal))
+        {
+            letter = answer[0];
+        }
+        else if (answer.Length >= 3 && Options.Contains(answer[0], StringComparison.Ordinal) && answer[1] == '.' && answer[2] == ' ')
+        {
+            letter = answer[0];
+        }
+        else if (Sentence().Matches(answer) is [var match])
+        {
+            letter = match.Groups[1].Value[0];
+        }
+
+        var index = letter is { } found ? Options.IndexOf(found, StringComparison.Ordinal) : -1;
+        return index < choices ? index : -1;
+    }
+
+    [GeneratedRegex("The answer is ([A-Z]).", RegexOptions.CultureInvariant)]
+    private static partial Regex Sentence();
+}

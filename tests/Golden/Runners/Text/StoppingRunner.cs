@@ -1,0 +1,38 @@
+using Aperture.Text;
+
+namespace Aperture.Golden.Tests.Text;
+
+/// <summary>The verdict of the keyword criterion after every new id.</summary>
+public sealed class StoppingRunner : IGoldenRunner
+{
+    public string Area => "text";
+
+    public string Kind => "stopping";
+
+    public void Run(GoldenCase golden)
+    {
+        var tokenizer = PublishedTokenizers.Llama2(golden, legacy: false);
+        Skip.If(tokenizer is null, PublishedTokenizers.Needed("llama-tokenizer-js"));
+        var failures = new TextFailures();
+        foreach (var item in golden.Meta.GetProperty("cases").EnumerateArray())
+        {
+            var prompt = TextFailures.Ids(item.GetProperty("prompt_ids"));
+            var output = TextFailures.Ids(item.GetProperty("output_ids"));
+            var criteria = new StopCriteria([.. item.GetProperty("keywords").EnumerateArray().Select(keyword => keyword.GetString()!)], tokenizer!, prompt.Length);
+            var what = item.GetProperty("keywords").GetRawText();
+            var index = 0;
+            foreach (var ids in item.GetProperty("keyword_ids").EnumerateArray())
+            {
+                failures.SameIds($"ids of keyword {index} of {what}", TextFailures.Ids(ids), criteria.KeywordIds[index++]);
+            }
+
+            var verdicts = item.GetProperty("stop").EnumerateArray().Select(stop => stop.GetBoolean()).ToList();
+            for (var i = 0; i < verdicts.Count; i++)
+            {
+                failures.Equal($"{what} after {i + 1} new ids of {item.GetProperty("output_ids").GetRawText()}", verdicts[i], criteria.ShouldStop(output[..(prompt.Length + i + 1)]));
+            }
+        }
+
+        failures.Check();
+    }
+}
