@@ -5,6 +5,7 @@ namespace Aperture.Weights;
 
 /// <summary>
 /// A file of PyTorch's <c>torch.save</c>, zip or legacy format, mapped and read without running anything that it names.
+/// Leniently opened, also a plain pickle of modules, and the parameters of a TorchScript archive.
 /// Tensors keep their strides and share memory where they shared it when saved; where the file aligns their elements, as the zip format does, that memory is the file's.
 /// </summary>
 public sealed class TorchFile : IMappedWeights
@@ -29,7 +30,7 @@ public sealed class TorchFile : IMappedWeights
 
     /// <summary>
     /// The saved object as a whole: null, <see cref="bool"/>, <see cref="long"/>, <see cref="System.Numerics.BigInteger"/>, <see cref="double"/>, <see cref="System.Numerics.Complex"/>,
-    /// <see cref="string"/>, <c>byte[]</c>, <see cref="PickledDictionary"/>, <see cref="PickledSequence"/>, <see cref="PickledTensor"/>, <see cref="PickledArray"/>,
+    /// <see cref="string"/>, <see cref="PickledBytes"/>, <see cref="PickledDictionary"/>, <see cref="PickledSequence"/>, <see cref="PickledTensor"/>, <see cref="PickledArray"/>,
     /// <see cref="PickledName"/> or <see cref="PickledObject"/>.
     /// </summary>
     public object? Content => _content.Value;
@@ -37,7 +38,7 @@ public sealed class TorchFile : IMappedWeights
     /// <summary>Opens a file, reads the saved object and finds its tensors. Their values stay in the file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="options">Strictness and container; the defaults if null.</param>
-    /// <exception cref="ApertureException">The file cannot be read, is damaged, names classes that weights do not need, or holds no tensors.</exception>
+    /// <exception cref="ApertureException">The file cannot be read, is damaged, names classes that weights do not need, or holds no tensors where <see cref="WeightFileOptions.RequireTensors"/> asks for some.</exception>
     public static TorchFile Open(string path, WeightFileOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);

@@ -48,15 +48,26 @@ internal sealed class PickleBytes
     public PickleBytes Tensor(string key, int count, int offset, int[] shape, int[] strides, bool legacy = false)
     {
         Global("torch._utils", "_rebuild_tensor_v2").Mark();
-        Mark().Text("storage").Global("torch", "FloatStorage").Text(key).Text("cpu").Int(count);
-        if (legacy)
-        {
-            Raw((byte)'N');
-        }
-
-        Tuple().Raw((byte)'Q').Int(offset).Ints(shape).Ints(strides).Raw(0x89);
-        return Global("collections", "OrderedDict").Raw((byte)')').Reduce().Tuple().Reduce();
+        return Storage(key, count, legacy).Window(offset, shape, strides);
     }
+
+    /// <summary>A float tensor on a storage that is a file of its own within the pickle, as modules are pickled without torch.save.</summary>
+    public PickleBytes NestedTensor(params float[] values)
+    {
+        var file = Legacy(new PickleBytes().Storage("1", values.Length, legacy: true).Stop(), ("1", values));
+        Global("torch._utils", "_rebuild_tensor_v2").Mark();
+        Global("torch.storage", "_load_from_bytes").Mark().Raw((byte)'B').Raw(BitConverter.GetBytes(file.Length)).Raw(file).Tuple().Reduce();
+        return Window(0, [values.Length], [1]);
+    }
+
+    private PickleBytes Storage(string key, int count, bool legacy)
+    {
+        Mark().Text("storage").Global("torch", "FloatStorage").Text(key).Text("cpu").Int(count);
+        return (legacy ? Raw((byte)'N') : this).Tuple().Raw((byte)'Q');
+    }
+
+    private PickleBytes Window(int offset, int[] shape, int[] strides) =>
+        Int(offset).Ints(shape).Ints(strides).Raw(0x89).Global("collections", "OrderedDict").Raw((byte)')').Reduce().Tuple().Reduce();
 
     public PickleBytes Ints(int[] values)
     {

@@ -92,6 +92,59 @@ public sealed class TorchFileTests
     }
 
     [Fact]
+    public void A_wrapper_that_holds_tensors_goes_before_values_beside_it()
+    {
+        using var folder = new TemporaryFolder();
+        var pickle = new PickleBytes().Dictionary().Mark()
+            .Text("best").Tensor("0", 1, 0, [], [])
+            .Text("state_dict").Dictionary().Mark().Text("w").Tensor("0", 1, 0, [1], [1]).SetItems()
+            .SetItems().Stop();
+        var path = folder.Write("w.pth", PickleBytes.Zip(pickle, ("data/0", PickleBytes.Floats(3))));
+
+        using var file = WeightFiles.Open(path);
+
+        Assert.Equal(["w"], file.Names);
+    }
+
+    [Fact]
+    public void A_pickled_module_gives_parameters_buffers_and_children_when_lenient()
+    {
+        using var folder = new TemporaryFolder();
+        var pickle = new PickleBytes().Dictionary().Mark().Text("G_ema")
+            .Global("nets", "Generator").Raw((byte)')', 0x81).Dictionary().Mark()
+            .Text("_parameters").Dictionary().Mark().Text("w").NestedTensor(1, 2).Text("bias").Raw((byte)'N').SetItems()
+            .Text("_buffers").Dictionary().Mark().Text("mean").NestedTensor(3).Text("cache").NestedTensor(9).SetItems()
+            .Text("_non_persistent_buffers_set").Global("builtins", "set").Mark().Raw((byte)']').Mark().Text("cache").Raw((byte)'e').Tuple().Reduce()
+            .Text("_modules").Dictionary().Mark()
+                .Text("fc").Global("nets", "Linear").Raw((byte)')', 0x81).Dictionary().Mark()
+                .Text("_parameters").Dictionary().Mark().Text("w").NestedTensor(4, 5, 6).SetItems().SetItems().Raw((byte)'b')
+                .SetItems()
+            .SetItems().Raw((byte)'b')
+            .SetItems().Stop();
+        var path = folder.Write("network.pkl", pickle);
+
+        Assert.Contains("'nets.Generator'", Assert.Throws<ApertureException>(() => TorchFile.Open(path)).Message, StringComparison.Ordinal);
+        using var file = TorchFile.Open(path, _lenient with { Container = "G_ema" });
+
+        Assert.Equal(["w", "mean", "fc.w"], file.Names);
+        using var w = file.Load("fc.w");
+        Assert.Equal([4f, 5f, 6f], w.data<float>().ToArray());
+    }
+
+    [Fact]
+    public void An_object_without_tensors_opens_only_when_asked_for()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.Write("vocab.pkl", new PickleBytes().Dictionary().Mark().Text("words").Raw((byte)']').Mark().Text("a").Text("the").Raw((byte)'e').SetItems().Stop());
+
+        Assert.Contains("holds no tensors", Assert.Throws<ApertureException>(() => TorchFile.Open(path, _lenient)).Message, StringComparison.Ordinal);
+        using var file = TorchFile.Open(path, _lenient with { RequireTensors = false });
+
+        Assert.True(((PickledDictionary)file.Content!).TryGetValue("words", out var words));
+        Assert.Equal(["a", "the"], Assert.IsType<PickledSequence>(words));
+    }
+
+    [Fact]
     public void A_value_that_contains_itself_does_not_stop_the_tensors_from_being_found()
     {
         using var folder = new TemporaryFolder();

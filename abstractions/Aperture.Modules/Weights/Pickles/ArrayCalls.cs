@@ -4,19 +4,25 @@ using System.Runtime.InteropServices;
 namespace Aperture.Weights;
 
 /// <summary>The functions that make numpy values.</summary>
-internal sealed class ArrayCalls(PickleReader reader)
+internal sealed class ArrayCalls(PickleReader reader, bool lenient)
 {
     private const int MaxRank = 64;
 
     /// <summary>scalar(dtype, bytes): the value as <see cref="bool"/>, <see cref="long"/>, <see cref="double"/> or <see cref="Complex"/>.</summary>
     public object Scalar(PickledSequence arguments)
     {
-        if (arguments is not [NumpyType numpy, byte[] bytes] || Known(numpy) is var type && bytes.Length != type.Bits / 8)
+        if (lenient && arguments is [NumpyType unknown, ..] && TorchTypes.OfNumpy(unknown.Code) is null)
+        {
+            return new PickledObject($"numpy.{unknown.Code}", arguments);
+        }
+
+        if (arguments is not [NumpyType numpy, PickledBytes block] || Known(numpy) is var type && block.Length != type.Bits / 8)
         {
             throw Misused();
         }
 
-        return Known(numpy).Name switch
+        var bytes = block.Span;
+        return type.Name switch
         {
             "BOOL" => bytes[0] != 0,
             "I8" => (long)(sbyte)bytes[0],
@@ -30,8 +36,8 @@ internal sealed class ArrayCalls(PickleReader reader)
             "F16" => (double)MemoryMarshal.Read<Half>(bytes),
             "F32" => (double)MemoryMarshal.Read<float>(bytes),
             "F64" => MemoryMarshal.Read<double>(bytes),
-            "C64" => new Complex(MemoryMarshal.Read<float>(bytes), MemoryMarshal.Read<float>(bytes.AsSpan(4))),
-            "C128" => new Complex(MemoryMarshal.Read<double>(bytes), MemoryMarshal.Read<double>(bytes.AsSpan(8))),
+            "C64" => new Complex(MemoryMarshal.Read<float>(bytes), MemoryMarshal.Read<float>(bytes[4..])),
+            "C128" => new Complex(MemoryMarshal.Read<double>(bytes), MemoryMarshal.Read<double>(bytes[8..])),
             _ => throw Misused(),
         };
     }
@@ -39,7 +45,7 @@ internal sealed class ArrayCalls(PickleReader reader)
     /// <summary>_frombuffer(bytes, dtype, shape, order).</summary>
     public PickledArray FromBuffer(PickledSequence arguments)
     {
-        if (arguments is not [byte[] bytes, NumpyType type, PickledSequence shape, string order])
+        if (arguments is not [PickledBytes bytes, NumpyType type, PickledSequence shape, string order])
         {
             throw Misused();
         }
@@ -52,8 +58,14 @@ internal sealed class ArrayCalls(PickleReader reader)
     /// <summary>The state of an array: (version, shape, dtype, is column-major, bytes).</summary>
     public void Fill(PickledArray array, object? state)
     {
-        if (state is not PickledSequence and not null || state is not PickledSequence { Count: 5 } fields
-            || fields[1] is not PickledSequence shape || fields[2] is not NumpyType type || fields[3] is not bool columnMajor || fields[4] is not byte[] bytes)
+        if (lenient && state is PickledSequence { Count: 5 } partly && partly[2] is NumpyType unknown && TorchTypes.OfNumpy(unknown.Code) is null)
+        {
+            array.Fill($"'{unknown.Code}'", [], false, new PickledBytes([]));
+            return;
+        }
+
+        if (state is not PickledSequence { Count: 5 } fields
+            || fields[1] is not PickledSequence shape || fields[2] is not NumpyType type || fields[3] is not bool columnMajor || fields[4] is not PickledBytes bytes)
         {
             throw Misused();
         }
@@ -61,7 +73,7 @@ internal sealed class ArrayCalls(PickleReader reader)
         Fill(array, type, shape, columnMajor, bytes);
     }
 
-    private void Fill(PickledArray array, NumpyType numpy, PickledSequence shape, bool columnMajor, byte[] bytes)
+    private void Fill(PickledArray array, NumpyType numpy, PickledSequence shape, bool columnMajor, PickledBytes bytes)
     {
         var type = Known(numpy);
         if (shape.Count > MaxRank || !shape.All(size => size is long and >= 0))
@@ -80,7 +92,7 @@ internal sealed class ArrayCalls(PickleReader reader)
             throw reader.Damaged($"an array [{string.Join(", ", shape)}] of {type.Name} needs {length} bytes and has {bytes.Length}");
         }
 
-        array.Fill(type, [.. shape.Select(size => (long)size!)], columnMajor, bytes);
+        array.Fill(type.Name, [.. shape.Select(size => (long)size!)], columnMajor, bytes);
     }
 
     private StoredType Known(NumpyType numpy) => numpy.IsBigEndian

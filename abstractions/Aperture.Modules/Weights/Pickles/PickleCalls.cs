@@ -7,7 +7,7 @@ namespace Aperture.Weights;
 /// The closed list of names a checkpoint may use and what a call of them means. Names outside the list are refused, or where the reader is lenient kept as
 /// <see cref="PickledObject"/> values; in neither case does anything run.
 /// </summary>
-internal sealed class PickleCalls(PickleReader reader, bool lenient)
+internal sealed class PickleCalls(PickleReader reader, bool lenient, bool isNested = false)
 {
     private const int MaxNestedCalls = 16;
 
@@ -22,6 +22,7 @@ internal sealed class PickleCalls(PickleReader reader, bool lenient)
         ["torch._utils._rebuild_parameter"] = (calls, arguments) => calls.Tensors.Parameter(arguments),
         ["torch._utils._rebuild_parameter_with_state"] = (calls, arguments) => calls.Tensors.Parameter(arguments),
         ["torch.nn.parameter.Parameter"] = (calls, arguments) => calls.Tensors.Parameter(arguments),
+        ["torch.storage._load_from_bytes"] = (calls, arguments) => calls.Nested(arguments),
         ["torch.Size"] = (calls, arguments) => new PickledSequence(PickledSequenceKind.Size, calls.Items(arguments)),
         ["torch.device"] = (_, arguments) => new PickledObject("torch.device", arguments),
         ["torch.Tensor"] = (calls, _) => throw calls.Misused("torch.Tensor"),
@@ -42,9 +43,12 @@ internal sealed class PickleCalls(PickleReader reader, bool lenient)
     private TensorCalls? _tensors;
     private ArrayCalls? _arrays;
 
+    /// <summary>The storages of files within the file that were read on the way, each with its place.</summary>
+    public List<PickledStorage> NestedStorages { get; } = [];
+
     private TensorCalls Tensors => _tensors ??= new TensorCalls(reader);
 
-    private ArrayCalls Arrays => _arrays ??= new ArrayCalls(reader);
+    private ArrayCalls Arrays => _arrays ??= new ArrayCalls(reader, lenient);
 
     /// <summary>A name the pickle refers to. Strict reading refuses unknown ones here, before anything is made of them.</summary>
     public PickledName Name(string module, string name)
@@ -167,7 +171,7 @@ internal sealed class PickleCalls(PickleReader reader, bool lenient)
     private string Text(PickledSequence arguments, int index) =>
         index < arguments.Count && arguments[index] is string text ? text : throw Misused("a function of a text");
 
-    private byte[] Latin1(PickledSequence arguments)
+    private PickledBytes Latin1(PickledSequence arguments)
     {
         var text = Text(arguments, 0);
         if (Text(arguments, 1) is not ("latin1" or "latin-1") || text.Any(letter => letter > 0xFF))
@@ -175,16 +179,29 @@ internal sealed class PickleCalls(PickleReader reader, bool lenient)
             throw Misused("_codecs.encode");
         }
 
-        return System.Text.Encoding.Latin1.GetBytes(text);
+        return new PickledBytes(System.Text.Encoding.Latin1.GetBytes(text));
     }
 
-    private byte[] ByteString(PickledSequence arguments) => arguments switch
+    private PickledBytes ByteString(PickledSequence arguments) => arguments switch
     {
-        [] => [],
-        [byte[] bytes] => bytes,
+        [] => new PickledBytes([]),
+        [PickledBytes bytes] => bytes,
         [string, string] => Latin1(arguments),
         _ => throw Misused("bytes"),
     };
+
+    /// <summary>A storage in a file of its own within the file, as modules are pickled without torch.save.</summary>
+    private StorageWindow Nested(PickledSequence arguments)
+    {
+        if (isNested || arguments is not [PickledBytes { IsMapped: true } bytes])
+        {
+            throw Misused("torch.storage._load_from_bytes");
+        }
+
+        var (value, storages) = TorchLegacyFile.ReadNested(reader.File, bytes.Offset, bytes.Length);
+        NestedStorages.AddRange(storages);
+        return value as StorageWindow ?? throw Misused("torch.storage._load_from_bytes");
+    }
 
     private object ComplexNumber(PickledSequence arguments) =>
         arguments is [double real, double imaginary] ? new Complex(real, imaginary) : throw Misused("complex");

@@ -41,7 +41,7 @@ internal sealed class PickleMachine
 
             if (!PushLiteral(opcode) && !Collect(opcode) && !Refer(opcode))
             {
-                throw _reader.Refused($"the pickle holds the opcode 0x{opcode:X2} at byte {offset}, which checkpoints do not use; the file is damaged or no checkpoint");
+                throw _reader.Refused($"the pickle holds the opcode 0x{opcode:X2} at byte {_reader.Start + offset}, which checkpoints do not use; the file is damaged or no checkpoint");
             }
         }
 
@@ -66,9 +66,9 @@ internal sealed class PickleMachine
             case 0x8D: _stack.Push(_reader.Text(_reader.Int64())); break;
             case (byte)'U': _stack.Push(_reader.Text(_reader.Byte())); break;
             case (byte)'T': _stack.Push(_reader.Text(_reader.Int32())); break;
-            case (byte)'C': _stack.Push(_reader.Take(_reader.Byte()).ToArray()); break;
-            case (byte)'B': _stack.Push(_reader.Take(_reader.UInt32()).ToArray()); break;
-            case 0x8E or 0x96: _stack.Push(_reader.Take(_reader.Int64()).ToArray()); break;
+            case (byte)'C': _stack.Push(_reader.Block(_reader.Byte())); break;
+            case (byte)'B': _stack.Push(_reader.Block(_reader.UInt32())); break;
+            case 0x8E or 0x96: _stack.Push(_reader.Block(_reader.Int64())); break;
             case (byte)')': _stack.Push(new PickledSequence(PickledSequenceKind.Tuple, [])); break;
             case (byte)']': _stack.Push(new PickledSequence(PickledSequenceKind.List, [])); break;
             case (byte)'}': _stack.Push(new PickledDictionary("dict")); break;
@@ -88,6 +88,8 @@ internal sealed class PickleMachine
             case (byte)'1': _stack.PopToMark(); break;
             case 0x85 or 0x86 or 0x87: _stack.Push(new PickledSequence(PickledSequenceKind.Tuple, _stack.PopMany(opcode - 0x84))); break;
             case (byte)'t': _stack.Push(new PickledSequence(PickledSequenceKind.Tuple, _stack.PopToMark())); break;
+            case (byte)'l': _stack.Push(new PickledSequence(PickledSequenceKind.List, _stack.PopToMark())); break;
+            case (byte)'d': PushDictionary(_stack.PopToMark()); break;
             case 0x91: _stack.Push(new PickledSequence(PickledSequenceKind.Set, _stack.PopToMark())); break;
             case (byte)'a': Append(_stack.PopMany(1), PickledSequenceKind.List); break;
             case (byte)'e': Append(_stack.PopToMark(), PickledSequenceKind.List); break;
@@ -176,11 +178,18 @@ internal sealed class PickleMachine
                 }
 
                 break;
-            case PickledObject:
+            case PickledObject made:
+                made.AddEntries(items);
                 break;
             default:
                 throw _reader.Damaged("it sets an item of something that is no dictionary");
         }
+    }
+
+    private void PushDictionary(object?[] items)
+    {
+        _stack.Push(new PickledDictionary("dict"));
+        SetItems(items);
     }
 
     private void PushStackName()

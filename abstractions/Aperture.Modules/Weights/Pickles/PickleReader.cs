@@ -11,15 +11,19 @@ internal sealed unsafe class PickleReader
     private const int MaxBlockLength = 1 << 30;
 
     private readonly byte* _start;
-    private readonly string _path;
 
-    /// <summary>Reads the file called <paramref name="path"/> from <paramref name="start"/> for at most <paramref name="length"/> bytes.</summary>
-    public PickleReader(byte* start, long length, string path)
+    /// <summary>Reads a file's bytes from <paramref name="start"/> for at most <paramref name="length"/>; the caller has checked both.</summary>
+    public PickleReader(MappedFile file, long start, long length)
     {
-        _start = start;
-        _path = path;
+        File = file;
+        Start = start;
         Length = length;
+        _start = file.Start + start;
     }
+
+    public MappedFile File { get; }
+
+    public long Start { get; }
 
     public long Length { get; }
 
@@ -38,6 +42,14 @@ internal sealed unsafe class PickleReader
     public double BigEndianDouble() => BinaryPrimitives.ReadDoubleBigEndian(Take(8));
 
     public string Text(long length) => length <= MaxTextLength ? Encoding.UTF8.GetString(Take(length)) : throw Damaged($"a text of {length} bytes");
+
+    /// <summary>A byte string that is left where it is.</summary>
+    public PickledBytes Block(long length)
+    {
+        var offset = Start + Position;
+        Skip(length);
+        return new PickledBytes(File, offset, length);
+    }
 
     public ReadOnlySpan<byte> Take(long length)
     {
@@ -76,7 +88,7 @@ internal sealed unsafe class PickleReader
     }
 
     public ApertureException Damaged(string fault) =>
-        new($"Weights file '{_path}': the pickle is damaged at byte {Position}: {fault}; fetch or save the file again.");
+        new($"Weights file '{File.Path}': the pickle is damaged at byte {Start + Position}: {fault}; fetch or save the file again.");
 
-    public ApertureException Refused(string fault) => new($"Weights file '{_path}': {fault}.");
+    public ApertureException Refused(string fault) => new($"Weights file '{File.Path}': {fault}.");
 }

@@ -3,13 +3,11 @@ namespace Aperture.Weights;
 /// <summary>A numpy array of a saved Python object, little-endian.</summary>
 public sealed class PickledArray
 {
-    private byte[] _bytes = [];
-
     internal PickledArray()
     {
     }
 
-    /// <summary>The element type's name, as in <see cref="WeightInfo.StoredType"/>.</summary>
+    /// <summary>The element type's name, as in <see cref="WeightInfo.StoredType"/>; the numpy code in quotes where the type is none that libtorch has, and the elements are left out.</summary>
     public string StoredTypeName { get; private set; } = "U8";
 
     /// <summary>The sizes, outermost first; empty for a scalar.</summary>
@@ -19,13 +17,13 @@ public sealed class PickledArray
     public bool IsColumnMajor { get; private set; }
 
     /// <summary>The elements' bytes.</summary>
-    public ReadOnlyMemory<byte> Bytes => _bytes;
+    public PickledBytes Bytes { get; private set; } = new([]);
 
-    internal void Fill(StoredType type, long[] shape, bool columnMajor, byte[] bytes)
+    internal void Fill(string storedTypeName, long[] shape, bool columnMajor, PickledBytes bytes)
     {
-        StoredTypeName = type.Name;
+        StoredTypeName = storedTypeName;
         Shape = shape;
         IsColumnMajor = columnMajor;
-        _bytes = bytes;
+        Bytes = bytes;
     }
 }

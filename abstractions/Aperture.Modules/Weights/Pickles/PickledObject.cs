@@ -18,6 +18,18 @@ public sealed class PickledObject
     /// <summary>The state it would have been given, most often a <see cref="PickledDictionary"/> of its attributes; null if none.</summary>
     public object? State { get; internal set; }
 
+    /// <summary>The entries it would have been given, where it is a kind of dictionary; null if none.</summary>
+    public PickledDictionary? Entries { get; private set; }
+
     /// <inheritdoc/>
     public override string ToString() => ClassName;
+
+    internal void AddEntries(object?[] keysAndValues)
+    {
+        Entries ??= new PickledDictionary("dict");
+        for (var i = 0; i + 1 < keysAndValues.Length; i += 2)
+        {
+            Entries.Set(keysAndValues[i], keysAndValues[i + 1]);
+        }
+    }
 }

@@ -29,7 +29,7 @@ internal sealed class StateDictionary
             _ => state.Descend(content, options.Container),
         };
         state.Collect(container);
-        if (state._found.Count == 0)
+        if (state._found.Count == 0 && options.RequireTensors)
         {
             throw new ApertureException($"Weights file '{path}' holds no tensors{(options.Container is { Length: > 0 } ? $" in '{options.Container}'" : "")}; name the container that holds them ({Keys(content)}).");
         }
@@ -41,9 +41,9 @@ internal sealed class StateDictionary
 
     private static object? Unwrap(object? content)
     {
-        for (var depth = 0; depth < MaxWrappers && content is PickledDictionary dictionary && !dictionary.Any(pair => pair.Value is PickledTensor); depth++)
+        for (var depth = 0; depth < MaxWrappers && content is PickledDictionary dictionary; depth++)
         {
-            var inner = _wrappers.Select(name => dictionary.TryGetValue(name, out var value) ? value as PickledDictionary : null).FirstOrDefault(value => value is not null);
+            var inner = _wrappers.Select(name => dictionary.TryGetValue(name, out var value) ? value : null).FirstOrDefault(LeadsToTensors);
             if (inner is null)
             {
                 break;
@@ -53,6 +53,22 @@ internal sealed class StateDictionary
         }
 
         return content;
+    }
+
+    /// <summary>Whether a value is a module or a dictionary with tensors of its own, or wraps one that is.</summary>
+    private static bool LeadsToTensors(object? value)
+    {
+        for (var depth = 0; depth < MaxWrappers && value is PickledDictionary dictionary; depth++)
+        {
+            if (dictionary.Any(pair => pair.Value is PickledTensor))
+            {
+                return true;
+            }
+
+            value = _wrappers.Select(name => dictionary.TryGetValue(name, out var inner) ? inner : null).FirstOrDefault(inner => inner is PickledDictionary or PickledObject);
+        }
+
+        return value is PickledObject made && PickledModule.Children(made) is not null;
     }
 
     private static string Keys(object? content) =>
@@ -95,10 +111,10 @@ internal sealed class StateDictionary
             {
                 Add(names, next.Name, tensor);
             }
-            else if (next.Value is PickledDictionary or PickledSequence && onPath.Add(next.Value))
+            else if (next.Value is not null && Children(next.Value) is { } children && onPath.Add(next.Value))
             {
                 pending.Push((next.Value, next.Name, true));
-                foreach (var (key, value) in Children(next.Value).Reverse())
+                foreach (var (key, value) in children.Reverse())
                 {
                     pending.Push((value, next.Name.Length == 0 ? key : $"{next.Name}.{key}", false));
                 }
@@ -106,12 +122,15 @@ internal sealed class StateDictionary
         }
     }
 
-    private static IEnumerable<(string Key, object? Value)> Children(object value) => value switch
+    private static IEnumerable<(string Key, object? Value)>? Children(object value) => value switch
     {
-        PickledDictionary dictionary => dictionary.Where(pair => pair.Value is PickledTensor or PickledDictionary or PickledSequence).Select(pair => (KeyText(pair.Key), pair.Value)),
-        PickledSequence sequence => sequence.Index().Where(item => item.Item is PickledTensor or PickledDictionary or PickledSequence).Select(item => (item.Index.ToString(CultureInfo.InvariantCulture), item.Item)),
-        _ => [],
+        PickledDictionary dictionary => dictionary.Where(pair => MayHoldTensors(pair.Value)).Select(pair => (KeyText(pair.Key), pair.Value)),
+        PickledSequence sequence => sequence.Index().Where(item => MayHoldTensors(item.Item)).Select(item => (item.Index.ToString(CultureInfo.InvariantCulture), item.Item)),
+        PickledObject made => PickledModule.Children(made),
+        _ => null,
     };
+
+    private static bool MayHoldTensors(object? value) => value is PickledTensor or PickledDictionary or PickledSequence or PickledObject;
 
     private static string KeyText(object? key) => key is string text ? text : Convert.ToString(key, CultureInfo.InvariantCulture) ?? "";
 

@@ -1,33 +1,34 @@
 namespace Aperture.Weights;
 
 /// <summary>Reads PyTorch's zip format: <c>data.pkl</c> and one stored entry a storage.</summary>
-internal static unsafe class TorchArchive
+internal static class TorchArchive
 {
     private const string PickleName = "data.pkl";
 
     public static TorchContent Read(MappedFile file, bool lenient)
     {
         var zip = ZipDirectory.Read(file);
-        var root = FindRoot(zip, file.Path);
+        var root = FindRoot(zip, file.Path, lenient);
         CheckByteOrder(zip, root, file);
 
         var pickle = zip.Entries[root + PickleName];
-        var reader = new PickleReader(file.Start + zip.Locate(pickle), pickle.Length, file.Path);
+        var reader = new PickleReader(file, zip.Locate(pickle), pickle.Length);
         var storages = new TorchStorages(reader);
-        var content = new PickleMachine(reader, new PickleCalls(reader, lenient), storages.Resolve).Run();
+        var calls = new PickleCalls(reader, lenient);
+        var content = new PickleMachine(reader, calls, storages.Resolve).Run();
         foreach (var storage in storages.ByKey.Values)
         {
             Place(storage, zip, root, file.Path);
         }
 
-        return new TorchContent(content, [.. storages.ByKey.Values]);
+        return new TorchContent(content, [.. storages.ByKey.Values, .. calls.NestedStorages]);
     }
 
-    private static string FindRoot(ZipDirectory zip, string path)
+    private static string FindRoot(ZipDirectory zip, string path, bool lenient)
     {
-        if (zip.Entries.Keys.Any(name => name == "constants.pkl" || name.EndsWith("/constants.pkl", StringComparison.Ordinal) || name.Contains("/code/", StringComparison.Ordinal)))
+        if (!lenient && zip.Entries.Keys.Any(name => name == "constants.pkl" || name.EndsWith("/constants.pkl", StringComparison.Ordinal) || name.Contains("/code/", StringComparison.Ordinal)))
         {
-            throw new ApertureException($"Weights file '{path}' is a TorchScript program, not a checkpoint; save the model's state dict with torch.save instead.");
+            throw new ApertureException($"Weights file '{path}' is a TorchScript program, not a checkpoint; open it leniently to read its parameters alone, or save the model's state dict with torch.save.");
         }
 
         var roots = zip.Entries.Keys.Where(name => name == PickleName || name.EndsWith("/" + PickleName, StringComparison.Ordinal)).Select(name => name[..^PickleName.Length]).ToList();

@@ -3,19 +3,46 @@ using System.Numerics;
 namespace Aperture.Weights;
 
 /// <summary>Reads PyTorch's format before 1.6: five pickles (magic number, protocol, system, object, storage keys), then the storages one behind the other.</summary>
-internal static unsafe class TorchLegacyFile
+internal static class TorchLegacyFile
 {
     private const long Protocol = 1001;
 
     private static readonly BigInteger _magic = BigInteger.Parse("119547037146038801333356", System.Globalization.CultureInfo.InvariantCulture);
 
+    /// <summary>Reads a file; where the reader is lenient also a plain pickle of modules, whose storages are files within the file.</summary>
     public static TorchContent Read(MappedFile file, bool lenient)
     {
-        var reader = new PickleReader(file.Start, file.Length, file.Path);
+        var reader = new PickleReader(file, 0, file.Length);
+        var calls = new PickleCalls(reader, lenient);
+        var first = Next(reader, calls, NoStorage(reader));
+        if (IsMagic(first))
+        {
+            return ReadBody(reader, lenient, isNested: false);
+        }
+
+        return lenient
+            ? new TorchContent(first, calls.NestedStorages)
+            : throw new ApertureException($"Weights file '{file.Path}' is a pickle, but not one that torch.save wrote; open it leniently to read the tensors of pickled modules, or save the state dict with torch.save.");
+    }
+
+    /// <summary>Reads the bytes of a file within the file.</summary>
+    public static TorchContent ReadNested(MappedFile file, long start, long length)
+    {
+        var reader = new PickleReader(file, start, length);
+        return IsMagic(Next(reader, new PickleCalls(reader, lenient: false, isNested: true), NoStorage(reader)))
+            ? ReadBody(reader, lenient: false, isNested: true)
+            : throw reader.Damaged("a storage within it does not begin as torch.save writes it");
+    }
+
+    private static bool IsMagic(object? value) => value is BigInteger magic && magic == _magic;
+
+    private static TorchContent ReadBody(PickleReader reader, bool lenient, bool isNested)
+    {
+        CheckSystem(reader);
         var storages = new TorchStorages(reader);
-        CheckHeader(reader, file.Path);
-        var content = Next(reader, lenient, storages.Resolve);
-        var keys = Next(reader, lenient: false, NoStorage(reader)) as PickledSequence ?? throw reader.Damaged("it lists no storages");
+        var calls = new PickleCalls(reader, lenient, isNested);
+        var content = Next(reader, calls, storages.Resolve);
+        var keys = Next(reader, new PickleCalls(reader, lenient: false, isNested: true), NoStorage(reader)) as PickledSequence ?? throw reader.Damaged("it lists no storages");
         foreach (var key in keys)
         {
             Place(key, storages, reader);
@@ -26,29 +53,24 @@ internal static unsafe class TorchLegacyFile
             throw reader.Damaged($"storage '{missing.Key}' is missing");
         }
 
-        return new TorchContent(content, [.. storages.ByKey.Values]);
+        return new TorchContent(content, [.. storages.ByKey.Values, .. calls.NestedStorages]);
     }
 
-    private static void CheckHeader(PickleReader reader, string path)
+    private static void CheckSystem(PickleReader reader)
     {
-        if (Next(reader, lenient: false, NoStorage(reader)) is not BigInteger magic || magic != _magic)
-        {
-            throw new ApertureException($"Weights file '{path}' is a pickle, but not one that torch.save wrote; save the state dict with torch.save.");
-        }
-
-        if (Next(reader, lenient: false, NoStorage(reader)) is not Protocol)
+        var calls = new PickleCalls(reader, lenient: false, isNested: true);
+        if (Next(reader, calls, NoStorage(reader)) is not Protocol)
         {
             throw reader.Damaged($"its format is not {Protocol}");
         }
 
-        if (Next(reader, lenient: false, NoStorage(reader)) is not PickledDictionary system || !system.TryGetValue("little_endian", out var little) || little is not true)
+        if (Next(reader, calls, NoStorage(reader)) is not PickledDictionary system || !system.TryGetValue("little_endian", out var little) || little is not true)
         {
-            throw new ApertureException($"Weights file '{path}' was saved in another byte order than little-endian; load and save it on a common machine.");
+            throw new ApertureException($"Weights file '{reader.File.Path}' was saved in another byte order than little-endian; load and save it on a common machine.");
         }
     }
 
-    private static object? Next(PickleReader reader, bool lenient, Func<object?, object?> persistent) =>
-        new PickleMachine(reader, new PickleCalls(reader, lenient), persistent).Run();
+    private static object? Next(PickleReader reader, PickleCalls calls, Func<object?, object?> persistent) => new PickleMachine(reader, calls, persistent).Run();
 
     private static Func<object?, object?> NoStorage(PickleReader reader) => _ => throw reader.Damaged("it names a storage where none belongs");
 
@@ -65,7 +87,7 @@ internal static unsafe class TorchLegacyFile
             throw reader.Damaged($"storage '{text}' has {count} elements, but its tensors say {storage.Count}");
         }
 
-        storage.FileOffset = reader.Position;
+        storage.FileOffset = reader.Start + reader.Position;
         reader.Skip(storage.ByteLength);
     }
 }

@@ -46,7 +46,7 @@ internal static class RecordedObject
                 Assert.Equal(value.GetString(), string.Join(':', ((PickledObject)actual!).Arguments));
                 break;
             case "bytes":
-                Assert.Equal(value.EnumerateArray().Select(item => item.GetByte()), (byte[])actual!);
+                Assert.Equal(value.EnumerateArray().Select(item => item.GetByte()), ((PickledBytes)actual!).ToArray());
                 break;
             default:
                 throw new InvalidDataException($"unknown recorded kind '{kind}'");
