@@ -1,0 +1,67 @@
+namespace Aperture.Plugins.Hosting;
+
+/// <summary>The plugins that <c>plugins.json</c> names, in its order.</summary>
+public sealed class PluginCatalog
+{
+    /// <summary>The file's usual name; it lies beside the executable.</summary>
+    public const string FileName = "plugins.json";
+
+    /// <summary>Makes a catalog from entries.</summary>
+    /// <param name="entries">The plugins.</param>
+    /// <param name="source">Where they come from, for messages.</param>
+    /// <exception cref="ArgumentException">Two entries have the same id.</exception>
+    public PluginCatalog(IEnumerable<PluginEntry> entries, string source = FileName)
+    {
+        Entries = [.. entries];
+        Source = source;
+        if (Entries.GroupBy(entry => entry.Id, StringComparer.OrdinalIgnoreCase).FirstOrDefault(group => group.Count() > 1) is { } twice)
+        {
+            throw new ArgumentException($"Two entries have the id '{twice.Key}'.", nameof(entries));
+        }
+    }
+
+    /// <summary>The plugins, enabled or not.</summary>
+    public IReadOnlyList<PluginEntry> Entries { get; }
+
+    /// <summary>The file, for messages.</summary>
+    public string Source { get; }
+
+    /// <summary>Reads <c>plugins.json</c>.</summary>
+    /// <param name="path">The file, or a folder that holds <c>plugins.json</c>; null: the one beside the executable.</param>
+    /// <exception cref="ApertureException">There is no such file, or it is broken: the message names line and column.</exception>
+    public static PluginCatalog Read(string? path = null)
+    {
+        string file = Path.GetFullPath(path ?? Path.Combine(AppContext.BaseDirectory, FileName));
+        if (Directory.Exists(file))
+        {
+            file = Path.Combine(file, FileName);
+        }
+
+        byte[] json;
+        try
+        {
+            json = File.ReadAllBytes(file);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new ApertureException(
+                $"{file}: cannot be read ({error.Message.TrimEnd('.')}); give the path of a plugins.json or put one beside the executable.", error);
+        }
+
+        return Parse(json, file);
+    }
+
+    /// <summary>Reads the text of a <c>plugins.json</c>.</summary>
+    /// <param name="json">UTF-8 text, with or without a byte order mark; comments and trailing commas are allowed.</param>
+    /// <param name="file">The file's path: plugin folders are found from its folder, and messages name it.</param>
+    /// <exception cref="ApertureException">The text is broken: the message names line and column.</exception>
+    public static PluginCatalog Parse(ReadOnlySpan<byte> json, string file) => new(PluginCatalogReader.Read(json, file), file);
+
+    /// <summary>The entry with an id.</summary>
+    /// <param name="id">The id, in any case.</param>
+    /// <exception cref="ApertureException">There is none; the message names those there are.</exception>
+    public PluginEntry Find(string id) =>
+        Entries.FirstOrDefault(entry => string.Equals(entry.Id, id, StringComparison.OrdinalIgnoreCase))
+        ?? throw new ApertureException(
+            $"There is no plugin '{id}' in {Source}; it has {(Entries.Count == 0 ? "none" : string.Join(", ", Entries.Select(entry => entry.Id)))}.");
+}

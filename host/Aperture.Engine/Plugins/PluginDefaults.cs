@@ -1,0 +1,59 @@
+using System.Buffers;
+using System.Text.Json;
+
+namespace Aperture.Plugins.Hosting;
+
+/// <summary>
+/// Lays the default options of <c>plugins.json</c> under the options a user gives. A property of the defaults that is named like one of the plugin's methods and holds an object
+/// belongs to that method alone; every other property goes to each of the plugin's methods. Per name (without regard to case) the user's value wins, then the method's own default.
+/// </summary>
+public static class PluginDefaults
+{
+    /// <summary>The options a method is made with.</summary>
+    /// <param name="method">The method's name.</param>
+    /// <param name="pluginMethods">The names of all methods of its plugin.</param>
+    /// <param name="defaults">The plugin's default options; undefined for none.</param>
+    /// <param name="options">The user's options: an object, or undefined or null for none. Anything else is handed on for the method to refuse.</param>
+    public static JsonElement Apply(string method, IReadOnlyCollection<string> pluginMethods, JsonElement defaults, JsonElement options)
+    {
+        bool given = options.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Null);
+        if (defaults.ValueKind != JsonValueKind.Object || (given && options.ValueKind != JsonValueKind.Object))
+        {
+            return options;
+        }
+
+        List<JsonProperty> own = [];
+        List<JsonProperty> common = [];
+        foreach (JsonProperty property in defaults.EnumerateObject())
+        {
+            bool perMethod = property.Value.ValueKind == JsonValueKind.Object && pluginMethods.Contains(property.Name, StringComparer.OrdinalIgnoreCase);
+            if (!perMethod)
+            {
+                common.Add(property);
+            }
+            else if (string.Equals(property.Name, method, StringComparison.OrdinalIgnoreCase))
+            {
+                own.AddRange(property.Value.EnumerateObject());
+            }
+        }
+
+        // The user's own repetitions of a name are kept as written: refusing them is the method's business.
+        JsonProperty[] user = given ? [.. options.EnumerateObject()] : [];
+        HashSet<string> names = new(user.Select(property => property.Name), StringComparer.OrdinalIgnoreCase);
+        List<JsonProperty> all = [.. user, .. own.Concat(common).Where(property => names.Add(property.Name))];
+        ArrayBufferWriter<byte> buffer = new();
+        using (Utf8JsonWriter writer = new(buffer))
+        {
+            writer.WriteStartObject();
+            foreach (JsonProperty property in all)
+            {
+                property.WriteTo(writer);
+            }
+
+            writer.WriteEndObject();
+        }
+
+        using JsonDocument merged = JsonDocument.Parse(buffer.WrittenMemory);
+        return merged.RootElement.Clone();
+    }
+}

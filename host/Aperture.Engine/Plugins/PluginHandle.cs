@@ -1,0 +1,180 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using McMaster.NETCore.Plugins;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Aperture.Plugins.Hosting;
+
+/// <summary>
+/// A loaded plugin: its load context, its service provider, its method factories. The only place that knows the loader library. Nothing of the plugin may outlive
+/// <see cref="DisposeServicesAsync"/> and <see cref="StartUnload"/>, so exceptions leave as text and every step that touches plugin objects has a stack frame of its own.
+/// </summary>
+internal sealed class PluginHandle
+{
+    private PluginLoader? _loader;
+    private ServiceProvider? _provider;
+
+    private PluginHandle(PluginLoader loader, string shadow, IReadOnlyList<string> pins)
+    {
+        _loader = loader;
+        Shadow = shadow;
+        Pins = pins;
+    }
+
+    /// <summary>The folder it was loaded from.</summary>
+    public string Shadow { get; }
+
+    /// <summary>What it uses that is known to keep plugins in memory.</summary>
+    public IReadOnlyList<string> Pins { get; }
+
+    /// <summary>The factories, in the order of registration; empty after unloading.</summary>
+    public IReadOnlyList<IMethodFactory> Methods { get; private set; } = [];
+
+    /// <summary>The plugin's services.</summary>
+    public IServiceProvider Services => _provider ?? throw new ObjectDisposedException(nameof(PluginHandle));
+
+    /// <summary>Loads an examined plugin from a copy of its folder.</summary>
+    /// <returns>Null, with the cause in <paramref name="failure"/>, if it cannot be loaded; nothing of it is left running then.</returns>
+    public static PluginHandle? Load(PluginReport report, string shadow, ILoggerFactory loggers, out PluginFailure? failure)
+    {
+        string file = Path.Combine(shadow, Path.GetFileName(report.EntryAssembly!));
+        PluginConfig config = new(file)
+        {
+            IsUnloadable = true,
+            IsLazyLoaded = true,
+            DefaultContext = SharedAssemblies.HostContext,
+        };
+        foreach (string name in SharedAssemblies.Names)
+        {
+            config.SharedAssemblies.Add(new AssemblyName(name));
+        }
+
+        PluginHandle handle = new(new PluginLoader(config), shadow, report.Pins);
+        failure = handle.Start(report, loggers);
+        if (failure is null)
+        {
+            return handle;
+        }
+
+        // Services that Register already made are dropped undisposed: the plugin failed half-way and owns them.
+        handle.StartUnload();
+        return null;
+    }
+
+    /// <summary>Drops the factories and disposes the plugin's services.</summary>
+    /// <returns>What disposing threw, as text; null if nothing.</returns>
+    public async Task<string?> DisposeServicesAsync()
+    {
+        Methods = [];
+        ServiceProvider? provider = _provider;
+        _provider = null;
+        if (provider is null)
+        {
+            return null;
+        }
+
+        try
+        {
+            await provider.DisposeAsync().ConfigureAwait(false);
+            return null;
+        }
+        catch (Exception error)
+        {
+            return Describe(error);
+        }
+    }
+
+    /// <summary>Starts unloading the plugin's context.</summary>
+    /// <returns>A reference by which to see whether the context has gone.</returns>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public WeakReference StartUnload()
+    {
+        Methods = [];
+        _provider = null;
+        WeakReference context = new(_loader!.LoadContext, trackResurrection: true);
+        _loader.Dispose();
+        _loader = null;
+        return context;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    [SuppressMessage("Design", "CA1031", Justification = "A plugin's code may throw anything; every exception becomes a typed failure.")]
+    private PluginFailure? Start(PluginReport report, ILoggerFactory loggers)
+    {
+        IAperturePlugin plugin;
+        try
+        {
+            Type type = _loader!.LoadDefaultAssembly().GetType(report.EntryType!, throwOnError: true)!;
+            plugin = (IAperturePlugin)Activator.CreateInstance(type)!;
+        }
+        catch (TargetInvocationException error) when (error.InnerException is { } inner)
+        {
+            return new PluginFailure.ConstructorThrew(report.Plugin, report.EntryType!, Describe(inner), inner.ToString());
+        }
+        catch (Exception error) when (error is BadImageFormatException or FileLoadException or FileNotFoundException or TypeLoadException)
+        {
+            return new PluginFailure.BadImage(report.Plugin, report.EntryAssembly!, Describe(error));
+        }
+
+        ServiceCollection services = new();
+        services.AddSingleton(loggers);
+        services.AddSingleton(typeof(ILogger<>), typeof(Logger<>));
+        try
+        {
+            plugin.Register(services);
+        }
+        catch (Exception error)
+        {
+            return new PluginFailure.RegisterThrew(report.Plugin, report.EntryType!, Describe(error), error.ToString());
+        }
+
+        return MakeMethods(report.Plugin, services) is { } reason ? new PluginFailure.InvalidMethods(report.Plugin, reason) : null;
+    }
+
+    private string? MakeMethods(string plugin, ServiceCollection services)
+    {
+        List<IMethodFactory> methods = [];
+        HashSet<string> names = new(StringComparer.OrdinalIgnoreCase);
+        string current = plugin;
+        try
+        {
+            _provider = services.BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
+            foreach (ServiceDescriptor service in services.Where(service => service.ServiceType == typeof(IMethodFactory)))
+            {
+                if (!service.IsKeyedService || service.ServiceKey is not string key || string.IsNullOrWhiteSpace(key))
+                {
+                    return $"a method is registered {(service.IsKeyedService ? $"under the key '{service.ServiceKey}', which is not a name" : "without a key")}";
+                }
+
+                current = key;
+                if (!names.Add(key))
+                {
+                    return $"the method '{key}' is registered twice";
+                }
+
+                IMethodFactory factory = _provider.GetRequiredKeyedService<IMethodFactory>(key);
+                if (factory.Name != key)
+                {
+                    return $"the method registered as '{key}' calls itself '{factory.Name}'";
+                }
+
+                methods.Add(factory);
+            }
+        }
+        catch (Exception error)
+        {
+            return $"making the services of '{current}' threw {Describe(error)}";
+        }
+
+        Methods = methods;
+        return null;
+    }
+
+    private static string Describe(Exception error)
+    {
+        string message = error.Message.ReplaceLineEndings(" ").TrimEnd('.', ' ');
+        return $"{error.GetType().Name}: {message}";
+    }
+}

@@ -1,0 +1,352 @@
+using System.Text.Json;
+using Aperture.Decoding;
+
+namespace Aperture.Plugins.Hosting;
+
+/// <summary>
+/// Loads plugins when they are first needed, each into an unloadable context and with a service provider of its own, hands out their methods under leases, and unloads and reloads them.
+/// Safe to use from several threads.
+/// </summary>
+public sealed class PluginHost : IAsyncDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly PluginDoctor _doctor = new();
+    private readonly PluginHostOptions _options;
+    private readonly ShadowStore _shadows;
+    private readonly List<PluginSlot> _slots;
+    private bool _disposed;
+
+    /// <summary>Makes a host for a catalog's plugins. Nothing is loaded yet.</summary>
+    /// <param name="catalog">The plugins.</param>
+    /// <param name="options">Settings; null: the defaults.</param>
+    public PluginHost(PluginCatalog catalog, PluginHostOptions? options = null)
+    {
+        Catalog = catalog;
+        _options = options ?? new PluginHostOptions();
+        _shadows = new ShadowStore(_options.ShadowParent);
+        _slots = [.. catalog.Entries.Select(entry => new PluginSlot(entry))];
+    }
+
+    /// <summary>The plugins that the host knows.</summary>
+    public PluginCatalog Catalog { get; }
+
+    /// <summary>How each plugin stands, in the catalog's order.</summary>
+    public IReadOnlyList<PluginStatus> Plugins
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _slots.Select(slot => slot.Status)];
+            }
+        }
+    }
+
+    /// <summary>Loads a plugin, unless it is loaded.</summary>
+    /// <param name="id">The plugin's id.</param>
+    /// <returns>Why it did not load; null if it is loaded now.</returns>
+    /// <exception cref="ApertureException">There is no such plugin, or it is disabled.</exception>
+    public PluginFailure? Load(string id)
+    {
+        lock (_gate)
+        {
+            return Load(Slot(id));
+        }
+    }
+
+    /// <summary>Loads every enabled plugin and lists the methods.</summary>
+    /// <param name="failures">Plugins that did not load.</param>
+    public IReadOnlyList<PluginMethod> LoadAll(out IReadOnlyList<PluginFailure> failures)
+    {
+        lock (_gate)
+        {
+            List<PluginFailure> failed = [];
+            List<PluginMethod> methods = [];
+            foreach (PluginSlot slot in _slots.Where(slot => slot.Entry.Enabled))
+            {
+                if (Load(slot) is { } failure)
+                {
+                    failed.Add(failure);
+                }
+                else
+                {
+                    methods.AddRange(slot.Methods!);
+                }
+            }
+
+            failures = failed;
+            return methods;
+        }
+    }
+
+    /// <summary>Takes a lease on a plugin, loading it if need be.</summary>
+    /// <param name="id">The plugin's id.</param>
+    /// <exception cref="ApertureException">There is no such plugin, it is disabled, does not load, or is being unloaded.</exception>
+    public PluginLease Lease(string id)
+    {
+        lock (_gate)
+        {
+            PluginSlot slot = Slot(id);
+            return Load(slot) is { } failure ? throw new ApertureException(failure.Message) : Lease(slot);
+        }
+    }
+
+    /// <summary>Takes a lease on the plugin that offers a method, loading plugins until it is found: first the one whose id is the method's name, then the others in the catalog's order.</summary>
+    /// <param name="method">The method's name, in any case.</param>
+    /// <exception cref="ApertureException">No enabled plugin offers it; the message names the methods there are and the plugins that did not load.</exception>
+    public PluginLease LeaseFor(string method)
+    {
+        lock (_gate)
+        {
+            List<PluginFailure> failures = [];
+            foreach (PluginSlot slot in _slots.Where(slot => slot.Entry.Enabled).OrderByDescending(slot => Precedence(slot, method)))
+            {
+                if (Load(slot) is { } failure)
+                {
+                    failures.Add(failure);
+                }
+                else if (slot.Methods!.Any(known => IsNamed(known.Name, method)))
+                {
+                    return Lease(slot);
+                }
+            }
+
+            string[] names = [.. _slots.Where(slot => slot.Handle is not null).SelectMany(slot => slot.Methods!).Select(known => known.Name)];
+            throw new ApertureException(string.Join(" ", (string[])
+            [
+                $"There is no method '{method}'; there {(names.Length == 0 ? "are none" : $"are {string.Join(", ", names)}")}.",
+                .. _slots.Where(slot => !slot.Entry.Enabled && IsNamed(slot.Entry.Id, method)).Select(slot => Disabled(slot.Entry)),
+                .. failures.Select(failure => failure.Message),
+            ]));
+        }
+    }
+
+    /// <summary>Makes a configured method and holds its plugin for it.</summary>
+    /// <param name="method">The method's name.</param>
+    /// <param name="options">The user's options: an object, or undefined for none. The plugin's defaults from <c>plugins.json</c> are laid under them.</param>
+    /// <param name="decoder">Sizes of the model.</param>
+    /// <param name="files">Finds files that options name.</param>
+    /// <returns>The method; the caller disposes it.</returns>
+    /// <exception cref="ApertureException">No enabled plugin offers the method, or its options do not fit.</exception>
+    public LeasedMethod Create(string method, JsonElement options, DecoderInfo decoder, IMethodFiles files)
+    {
+        PluginLease lease = LeaseFor(method);
+        try
+        {
+            IMethodFactory factory = lease.Method(method);
+            JsonElement all = PluginDefaults.Apply(factory.Name, [.. lease.Methods.Select(known => known.Name)], lease.Entry.Options, options);
+            return new LeasedMethod(factory.Create(all, decoder, files), lease);
+        }
+        catch
+        {
+            lease.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Unloads a plugin: waits until its leases are back (no new ones are given meanwhile), disposes its services, clears the runtime's caches, drops its load context and collects garbage until
+    /// its code has left memory, up to <see cref="PluginHostOptions.MaxCollections"/> times.
+    /// </summary>
+    /// <param name="id">The plugin's id.</param>
+    /// <param name="wait">How long to wait for leases; zero refuses at once.</param>
+    /// <param name="cancellation">Ends the waiting; the plugin stays loaded then.</param>
+    /// <exception cref="ApertureException">There is no such plugin, or it is already being unloaded.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellation"/> fired while waiting for leases.</exception>
+    public async Task<PluginUnload> UnloadAsync(string id, TimeSpan wait = default, CancellationToken cancellation = default)
+    {
+        PluginSlot slot;
+        Task returned;
+        lock (_gate)
+        {
+            slot = Slot(id);
+            if (slot.Closing is not null)
+            {
+                throw BeingUnloaded(slot.Entry);
+            }
+
+            if (slot.Handle is null)
+            {
+                return new PluginUnload.NotLoaded(slot.Entry.Id);
+            }
+
+            slot.Closing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            if (slot.Leases == 0)
+            {
+                slot.Closing.SetResult();
+            }
+
+            returned = slot.Closing.Task;
+        }
+
+        try
+        {
+            if (!returned.IsCompleted && wait > TimeSpan.Zero)
+            {
+                // A time-out is not an error here: the count below decides.
+                await Task.WhenAny(returned, Task.Delay(wait, cancellation)).ConfigureAwait(false);
+                cancellation.ThrowIfCancellationRequested();
+            }
+
+            lock (_gate)
+            {
+                if (slot.Leases > 0)
+                {
+                    return new PluginUnload.InUse(slot.Entry.Id, slot.Leases);
+                }
+            }
+
+            return await PluginUnloading.RunAsync(slot, _gate, _shadows, _options.MaxCollections).ConfigureAwait(false);
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                slot.Closing = null;
+            }
+        }
+    }
+
+    /// <summary>Unloads a plugin and loads what its folder holds now. If it is in use, it stays as it is.</summary>
+    /// <param name="id">The plugin's id.</param>
+    /// <param name="wait">How long to wait for leases; zero refuses at once.</param>
+    /// <param name="cancellation">Ends the waiting; the plugin stays loaded then.</param>
+    /// <exception cref="ApertureException">There is no such plugin, it is disabled, or it is already being unloaded.</exception>
+    public async Task<PluginReload> ReloadAsync(string id, TimeSpan wait = default, CancellationToken cancellation = default)
+    {
+        PluginUnload unload = await UnloadAsync(id, wait, cancellation).ConfigureAwait(false);
+        return new PluginReload(unload, unload.Left ? Load(id) : null);
+    }
+
+    /// <summary>Disposes the services of every plugin and lets all of them go, leases or not.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        List<PluginHandle> handles;
+        lock (_gate)
+        {
+            _disposed = true;
+            handles = [.. _slots.Select(slot => slot.Handle).OfType<PluginHandle>()];
+            _slots.ForEach(slot => slot.Handle = null);
+        }
+
+        foreach (PluginHandle handle in handles)
+        {
+            await handle.DisposeServicesAsync().ConfigureAwait(false);
+            handle.StartUnload();
+        }
+
+        _shadows.Dispose();
+    }
+
+    private PluginFailure? Load(PluginSlot slot)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (slot.Handle is not null)
+        {
+            return null;
+        }
+
+        if (!slot.Entry.Enabled)
+        {
+            throw new ApertureException(Disabled(slot.Entry));
+        }
+
+        PluginReport report = _doctor.Examine(slot.Entry.Folder, slot.Entry.Id);
+        if (report.Failure is not null)
+        {
+            return slot.Failure = report.Failure;
+        }
+
+        string shadow = Copy(report);
+        PluginHandle? handle = PluginHandle.Load(report, shadow, _options.Loggers, out PluginFailure? failure);
+        if (handle is not null)
+        {
+            failure = Describe(slot, handle);
+        }
+
+        if (failure is not null)
+        {
+            handle?.StartUnload();
+            _shadows.Remove(shadow, stillUsed: false);
+            return slot.Failure = failure;
+        }
+
+        slot.Handle = handle;
+        return slot.Failure = null;
+    }
+
+    private string Copy(PluginReport report)
+    {
+        try
+        {
+            return _shadows.Add(report.Plugin, report.Folder);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new ApertureException(
+                $"Plugin '{report.Plugin}': copying {report.Folder} failed ({error.Message.TrimEnd('.')}); make it readable, and free space in the temporary folder or set TMPDIR to another.", error);
+        }
+    }
+
+    // Copies what the factories say about themselves, so that lists outlive the plugin, and refuses names that another plugin has.
+    private PluginFailure? Describe(PluginSlot slot, PluginHandle handle)
+    {
+        PluginMethod[] methods;
+        try
+        {
+            methods = [.. handle.Methods.Select(method => new PluginMethod(slot.Entry.Id, method.Name, method.Summary, [.. method.Options]))];
+        }
+        catch (Exception error)
+        {
+            return new PluginFailure.InvalidMethods(slot.Entry.Id, $"asking for a method's summary and options threw {error.GetType().Name}: {error.Message}");
+        }
+
+        foreach (PluginSlot other in _slots.Where(other => other != slot && other.Handle is not null))
+        {
+            if (methods.FirstOrDefault(method => other.Methods!.Any(known => IsNamed(known.Name, method.Name))) is { } taken)
+            {
+                return new PluginFailure.InvalidMethods(slot.Entry.Id, $"its method '{taken.Name}' is offered by plugin '{other.Entry.Id}' already");
+            }
+        }
+
+        slot.Methods = methods;
+        return null;
+    }
+
+    private PluginLease Lease(PluginSlot slot)
+    {
+        if (slot.Closing is not null)
+        {
+            throw BeingUnloaded(slot.Entry);
+        }
+
+        slot.Leases++;
+        return new PluginLease(slot.Entry, slot.Handle!, () => GiveBack(slot));
+    }
+
+    private void GiveBack(PluginSlot slot)
+    {
+        lock (_gate)
+        {
+            if (--slot.Leases == 0)
+            {
+                slot.Closing?.TrySetResult();
+            }
+        }
+    }
+
+    private PluginSlot Slot(string id)
+    {
+        PluginEntry entry = Catalog.Find(id);
+        return _slots.First(slot => ReferenceEquals(slot.Entry, entry));
+    }
+
+    private static int Precedence(PluginSlot slot, string method) =>
+        slot.Methods?.Any(known => IsNamed(known.Name, method)) == true ? 3 : IsNamed(slot.Entry.Id, method) ? 2 : slot.Handle is not null ? 1 : 0;
+
+    private static bool IsNamed(string name, string other) => string.Equals(name, other, StringComparison.OrdinalIgnoreCase);
+
+    private static string Disabled(PluginEntry entry) => $"Plugin '{entry.Id}' is disabled; set \"enabled\": true in plugins.json.";
+
+    private static ApertureException BeingUnloaded(PluginEntry entry) => new($"Plugin '{entry.Id}' is being unloaded; try again when that is done.");
+}

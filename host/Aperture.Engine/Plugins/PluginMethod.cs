@@ -1,0 +1,8 @@
+namespace Aperture.Plugins.Hosting;
+
+/// <summary>A method that a plugin offers, described with the host's own objects only: it stays valid when the plugin unloads.</summary>
+/// <param name="Plugin">The plugin's id.</param>
+/// <param name="Name">The name users write.</param>
+/// <param name="Summary">One line.</param>
+/// <param name="Options">Its options.</param>
+public sealed record PluginMethod(string Plugin, string Name, string Summary, IReadOnlyList<MethodOption> Options);

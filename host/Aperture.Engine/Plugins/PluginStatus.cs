@@ -1,0 +1,9 @@
+namespace Aperture.Plugins.Hosting;
+
+/// <summary>How a plugin stands at a moment.</summary>
+/// <param name="Entry">Its entry in the catalog.</param>
+/// <param name="Loaded">Whether it is in memory.</param>
+/// <param name="Leases">How many objects use it.</param>
+/// <param name="Methods">Its methods as last seen; null before its first load.</param>
+/// <param name="Failure">Why its last load failed; null if it did not.</param>
+public sealed record PluginStatus(PluginEntry Entry, bool Loaded, int Leases, IReadOnlyList<PluginMethod>? Methods, PluginFailure? Failure);
