@@ -1,1 +1,3 @@
-Console.WriteLine(TorchSharp.torch.ones(2, 3).sum().item<float>());
+using Aperture.Host;
+
+return await CommandLine.RunAsync(args, Terminal.OfProcess());

@@ -124,6 +124,12 @@ internal sealed class SubmissionCompiler(Type globalsType, ScriptSessionOptions 
         }
 
         FileLinePositionSpan place = diagnostic.Location.GetLineSpan();
+        if (diagnostic.Id == "CS1002" && diagnostic.Location.SourceTree is { } tree
+            && tree.GetText().Lines[place.StartLinePosition.Line].ToString().TrimStart().StartsWith("using var ", StringComparison.Ordinal))
+        {
+            message += ". Scripts have no top-level 'using var': write 'var', or a 'using (...) { }' block.";
+        }
+
         return place.IsValid
             ? new ScriptDiagnostic(place.Path, place.StartLinePosition.Line + 1, place.StartLinePosition.Character + 1, diagnostic.Id, message)
             : new ScriptDiagnostic("", 0, 0, diagnostic.Id, message);

@@ -113,6 +113,14 @@ public class ScriptSessionTests
         Assert.Contains("name the DLL itself", error.ToString());
     }
 
+    [Fact]
+    public async Task A_top_level_using_declaration_says_what_to_write_instead()
+    {
+        using var f = new ScriptFixture();
+        var error = Assert.IsType<ScriptResult.CompileError>(await f.Run("using var x = new StringReader(\"\");"));
+        Assert.Contains("Scripts have no top-level 'using var'", error.Errors[0].Message);
+    }
+
     [Theory]
     [InlineData("var x = 1;", true)]
     [InlineData("1 +", false)]

@@ -1,0 +1,114 @@
+using System.Runtime.InteropServices;
+
+namespace Aperture.Natives;
+
+/// <summary>
+/// Loads libtorch from where the user wants it, and says in one line why it does not load. TorchSharp by itself looks beside the application only and
+/// explains nothing.
+/// </summary>
+public static class TorchNatives
+{
+    /// <summary>Names a folder with another libtorch (a CUDA build, a Python package's <c>torch/lib</c>).</summary>
+    public const string Variable = "APERTURE_LIBTORCH";
+
+    private const string Bridge = "libLibTorchSharp.so";
+    private static readonly string[] _required = ["libc10.so", "libtorch_cpu.so", "libtorch.so"];
+    private static readonly string[] _cuda = ["libc10_cuda.so", "libtorch_cuda.so"];
+
+    /// <summary>
+    /// Loads the libtorch that <c>APERTURE_LIBTORCH</c> names; does nothing when it is not set. Must run before anything touches TorchSharp,
+    /// whose bridge then binds to what is loaded.
+    /// </summary>
+    /// <exception cref="ApertureException">The folder is not a libtorch, cannot be loaded, or would be a second copy.</exception>
+    public static void Preload() => Preload(Environment.GetEnvironmentVariable(Variable), AppContext.BaseDirectory);
+
+    /// <summary>Loads libtorch and TorchSharp's bridge now, so that a failure is this method's and not the first operation's.</summary>
+    /// <exception cref="ApertureException">One of the libraries cannot be loaded.</exception>
+    public static void Load()
+    {
+        if (Environment.GetEnvironmentVariable(Variable) is not { Length: > 0 } && Explain(AppContext.BaseDirectory) is { } failure)
+        {
+            throw failure;
+        }
+    }
+
+    /// <summary>The reason behind an exception that TorchSharp threw because its libraries do not load; null for any other exception.</summary>
+    public static ApertureException? Explain(Exception exception)
+    {
+        for (Exception? e = exception; e is not null; e = e.InnerException)
+        {
+            bool isTorch = e is TypeInitializationException { TypeName: { } type } && type.StartsWith("TorchSharp", StringComparison.Ordinal);
+            bool isBridge = e is DllNotFoundException or NotSupportedException && e.Message.Contains("TorchSharp", StringComparison.Ordinal);
+            if (isTorch || isBridge)
+            {
+                return Explain(AppContext.BaseDirectory);
+            }
+        }
+
+        return null;
+    }
+
+    internal static void Preload(string? folder, string applicationFolder)
+    {
+        if (string.IsNullOrEmpty(folder))
+        {
+            return;
+        }
+
+        if (!Directory.Exists(folder))
+        {
+            throw new ApertureException($"{Variable} names '{folder}', which is not a folder.");
+        }
+
+        string full = Path.GetFullPath(folder);
+        if (_required.FirstOrDefault(name => !File.Exists(Path.Combine(full, name))) is { } missing)
+        {
+            throw new ApertureException($"{Variable} names '{folder}', which has no {missing}; name the folder that holds libtorch_cpu.so.");
+        }
+
+        if (Path.TrimEndingDirectorySeparator(full) == Path.TrimEndingDirectorySeparator(applicationFolder))
+        {
+            return;
+        }
+
+        if (File.Exists(Path.Combine(applicationFolder, "libtorch_cpu.so")))
+        {
+            throw new ApertureException(
+                $"{Variable} names '{folder}', but this build carries its own libtorch in {applicationFolder}, and two copies end the process; unset it, or build with -p:TorchBackend=none.");
+        }
+
+        IEnumerable<string> cuda = _cuda.Where(name => File.Exists(Path.Combine(full, name)));
+        ApertureException? failure = _required.Concat(cuda).Select(name => TryLoad(Path.Combine(full, name))).FirstOrDefault(f => f is not null)
+            ?? TryLoad(Path.Combine(applicationFolder, Bridge));
+        if (failure is not null)
+        {
+            throw failure;
+        }
+    }
+
+    private static ApertureException? Explain(string folder) => _required
+        .Where(name => File.Exists(Path.Combine(folder, name)))
+        .Append(Bridge)
+        .Select(name => TryLoad(Path.Combine(folder, name)))
+        .FirstOrDefault(failure => failure is not null);
+
+    private static ApertureException? TryLoad(string path)
+    {
+        string mend = $"rebuild with 'dotnet build', or set {Variable} to a folder with libtorch 2.10";
+        if (!File.Exists(path))
+        {
+            return new ApertureException($"{Path.GetFileName(path)} is missing in {Path.GetDirectoryName(path)}; {mend}.");
+        }
+
+        try
+        {
+            NativeLibrary.Load(path);
+            return null;
+        }
+        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
+        {
+            string reason = e.Message.Split('\n').Select(line => line.Trim()).LastOrDefault(line => line.Contains(path, StringComparison.Ordinal)) ?? e.Message;
+            return new ApertureException($"{Path.GetFileName(path)} cannot be loaded ({reason.ReplaceLineEndings(" ").TrimEnd('.')}); {mend}.", e);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+using System.CommandLine;
+using Aperture.Host.Commands;
+using Aperture.Natives;
+
+namespace Aperture.Host;
+
+/// <summary>Builds the command tree and runs one command line.</summary>
+internal static class CommandLine
+{
+    public static async Task<int> RunAsync(string[] args, Terminal terminal)
+    {
+        try
+        {
+            TorchNatives.Preload();
+            using var ctrlC = new CtrlC();
+            var context = new CommandContext(terminal, new ComputeOptions(), ctrlC);
+            return await Create(context).Parse(args).InvokeAsync(
+                new InvocationConfiguration
+                {
+                    EnableDefaultExceptionHandler = false,
+                    ProcessTerminationTimeout = null,
+                    Output = terminal.Output,
+                    Error = terminal.Error,
+                },
+                ctrlC.Token).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            // Every exception ends here, as a line and an exit code.
+            return ErrorReport.Write(terminal, e);
+        }
+    }
+
+    public static RootCommand Create(CommandContext context)
+    {
+        var root = new RootCommand("Aperture: efficient vision-language models in C#.");
+        context.Compute.AddTo(root);
+        foreach (Func<CommandContext, Command> create in CommandList.Factories)
+        {
+            root.Subcommands.Add(create(context));
+        }
+
+        return root;
+    }
+}

@@ -1,0 +1,13 @@
+using System.CommandLine;
+
+namespace Aperture.Host.Commands;
+
+/// <summary>The verbs, in the order in which help lists them. A verb is one file with a factory; adding it is one line here.</summary>
+internal static class CommandList
+{
+    public static IReadOnlyList<Func<CommandContext, Command>> Factories { get; } =
+    [
+        RunCommand.Create,
+        PullCommand.Create,
+    ];
+}

@@ -1,0 +1,62 @@
+using Spectre.Console;
+
+namespace Aperture.Host;
+
+/// <summary>
+/// The two streams of the command: results go to standard output, everything about getting there (progress, warnings, errors) to standard error.
+/// Colours and moving parts appear only on a terminal and not when NO_COLOR is set.
+/// </summary>
+internal sealed class Terminal
+{
+    private const int WidthOfRedirectedOutput = 500; // Lines in a file or a pipe are not broken at 80 columns.
+
+    public Terminal(TextWriter output, TextWriter error)
+    {
+        Output = output;
+        Error = error;
+        Rich = Create(output);
+        RichError = Create(error);
+    }
+
+    /// <summary>Standard output as plain text, never wrapped.</summary>
+    public TextWriter Output { get; }
+
+    /// <summary>Standard error as plain text, never wrapped.</summary>
+    public TextWriter Error { get; }
+
+    /// <summary>Standard output for tables and charts.</summary>
+    public IAnsiConsole Rich { get; }
+
+    /// <summary>Standard error for progress bars.</summary>
+    public IAnsiConsole RichError { get; }
+
+    public static Terminal OfProcess() => new(Console.Out, Console.Error);
+
+    public void Warn(string message) => WriteLine("warning: ", Color.Yellow, message);
+
+    public void Fail(string message) => WriteLine("error: ", Color.Red, message);
+
+    private void WriteLine(string label, Color color, string message)
+    {
+        RichError.Write(new Spectre.Console.Text(label, new Style(color)));
+        Error.WriteLine(message.ReplaceLineEndings(" "));
+    }
+
+    private static IAnsiConsole Create(TextWriter writer)
+    {
+        bool isPlain = Environment.GetEnvironmentVariable("NO_COLOR") is { Length: > 0 };
+        var output = new AnsiConsoleOutput(writer);
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Out = output,
+            Ansi = output.IsTerminal ? AnsiSupport.Detect : AnsiSupport.No,
+            ColorSystem = isPlain || !output.IsTerminal ? ColorSystemSupport.NoColors : ColorSystemSupport.Detect,
+        });
+        if (!output.IsTerminal)
+        {
+            console.Profile.Width = WidthOfRedirectedOutput;
+        }
+
+        return console;
+    }
+}

@@ -1,0 +1,24 @@
+namespace Aperture.Host.Tests.Cli;
+
+public class ErrorReportTests
+{
+    private static (int Code, string Error) Report(Exception exception)
+    {
+        var error = new StringWriter();
+        int code = ErrorReport.Write(new Terminal(new StringWriter(), error), exception);
+        return (code, error.ToString());
+    }
+
+    [Fact]
+    public void User_errors_are_their_message_in_one_line() =>
+        Assert.Equal((1, "error: what: how to mend it.\n"), Report(new ApertureException("what:\nhow to mend it.")));
+
+    [Fact]
+    public void Unknown_exceptions_are_type_and_message_with_a_hint() =>
+        Assert.Equal(
+            (1, "error: InvalidOperationException: broken (set APERTURE_DEBUG=1 to see where)\n"),
+            Report(new AggregateException(new InvalidOperationException("broken"))));
+
+    [Fact]
+    public void Cancelling_is_130() => Assert.Equal((130, "Cancelled.\n"), Report(new OperationCanceledException()));
+}

@@ -1,0 +1,91 @@
+using Aperture.Natives;
+using TorchSharp;
+
+namespace Aperture.Host.Tests.Cli;
+
+public class TorchNativesTests
+{
+    [Fact]
+    public async Task A_wrong_APERTURE_LIBTORCH_is_one_line()
+    {
+        using var f = new CommandFolder();
+        f.Environment["APERTURE_LIBTORCH"] = "/nowhere";
+        Assert.Equal((1, "", "error: APERTURE_LIBTORCH names '/nowhere', which is not a folder.\n"), await f.Run("run", "a.csx"));
+        f.Environment["APERTURE_LIBTORCH"] = f.Folder;
+        Assert.Equal(
+            $"error: APERTURE_LIBTORCH names '{f.Folder}', which has no libc10.so; name the folder that holds libtorch_cpu.so.\n",
+            (await f.Run("run", "a.csx")).Error);
+    }
+
+    [Fact]
+    public void A_second_copy_beside_the_application_is_refused()
+    {
+        using var f = new CommandFolder();
+        f.Write("libc10.so", "").Write("libtorch_cpu.so", "").Write("libtorch.so", "");
+        var error = Assert.Throws<ApertureException>(() => TorchNatives.Preload(f.Folder, AppContext.BaseDirectory));
+        Assert.Contains("two copies end the process", error.Message);
+    }
+
+    [Fact]
+    public void A_library_that_does_not_load_is_named_with_the_loaders_reason_and_the_remedy()
+    {
+        using var f = new CommandFolder();
+        f.Write("libc10.so", "not an ELF file, although it is long enough to be looked at by the loader......").Write("libtorch_cpu.so", "").Write("libtorch.so", "");
+        var error = Assert.Throws<ApertureException>(() => TorchNatives.Preload(f.Folder, Path.Combine(f.Folder, "app")));
+        Assert.StartsWith($"libc10.so cannot be loaded ({f.Folder}/libc10.so: ", error.Message);
+        Assert.Contains("invalid ELF header", error.Message);
+        Assert.EndsWith("rebuild with 'dotnet build', or set APERTURE_LIBTORCH to a folder with libtorch 2.10.", error.Message);
+        Assert.DoesNotContain('\n', error.Message);
+    }
+
+    [Fact]
+    public async Task A_build_without_libtorch_computes_with_the_one_APERTURE_LIBTORCH_names()
+    {
+        // The application without its libtorch, and a libtorch elsewhere: hard links, because one of the files has half a gigabyte.
+        using var f = new CommandFolder();
+        string root = Path.Combine(AppContext.BaseDirectory, "..", "libtorch-elsewhere-" + Guid.NewGuid().ToString("N"));
+        string application = Directory.CreateDirectory(Path.Combine(root, "app")).FullName;
+        string libtorch = Directory.CreateDirectory(Path.Combine(root, "libtorch")).FullName;
+        try
+        {
+            foreach (string file in Directory.GetFiles(AppContext.BaseDirectory))
+            {
+                string name = Path.GetFileName(file);
+                bool isLibtorch = name.StartsWith("libtorch") || name.StartsWith("libc10") || name.StartsWith("libgomp") || name.StartsWith("libshm");
+                await System.Diagnostics.Process.Start("ln", [file, isLibtorch ? libtorch : application]).WaitForExitAsync();
+            }
+
+            f.Write("a.csx", """
+                Print(torch.ones(2, 3).sum().item<float>());
+                foreach (var path in File.ReadLines("/proc/self/maps").Where(l => l.EndsWith("/libtorch_cpu.so")).Select(l => l[l.IndexOf('/')..]).Distinct())
+                {
+                    Print(path);
+                }
+                """);
+            f.Environment["APERTURE_LIBTORCH"] = libtorch;
+            using var process = new ApertureProcess(f.Folder, f.Environment, application, "run", "a.csx");
+            Assert.Equal((0, $"6\n{libtorch}/libtorch_cpu.so\n", ""), await process.EndAsync());
+        }
+        finally
+        {
+            Directory.Delete(root, recursive: true);
+        }
+    }
+
+    [Theory]
+    [InlineData("cpu", true)]
+    [InlineData("cuda:3", true)]
+    [InlineData("cuda:x", false)]
+    [InlineData("cuda:-1", false)]
+    [InlineData("", false)]
+    public void Device_texts_are_checked(string text, bool isDevice) => Assert.Equal(isDevice, DeviceChoice.TryParse(text) is not null);
+
+    [SkippableFact]
+    public void A_GPU_that_is_not_there_says_what_to_do()
+    {
+        Skip.If(torch.cuda.is_available(), "there is a GPU here");
+        var error = Assert.Throws<ApertureException>(() => DeviceChoice.TryParse("cuda")!.Open());
+        Assert.StartsWith("--device cuda: libtorch sees no GPU here; use --device cpu", error.Message);
+        Assert.Equal(DeviceType.CPU, DeviceChoice.Auto.Open().type);
+    }
+}
