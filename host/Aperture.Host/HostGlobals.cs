@@ -1,3 +1,6 @@
+using Aperture.Engine;
+using Aperture.Images;
+using Aperture.Measuring;
 using Aperture.Scripting;
 using TorchSharp;
 
@@ -6,10 +9,39 @@ namespace Aperture.Host;
 /// <summary>What scripts, the REPL and notebooks use without a prefix.</summary>
 /// <param name="display">Where the script's output goes.</param>
 /// <param name="openDevice">Opens the device of <c>--device</c>.</param>
-public sealed class HostGlobals(IScriptDisplay display, Func<torch.Device> openDevice) : ScriptGlobals(display)
+/// <param name="openSession">Opens the engine session.</param>
+public sealed class HostGlobals(IScriptDisplay display, Func<torch.Device> openDevice, Func<EngineSession> openSession) : ScriptGlobals(display), IAsyncDisposable
 {
     private readonly Lazy<torch.Device> _device = new(openDevice);
+    private readonly Lazy<EngineSession> _session = new(openSession);
 
     /// <summary>The device of <c>--device</c>; the GPU where there is one, else the CPU, when the option is absent.</summary>
     public torch.Device Device => _device.Value;
+
+    /// <summary>Opens models.</summary>
+    public ModelGlobals Models => new(_session.Value, Cancellation);
+
+    /// <summary>Opens pictures.</summary>
+    public ImageGlobals Images => new(ScriptFolder);
+
+    /// <summary>Measures pipelines side by side on a question and shows the table: un-reduced, random and pooling at the same budget are added where they are missing.</summary>
+    /// <param name="image">The picture.</param>
+    /// <param name="question">The question.</param>
+    /// <param name="pipelines">The pipelines.</param>
+    /// <returns>The comparison.</returns>
+    public Comparison Compare(Image image, string question, params Pipeline[] pipelines)
+    {
+        Comparison comparison = Measurer.Compare(pipelines, image, question, null, null, Cancellation);
+        Show(comparison);
+        return comparison;
+    }
+
+    /// <summary>Measures one pipeline on a question.</summary>
+    /// <param name="pipeline">The pipeline.</param>
+    /// <param name="image">The picture.</param>
+    /// <param name="question">The question.</param>
+    public Measurement Measure(Pipeline pipeline, Image image, string question) => Measurer.Measure(pipeline, image, question, null, Cancellation);
+
+    /// <summary>Disposes models and plugins.</summary>
+    public ValueTask DisposeAsync() => _session.IsValueCreated ? _session.Value.DisposeAsync() : ValueTask.CompletedTask;
 }

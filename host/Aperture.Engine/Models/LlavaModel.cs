@@ -46,6 +46,8 @@ public sealed partial class LlavaModel : IDisposable
     /// <summary>Generation settings of the checkpoint (<c>generation_config.json</c>).</summary>
     public required GenerationOptions Generation { get; init; }
 
+    /// <summary>What stands around a question.</summary>
+    public required PromptTemplate Template { get; init; }
 
     /// <summary>Operations: device, element type, threads.</summary>
     public required Ops Ops { get; init; }
@@ -142,6 +144,7 @@ public sealed partial class LlavaModel : IDisposable
                 Projector = projector,
                 Tokenizer = folder.Tokenizer,
                 Generation = folder.Generation,
+                Template = PromptTemplates.Get(options.Prompt ?? (config.Layout == LlavaLayout.HuggingFace ? "llava_hf" : "vicuna_v1")),
                 Ops = ops,
                 Keys = keys,
                 Unclaimed = LlavaKeys.Unclaimed(source, name => IsLoaded(name, keys, decoder, projector)),

@@ -8,6 +8,10 @@ internal static class CommandList
     public static IReadOnlyList<Func<CommandContext, Command>> Factories { get; } =
     [
         RunCommand.Create,
+        AskCommand.Create,
+        BenchCommand.Create,
+        EvalCommand.Create,
+        FitCommand.Create,
         PullCommand.Create,
     ];
 }

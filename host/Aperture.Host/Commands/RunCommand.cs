@@ -24,6 +24,7 @@ internal static class RunCommand
         }
 
         ScriptEnvironment environment = ScriptEnvironment.Create(context, parsed, arguments);
+        await using var globals = (HostGlobals)environment.Globals;
         using var session = new ScriptSession(environment.GlobalsType, environment.Globals, environment.Options);
         using var interrupt = new ScriptInterrupt(cancellationToken);
         using IDisposable taken = context.CtrlC.Handle(() => Interrupted(context.Terminal, interrupt));

@@ -1,0 +1,59 @@
+using Aperture.Engine;
+using Aperture.Images;
+
+namespace Aperture.Evaluation;
+
+/// <summary>Asks a pipeline every question of a file and scores the answers by exact match (case and a final full stop aside).</summary>
+public static class Evaluator
+{
+    /// <summary>Scores a pipeline.</summary>
+    /// <param name="pipeline">The pipeline.</param>
+    /// <param name="items">The questions, with answers.</param>
+    /// <param name="options">How to score; null for the defaults.</param>
+    /// <param name="progress">Told after every question; null for nobody.</param>
+    /// <param name="cancellationToken">Checked between layers and tokens.</param>
+    public static EvaluationReport Run(Pipeline pipeline, IReadOnlyList<QuestionItem> items, EvaluationOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    {
+        options ??= new EvaluationOptions();
+        List<QuestionResult> results = [];
+        (string? Path, Image? Image) loaded = (null, null);
+        foreach (QuestionItem item in items)
+        {
+            if (item.Image != loaded.Path)
+            {
+                loaded = (item.Image, item.Image is null ? null : Load(item.Image, options.Blind));
+            }
+
+            Answer answer = pipeline.AskNow(loaded.Image, item.Question, new() { MaxNewTokens = options.MaxNewTokens }, null, cancellationToken);
+            results.Add(new QuestionResult(item, answer.Text, Normalise(answer.Text) == Normalise(item.Answer ?? ""), answer.Flops.Total, answer.Times.Prefill));
+            progress?.Report(results.Count);
+        }
+
+        return new EvaluationReport(options.Blind ? pipeline.Label + ", blind" : pipeline.Label, results);
+    }
+
+    private static Image Load(string path, bool blind)
+    {
+        Image image = Image.Load(path);
+        if (!blind)
+        {
+            return image;
+        }
+
+        byte[] grey = new byte[image.Width * image.Height * 3];
+        Array.Fill(grey, (byte)128);
+        return Image.FromRgb(grey, image.Width, image.Height);
+    }
+
+    private static string Normalise(string text) => text.Trim().TrimEnd('.').ToLowerInvariant();
+}
+
+/// <summary>How a question file is scored.</summary>
+public sealed record EvaluationOptions
+{
+    /// <summary>Longest answer in tokens.</summary>
+    public int MaxNewTokens { get; init; } = 16;
+
+    /// <summary>Whether pictures are replaced by plain grey: what the questions alone give away.</summary>
+    public bool Blind { get; init; }
+}

@@ -1,0 +1,143 @@
+using Aperture.Benchmarks;
+using Aperture.Decoding;
+using Aperture.Engine;
+using Aperture.Images;
+
+namespace Aperture.Measuring;
+
+/// <summary>Measures pipelines on a question. Pipelines that are compared take turns, so that a busy machine slows all of them alike.</summary>
+public static class Measurer
+{
+    /// <summary>Measures one pipeline.</summary>
+    /// <param name="pipeline">The pipeline.</param>
+    /// <param name="image">The picture; null for a question without one.</param>
+    /// <param name="question">The question.</param>
+    /// <param name="options">How to measure; null for the defaults.</param>
+    /// <param name="cancellationToken">Checked between layers and tokens.</param>
+    public static Measurement Measure(Pipeline pipeline, Image? image, string question, MeasureOptions? options = null, CancellationToken cancellationToken = default)
+        => Run([pipeline], image, question, options ?? new MeasureOptions(), null, cancellationToken)[0];
+
+    /// <summary>Measures pipelines side by side: un-reduced, random and pooling at the same budget, and those given.</summary>
+    /// <param name="pipelines">The pipelines; of one or several models.</param>
+    /// <param name="image">The picture.</param>
+    /// <param name="question">The question.</param>
+    /// <param name="options">How to measure; null for the defaults.</param>
+    /// <param name="progress">Told the share that is done, 0 to 1; null for nobody.</param>
+    /// <param name="cancellationToken">Checked between layers and tokens.</param>
+    /// <exception cref="ApertureException">No pipeline was given, or one cannot be built.</exception>
+    public static Comparison Compare(
+        IReadOnlyList<Pipeline> pipelines, Image? image, string question, MeasureOptions? options = null, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
+    {
+        if (pipelines.Count == 0)
+        {
+            throw new ApertureException("There is nothing to compare; name at least one pipeline.");
+        }
+
+        options = (options ?? new MeasureOptions()).Validate();
+        List<Pipeline> rows = [.. pipelines];
+        List<Pipeline> added = [];
+        try
+        {
+            if (options.AddBaselines && image is not null)
+            {
+                added = Baselines(pipelines, image, question, cancellationToken);
+                rows.InsertRange(rows[0].Methods.Count == 0 ? 1 : 0, added);
+            }
+
+            return new Comparison(question, pipelines[0].Model.Name, pipelines[0].Model.Ops, Run(rows, image, question, options, progress, cancellationToken));
+        }
+        finally
+        {
+            added.ForEach(pipeline => pipeline.Dispose());
+        }
+    }
+
+    // What the comparison lacks: the un-reduced row, and random and pooling at the budget of the first pipeline that reduces.
+    private static List<Pipeline> Baselines(IReadOnlyList<Pipeline> pipelines, Image image, string question, CancellationToken cancellationToken)
+    {
+        List<Pipeline> added = [];
+        if (!pipelines.Any(p => p.Methods.Count == 0))
+        {
+            added.Add(pipelines[0].Plain());
+        }
+
+        Pipeline? reducing = pipelines.FirstOrDefault(p => p.Methods.Any(m => m.Name is not ("random" or "pooling")));
+        if (reducing is null)
+        {
+            return added;
+        }
+
+        int budget = BudgetMatch.ConstantTokens(reducing, image, question, cancellationToken);
+        foreach (string name in new[] { "random", "pooling" })
+        {
+            if (!pipelines.Any(p => p.Methods.Any(m => m.Name == name)))
+            {
+                added.Add(reducing.Plain().With(name, new { Tokens = Math.Max(1, budget) }));
+            }
+        }
+
+        return added;
+    }
+
+    private static Measurement[] Run(IReadOnlyList<Pipeline> pipelines, Image? image, string question, MeasureOptions options, IProgress<double>? progress, CancellationToken cancellationToken)
+    {
+        int steps = pipelines.Count * (options.Runs + 2), done = 0;
+        void Step() => progress?.Report(++done / (double)steps);
+
+        Answer[] answers = new Answer[pipelines.Count];
+        double[] methodTimes = new double[pipelines.Count];
+        long[] peaks = new long[pipelines.Count];
+        for (int i = 0; i < pipelines.Count; i++)
+        {
+            // The first run warms up and counts; the second times what happens inside the hooks.
+            PeakMemory.Reset();
+            answers[i] = pipelines[i].AskNow(image, question, options.Generation, null, cancellationToken);
+            peaks[i] = PeakMemory.Read();
+            Step();
+            methodTimes[i] = MethodTime(pipelines[i], image, question, options, cancellationToken);
+            Step();
+        }
+
+        List<StageTimes>[] times = [.. pipelines.Select(_ => new List<StageTimes>())];
+        for (int run = 0; run < options.Runs; run++)
+        {
+            for (int i = 0; i < pipelines.Count; i++)
+            {
+                times[i].Add(new PipelineRun(pipelines[i].Model, pipelines[i].Hooks).Run(image, question, options.Generation, null, null, cancellationToken).Times);
+                Step();
+            }
+        }
+
+        return [.. pipelines.Select((pipeline, i) => new Measurement
+        {
+            Label = pipeline.Label,
+            Answer = answers[i].Text,
+            VisualTokens = answers[i].VisualTokens,
+            VisualTokensByLayer = answers[i].VisualTokensByLayer,
+            Flops = answers[i].Flops,
+            Times = Median(times[i], methodTimes[i]),
+            PrefillSpread = times[i].Max(t => t.Prefill) - times[i].Min(t => t.Prefill),
+            CacheBytes = answers[i].CacheBytes,
+            PeakMemory = peaks[i],
+            TokenMap = answers[i].TokenMap,
+        })];
+    }
+
+    private static double MethodTime(Pipeline pipeline, Image? image, string question, MeasureOptions options, CancellationToken cancellationToken)
+    {
+        if (pipeline.Hooks is not { } hooks)
+        {
+            return 0;
+        }
+
+        HookClock clock = new(pipeline.Model.Ops.Device);
+        new PipelineRun(pipeline.Model, hooks.Timed(clock)).Run(image, question, options.Generation, null, null, cancellationToken);
+        return clock.Milliseconds;
+    }
+
+    private static StageTimes Median(List<StageTimes> times, double method)
+    {
+        double Of(Func<StageTimes, double> stage) => Statistics.Median(times.Select(stage));
+        return new StageTimes(Of(t => t.Vision), Of(t => t.Projector), Of(t => t.Prefill), method, Of(t => t.DecodePerToken));
+    }
+}

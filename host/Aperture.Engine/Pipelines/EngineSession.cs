@@ -1,0 +1,71 @@
+using Aperture.Hub;
+using Aperture.Plugins.Hosting;
+
+namespace Aperture.Engine;
+
+/// <summary>
+/// What a command, script or notebook works with: the plugin host, the models that are open, and the pipelines over them. Disposing it disposes all of these.
+/// </summary>
+public sealed class EngineSession : IAsyncDisposable
+{
+    private readonly HubCache _cache;
+    private readonly ModelLocator _locator;
+    private readonly Dictionary<(string Folder, ModelOptions Options), LlavaModel> _models = [];
+    private readonly List<Pipeline> _pipelines = [];
+
+    /// <summary>Starts a session.</summary>
+    /// <param name="plugins">The plugin host; owned.</param>
+    /// <param name="cache">Where downloaded models lie.</param>
+    /// <param name="defaults">How models are opened unless a caller says otherwise.</param>
+    public EngineSession(PluginHost plugins, HubCache cache, ModelOptions defaults)
+    {
+        Plugins = plugins;
+        _cache = cache;
+        _locator = new ModelLocator(cache);
+        Defaults = defaults;
+    }
+
+    /// <summary>The plugin host.</summary>
+    public PluginHost Plugins { get; }
+
+    /// <summary>How models are opened unless a caller says otherwise.</summary>
+    public ModelOptions Defaults { get; }
+
+    /// <summary>Models that are open.</summary>
+    public IReadOnlyCollection<LlavaModel> Models => _models.Values;
+
+    /// <summary>Opens a model, or hands out the one that is open already.</summary>
+    /// <param name="idOrFolder">A shipped model's name, a folder in a published layout, or a Hugging Face id in the cache.</param>
+    /// <param name="options">How to open it; null for <see cref="Defaults"/>.</param>
+    /// <returns>A pipeline without methods; the session disposes the model.</returns>
+    /// <exception cref="ApertureException">The model is not there or cannot be opened.</exception>
+    public Pipeline Load(string idOrFolder, ModelOptions? options = null)
+    {
+        options ??= Defaults;
+        string folder = _locator.Resolve(idOrFolder);
+        if (!_models.TryGetValue((folder, options), out LlavaModel? model))
+        {
+            model = LlavaModel.Load(folder, options with { Tower = options.Tower ?? PulledTower(folder) });
+            _models[(folder, options)] = model;
+        }
+
+        return new Pipeline(model, Plugins, [], _pipelines.Add);
+    }
+
+    private string? PulledTower(string folder)
+        => ModelFiles.FindVisionTower(folder) is { } repository && HubRepo.IsId(repository) ? _cache.Find(HubRepo.Parse(repository)) : null;
+
+    /// <summary>Disposes pipelines, models and plugins.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _pipelines.ForEach(pipeline => pipeline.Dispose());
+        _pipelines.Clear();
+        foreach (LlavaModel model in _models.Values)
+        {
+            model.Dispose();
+        }
+
+        _models.Clear();
+        await Plugins.DisposeAsync().ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,173 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using Aperture.Decoding;
+using Aperture.Generation;
+using Aperture.Images;
+using Aperture.Plugins;
+using Aperture.Plugins.Hosting;
+
+namespace Aperture.Engine;
+
+/// <summary>
+/// A model with the methods that act in it, in the order given. Describing is free: plugins load and hooks compile at the first question (or <see cref="Build"/>).
+/// <see cref="With(string, object?)"/> gives a new pipeline over the same model. Disposing releases the methods, not the model.
+/// </summary>
+public sealed class Pipeline : IDisposable
+{
+    private readonly PluginHost _plugins;
+    private readonly Action<Pipeline> _created;
+    private readonly List<LeasedMethod> _leased = [];
+    private HookTable? _table;
+
+    internal Pipeline(LlavaModel model, PluginHost plugins, IReadOnlyList<MethodUse> methods, Action<Pipeline> created)
+    {
+        Model = model;
+        _plugins = plugins;
+        _created = created;
+        Methods = methods;
+        created(this);
+    }
+
+    /// <summary>The model.</summary>
+    public LlavaModel Model { get; }
+
+    /// <summary>The methods, in the order they act.</summary>
+    public IReadOnlyList<MethodUse> Methods { get; }
+
+    /// <summary>How a table names the pipeline: its methods, or <c>none</c>.</summary>
+    public string Label => Methods.Count == 0 ? "none" : string.Join(" + ", Methods.Select(m => m.Label));
+
+    /// <summary>The compiled hooks; null for a pipeline without methods.</summary>
+    public HookTable? Hooks
+    {
+        get
+        {
+            Build();
+            return _table;
+        }
+    }
+
+    /// <summary>The same model with one method more.</summary>
+    /// <param name="method">The method's name, as a plugin registers it.</param>
+    /// <param name="options">Its options, for example <c>new { Reduction = 0.6 }</c>; null for all defaults.</param>
+    /// <returns>A new pipeline; this one stays as it is.</returns>
+    /// <exception cref="ApertureException">The options are not an object of plain values.</exception>
+    public Pipeline With(string method, object? options = null) => With(new MethodUse(method, OptionsJson.From(options)));
+
+    /// <summary>The same model with one method more.</summary>
+    /// <param name="method">The method.</param>
+    public Pipeline With(MethodUse method) => new(Model, _plugins, [.. Methods, method], _created);
+
+    /// <summary>The same model without methods.</summary>
+    public Pipeline Plain() => new(Model, _plugins, [], _created);
+
+    /// <summary>Loads the plugins and compiles the hooks, if that has not happened yet.</summary>
+    /// <returns>This pipeline.</returns>
+    /// <exception cref="ApertureException">A method is unknown, its options are wrong, or methods cannot work together.</exception>
+    public Pipeline Build()
+    {
+        if (_table is not null || Methods.Count == 0)
+        {
+            return this;
+        }
+
+        try
+        {
+            foreach (MethodUse method in Methods)
+            {
+                _leased.Add(_plugins.Create(method.Name, method.Options, Model.Decoder.Info, new ModelFiles(Model.Folder)));
+            }
+
+            _table = HookTableBuilder.Build(Model.Decoder.Info, [.. _leased.Select(l => l.Method)]);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+
+        return this;
+    }
+
+    /// <summary>Asks about a picture.</summary>
+    /// <param name="image">The picture; null for a question without one.</param>
+    /// <param name="question">The question.</param>
+    /// <param name="options">How to generate; null for greedy and the checkpoint's own settings.</param>
+    /// <param name="cancellationToken">Checked between layers and tokens.</param>
+    /// <returns>The answer.</returns>
+    public Task<Answer> Ask(Image? image, string question, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+        => Task.Run(() => AskNow(image, question, options, null, cancellationToken), cancellationToken);
+
+    /// <summary>Asks about a picture and hands out the answer piece by piece as it is generated.</summary>
+    /// <inheritdoc cref="Ask"/>
+    public async IAsyncEnumerable<string> Stream(Image? image, string question, GenerationOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        using CancellationTokenSource left = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Channel<string> pieces = Channel.CreateUnbounded<string>();
+        Task asking = Task.Run(
+            () =>
+            {
+                try
+                {
+                    AskNow(image, question, options, piece => pieces.Writer.TryWrite(piece), left.Token);
+                }
+                finally
+                {
+                    pieces.Writer.Complete();
+                }
+            },
+            CancellationToken.None);
+        bool read = false;
+        try
+        {
+            await foreach (string piece in pieces.Reader.ReadAllAsync(CancellationToken.None).ConfigureAwait(false))
+            {
+                yield return piece;
+            }
+
+            read = true;
+        }
+        finally
+        {
+            if (!read)
+            {
+                await left.CancelAsync().ConfigureAwait(false);
+            }
+
+            await asking.ConfigureAwait(read ? ConfigureAwaitOptions.None : ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Asks on the calling thread.</summary>
+    /// <param name="image">The picture; null for a question without one.</param>
+    /// <param name="question">The question.</param>
+    /// <param name="options">How to generate; null for greedy.</param>
+    /// <param name="onPiece">Gets pieces of the answer as they come; null for nobody.</param>
+    /// <param name="cancellationToken">Checked between layers and tokens.</param>
+    public Answer AskNow(Image? image, string question, GenerationOptions? options, Action<string>? onPiece, CancellationToken cancellationToken)
+    {
+        Build();
+        return new PipelineRun(Model, _table).Ask(image, question, options, onPiece, cancellationToken);
+    }
+
+    /// <summary>Releases the methods and their plugins.</summary>
+    public void Dispose()
+    {
+        _table = null;
+        _leased.ForEach(method => method.Dispose());
+        _leased.Clear();
+    }
+
+    private sealed class ModelFiles(string folder) : IMethodFiles
+    {
+        public string? ModelFolder => folder;
+
+        public string Resolve(string path)
+        {
+            string beside = Path.Combine(folder, path);
+            return File.Exists(path) ? Path.GetFullPath(path)
+                : File.Exists(beside) ? beside
+                : throw new ApertureException($"There is no file '{path}', neither here nor in the model's folder; check the name.");
+        }
+    }
+}

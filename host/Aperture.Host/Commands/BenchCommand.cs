@@ -1,0 +1,59 @@
+using System.CommandLine;
+using Aperture.Benchmarks;
+using Aperture.Engine;
+using Aperture.Images;
+using Aperture.Measuring;
+
+namespace Aperture.Host.Commands;
+
+/// <summary><c>aperture bench</c>: pipelines side by side on a question, or, with <c>--shape</c>, a decoder of a published size with random weights.</summary>
+internal static class BenchCommand
+{
+    public static Command Create(CommandContext context)
+    {
+        ModelArguments model = new();
+        Argument<string?> name = new("model") { Description = "The model; tiny-llava if absent.", Arity = ArgumentArity.ZeroOrOne };
+        Argument<string?> picture = new("picture") { Description = "An image file; the shipped shelf if absent.", Arity = ArgumentArity.ZeroOrOne };
+        Argument<string?> question = new("question") { Description = "The question.", Arity = ArgumentArity.ZeroOrOne };
+        Option<string?> shape = new("--shape") { Description = $"Measure random weights of a published size instead: {string.Join(", ", ModelShape.All.Select(s => s.Name))}.", HelpName = "shape" };
+        Option<int> runs = new("--runs") { Description = "Timed runs, after one that warms up.", HelpName = "count", DefaultValueFactory = _ => 5 };
+        Option<int> tokens = new("--max-new-tokens") { Description = "Longest answer in tokens.", HelpName = "count", DefaultValueFactory = _ => 16 };
+        Option<string?> checkpoint = new("--checkpoint") { Description = "With --shape of a whole model: where its checkpoint is written and kept (13.5 GB); the cache folder by default.", HelpName = "folder" };
+        Option<bool> json = new("--json") { Description = "Write the figures as JSON to standard output." };
+        Command command = new("bench", "Measure pipelines side by side.") { name, picture, question, shape, runs, tokens, checkpoint, json };
+        model.AddOptions(command);
+        command.SetAction(async (parsed, token) =>
+        {
+            if (parsed.GetValue(shape) is { } asked)
+            {
+                return await ShapeBench.RunAsync(context, parsed, ModelShape.Find(asked), model.Options(parsed), parsed.GetValue(runs), parsed.GetValue(checkpoint), parsed.GetValue(json), token).ConfigureAwait(false);
+            }
+
+            Image image = Image.Load(parsed.GetValue(picture) ?? Path.Combine(AppContext.BaseDirectory, "scripts", "shelf.png"));
+            await using EngineSession session = SessionFactory.Open(context, parsed, model.Options(parsed));
+            Pipeline plain = session.Load(parsed.GetValue(name) ?? "tiny-llava");
+            IReadOnlyList<Pipeline> pipelines = model.Pipelines(parsed, plain);
+            pipelines = pipelines.Count > 0 ? [plain, .. pipelines] : [plain, plain.Plain().With("fitprune", new { Reduction = 0.6 })];
+            MeasureOptions options = new() { Runs = parsed.GetValue(runs), Generation = new() { MaxNewTokens = parsed.GetValue(tokens) } };
+            string asking = parsed.GetValue(question) ?? "What is in the top left?";
+            Comparison comparison = await Progressing.RunAsync(context.Terminal, "measuring", 1000, progress =>
+                Measurer.Compare(pipelines, image, asking, options, new Fraction(done => progress.Report((int)(done * 1000))), token)).ConfigureAwait(false);
+            if (parsed.GetValue(json))
+            {
+                context.Terminal.Output.WriteLine(ComparisonJson.Write(comparison));
+            }
+            else
+            {
+                ComparisonTable.Write(context.Terminal, comparison);
+            }
+
+            return 0;
+        });
+        return command;
+    }
+
+    private sealed class Fraction(Action<double> report) : IProgress<double>
+    {
+        public void Report(double value) => report(value);
+    }
+}

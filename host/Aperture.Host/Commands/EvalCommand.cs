@@ -1,0 +1,114 @@
+using System.CommandLine;
+using System.Text;
+using System.Text.Json;
+using Aperture.Engine;
+using Aperture.Evaluation;
+using Spectre.Console;
+
+namespace Aperture.Host.Commands;
+
+/// <summary><c>aperture eval MODEL FILE</c>: scores the model and pipelines over it on a JSON-lines file of questions with answers, by kind of question.</summary>
+internal static class EvalCommand
+{
+    public static Command Create(CommandContext context)
+    {
+        ModelArguments model = new();
+        Argument<string> file = new("questions") { Description = "JSON lines with image, question, answer and (for figures by kind) type." };
+        Option<bool> blind = new("--blind") { Description = "Also score the model with every picture replaced by plain grey: what the questions alone give away." };
+        Option<int> limit = new("--limit") { Description = "Only the first so many questions; 0 for all.", HelpName = "count" };
+        Option<bool> json = new("--json") { Description = "Write the figures as JSON to standard output." };
+        Command command = new("eval", "Score pipelines on questions with answers.") { model.Model, file, blind, limit, json };
+        model.AddOptions(command);
+        command.SetAction(async (parsed, token) =>
+        {
+            IReadOnlyList<QuestionItem> items = QuestionFile.Read(parsed.GetRequiredValue(file), needAnswers: true);
+            items = parsed.GetValue(limit) is > 0 and var most ? [.. items.Take(most)] : items;
+            await using EngineSession session = SessionFactory.Open(context, parsed, model.Options(parsed));
+            Pipeline plain = session.Load(parsed.GetRequiredValue(model.Model));
+            List<(Pipeline Pipeline, bool Blind)> runs = [(plain, false)];
+            if (parsed.GetValue(blind))
+            {
+                runs.Add((plain, true));
+            }
+
+            runs.AddRange(model.Pipelines(parsed, plain).Select(pipeline => (pipeline, false)));
+            runs.ForEach(run => run.Pipeline.Build());
+            List<EvaluationReport> reports = await Progressing.RunAsync(
+                context.Terminal,
+                "questions",
+                runs.Count * items.Count,
+                progress => runs.Select((run, i) => Evaluator.Run(run.Pipeline, items, new EvaluationOptions { Blind = run.Blind }, progress.Offset(i * items.Count), token)).ToList()).ConfigureAwait(false);
+            if (parsed.GetValue(json))
+            {
+                context.Terminal.Output.WriteLine(ToJson(reports));
+            }
+            else
+            {
+                context.Terminal.Rich.Write(ToTable(reports));
+            }
+
+            return 0;
+        });
+        return command;
+    }
+
+    private static Table ToTable(List<EvaluationReport> reports)
+    {
+        Table table = new();
+        table.AddColumn("pipeline");
+        table.AddColumn("accuracy");
+        foreach ((string type, _, int count) in reports[0].ByType)
+        {
+            table.AddColumn($"{(type.Length == 0 ? "untyped" : type)} ({count})");
+        }
+
+        table.AddColumn("GFLOPs");
+        table.AddColumn("prefill ms");
+        foreach (EvaluationReport report in reports)
+        {
+            table.AddRow([
+                Markup.Escape(report.Label),
+                $"{100 * report.Accuracy:0.0} ± {100 * report.HalfWidth:0.0} %",
+                .. report.ByType.Select(t => $"{100.0 * t.Right / t.Count:0.0} %"),
+                $"{report.MeanFlops / 1e9:0.000}",
+                $"{report.PrefillMs:0.00}",
+            ]);
+        }
+
+        return table;
+    }
+
+    private static string ToJson(List<EvaluationReport> reports)
+    {
+        using MemoryStream buffer = new();
+        using (Utf8JsonWriter json = new(buffer, new JsonWriterOptions { Indented = true }))
+        {
+            json.WriteStartArray();
+            foreach (EvaluationReport report in reports)
+            {
+                json.WriteStartObject();
+                json.WriteString("pipeline", report.Label);
+                json.WriteNumber("questions", report.Results.Count);
+                json.WriteNumber("accuracy", report.Accuracy);
+                json.WriteNumber("halfWidth95", report.HalfWidth);
+                json.WriteStartObject("byType");
+                foreach ((string type, int right, int count) in report.ByType)
+                {
+                    json.WriteStartObject(type);
+                    json.WriteNumber("right", right);
+                    json.WriteNumber("count", count);
+                    json.WriteEndObject();
+                }
+
+                json.WriteEndObject();
+                json.WriteNumber("meanFlops", report.MeanFlops);
+                json.WriteNumber("prefillMilliseconds", report.PrefillMs);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+        }
+
+        return Encoding.UTF8.GetString(buffer.ToArray());
+    }
+}

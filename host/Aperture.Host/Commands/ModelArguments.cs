@@ -1,0 +1,59 @@
+using System.CommandLine;
+using Aperture.Engine;
+using Aperture.Models;
+
+namespace Aperture.Host.Commands;
+
+/// <summary>The model argument and the options about opening it, shared by the verbs that use a model.</summary>
+internal sealed class ModelArguments
+{
+    private readonly Option<string> _type = new("--dtype") { Description = "Element type: auto, float32, bfloat16 or float16.", HelpName = "type", DefaultValueFactory = _ => "auto" };
+    private readonly Option<string?> _tower = new("--tower") { Description = "Folder of the vision tower, for checkpoints without one.", HelpName = "folder" };
+    private readonly Option<string?> _prompt = new("--prompt") { Description = "Prompt template; the checkpoint's own by default.", HelpName = "name" };
+    private readonly Option<string?> _aspect = new("--aspect") { Description = "What a picture becomes: pad (to a square) or crop (the centre); the checkpoint's own by default.", HelpName = "aspect" };
+
+    private readonly Option<string[]> _with = new("--with")
+    {
+        Description = "A method and its options, NAME or NAME:OPTION=VALUE,…; + joins methods into one pipeline. May be repeated.",
+        HelpName = "methods",
+    };
+
+    /// <summary>The model.</summary>
+    public Argument<string> Model { get; } = new("model") { Description = "A shipped model (tiny-llava), a checkpoint folder, or a hub id fetched with 'aperture pull'." };
+
+    /// <summary>Adds the options to a verb; the verb adds the argument where it belongs.</summary>
+    public void AddOptions(Command command)
+    {
+        command.Options.Add(_with);
+        command.Options.Add(_type);
+        command.Options.Add(_tower);
+        command.Options.Add(_prompt);
+        command.Options.Add(_aspect);
+    }
+
+    /// <summary>How the model is to be opened.</summary>
+    /// <exception cref="ApertureException">An option has an unknown value.</exception>
+    public ModelOptions Options(ParseResult parsed) => new()
+    {
+        Type = parsed.GetValue(_type) ?? "auto",
+        Tower = parsed.GetValue(_tower),
+        Prompt = parsed.GetValue(_prompt),
+        Aspect = parsed.GetValue(_aspect) switch
+        {
+            null => null,
+            "pad" => ImageAspect.Pad,
+            "crop" => ImageAspect.Crop,
+            var other => throw new ApertureException($"--aspect {other}: give pad or crop."),
+        },
+    };
+
+    /// <summary>One pipeline for each <c>--with</c>; none without the option.</summary>
+    public IReadOnlyList<Pipeline> Pipelines(ParseResult parsed, Pipeline model)
+        => [.. (parsed.GetValue(_with) ?? []).Select(text => text.Split('+', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            .Aggregate(model.Plain(), (pipeline, method) => pipeline.With(MethodUse.Parse(method))))];
+
+    /// <summary>The one pipeline of all <c>--with</c> together, in the order given.</summary>
+    public Pipeline Pipeline(ParseResult parsed, Pipeline model)
+        => (parsed.GetValue(_with) ?? []).SelectMany(text => text.Split('+', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+            .Aggregate(model, (pipeline, method) => pipeline.With(MethodUse.Parse(method)));
+}

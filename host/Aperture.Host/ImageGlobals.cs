@@ -1,0 +1,16 @@
+using Aperture.Images;
+
+namespace Aperture.Host;
+
+/// <summary>The scripts' <c>Images</c>.</summary>
+/// <param name="folder">Where relative paths start.</param>
+public sealed class ImageGlobals(string folder)
+{
+    /// <summary>Opens a picture: PNG, JPEG, WebP, GIF or BMP. Orientation in EXIF is reported, not applied.</summary>
+    /// <param name="path">The file; a relative path is looked for beside the script, then in the current folder.</param>
+    public Image Load(string path)
+    {
+        string beside = Path.Combine(folder, path);
+        return Image.Load(File.Exists(beside) ? beside : path);
+    }
+}

@@ -1,0 +1,24 @@
+using System.CommandLine;
+using Aperture.Engine;
+using Aperture.Hub;
+using Aperture.Natives;
+using Aperture.Plugins.Hosting;
+
+namespace Aperture.Host;
+
+/// <summary>Opens the engine session that a verb or a script works with.</summary>
+internal static class SessionFactory
+{
+    /// <summary>A session whose models open as the command line says.</summary>
+    /// <param name="context">What every verb works with.</param>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="model">How models are opened beyond device and threads; null for the defaults.</param>
+    public static EngineSession Open(CommandContext context, ParseResult parsed, ModelOptions? model = null)
+    {
+        string device = context.Compute.Open(parsed).ToString();
+        HubCache cache = new(HubSettings.FromEnvironment());
+        PluginHost plugins = new(PluginCatalog.Read());
+        ModelOptions options = (model ?? new ModelOptions()) with { Device = device, Threads = context.Compute.Threads(parsed) ?? 0 };
+        return new EngineSession(plugins, cache, options);
+    }
+}
