@@ -21,6 +21,9 @@ internal sealed record FitPruneOptions : IMethodOptions
     /// <summary>Whether a recipe is scaled where a sample has another number of visual tokens than the recipe was made for.</summary>
     public bool ScaleToTokens { get; set; } = true;
 
+    /// <summary>Take a recipe of another depth: its curve of remaining tokens is read at this model's layers.</summary>
+    public bool ScaleToLayers { get; set; }
+
     /// <summary><c>fp32</c>, or <c>compute</c> for the half-precision roundings of the official run.</summary>
     public string ScoreDType { get; set; } = "fp32";
 
@@ -98,6 +101,7 @@ internal sealed record FitPruneOptions : IMethodOptions
         new(nameof(ReductionRatio), "integer", "60", "The same in percent."),
         new(nameof(Recipe), "text or list of integers", "none", "An official recipe such as official:llava-v1.5-7b/60, a *.fitprune.json file, a printed recipe {0: 14, 1: 33, …}, or deletions per layer."),
         new(nameof(ScaleToTokens), "true/false", "true", "Scale the recipe by the sample's visual tokens where they are not the recipe's: trunc(k * N / base)."),
+        new(nameof(ScaleToLayers), "true/false", "false", "Stretch a recipe of another number of layers over this model's."),
         new(nameof(ScoreDType), "text", "fp32", "fp32, or compute: the half-precision roundings of the official run."),
         new(nameof(HeadReduce), "text", "max", "How heads become one map: max (official) or mean."),
         new(nameof(ScoreMode), "text", "product", "product of text and visual attention (official), cross-only, self-only, or sum of both means."),

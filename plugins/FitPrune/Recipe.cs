@@ -58,6 +58,36 @@ internal sealed record Recipe
             ? Delete
             : Array.ConvertAll(Delete, k => (int)((long)k * visualTokens / (double)BaseVisualTokens));
 
+    /// <summary>
+    /// The recipe for a model of another depth: the curve of deleted tokens over relative depth is read, with linear interpolation, at the model's layers.
+    /// The sum stays what it is.
+    /// </summary>
+    public Recipe StretchedTo(int layers)
+    {
+        if (layers == Layers || Layers == 0)
+        {
+            return this;
+        }
+
+        double DeletedAt(double depth)
+        {
+            int whole = Math.Min((int)depth, Layers);
+            double sum = Delete.Take(whole).Sum();
+            return whole < Layers ? sum + ((depth - whole) * Delete[whole]) : sum;
+        }
+
+        int[] delete = new int[layers];
+        int before = 0;
+        for (int layer = 0; layer < layers; layer++)
+        {
+            int until = (int)Math.Round(DeletedAt((layer + 1) * Layers / (double)layers));
+            delete[layer] = until - before;
+            before = until;
+        }
+
+        return this with { Layers = layers, Delete = delete, Origin = $"{Origin}, stretched to {layers} layers" };
+    }
+
     /// <summary>Checks the recipe by itself.</summary>
     /// <exception cref="ApertureException">Wrong length, negative entry, or more deletions than tokens.</exception>
     public Recipe Checked()

@@ -19,6 +19,7 @@ internal static class RecipeLookup
             { ValueKind: JsonValueKind.String } name => Named(name.GetString()!, files),
             _ => OfPercent(options.Percent(), decoder, files),
         };
+        recipe = options.ScaleToLayers ? recipe.StretchedTo(decoder.Layers) : recipe;
         return recipe.CheckedFor(decoder.Layers, decoder.Model);
     }
 
