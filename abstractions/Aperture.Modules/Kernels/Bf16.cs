@@ -18,6 +18,57 @@ internal static unsafe class Bf16
     public static void Store(ushort* target, Vector256<float> low, Vector256<float> high)
         => Vector256.Narrow(Round(low), Round(high)).Store(target);
 
+    /// <summary>Widens a row.</summary>
+    public static void Widen(ushort* source, float* target, int count)
+    {
+        int i = 0;
+        for (; i + 16 <= count; i += 16)
+        {
+            Load(source + i, out Vector256<float> low, out Vector256<float> high);
+            low.Store(target + i);
+            high.Store(target + i + 8);
+        }
+
+        for (; i < count; i++)
+        {
+            target[i] = Widen(source[i]);
+        }
+    }
+
+    /// <summary>Rounds a row.</summary>
+    public static void Round(float* source, ushort* target, int count)
+    {
+        int i = 0;
+        for (; i + 16 <= count; i += 16)
+        {
+            Store(target + i, Vector256.Load(source + i), Vector256.Load(source + i + 8));
+        }
+
+        for (; i < count; i++)
+        {
+            target[i] = Round(source[i]);
+        }
+    }
+
+    /// <summary>Splits a row into its even and odd elements, widened: the order in which a 32-bit lane holds a pair of bf16.</summary>
+    public static void Split(ushort* source, float* even, float* odd, int count)
+    {
+        Vector512<uint> mask = Vector512.Create(0xffff0000u);
+        int i = 0;
+        for (; i + 32 <= count; i += 32)
+        {
+            Vector512<uint> pairs = Vector512.Load((uint*)(source + i));
+            (pairs << 16).AsSingle().Store(even + (i / 2));
+            (pairs & mask).AsSingle().Store(odd + (i / 2));
+        }
+
+        for (; i + 1 < count; i += 2)
+        {
+            even[i / 2] = Widen(source[i]);
+            odd[i / 2] = Widen(source[i + 1]);
+        }
+    }
+
     /// <summary>Rounds to what a bf16 can hold, still as float32.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> RoundTrip(Vector256<float> value) => (Round(value) << 16).AsSingle();

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
@@ -12,34 +13,50 @@ internal static unsafe class Gemv
 {
     private const int MinimumRowsPerChunk = 16;
 
-    /// <summary>float32 activations, bf16 weights <c>[n, k]</c>.</summary>
-    public static void Bf16(WorkerTeam team, ushort* weight, float* x, float* bias, float* y, int n, int k)
+    /// <summary>Activations in either type, bf16 weights <c>[n, k]</c>.</summary>
+    /// <param name="team">Threads.</param>
+    /// <param name="weight">The matrix.</param>
+    /// <param name="x">Activations <c>[k]</c>.</param>
+    /// <param name="halves">Whether the activations are bf16, else float32.</param>
+    /// <param name="bias">float32 <c>[n]</c>, or null.</param>
+    /// <param name="y">float32 <c>[n]</c>.</param>
+    /// <param name="n">Outputs.</param>
+    /// <param name="k">Inputs.</param>
+    public static void Bf16(WorkerTeam team, ushort* weight, void* x, bool halves, float* bias, float* y, int n, int k)
     {
         int half = k / 2;
-        float[] split = System.Buffers.ArrayPool<float>.Shared.Rent(2 * (half + 16));
+        float[] split = ArrayPool<float>.Shared.Rent((2 * (half + 16)) + 1);
         fixed (float* even = split)
         {
-            float* odd = even + half + 16;
-            for (int i = 0; i < half; i++)
+            float* odd = even + half + 16, tail = odd + half + 16;
+            if (halves)
             {
-                even[i] = x[2 * i];
-                odd[i] = x[(2 * i) + 1];
+                Kernels.Bf16.Split((ushort*)x, even, odd, k);
+            }
+            else
+            {
+                for (int i = 0; i < half; i++)
+                {
+                    even[i] = ((float*)x)[2 * i];
+                    odd[i] = ((float*)x)[(2 * i) + 1];
+                }
             }
 
-            nint e = (nint)even, o = (nint)odd, w = (nint)weight, px = (nint)x, pb = (nint)bias, py = (nint)y;
+            *tail = k % 2 == 0 ? 0 : halves ? Kernels.Bf16.Widen(((ushort*)x)[k - 1]) : ((float*)x)[k - 1];
+            nint e = (nint)even, o = (nint)odd, last = (nint)tail, w = (nint)weight, pb = (nint)bias, py = (nint)y;
             int chunks = Chunks(team, n, k);
             team.Run(chunks, chunk =>
             {
                 (int from, int to) = Range(n, chunks, chunk);
                 for (int row = from; row < to; row++)
                 {
-                    float sum = DotBf16((ushort*)w + ((long)row * k), (float*)e, (float*)o, (float*)px, k);
+                    float sum = DotBf16((ushort*)w + ((long)row * k), (float*)e, (float*)o, *(float*)last, k);
                     ((float*)py)[row] = pb == 0 ? sum : sum + ((float*)pb)[row];
                 }
             });
         }
 
-        System.Buffers.ArrayPool<float>.Shared.Return(split);
+        ArrayPool<float>.Shared.Return(split);
     }
 
     /// <summary>float32 activations and weights.</summary>
@@ -65,7 +82,7 @@ internal static unsafe class Gemv
         => ((int)((long)n * chunk / chunks), (int)((long)n * (chunk + 1) / chunks));
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float DotBf16(ushort* w, float* even, float* odd, float* x, int k)
+    private static float DotBf16(ushort* w, float* even, float* odd, float last, int k)
     {
         Vector512<float> a = default, b = default, c = default, d = default;
         Vector512<uint> mask = Vector512.Create(0xffff0000u);
@@ -82,9 +99,14 @@ internal static unsafe class Gemv
         }
 
         float sum = Vector512.Sum((a + b) + (c + d));
-        for (; i < k; i++)
+        for (; i + 1 < k; i += 2)
         {
-            sum += Kernels.Bf16.Widen(w[i]) * x[i];
+            sum += (Kernels.Bf16.Widen(w[i]) * even[i / 2]) + (Kernels.Bf16.Widen(w[i + 1]) * odd[i / 2]);
+        }
+
+        if (i < k)
+        {
+            sum += Kernels.Bf16.Widen(w[i]) * last;
         }
 
         return sum;

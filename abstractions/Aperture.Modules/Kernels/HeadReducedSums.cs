@@ -17,6 +17,7 @@ internal static unsafe class HeadReducedSums
         ReadOnlyMemory<int> groupOf,
         float* sums,
         (int Heads, int Keys, int Stride, int Groups) shape,
+        float scale,
         bool maximum)
     {
         int rows = visible.Length;
@@ -47,14 +48,14 @@ internal static unsafe class HeadReducedSums
                         long offset = (((long)head * rows) + row) * shape.Keys;
                         if (bf16)
                         {
-                            WidenRow((ushort*)logits + offset, probabilities, begin, end);
+                            Bf16.Widen((ushort*)logits + offset + begin, probabilities + begin, end - begin);
                         }
                         else
                         {
                             new ReadOnlySpan<float>((float*)logits + offset + begin, end - begin).CopyTo(new Span<float>(probabilities + begin, end - begin));
                         }
 
-                        Reduce(probabilities, reduced, begin, end, maximum, 1f / shape.Heads);
+                        Reduce(probabilities, reduced, begin, end, scale, maximum, 1f / shape.Heads);
                     }
 
                     for (int group = 0; group < shape.Groups; group++)
@@ -79,24 +80,8 @@ internal static unsafe class HeadReducedSums
         });
     }
 
-    private static void WidenRow(ushort* source, float* target, int begin, int end)
-    {
-        int i = begin;
-        for (; i + 16 <= end; i += 16)
-        {
-            Bf16.Load(source + i, out Vector256<float> low, out Vector256<float> high);
-            low.Store(target + i);
-            high.Store(target + i + 8);
-        }
-
-        for (; i < end; i++)
-        {
-            target[i] = Bf16.Widen(source[i]);
-        }
-    }
-
     // Softmax in place, then maximum (or mean) into `reduced`.
-    private static void Reduce(float* p, float* reduced, int begin, int end, bool maximum, float weight)
+    private static void Reduce(float* p, float* reduced, int begin, int end, float scale, bool maximum, float weight)
     {
         Vector512<float> top = Vector512.Create(float.NegativeInfinity);
         int i = begin;
@@ -116,10 +101,10 @@ internal static unsafe class HeadReducedSums
             peak = MathF.Max(peak, p[i]);
         }
 
-        Vector512<float> shift = Vector512.Create(peak), sum = default;
+        Vector512<float> shift = Vector512.Create(peak), slope = Vector512.Create(scale), sum = default;
         for (i = begin; i + 16 <= end; i += 16)
         {
-            Vector512<float> e = Vector512.Exp(Vector512.Load(p + i) - shift);
+            Vector512<float> e = Vector512.Exp((Vector512.Load(p + i) - shift) * slope);
             e.Store(p + i);
             sum += e;
         }
@@ -127,12 +112,12 @@ internal static unsafe class HeadReducedSums
         float scalar = Vector512.Sum(sum);
         for (; i < end; i++)
         {
-            p[i] = MathF.Exp(p[i] - peak);
+            p[i] = MathF.Exp((p[i] - peak) * scale);
             scalar += p[i];
         }
 
-        float scale = (maximum ? 1f : weight) / scalar;
-        Vector512<float> factor = Vector512.Create(scale);
+        float share = (maximum ? 1f : weight) / scalar;
+        Vector512<float> factor = Vector512.Create(share);
         for (i = begin; i + 16 <= end; i += 16)
         {
             Vector512<float> value = Vector512.Load(p + i) * factor;
@@ -142,7 +127,7 @@ internal static unsafe class HeadReducedSums
 
         for (; i < end; i++)
         {
-            float value = p[i] * scale;
+            float value = p[i] * share;
             reduced[i] = maximum ? MathF.Max(reduced[i], value) : reduced[i] + value;
         }
     }

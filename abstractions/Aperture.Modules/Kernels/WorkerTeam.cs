@@ -7,6 +7,7 @@ namespace Aperture.Kernels;
 internal sealed class WorkerTeam : IDisposable
 {
     private const int SpinsBeforeSleep = 2000;
+    private const int SpinsBeforeYield = 20000;
     private readonly Thread[] _threads;
     private readonly SemaphoreSlim _wake = new(0);
     private volatile Job? _job;
@@ -50,10 +51,17 @@ internal sealed class WorkerTeam : IDisposable
         }
 
         job.Take();
-        SpinWait spin = default;
-        while (!job.Done)
+        // A chunk takes microseconds, so the last one is waited for without giving the core away; only a worker that the system has set aside makes this yield.
+        for (int spins = 0; !job.Done; spins++)
         {
-            spin.SpinOnce(sleep1Threshold: -1);
+            if (spins < SpinsBeforeYield)
+            {
+                Thread.SpinWait(4);
+            }
+            else
+            {
+                Thread.Yield();
+            }
         }
 
         _job = null;

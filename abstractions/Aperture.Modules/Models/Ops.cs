@@ -1,3 +1,4 @@
+using System.Buffers;
 using Aperture.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -180,17 +181,38 @@ public sealed class Ops : IDisposable
         return sum;
     }
 
+    /// <summary>Attention of one row over all keys of a cache in one managed pass, or null where libtorch is the way.</summary>
+    /// <param name="q">Queries <c>[1, heads, head]</c>, contiguous; borrowed.</param>
+    /// <param name="k">Keys <c>[kv heads, keys, head]</c>, a view with contiguous rows; borrowed.</param>
+    /// <param name="v">Values, laid out as the keys; borrowed.</param>
+    /// <param name="shape">heads, kv heads, head, keys.</param>
+    /// <returns><c>[1, heads * head]</c>; the caller disposes it.</returns>
+    internal unsafe Tensor? AttendOneRow(Tensor q, Tensor k, Tensor v, (int Heads, int KeyValueHeads, int D, int Keys) shape)
+    {
+        if (!Managed)
+        {
+            return null;
+        }
+
+        Tensor y = empty(1, shape.Heads * shape.D, dtype: Type, device: Device);
+        OneRowAttention.Run(
+            _team!, TensorMemory.Pointer(q), TensorMemory.Pointer(k), TensorMemory.Pointer(v), TensorMemory.Pointer(y),
+            (shape.Heads, shape.KeyValueHeads, shape.D, shape.Keys, k.stride(0), k.stride(1)), Type == ScalarType.BFloat16);
+        return y;
+    }
+
     /// <summary>Column sums of the head-reduced attention probabilities over groups of query rows, on the CPU in one pass a row block.</summary>
-    /// <param name="scores">Scaled logits of a block of rows <c>[heads, rows, keys]</c> in the type computed in, contiguous.</param>
+    /// <param name="scores">Unscaled logits of a block of rows <c>[heads, rows, keys]</c> in the type computed in, contiguous.</param>
     /// <param name="visible">Per row of the block the number of leading keys it sees.</param>
     /// <param name="first">Per row of the block the first key it sees (a sliding window), 0 without a window.</param>
     /// <param name="groupOf">Per row of the block the bits of the groups it belongs to.</param>
     /// <param name="sums">float32 <c>[groups, keys]</c>, added to.</param>
     /// <param name="shape">heads, keys of the block, keys of a row of <paramref name="sums"/>, groups.</param>
+    /// <param name="scale">Factor on the logits.</param>
     /// <param name="maximum">Head maximum, else head mean.</param>
     internal unsafe void AddHeadReducedColumnSums(
-        Tensor scores, ReadOnlyMemory<int> visible, ReadOnlyMemory<int> first, ReadOnlyMemory<int> groupOf, Tensor sums, (int Heads, int Keys, int Stride, int Groups) shape, bool maximum)
-        => HeadReducedSums.Add(_team!, TensorMemory.Pointer(scores), Type == ScalarType.BFloat16, visible, first, groupOf, (float*)TensorMemory.Pointer(sums), shape, maximum);
+        Tensor scores, ReadOnlyMemory<int> visible, ReadOnlyMemory<int> first, ReadOnlyMemory<int> groupOf, Tensor sums, (int Heads, int Keys, int Stride, int Groups) shape, float scale, bool maximum)
+        => HeadReducedSums.Add(_team!, TensorMemory.Pointer(scores), Type == ScalarType.BFloat16, visible, first, groupOf, (float*)TensorMemory.Pointer(sums), shape, scale, maximum);
 
     /// <summary>Whether attention statistics may use the managed kernel.</summary>
     internal bool HasManagedKernels => Managed;
@@ -229,60 +251,47 @@ public sealed class Ops : IDisposable
     private unsafe Tensor LinearByGemv(Tensor x, LinearWeights weights, int rows)
     {
         int inputs = weights.Inputs, outputs = weights.Outputs;
+        bool halves = Type == ScalarType.BFloat16;
+        int size = halves ? 2 : 4;
         Tensor y = empty(rows, outputs, dtype: Type, device: Device);
-        float[] buffer = System.Buffers.ArrayPool<float>.Shared.Rent(inputs + (2 * outputs));
+        float[] buffer = ArrayPool<float>.Shared.Rent(inputs + (2 * outputs));
         fixed (float* wide = buffer)
         {
-            float* result = wide + inputs;
-            float* bias = null;
-            if (weights.Bias is { } stored)
-            {
-                bias = result + outputs;
-                Widen(TensorMemory.Pointer(stored), bias, outputs);
-            }
-
+            float* result = wide + inputs, bias = weights.Bias is { } stored ? AsSingle(TensorMemory.Pointer(stored), result + outputs, outputs, halves) : null;
             for (int row = 0; row < rows; row++)
             {
-                void* source = (byte*)TensorMemory.Pointer(x) + ((long)row * inputs * Size);
-                void* target = (byte*)TensorMemory.Pointer(y) + ((long)row * outputs * Size);
-                Widen(source, wide, inputs);
-                float* into = Type == ScalarType.Float32 ? (float*)target : result;
+                void* source = (byte*)TensorMemory.Pointer(x) + ((long)row * inputs * size);
+                void* target = (byte*)TensorMemory.Pointer(y) + ((long)row * outputs * size);
+                float* into = halves ? result : (float*)target;
                 if (weights.StoredType == ScalarType.BFloat16)
                 {
-                    Gemv.Bf16(_team!, (ushort*)TensorMemory.Pointer(weights.Weight), wide, bias, into, outputs, inputs);
+                    Gemv.Bf16(_team!, (ushort*)TensorMemory.Pointer(weights.Weight), source, halves, bias, into, outputs, inputs);
                 }
                 else
                 {
-                    Gemv.Single(_team!, (float*)TensorMemory.Pointer(weights.Weight), wide, bias, into, outputs, inputs);
+                    Gemv.Single(_team!, (float*)TensorMemory.Pointer(weights.Weight), AsSingle(source, wide, inputs, halves), bias, into, outputs, inputs);
                 }
 
-                if (into == result)
+                if (halves)
                 {
-                    for (int i = 0; i < outputs; i++)
-                    {
-                        ((ushort*)target)[i] = Bf16.Round(result[i]);
-                    }
+                    Bf16.Round(result, (ushort*)target, outputs);
                 }
             }
         }
 
-        System.Buffers.ArrayPool<float>.Shared.Return(buffer);
+        ArrayPool<float>.Shared.Return(buffer);
         return y;
     }
 
-    private int Size => Type == ScalarType.Float32 ? 4 : 2;
-
-    private unsafe void Widen(void* source, float* target, int count)
+    // A row as float32: itself, or widened into the buffer.
+    private static unsafe float* AsSingle(void* row, float* buffer, int count, bool halves)
     {
-        if (Type == ScalarType.Float32)
+        if (!halves)
         {
-            new ReadOnlySpan<float>(source, count).CopyTo(new Span<float>(target, count));
-            return;
+            return (float*)row;
         }
 
-        for (int i = 0; i < count; i++)
-        {
-            target[i] = Bf16.Widen(((ushort*)source)[i]);
-        }
+        Bf16.Widen((ushort*)row, buffer, count);
+        return buffer;
     }
 }

@@ -51,7 +51,7 @@ public sealed record ReductionComparison(string Methods, double ReducedMs, doubl
 /// <param name="BestMs">The best of five medians.</param>
 /// <param name="Bytes">Weight bytes that a token streams.</param>
 /// <param name="BytesPerSecond">Of the best.</param>
-/// <param name="ReadBytesPerSecond">A plain read of 1 GB by the same threads, the best of its passes.</param>
+/// <param name="ReadBytesPerSecond">A plain read of 1 GB by as many threads, the best of five medians.</param>
 public sealed record DecodeBandwidth(double MedianMs, double BestMs, long Bytes, double BytesPerSecond, double ReadBytesPerSecond)
 {
     /// <summary>Share of the plain read.</summary>

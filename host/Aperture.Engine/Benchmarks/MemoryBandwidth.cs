@@ -1,42 +1,43 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using Aperture.Kernels;
 
 namespace Aperture.Benchmarks;
 
-/// <summary>How fast some threads read a large buffer: the roof over a decode step, which reads every weight once.</summary>
-internal static unsafe class MemoryBandwidth
+/// <summary>How fast some threads read a 1 GB buffer: the roof over a decode step, which reads every weight once.</summary>
+internal sealed unsafe class MemoryBandwidth : IDisposable
 {
     private const long Bytes = 1L << 30;
+    private const int ChunksPerThread = 8;
+    private readonly WorkerTeam _team;
+    private readonly byte* _buffer;
 
-    /// <summary>Bytes a second, the best of some passes over a 1 GB buffer.</summary>
     /// <param name="threads">Threads that read.</param>
-    /// <param name="passes">Passes.</param>
-    public static double Read(int threads, int passes)
+    public MemoryBandwidth(int threads)
     {
-        byte* buffer = (byte*)NativeMemory.AlignedAlloc((nuint)Bytes, 64);
-        try
-        {
-            NativeMemory.Fill(buffer, (nuint)Bytes, 1);
-            double best = 0;
-            nint address = (nint)buffer;
-            for (int pass = 0; pass < passes; pass++)
-            {
-                long started = System.Diagnostics.Stopwatch.GetTimestamp();
-                long share = Bytes / threads / 256 * 256;
-                Thread[] readers = [.. Enumerable.Range(0, threads - 1).Select(i => new Thread(() => Sum((byte*)address + ((i + 1) * share), share)))];
-                Array.ForEach(readers, reader => reader.Start());
-                Sum(buffer, share);
-                Array.ForEach(readers, reader => reader.Join());
-                best = Math.Max(best, share * threads / System.Diagnostics.Stopwatch.GetElapsedTime(started).TotalSeconds);
-            }
+        _team = new WorkerTeam(threads);
+        _buffer = (byte*)NativeMemory.AlignedAlloc((nuint)Bytes, 4096);
+        NativeMemory.Fill(_buffer, (nuint)Bytes, 1);
+    }
 
-            return best;
-        }
-        finally
-        {
-            NativeMemory.AlignedFree(buffer);
-        }
+    /// <summary>Reads the buffer once.</summary>
+    /// <returns>Bytes a second.</returns>
+    public double Pass()
+    {
+        int chunks = _team.Threads * ChunksPerThread;
+        long share = Bytes / chunks / 256 * 256;
+        nint address = (nint)_buffer;
+        long started = Stopwatch.GetTimestamp();
+        _team.Run(chunks, chunk => Sum((byte*)address + (chunk * share), share));
+        return share * chunks / Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    public void Dispose()
+    {
+        _team.Dispose();
+        NativeMemory.AlignedFree(_buffer);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]

@@ -15,7 +15,6 @@ internal sealed class Attention
     private readonly int _heads;
     private readonly int _keyValueHeads;
     private readonly int _headSize;
-    private readonly double _scale;
 
     public Attention(DecoderConfig config, Ops ops)
     {
@@ -23,8 +22,11 @@ internal sealed class Attention
         _heads = config.Heads;
         _keyValueHeads = config.KeyValueHeads;
         _headSize = config.HeadSize;
-        _scale = 1 / Math.Sqrt(config.HeadSize);
+        Scale = 1 / Math.Sqrt(config.HeadSize);
     }
+
+    /// <summary>Factor on the logits.</summary>
+    public double Scale { get; }
 
     /// <summary>One sequence.</summary>
     /// <param name="q">Queries <c>[rows, heads, head]</c>, after RoPE; borrowed.</param>
@@ -39,7 +41,7 @@ internal sealed class Attention
         int group = _heads / _keyValueHeads;
         if (rows == 1 && mask is null)
         {
-            return RunOneRow(q, k, v, group);
+            return _ops.AttendOneRow(q, k, v, (_heads, _keyValueHeads, _headSize, keys)) ?? RunOneRow(q, k, v, group);
         }
 
         using Tensor view = q.view(rows, _keyValueHeads, group, _headSize);
@@ -68,7 +70,7 @@ internal sealed class Attention
         return attended.view(samples, _keyValueHeads, group, rows, _headSize).permute(0, 3, 1, 2, 4).reshape(samples * rows, _heads * _headSize).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Scaled logits of some query rows: <c>[heads, rows, keys]</c>, in the type computed in; the caller disposes them.</summary>
+    /// <summary>Unscaled logits of some query rows: <c>[heads, rows, keys]</c>, in the type computed in; the caller disposes them.</summary>
     /// <param name="q">Queries <c>[rows, heads, head]</c>.</param>
     /// <param name="k">Keys <c>[kv heads, keys, head]</c>.</param>
     /// <param name="rows">Query rows.</param>
@@ -79,25 +81,13 @@ internal sealed class Attention
         int group = _heads / _keyValueHeads;
         Tensor queries = q.view(rows, _keyValueHeads, group, _headSize).permute(1, 2, 0, 3).reshape(_keyValueHeads, group * rows, _headSize);
         Tensor logits = queries.matmul(k.transpose(1, 2)); // [kv heads, group * rows, keys]
-        logits = _ops.Differentiable ? logits.mul(_scale) : logits.mul_(_scale);
         return logits.view(_heads, rows, keys).MoveToOuterDisposeScope();
     }
 
-    // One row sees every key: the heads of a group become rows, so grouping costs nothing. libtorch's fused bf16 kernel is several times slower here than two products.
+    // One row sees every key: the heads of a group become rows, so grouping costs nothing.
     private Tensor RunOneRow(Tensor q, Tensor k, Tensor v, int group)
     {
         using Tensor queries = q.view(_keyValueHeads, group, _headSize);
-        if (_ops.Type == ScalarType.BFloat16 && group < 4)
-        {
-            using Tensor keysLast = k.transpose(1, 2);
-            using Tensor logits = queries.matmul(keysLast);
-            logits.mul_(_scale);
-            using Tensor probabilities = logits.softmax(-1, ScalarType.Float32);
-            using Tensor rounded = probabilities.to_type(ScalarType.BFloat16);
-            using Tensor weighted = rounded.matmul(v);
-            return weighted.view(1, _heads * _headSize);
-        }
-
         using Tensor batched = queries.unsqueeze(0), batchedKeys = k.unsqueeze(0), batchedValues = v.unsqueeze(0);
         using Tensor attended = F.scaled_dot_product_attention(batched, batchedKeys, batchedValues, null, 0, is_casual: false);
         return attended.reshape(1, _heads * _headSize);

@@ -88,7 +88,7 @@ internal sealed class AttentionStatistics : IAttentionStatistics
         // Keys that no row of the block sees are not multiplied.
         int seen = visible.Max();
         using Tensor logits = Logits(sample, keys, rows, seen);
-        _ops.AddHeadReducedColumnSums(logits, visible, first, groupOf, sums, (_heads, seen, keys.Count, groups.Count), reduction == HeadReduction.Max);
+        _ops.AddHeadReducedColumnSums(logits, visible, first, groupOf, sums, (_heads, seen, keys.Count, groups.Count), (float)_attention.Scale, reduction == HeadReduction.Max);
     }
 
     private void AddBlockByTorch(int sample, HeadReduction reduction, IReadOnlyList<int[]> groups, SampleKeys keys, int[] rows, Tensor sums)
@@ -109,7 +109,7 @@ internal sealed class AttentionStatistics : IAttentionStatistics
     private Tensor Probabilities(int sample, SampleKeys keys, int[] rows)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor logits = Logits(sample, keys, rows, keys.Count).to_type(ScalarType.Float32);
+        Tensor logits = Logits(sample, keys, rows, keys.Count).to_type(ScalarType.Float32).mul(_attention.Scale);
         bool[] hidden = new bool[rows.Length * keys.Count];
         for (int i = 0; i < rows.Length; i++)
         {

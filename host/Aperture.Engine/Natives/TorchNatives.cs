@@ -6,7 +6,7 @@ namespace Aperture.Natives;
 /// Loads libtorch from where the user wants it, and says in one line why it does not load. TorchSharp by itself looks beside the application only and
 /// explains nothing.
 /// </summary>
-public static class TorchNatives
+public static partial class TorchNatives
 {
     /// <summary>Names a folder with another libtorch (a CUDA build, a Python package's <c>torch/lib</c>).</summary>
     public const string Variable = "APERTURE_LIBTORCH";
@@ -15,12 +15,31 @@ public static class TorchNatives
     private static readonly string[] _required = ["libc10.so", "libtorch_cpu.so", "libtorch.so"];
     private static readonly string[] _cuda = ["libc10_cuda.so", "libtorch_cuda.so"];
 
+    private const string WaitPolicy = "OMP_WAIT_POLICY";
+
     /// <summary>
-    /// Loads the libtorch that <c>APERTURE_LIBTORCH</c> names; does nothing when it is not set. Must run before anything touches TorchSharp,
+    /// Loads the libtorch that <c>APERTURE_LIBTORCH</c> names, if it is set, and lets libtorch's idle threads sleep. Must run before anything touches TorchSharp,
     /// whose bridge then binds to what is loaded.
     /// </summary>
     /// <exception cref="ApertureException">The folder is not a libtorch, cannot be loaded, or would be a second copy.</exception>
-    public static void Preload() => Preload(Environment.GetEnvironmentVariable(Variable), AppContext.BaseDirectory);
+    public static void Preload()
+    {
+        LetIdleThreadsSleep();
+        Preload(Environment.GetEnvironmentVariable(Variable), AppContext.BaseDirectory);
+    }
+
+    // By default libtorch's OpenMP threads spin for milliseconds after each operation, on the very cores that the managed kernels need next. The OpenMP library reads
+    // the process's native environment, which .NET's own does not write to.
+    private static void LetIdleThreadsSleep()
+    {
+        if (Environment.GetEnvironmentVariable(WaitPolicy) is null && setenv(WaitPolicy, "passive", 0) != 0)
+        {
+            throw new ApertureException($"The environment variable {WaitPolicy} cannot be set; set it to passive before starting.");
+        }
+    }
+
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int setenv(string name, string value, int overwrite);
 
     /// <summary>Loads libtorch and TorchSharp's bridge now, so that a failure is this method's and not the first operation's.</summary>
     /// <exception cref="ApertureException">One of the libraries cannot be loaded.</exception>

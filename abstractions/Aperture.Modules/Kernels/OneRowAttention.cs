@@ -1,0 +1,166 @@
+using System.Buffers;
+using System.Runtime.Intrinsics;
+
+namespace Aperture.Kernels;
+
+/// <summary>
+/// Attention of one query row over all keys of a cache, the decode step's: one pass over a key/value head's keys for the logits of all query heads that share it, softmax,
+/// one pass over its values for their weighted sums. Logits and sums are float32; bf16 probabilities are not rounded between.
+/// </summary>
+internal static unsafe class OneRowAttention
+{
+    /// <param name="team">Threads.</param>
+    /// <param name="q">Queries <c>[heads, d]</c>, contiguous.</param>
+    /// <param name="k">Keys; a row of <c>d</c> is contiguous.</param>
+    /// <param name="v">Values, laid out as the keys.</param>
+    /// <param name="output"><c>[heads, d]</c>, contiguous.</param>
+    /// <param name="shape">heads, kv heads, d, keys, and elements from one kv head and one key to the next.</param>
+    /// <param name="bf16">Whether elements are bf16, else float32.</param>
+    public static void Run(WorkerTeam team, void* q, void* k, void* v, void* output, (int Heads, int KeyValueHeads, int D, int Keys, long HeadStride, long KeyStride) shape, bool bf16)
+    {
+        nint pq = (nint)q, pk = (nint)k, pv = (nint)v, po = (nint)output;
+        int group = shape.Heads / shape.KeyValueHeads;
+        team.Run(shape.KeyValueHeads, keyValueHead =>
+        {
+            int d = shape.D, keys = shape.Keys;
+            float[] rented = ArrayPool<float>.Shared.Rent((2 * group * d) + d + (group * keys));
+            fixed (float* queries = rented)
+            {
+                float* sums = queries + (group * d), row = sums + (group * d), logits = row + d;
+                long head = keyValueHead * shape.HeadStride, first = (long)keyValueHead * group * d;
+                Widen(pq, first, queries, group * d, bf16);
+                Scale(queries, group * d, 1f / MathF.Sqrt(d));
+                for (int key = 0; key < keys; key++)
+                {
+                    float* current = Row(pk, head + (key * shape.KeyStride), row, d, bf16);
+                    for (int h = 0; h < group; h++)
+                    {
+                        logits[(h * keys) + key] = Dot(queries + (h * d), current, d);
+                    }
+                }
+
+                for (int h = 0; h < group; h++)
+                {
+                    Softmax(logits + (h * keys), keys);
+                }
+
+                new Span<float>(sums, group * d).Clear();
+                for (int key = 0; key < keys; key++)
+                {
+                    float* current = Row(pv, head + (key * shape.KeyStride), row, d, bf16);
+                    for (int h = 0; h < group; h++)
+                    {
+                        AddScaled(sums + (h * d), current, logits[(h * keys) + key], d);
+                    }
+                }
+
+                Store(sums, po, first, group * d, bf16);
+            }
+
+            ArrayPool<float>.Shared.Return(rented);
+        });
+    }
+
+    private static float* Row(nint source, long offset, float* buffer, int d, bool bf16)
+    {
+        if (!bf16)
+        {
+            return (float*)source + offset;
+        }
+
+        Bf16.Widen((ushort*)source + offset, buffer, d);
+        return buffer;
+    }
+
+    private static void Widen(nint source, long offset, float* target, int count, bool bf16)
+    {
+        if (bf16)
+        {
+            Bf16.Widen((ushort*)source + offset, target, count);
+        }
+        else
+        {
+            new ReadOnlySpan<float>((float*)source + offset, count).CopyTo(new Span<float>(target, count));
+        }
+    }
+
+    private static void Scale(float* values, int count, float factor)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            values[i] *= factor;
+        }
+    }
+
+    private static float Dot(float* a, float* b, int d)
+    {
+        Vector512<float> sum = default;
+        int i = 0;
+        for (; i + 16 <= d; i += 16)
+        {
+            sum = Vector512.FusedMultiplyAdd(Vector512.Load(a + i), Vector512.Load(b + i), sum);
+        }
+
+        float total = Vector512.Sum(sum);
+        for (; i < d; i++)
+        {
+            total += a[i] * b[i];
+        }
+
+        return total;
+    }
+
+    private static void Softmax(float* logits, int keys)
+    {
+        float peak = float.NegativeInfinity;
+        for (int i = 0; i < keys; i++)
+        {
+            peak = MathF.Max(peak, logits[i]);
+        }
+
+        Vector512<float> shift = Vector512.Create(peak), sum = default;
+        int at = 0;
+        for (; at + 16 <= keys; at += 16)
+        {
+            Vector512<float> e = Vector512.Exp(Vector512.Load(logits + at) - shift);
+            e.Store(logits + at);
+            sum += e;
+        }
+
+        float total = Vector512.Sum(sum);
+        for (; at < keys; at++)
+        {
+            logits[at] = MathF.Exp(logits[at] - peak);
+            total += logits[at];
+        }
+
+        Scale(logits, keys, 1f / total);
+    }
+
+    private static void AddScaled(float* sum, float* row, float weight, int d)
+    {
+        Vector512<float> factor = Vector512.Create(weight);
+        int i = 0;
+        for (; i + 16 <= d; i += 16)
+        {
+            Vector512.FusedMultiplyAdd(Vector512.Load(row + i), factor, Vector512.Load(sum + i)).Store(sum + i);
+        }
+
+        for (; i < d; i++)
+        {
+            sum[i] += row[i] * weight;
+        }
+    }
+
+    private static void Store(float* sums, nint output, long offset, int count, bool bf16)
+    {
+        if (bf16)
+        {
+            Bf16.Round(sums, (ushort*)output + offset, count);
+        }
+        else
+        {
+            new ReadOnlySpan<float>(sums, count).CopyTo(new Span<float>((float*)output + offset, count));
+        }
+    }
+}
