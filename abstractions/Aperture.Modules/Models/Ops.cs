@@ -63,7 +63,7 @@ public sealed class Ops : IDisposable
     /// <returns>Rows <c>[rows, out]</c>; the caller disposes them.</returns>
     public Tensor Linear(Tensor x, LinearWeights weights, int rows)
     {
-        if (rows <= RowsForGemv && Managed && rows > 0)
+        if (rows is > 0 and <= RowsForGemv && Managed && weights.StoredType is ScalarType.Float32 or ScalarType.BFloat16)
         {
             return LinearByGemv(x, weights, rows);
         }

@@ -11,7 +11,6 @@ public sealed class RotaryTable : IDisposable
     private Tensor? _cos;
     private Tensor? _sin;
     private int _capacity;
-    private int _builtForLength;
 
     /// <summary>A table for a configuration.</summary>
     /// <param name="config">The configuration.</param>
@@ -32,7 +31,14 @@ public sealed class RotaryTable : IDisposable
             consecutive &= positions[i] == positions[0] + i;
         }
 
-        Ensure(last + 1, sequenceLength);
+        if (_config.Scaling == RotaryScaling.Dynamic && sequenceLength > _config.MaxPositions)
+        {
+            // Frequencies change with every row that comes: only the rows asked for are worth computing.
+            (Tensor cos, Tensor sin) = Build(positions, _config.InverseFrequencies(sequenceLength));
+            return new RotaryRows(cos, sin, _config.Dimensions / 2);
+        }
+
+        Ensure(last + 1);
         if (consecutive && positions.Length > 0)
         {
             return new RotaryRows(_cos!.narrow(0, positions[0], positions.Length), _sin!.narrow(0, positions[0], positions.Length), _config.Dimensions / 2);
@@ -50,24 +56,36 @@ public sealed class RotaryTable : IDisposable
         _cos = _sin = null;
     }
 
-    private void Ensure(int capacity, int sequenceLength)
+    private void Ensure(int capacity)
     {
-        int length = _config.Scaling == RotaryScaling.Dynamic && sequenceLength > _config.MaxPositions ? sequenceLength : 0;
-        if (_cos is not null && capacity <= _capacity && length == _builtForLength)
+        if (_cos is not null && capacity <= _capacity)
         {
             return;
         }
 
-        _capacity = Math.Max(capacity, Math.Max(FirstCapacity, _capacity));
+        _capacity = Math.Max(FirstCapacity, _capacity);
         while (_capacity < capacity)
         {
             _capacity *= 2;
         }
 
-        _builtForLength = length;
-        float[] frequencies = _config.InverseFrequencies(length);
-        float[] cos = new float[_capacity * frequencies.Length], sin = new float[cos.Length];
-        for (int position = 0, i = 0; position < _capacity; position++)
+        int[] positions = new int[_capacity];
+        for (int i = 0; i < positions.Length; i++)
+        {
+            positions[i] = i;
+        }
+
+        Dispose();
+        (Tensor cos, Tensor sin) = Build(positions, _config.InverseFrequencies(0));
+        _cos = cos.DetachFromDisposeScope(); // outlives whatever scope the first forward ran in
+        _sin = sin.DetachFromDisposeScope();
+    }
+
+    private (Tensor Cos, Tensor Sin) Build(ReadOnlySpan<int> positions, float[] frequencies)
+    {
+        float[] cos = new float[positions.Length * frequencies.Length], sin = new float[cos.Length];
+        int i = 0;
+        foreach (int position in positions)
         {
             foreach (float frequency in frequencies)
             {
@@ -77,9 +95,8 @@ public sealed class RotaryTable : IDisposable
             }
         }
 
-        Dispose();
-        _cos = tensor(cos, [_capacity, frequencies.Length], dtype: ScalarType.Float32, device: _device);
-        _sin = tensor(sin, [_capacity, frequencies.Length], dtype: ScalarType.Float32, device: _device);
+        long[] shape = [positions.Length, frequencies.Length];
+        return (tensor(cos, shape, dtype: ScalarType.Float32, device: _device), tensor(sin, shape, dtype: ScalarType.Float32, device: _device));
     }
 }
 

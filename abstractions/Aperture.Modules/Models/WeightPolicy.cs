@@ -68,14 +68,17 @@ public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType 
         }
 
         Tensor stored = source.Load(name);
-        if (stored.dtype == type && Device.type == TorchSharp.DeviceType.CPU)
+        bool rowMajor = stored.is_contiguous();
+        if (stored.dtype == type && Device.type == TorchSharp.DeviceType.CPU && rowMajor)
         {
             return stored;
         }
 
         using (stored)
         {
-            Tensor converted = stored.to(type, Device);
+            // The kernels read matrices row by row; a pickled checkpoint may hold transposed ones.
+            using Tensor? ordered = rowMajor ? null : stored.contiguous();
+            Tensor converted = (ordered ?? stored).to(type, Device);
             (source as IMappedWeights)?.ReleasePages(name);
             return converted;
         }

@@ -101,7 +101,7 @@ internal sealed class AttentionStatistics : IAttentionStatistics
             long[] members = [.. groups[group].Select(row => (long)Array.BinarySearch(rows, row)).Where(at => at >= 0)];
             if (members.Length > 0)
             {
-                sums[group].add_(reduced.index_select(0, tensor(members, device: _queries.device)).sum(0));
+                sums[group].add_(reduced.index_select(0, tensor(members, device: _queries.device)).sum([0L]));
             }
         }
     }

@@ -15,6 +15,7 @@ public sealed class Decoder : IDisposable
     private readonly RotaryTable _rotary;
     private readonly DecoderLayer _layer;
     private readonly Ops _ops;
+    private readonly bool _ownsWeights = true;
 
     /// <summary>A decoder over loaded weights.</summary>
     /// <param name="config">Sizes.</param>
@@ -40,8 +41,12 @@ public sealed class Decoder : IDisposable
     /// <summary>The weights.</summary>
     public DecoderWeights Weights => _weights;
 
-    /// <summary>The same decoder with gradients: shares weights; do not dispose it.</summary>
-    public Decoder ForTraining() => new(_config, _weights, _ops.ForTraining(), Info);
+    private Decoder(Decoder shared, Ops ops)
+        : this(shared._config, shared._weights, ops, shared.Info)
+        => _ownsWeights = false;
+
+    /// <summary>The same decoder with gradients. It shares the weights and leaves them alone when it is disposed; it must not outlive this one.</summary>
+    public Decoder ForTraining() => new(this, _ops.ForTraining());
 
     /// <summary>Embedding rows.</summary>
     /// <param name="ids">Token ids.</param>
@@ -141,12 +146,22 @@ public sealed class Decoder : IDisposable
     /// <returns>float32 <c>[samples, V]</c>; the caller disposes them.</returns>
     public Tensor LastLogits(ForwardState state, Tensor rows)
     {
-        if (state.Rows == state.Samples)
+        if (state.IsRectangle && state.Rows == state.Samples)
         {
             return Logits(rows, state.Samples);
         }
 
-        using Tensor index = tensor([.. state.Offsets.Skip(1).Select(end => end - 1L)], device: _ops.Device);
+        long[] ends = new long[state.Samples];
+        for (int sample = 0; sample < ends.Length; sample++)
+        {
+            ends[sample] = state.Offsets[sample + 1] - 1;
+            if (state.Offsets[sample + 1] == state.Offsets[sample])
+            {
+                throw new InvalidOperationException($"Every row of sequence {sample} was dropped; its last row must stay, because the next token is read from it.");
+            }
+        }
+
+        using Tensor index = tensor(ends, device: _ops.Device);
         using Tensor last = rows.index_select(0, index);
         return Logits(last, state.Samples);
     }
@@ -155,6 +170,9 @@ public sealed class Decoder : IDisposable
     public void Dispose()
     {
         _rotary.Dispose();
-        _weights.Dispose();
+        if (_ownsWeights)
+        {
+            _weights.Dispose();
+        }
     }
 }

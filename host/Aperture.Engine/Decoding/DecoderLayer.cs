@@ -38,8 +38,10 @@ internal sealed class DecoderLayer
         LayerCall call = new(state, layer, hooks);
         try
         {
+            call.Hold(x);
             call.BeforeLayer(x);
             Tensor n = _ops.RmsNorm(x, weights.InputNorm, _config.NormEpsilon, state.Rows, _config.HiddenSize);
+            call.Hold(n);
             x = hooks.Route is { } routes
                 ? new RoutedLayer(this, _ops, weights, call, routes).Run(state, x, n, 0)
                 : Body(state, x, n, layer, weights, call, BranchScales.None);
@@ -71,7 +73,8 @@ internal sealed class DecoderLayer
 
         Tensor a = Attend(state, n, layer, weights, call);
         BranchScales own = scales;
-        if (AfterAttention(state, call, x, a) is { } keep)
+        call?.Hold(a);
+        if (call?.AfterAttention(state) is { } keep)
         {
             using Tensor index = tensor([.. keep.Select(row => (long)row)], device: _ops.Device);
             x = Rows.Select(x, index);
@@ -129,31 +132,15 @@ internal sealed class DecoderLayer
         return _ops.Linear(hidden, weights.Down, rows);
     }
 
-    private static int[]? AfterAttention(ForwardState state, LayerCall? call, Tensor x, Tensor a)
-    {
-        if (call is null)
-        {
-            return null;
-        }
-
-        try
-        {
-            return call.AfterAttention(state);
-        }
-        catch
-        {
-            a.Dispose();
-            x.Dispose();
-            throw;
-        }
-    }
-
     private Tensor Attend(ForwardState state, Tensor n, int layer, DecoderLayerWeights weights, LayerCall? call)
     {
         int rows = state.Rows, head = _config.HeadSize;
         (Tensor q, Tensor k, Tensor v) = Project(state, n, layer, weights, call);
         q = _ops.Rotate(q, state.Rotary, rows, _config.Heads, head);
         k = _ops.Rotate(k, state.Rotary, rows, _config.KeyValueHeads, head);
+        call?.Hold(q);
+        call?.Hold(k);
+        call?.Hold(v);
         int window = _config.WindowOf(layer);
         Tensor attended;
         if (state.Cache is null && state.IsRectangle && window == 0 && call is null)
@@ -207,7 +194,9 @@ internal sealed class DecoderLayer
 
             using (Tensor? mask = _masks.For(positions, before > 0 ? cache!.Positions : positions, before, window))
             {
-                parts[used++] = _attention.Run(queries, keys, values, rows, before + rows, mask);
+                parts[used] = _attention.Run(queries, keys, values, rows, before + rows, mask);
+                call?.Hold(parts[used]);
+                used++;
             }
 
             call?.CountAttention(sample, rows, before + rows);
@@ -237,7 +226,7 @@ internal sealed class DecoderLayer
     {
         int rows = state.Rows;
         AttentionInput? changed = call?.BeforeAttention(state, n);
-        Tensor input = changed?.Rows ?? n;
+        Tensor input = changed?.Rows is { } given ? Rows.Accept(given, _ops.Type, (rows, _config.HiddenSize), $"The hook before attention of layer {layer}") : n;
         Tensor q, k, v;
         if (changed?.Deltas is { } deltas)
         {

@@ -13,6 +13,7 @@ internal sealed class LayerCall
     private readonly int[] _attentionRows;
     private readonly int[] _keys;
     private readonly int[] _feedForwardRows;
+    private readonly List<Tensor> _held = []; // alive while hooks run, disposed here only if one throws
     private AttentionStatistics? _statistics;
     private Tensor? _queries;
     private Tensor? _newKeys;
@@ -167,12 +168,13 @@ internal sealed class LayerCall
 
     public Tensor AfterLayer(ForwardState state, Tensor x)
     {
+        Hold(x);
         foreach (AfterLayerHook hook in _hooks.AfterLayer ?? [])
         {
             if (hook(_context, x, CurrentStatistics) is { KeepsAll: false } selection)
             {
                 using Tensor index = tensor([.. Keep(state, selection).Select(row => (long)row)], device: x.device);
-                x = Rows.Select(x, index);
+                x = Hold(Rows.Select(x, index));
             }
         }
 
@@ -193,8 +195,19 @@ internal sealed class LayerCall
 
     public ILayerContext ContextOf(ForwardState state) => state == _outer ? _context : new LayerContext(state, Layer);
 
+    /// <summary>Names a tensor that is alive while hooks run, so that it is not lost if one throws.</summary>
+    public Tensor Hold(Tensor tensor)
+    {
+        _held.Add(tensor);
+        return tensor;
+    }
+
     /// <summary>Gives up what the call still holds, after a hook has thrown.</summary>
-    public void Abandon() => ReleaseStatistics();
+    public void Abandon()
+    {
+        ReleaseStatistics();
+        _held.ForEach(tensor => tensor.Dispose());
+    }
 
     private int[] Keep(ForwardState state, RowSelection selection)
     {

@@ -26,12 +26,20 @@ public sealed class RequestContext : IRequestContext, IDisposable
         Table = table;
         Trace = trace;
         Cache = cache;
-        foreach (IDecoderMethod method in table?.Methods ?? [])
+        try
         {
-            if (method.Begin(this) is { } state)
+            foreach (IDecoderMethod method in table?.Methods ?? [])
             {
-                _states[method] = state;
+                if (method.Begin(this) is { } state)
+                {
+                    _states[method] = state;
+                }
             }
+        }
+        catch
+        {
+            Dispose();
+            throw;
         }
     }
 
@@ -79,11 +87,11 @@ public sealed class RequestContext : IRequestContext, IDisposable
             old.Dispose();
         }
 
-        _shared[name] = tensor;
+        _shared[name] = tensor.DetachFromDisposeScope();
     }
 
     /// <inheritdoc />
-    public void AddLoss(string name, Tensor loss) => _losses.Add((name, loss));
+    public void AddLoss(string name, Tensor loss) => _losses.Add((name, loss.DetachFromDisposeScope()));
 
     /// <summary>Re-orders all sequences, as beam search does.</summary>
     /// <param name="indices">For each new sequence the old one it continues.</param>

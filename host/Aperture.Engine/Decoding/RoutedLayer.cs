@@ -55,7 +55,7 @@ internal sealed class RoutedLayer(DecoderLayer layer, Ops ops, DecoderLayerWeigh
         Tensor innerNormed;
         using (n)
         {
-            innerNormed = n.index_select(0, index);
+            innerNormed = call.Hold(n.index_select(0, index));
         }
 
         BranchScales outerScales = _scales;
@@ -63,7 +63,7 @@ internal sealed class RoutedLayer(DecoderLayer layer, Ops ops, DecoderLayerWeigh
         using BranchScales gathered = outerScales.Select(index);
         using BranchScales product = own.Times(gathered);
         _scales = product;
-        using Tensor output = Run(inner, x.index_select(0, index), innerNormed, router + 1);
+        using Tensor output = Run(inner, call.Hold(x.index_select(0, index)), innerNormed, router + 1);
         _scales = outerScales;
 
         x = Scatter(x, replaced);
@@ -104,13 +104,15 @@ internal sealed class RoutedLayer(DecoderLayer layer, Ops ops, DecoderLayerWeigh
 
             int from = state.Offsets[sample], count = state.Offsets[sample + 1] - from, current = sample;
             using Tensor rows = x.narrow(0, from, count), normed = n.narrow(0, from, count);
-            replaced.Add((from, composite.Compute(new CompositeInput(rows, normed, weights.PostAttentionNorm, (input, deltas) =>
+            Tensor computed = composite.Compute(new CompositeInput(rows, normed, weights.PostAttentionNorm, (input, deltas) =>
             {
                 int fed = (int)input.size(0);
                 call.CountFeedForward(current, fed);
+                using Tensor accepted = Rows.Accept(input.alias(), ops.Type, (fed, rows.size(1)), $"The replacement of layer {call.Layer}");
                 using Tensor? factor = _scales.FeedForward?.narrow(0, from, count);
-                return BranchScales.Apply(layer.FeedForward(input, fed, weights, deltas), factor);
-            }))));
+                return BranchScales.Apply(layer.FeedForward(accepted, fed, weights, deltas), factor);
+            }));
+            replaced.Add((from, call.Hold(Rows.Accept(computed, ops.Type, (count, rows.size(1)), $"The replacement of layer {call.Layer}"))));
         }
 
         return replaced;

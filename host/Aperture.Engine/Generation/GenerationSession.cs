@@ -174,10 +174,11 @@ public sealed class GenerationSession : IDisposable
         long start = Stopwatch.GetTimestamp();
         using IDisposable mode = inference_mode(); // belongs to the thread; nesting is allowed
         using ForwardState state = _decoder.Begin(Request, phase, layouts);
-        if (rows.shape[0] != state.Rows)
+        long given = rows.size(0);
+        if (given != state.Rows)
         {
             rows.Dispose();
-            throw new ArgumentException($"{rows.shape[0]} embedding rows do not fit layouts of {state.Rows} rows.", nameof(rows));
+            throw new ArgumentException($"{given} embedding rows do not fit layouts of {state.Rows} rows.", nameof(rows));
         }
 
         using Tensor output = _decoder.Run(state, rows, cancellationToken);

@@ -1,0 +1,102 @@
+using Aperture.Decoding;
+
+namespace Aperture.Host.Tests.Decoding;
+
+public sealed class HookTableTests
+{
+    private static readonly DecoderInfo _info = new()
+    {
+        Model = "small",
+        Layers = 4,
+        HiddenSize = 8,
+        IntermediateSize = 8,
+        Heads = 2,
+        KeyValueHeads = 2,
+        HeadSize = 4,
+        VocabularySize = 10,
+    };
+
+    [Fact]
+    public void Two_replacements_of_one_layer_are_refused_with_both_names()
+    {
+        string message = Refusal(Route("eas", 2, RouteUse.Composite), Route("mod", 2, RouteUse.Composite));
+
+        Assert.Contains("eas", message, StringComparison.Ordinal);
+        Assert.Contains("mod", message, StringComparison.Ordinal);
+        Assert.Contains("layer 2", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Reading_the_attention_of_a_routed_layer_is_refused_with_both_names()
+    {
+        ProbeReducer reader = new("dyvte", sites => sites.AfterLayer(1, DecoderPhase.Prefill, needsAttention: true, (_, _, _) => null));
+
+        string message = Refusal(reader, Route("mod", 1, RouteUse.Subset));
+
+        Assert.Contains("dyvte", message, StringComparison.Ordinal);
+        Assert.Contains("mod", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_reducer_with_no_attention_left_to_act_on_is_refused_with_both_names()
+    {
+        string message = Refusal(Dropper("fitprune", 3), Route("eas", 3, RouteUse.Composite | RouteUse.NeverAttends));
+
+        Assert.Contains("fitprune", message, StringComparison.Ordinal);
+        Assert.Contains("eas", message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(4)]
+    public void A_layer_outside_the_model_is_refused(int layer)
+    {
+        string message = Refusal(Dropper("fitprune", layer));
+
+        Assert.Contains($"fitprune names layer {layer}", message, StringComparison.Ordinal);
+        Assert.Contains("0 to 3", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_step_on_a_layer_without_attention_moves_to_the_next_that_has_it()
+    {
+        HookTable table = HookTableBuilder.Build(_info, [Dropper("fitprune", 1), Route("eas", 1, RouteUse.Composite | RouteUse.NeverAttends)]);
+
+        Assert.Null(table.Phase(DecoderPhase.Prefill)![1]!.AfterAttention);
+        Assert.Single(table.Phase(DecoderPhase.Prefill)![2]!.AfterAttention!);
+        Assert.Equal([1], table.LayersWithoutAttention);
+    }
+
+    [Fact]
+    public void A_phase_that_nobody_touches_has_no_rows()
+    {
+        HookTable table = HookTableBuilder.Build(_info, [Dropper("fitprune", 1)]);
+
+        Assert.NotNull(table.Phase(DecoderPhase.Prefill));
+        Assert.Null(table.Phase(DecoderPhase.Decode));
+        Assert.Null(table.Phase(DecoderPhase.Prefill)![0]);
+    }
+
+    [Fact]
+    public void Reducers_of_one_site_act_in_the_order_given()
+    {
+        AfterAttentionHook first = (_, _) => null, second = (_, _) => null;
+
+        HookTable table = HookTableBuilder.Build(_info, [Dropper("a", 1, first), Dropper("b", 1, second)]);
+
+        Assert.Equal([first, second], table.Phase(DecoderPhase.Prefill)![1]!.AfterAttention!);
+    }
+
+    private static string Refusal(params IDecoderMethod[] methods)
+    {
+        string message = Assert.Throws<ApertureException>(() => HookTableBuilder.Build(_info, methods)).Message;
+        Assert.DoesNotContain('\n', message);
+        return message;
+    }
+
+    private static ProbeReducer Dropper(string name, int layer, AfterAttentionHook? hook = null)
+        => new(name, sites => sites.AfterAttention(layer, DecoderPhase.Prefill, hook ?? ((_, _) => null)));
+
+    private static ProbeRouter Route(string name, int layer, RouteUse use)
+        => new(name, sites => sites.Route(layer, DecoderPhase.Prefill, use, (_, _, _) => []));
+}
