@@ -10,9 +10,9 @@ namespace Aperture.Plugins.Hosting;
 public sealed class PluginHost : IAsyncDisposable
 {
     private readonly Lock _gate = new();
-    private readonly PluginDoctor _doctor = new();
     private readonly PluginHostOptions _options;
     private readonly ShadowStore _shadows;
+    private readonly PluginLoading _loading;
     private readonly List<PluginSlot> _slots;
     private bool _disposed;
 
@@ -24,6 +24,7 @@ public sealed class PluginHost : IAsyncDisposable
         Catalog = catalog;
         _options = options ?? new PluginHostOptions();
         _shadows = new ShadowStore(_options.ShadowParent);
+        _loading = new PluginLoading(_shadows, _options.Loggers);
         _slots = [.. catalog.Entries.Select(entry => new PluginSlot(entry))];
     }
 
@@ -241,76 +242,12 @@ public sealed class PluginHost : IAsyncDisposable
     private PluginFailure? Load(PluginSlot slot)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        if (slot.Handle is not null)
-        {
-            return null;
-        }
-
         if (!slot.Entry.Enabled)
         {
             throw new ApertureException(Disabled(slot.Entry));
         }
 
-        PluginReport report = _doctor.Examine(slot.Entry.Folder, slot.Entry.Id);
-        if (report.Failure is not null)
-        {
-            return slot.Failure = report.Failure;
-        }
-
-        string shadow = Copy(report);
-        PluginHandle? handle = PluginHandle.Load(report, shadow, _options.Loggers, out PluginFailure? failure);
-        if (handle is not null)
-        {
-            failure = Describe(slot, handle);
-        }
-
-        if (failure is not null)
-        {
-            handle?.StartUnload();
-            _shadows.Remove(shadow, stillUsed: false);
-            return slot.Failure = failure;
-        }
-
-        slot.Handle = handle;
-        return slot.Failure = null;
-    }
-
-    private string Copy(PluginReport report)
-    {
-        try
-        {
-            return _shadows.Add(report.Plugin, report.Folder);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new ApertureException(
-                $"Plugin '{report.Plugin}': copying {report.Folder} failed ({error.Message.TrimEnd('.')}); make it readable, and free space in the temporary folder or set TMPDIR to another.", error);
-        }
-    }
-
-    // Copies what the factories say about themselves, so that lists outlive the plugin, and refuses names that another plugin has.
-    private PluginFailure? Describe(PluginSlot slot, PluginHandle handle)
-    {
-        PluginMethod[] methods;
-        try
-        {
-            methods = [.. handle.Methods.Select(method => new PluginMethod(slot.Entry.Id, method.Name, method.Summary, [.. method.Options]))];
-        }
-        catch (Exception error)
-        {
-            return new PluginFailure.InvalidMethods(slot.Entry.Id, $"asking for a method's summary and options threw {error.GetType().Name}: {error.Message}");
-        }
-
-        foreach (PluginSlot other in _slots.Where(other => other != slot && other.Handle is not null))
-        {
-            if (methods.FirstOrDefault(method => other.Methods!.Any(known => IsNamed(known.Name, method.Name))) is { } taken)
-            {
-                return new PluginFailure.InvalidMethods(slot.Entry.Id, $"its method '{taken.Name}' is offered by plugin '{other.Entry.Id}' already");
-            }
-        }
-
-        slot.Methods = methods;
-        return null;
+        return slot.Handle is null ? slot.Failure = _loading.Load(slot, _slots) : null;
     }
 
     private PluginLease Lease(PluginSlot slot)

@@ -13,5 +13,6 @@ internal static class CommandList
         EvalCommand.Create,
         FitCommand.Create,
         PullCommand.Create,
+        PluginsCommand.Create,
     ];
 }

@@ -1,0 +1,75 @@
+using Microsoft.Extensions.Logging;
+
+namespace Aperture.Plugins.Hosting;
+
+/// <summary>The steps of a load: examine the folder, copy it, load the copy, look at the methods.</summary>
+internal sealed class PluginLoading(ShadowStore shadows, ILoggerFactory loggers)
+{
+    private readonly PluginDoctor _doctor = new();
+
+    /// <summary>Loads a plugin into its slot.</summary>
+    /// <returns>Why it did not load; null if it did.</returns>
+    public PluginFailure? Load(PluginSlot slot, IEnumerable<PluginSlot> all)
+    {
+        PluginReport report = _doctor.Examine(slot.Entry.Folder, slot.Entry.Id);
+        if (report.Failure is not null)
+        {
+            return report.Failure;
+        }
+
+        string shadow = Copy(report);
+        PluginHandle? handle = PluginHandle.Load(report, shadow, loggers, out PluginFailure? failure);
+        if (handle is not null)
+        {
+            failure = Describe(slot, handle, all);
+        }
+
+        if (failure is not null)
+        {
+            handle?.StartUnload();
+            shadows.Remove(shadow, stillUsed: false);
+            return failure;
+        }
+
+        slot.Handle = handle;
+        return null;
+    }
+
+    private string Copy(PluginReport report)
+    {
+        try
+        {
+            return shadows.Add(report.Plugin, report.Folder);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new ApertureException(
+                $"Plugin '{report.Plugin}': copying {report.Folder} failed ({error.Message.TrimEnd('.')}); make it readable, and free space in the temporary folder or set TMPDIR to another.", error);
+        }
+    }
+
+    // Copies what the factories say about themselves, so that lists outlive the plugin, and refuses names that another plugin has.
+    private static PluginFailure? Describe(PluginSlot slot, PluginHandle handle, IEnumerable<PluginSlot> all)
+    {
+        PluginMethod[] methods;
+        try
+        {
+            methods = [.. handle.Methods.Select(method => new PluginMethod(slot.Entry.Id, method.Name, method.Summary, [.. method.Options]))];
+        }
+        catch (Exception error)
+        {
+            return new PluginFailure.InvalidMethods(slot.Entry.Id, $"asking for a method's summary and options threw {error.GetType().Name}: {error.Message.ReplaceLineEndings(" ")}");
+        }
+
+        foreach (PluginSlot other in all.Where(other => other != slot && other.Handle is not null))
+        {
+            if (methods.FirstOrDefault(method => other.Methods!.Any(known => string.Equals(known.Name, method.Name, StringComparison.OrdinalIgnoreCase))) is { } taken)
+            {
+                return new PluginFailure.InvalidMethods(slot.Entry.Id, $"its method '{taken.Name}' is offered by plugin '{other.Entry.Id}' already");
+            }
+        }
+
+        slot.Methods = methods;
+        return null;
+    }
+}

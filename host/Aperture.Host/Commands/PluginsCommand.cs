@@ -1,0 +1,104 @@
+using System.CommandLine;
+using Aperture.Plugins.Hosting;
+using Spectre.Console;
+
+namespace Aperture.Host.Commands;
+
+/// <summary><c>aperture plugins list|doctor|reload</c>: shows the plugins, examines a plugin's folder without loading it, and checks that a plugin leaves memory and comes back.</summary>
+internal static class PluginsCommand
+{
+    public static Command Create(CommandContext context)
+    {
+        Option<string?> file = new("--file") { Description = "A plugins.json, or the folder that holds it; the one beside the command by default.", HelpName = "path" };
+        return new Command("plugins", "List, examine and reload plugins.") { List(context, file), Doctor(context, file), Reload(context, file) };
+    }
+
+    private static Command List(CommandContext context, Option<string?> file)
+    {
+        Command command = new("list", "List the plugins and their methods; 1 if an enabled plugin does not load.") { file };
+        command.SetAction(async (parsed, token) =>
+        {
+            await using PluginHost host = new(PluginCatalog.Read(parsed.GetValue(file)));
+            host.LoadAll(out IReadOnlyList<PluginFailure> failures);
+            WriteList(context.Terminal, host.Plugins);
+            foreach (PluginFailure failure in failures)
+            {
+                context.Terminal.Fail(failure.Message);
+            }
+
+            return failures.Count == 0 ? 0 : 1;
+        });
+        return command;
+    }
+
+    private static Command Doctor(CommandContext context, Option<string?> file)
+    {
+        Argument<string> target = new("plugin") { Description = "A plugin's folder, or its id." };
+        Command command = new("doctor", "Tell what of a plugin is shared, private, missing, newer than the host or forbidden; 1 if the host refuses it.") { target, file };
+        command.SetAction(parsed =>
+        {
+            string name = parsed.GetRequiredValue(target);
+            PluginReport report;
+            if (Directory.Exists(name))
+            {
+                report = new PluginDoctor().Examine(name);
+            }
+            else
+            {
+                PluginEntry entry = PluginCatalog.Read(parsed.GetValue(file)).Find(name);
+                report = new PluginDoctor().Examine(entry.Folder, entry.Id);
+            }
+
+            report.WriteTo(context.Terminal.Output);
+            return report.Failure is null ? 0 : 1;
+        });
+        return command;
+    }
+
+    private static Command Reload(CommandContext context, Option<string?> file)
+    {
+        Argument<string> id = new("id") { Description = "The plugin's id." };
+        Command command = new("reload", "Load a plugin, unload it and load it again; 1 if anything keeps the first copy in memory.") { id, file };
+        command.SetAction(async (parsed, token) =>
+        {
+            await using PluginHost host = new(PluginCatalog.Read(parsed.GetValue(file)));
+            if (host.Load(parsed.GetRequiredValue(id)) is { } failure)
+            {
+                throw new ApertureException(failure.Message);
+            }
+
+            PluginReload reload = await host.ReloadAsync(parsed.GetRequiredValue(id), cancellation: token).ConfigureAwait(false);
+            bool clean = reload.Reloaded && reload.Unload is PluginUnload.Unloaded { DisposeError: null };
+            if (clean)
+            {
+                context.Terminal.Output.WriteLine(reload.Message);
+            }
+            else
+            {
+                context.Terminal.Fail(reload.Message);
+            }
+
+            return clean ? 0 : 1;
+        });
+        return command;
+    }
+
+    private static void WriteList(Terminal terminal, IReadOnlyList<PluginStatus> plugins)
+    {
+        Table table = new();
+        table.AddColumns("plugin", "state", "method", "what it does");
+        foreach (PluginStatus plugin in plugins)
+        {
+            string state = plugin.Loaded ? "loads" : plugin.Entry.Enabled ? "fails" : "disabled";
+            IReadOnlyList<PluginMethod> methods = plugin.Methods ?? [];
+            for (int row = 0; row < Math.Max(1, methods.Count); row++)
+            {
+                string id = row == 0 ? Markup.Escape(plugin.Entry.Id) : "";
+                (string name, string summary) = row < methods.Count ? (methods[row].Name, methods[row].Summary) : ("", "");
+                table.AddRow(id, row == 0 ? state : "", Markup.Escape(name), Markup.Escape(summary));
+            }
+        }
+
+        terminal.Rich.Write(table);
+    }
+}
