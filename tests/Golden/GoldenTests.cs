@@ -1,3 +1,5 @@
+using static TorchSharp.torch;
+
 namespace Aperture.Golden.Tests;
 
 /// <summary>Every recorded case, one test each, named area/case.</summary>
@@ -17,6 +19,8 @@ public sealed class GoldenTests
         var runner = GoldenRunners.For(listing.File);
         Skip.If(runner is null, $"no runner for the kind {listing.File.Area}/{listing.File.Kind}");
 
+        // What a runner leaves behind goes with the scope, not some day with the garbage collector in the middle of another case's count.
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
         using var golden = GoldenCase.Open(listing.File);
         runner.Run(golden);
         golden.CheckSettled();

@@ -57,8 +57,7 @@ public sealed partial class LlavaModel
             return [];
         }
 
-        ITokenizer tokenizer = RequireTokenizer();
-        return [new KeywordStop(options.StopStrings, text => tokenizer.Encode(text, addSpecialTokens: false), ids => tokenizer.Decode(ids))];
+        return [new KeywordStop(options.StopStrings, RequireTokenizer())];
     }
 
     /// <summary>The ids that count as seen before the first new token: the prompt's where the reference generates from ids, only the begin id where it generates from embeddings.</summary>

@@ -138,6 +138,43 @@ public sealed class RaggedBatchTests
     }
 
     [Fact]
+    public void Without_the_managed_kernels_the_logits_are_the_same()
+    {
+        using SmallDecoder wide = new(SmallDecoder.ConfigOf(bias: true)), half = new(SmallDecoder.ConfigOf(bias: true), ScalarType.Float16);
+        SequenceLayout[] layouts = [SmallDecoder.LayoutOf(7), SmallDecoder.LayoutOf(4)];
+        using RequestContext a = wide.Begin(layouts), b = half.Begin(layouts);
+
+        using Tensor expected = wide.Forward(a, DecoderPhase.Prefill, layouts, SmallDecoder.Ids(11)), actual = half.Forward(b, DecoderPhase.Prefill, layouts, SmallDecoder.Ids(11));
+        using Tensor expectedStep = wide.Continue(a, DecoderPhase.Decode, [5], [6]), actualStep = half.Continue(b, DecoderPhase.Decode, [5], [6]);
+
+        Near.Equal(expected, actual, 1e-2);
+        Near.Equal(expectedStep, actualStep, 1e-2);
+    }
+
+    [Fact]
+    public void Training_gives_the_same_logits_and_gradients_for_every_weight()
+    {
+        using SmallDecoder small = new();
+        SequenceLayout[] layouts = [SmallDecoder.LayoutOf(7), SmallDecoder.LayoutOf(7)];
+        using Tensor expected = small.Prefill(layouts, SmallDecoder.Ids(14), cached: false);
+        (string Name, Tensor Tensor)[] weights = [.. small.Decoder.Weights.Named("model.", "lm_head")];
+        foreach ((_, Tensor tensor) in weights)
+        {
+            tensor.requires_grad_(true);
+        }
+
+        using Decoder training = small.Decoder.ForTraining();
+        using RequestContext request = small.Begin(layouts, cached: false);
+        using ForwardState state = training.Begin(request, DecoderPhase.Train, layouts);
+        using Tensor rows = training.Run(state, training.Embed(SmallDecoder.Ids(14)), CancellationToken.None), logits = training.Logits(rows, state.Rows);
+        using Tensor loss = logits.square().mean();
+        loss.backward();
+
+        Near.Equal(expected, logits, 1e-5);
+        Assert.All(weights, weight => Assert.True(weight.Tensor.grad is { } grad && grad.abs().max().item<float>() > 0, weight.Name));
+    }
+
+    [Fact]
     public void The_rotary_table_outlives_the_scope_it_was_first_needed_in()
     {
         using SmallDecoder small = new();

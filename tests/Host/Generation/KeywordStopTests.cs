@@ -1,11 +1,11 @@
 using Aperture.Generation;
+using Aperture.Text;
 
 namespace Aperture.Host.Tests.Generation;
 
 public sealed class KeywordStopTests
 {
-    // One character a token: 'a' is 97.
-    private static readonly KeywordStop _stop = new(["###", "</s>"], text => [.. text.Select(c => (int)c)], ids => new string([.. ids.Select(id => (char)id)]));
+    private static readonly KeywordStop _stop = new(["###", "</s>"], new CharacterTokenizer());
 
     [Theory]
     [InlineData("yes###", true)]
@@ -18,12 +18,30 @@ public sealed class KeywordStopTests
     public void Ends_at_the_keywords_ids_or_text(string text, bool ends) => Assert.Equal(ends, _stop.IsMet([.. text.Select(c => (int)c)]));
 
     [Fact]
-    public void Text_that_other_ids_spell_ends_too()
-    {
-        KeywordStop stop = new(["ab"], _ => [1, 2], ids => string.Concat(ids.Select(id => id == 3 ? "ab" : "-")));
+    public void An_empty_keyword_is_refused()
+        => Assert.Contains("empty", Assert.Throws<ApertureException>(() => new KeywordStop(["a", ""], new CharacterTokenizer())).Message, StringComparison.Ordinal);
 
-        Assert.True(stop.IsMet([5, 3]));
-        Assert.True(stop.IsMet([1, 2]));
-        Assert.False(stop.IsMet([2, 1]));
+    // One character a token, in front of them a begin token.
+    private sealed class CharacterTokenizer : ITokenizer
+    {
+        public int VocabularySize => 256;
+
+        public int? BeginId => 1;
+
+        public int? EndId => null;
+
+        public int? PadId => null;
+
+        public int? UnknownId => null;
+
+        public int[] Encode(string text, bool addSpecialTokens = true) => [.. addSpecialTokens ? [1] : Array.Empty<int>(), .. text.Select(c => (int)c)];
+
+        public string Decode(IReadOnlyList<int> ids, bool skipSpecialTokens = true) => new([.. ids.Select(id => (char)id)]);
+
+        public string? TokenOf(int id) => null;
+
+        public int? IdOf(string token) => null;
+
+        public bool IsSpecial(int id) => id == 1;
     }
 }
