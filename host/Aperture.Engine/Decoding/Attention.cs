@@ -59,14 +59,15 @@ internal sealed class Attention
     /// <param name="v">Likewise.</param>
     /// <param name="samples">Sequences.</param>
     /// <param name="rows">Rows of each.</param>
+    /// <param name="visible">Boolean <c>[samples * kv heads, 1, rows, rows]</c>, true where visible; null for plain causal.</param>
     /// <returns><c>[samples * rows, heads * head]</c>; the caller disposes it.</returns>
-    public Tensor RunRectangle(Tensor q, Tensor k, Tensor v, int samples, int rows)
+    public Tensor RunRectangle(Tensor q, Tensor k, Tensor v, int samples, int rows, Tensor? visible = null)
     {
         using DisposeScope scope = NewDisposeScope();
         int group = _heads / _keyValueHeads;
         Tensor queries = q.view(samples, rows, _keyValueHeads, group, _headSize).permute(0, 2, 3, 1, 4).reshape(samples * _keyValueHeads, group, rows, _headSize);
         Tensor Keys(Tensor t) => t.view(samples, rows, _keyValueHeads, _headSize).permute(0, 2, 1, 3).reshape(samples * _keyValueHeads, 1, rows, _headSize).expand(-1, group, -1, -1);
-        Tensor attended = F.scaled_dot_product_attention(queries, Keys(k), Keys(v), null, 0, is_casual: true);
+        Tensor attended = F.scaled_dot_product_attention(queries, Keys(k), Keys(v), visible, 0, is_casual: visible is null);
         return attended.view(samples, _keyValueHeads, group, rows, _headSize).permute(0, 3, 1, 2, 4).reshape(samples * rows, _heads * _headSize).MoveToOuterDisposeScope();
     }
 

@@ -145,10 +145,15 @@ internal sealed class DecoderLayer
         Tensor attended;
         if (state.Cache is null && state.IsRectangle && window == 0 && call is null)
         {
-            attended = _attention.RunRectangle(q, k, v, state.Samples, state.Offsets[1]);
+            attended = _attention.RunRectangle(q, k, v, state.Samples, state.Offsets[1], state.Visible);
         }
         else
         {
+            if (state.Visible is not null)
+            {
+                throw new InvalidOperationException("A mask of visible rows needs samples of equal length and a layer without cache, hooks and window.");
+            }
+
             attended = AttendEach(state, q, k, v, layer, window, call);
         }
 

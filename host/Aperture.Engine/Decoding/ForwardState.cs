@@ -54,6 +54,12 @@ public sealed class ForwardState : IDisposable
     /// <summary>After a drop: which packed rows of the state before it are left; null when none went since it was cleared.</summary>
     internal int[]? Kept { get; set; }
 
+    /// <summary>
+    /// Which rows each row sees, for training on several independent questions behind one picture: boolean <c>[samples * kv heads, 1, rows, rows]</c>, true where visible,
+    /// borrowed. Only for samples of equal length without a cache, hooks or a window. Null for plain causal attention.
+    /// </summary>
+    internal Tensor? Visible { get; set; }
+
     /// <summary>Training labels, int64 <c>[rows]</c>; null outside training.</summary>
     internal Tensor? Labels { get; set; }
 
