@@ -47,14 +47,21 @@ public static class ShelfInterviewer
 
     private static (string, string)? IsAt(ShelfScene scene, SeededRandom random)
     {
-        int place = random.Pick(scene.Occupied);
-        int kind = random.Chance(0.5) ? scene.Kind(place) : random.Chance(0.5) ? scene.Kind(random.Pick(scene.Occupied)) : random.Below(Kinds.Count);
-        if (random.Chance(0.15))
+        int place = random.Pick(scene.Occupied), kind = scene.Kind(place);
+        if (random.Chance(0.5))
         {
-            place = random.Below(Places);
+            return ($"Is there a {Kinds[kind]} in the {Place(place)}?", YesOrNo(true));
         }
 
-        return ($"Is there a {Kinds[kind]} in the {Place(place)}?", YesOrNo(scene.Kind(place) == kind));
+        // Most of the absent ones are kinds that stand elsewhere on the shelf; some are asked of empty places.
+        if (random.Chance(0.25) && scene.Occupied.Count < Places)
+        {
+            place = random.Pick([.. Enumerable.Range(0, Places).Except(scene.Occupied)]);
+        }
+
+        int[] elsewhere = [.. scene.Occupied.Select(scene.Kind).Where(other => other != scene.Kind(place))];
+        kind = elsewhere.Length > 0 && random.Chance(0.6) ? random.Pick(elsewhere) : random.Pick([.. Enumerable.Range(0, Kinds.Count).Where(other => other != scene.Kind(place))]);
+        return ($"Is there a {Kinds[kind]} in the {Place(place)}?", YesOrNo(false));
     }
 
     private static (string, string)? Where(ShelfScene scene, SeededRandom random)

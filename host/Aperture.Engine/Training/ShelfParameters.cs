@@ -1,0 +1,126 @@
+using Aperture.Models;
+using TorchSharp;
+using static Aperture.Training.ShelfArchitecture;
+using static TorchSharp.torch;
+
+namespace Aperture.Training;
+
+/// <summary>The float32 parameters of the small model under their published names. Owns them.</summary>
+internal sealed class ShelfParameters : IDisposable
+{
+    // Embeddings stand this much above unit length, so that what layers add at first is small beside them.
+    public const double EmbeddingLength = 8;
+
+    private readonly SortedDictionary<string, Tensor> _tensors = new(StringComparer.Ordinal);
+    private readonly Generator _generator;
+
+    public ShelfParameters(int vocabulary, long seed)
+    {
+        _generator = new Generator((ulong)seed);
+        Vocabulary = vocabulary;
+        AddTower();
+        AddProjector();
+        AddDecoder(ShelfArchitecture.Decoder(vocabulary));
+    }
+
+    public int Vocabulary { get; }
+
+    public IReadOnlyDictionary<string, Tensor> Tensors => _tensors;
+
+    public Tensor Embeddings => _tensors[DecoderPrefix + "embed_tokens.weight"];
+
+    public void Dispose()
+    {
+        foreach (Tensor tensor in _tensors.Values)
+        {
+            tensor.Dispose();
+        }
+
+        _generator.Dispose();
+    }
+
+    private void AddTower()
+    {
+        ClipVisionConfig config = Tower;
+        int c = config.HiddenSize, m = config.IntermediateSize;
+        Add(TowerPrefix + "embeddings.class_embedding", 0.02, c);
+        Add(TowerPrefix + "embeddings.patch_embedding.weight", 1 / Math.Sqrt(3 * 3 * config.PatchSize * config.PatchSize), c, 3, config.PatchSize, config.PatchSize);
+        Add(TowerPrefix + "embeddings.position_embedding.weight", 0.1, Patches + 1, c);
+        AddNorm(TowerPrefix + "pre_layrnorm", c);
+        AddNorm(TowerPrefix + "post_layernorm", c);
+        for (int block = 0; block < config.Layers; block++)
+        {
+            string name = $"{TowerPrefix}encoder.layers.{block}.";
+            AddNorm(name + "layer_norm1", c);
+            AddNorm(name + "layer_norm2", c);
+            foreach (string matrix in (string[])["q_proj", "k_proj", "v_proj"])
+            {
+                AddLinear($"{name}self_attn.{matrix}", 1, c, c);
+            }
+
+            AddLinear(name + "self_attn.out_proj", 0.3, c, c);
+            AddLinear(name + "mlp.fc1", 1, m, c);
+            AddLinear(name + "mlp.fc2", 0.3, c, m);
+        }
+    }
+
+    private void AddProjector()
+    {
+        int c = Tower.HiddenSize, d = ShelfArchitecture.Decoder(Vocabulary).HiddenSize;
+        AddLinear(ProjectorLayers[0], 0.6, d, c);
+        AddLinear(ProjectorLayers[1], 0.6 * EmbeddingLength, d, d);
+    }
+
+    private void AddDecoder(DecoderConfig config)
+    {
+        int d = config.HiddenSize, m = config.IntermediateSize, q = config.Heads * config.HeadSize, kv = config.KeyValueHeads * config.HeadSize;
+        double residual = 0.5 / Math.Sqrt(2 * config.Layers);
+        Add(DecoderPrefix + "embed_tokens.weight", EmbeddingLength / Math.Sqrt(d), Vocabulary, d);
+        for (int layer = 0; layer < config.Layers; layer++)
+        {
+            string name = $"{DecoderPrefix}layers.{layer}.";
+            AddOnes(name + "input_layernorm.weight", d);
+            AddOnes(name + "post_attention_layernorm.weight", d);
+            AddMatrix(name + "self_attn.q_proj.weight", 1, q, d);
+            // Keys begin as the queries, so that every head begins by looking for rows like its own: words find their likes from the first step on.
+            Set(name + "self_attn.k_proj.weight", _tensors[name + "self_attn.q_proj.weight"].detach().narrow(0, 0, kv).clone());
+            AddMatrix(name + "self_attn.v_proj.weight", 1, kv, d);
+            AddMatrix(name + "self_attn.o_proj.weight", residual, d, q);
+            AddMatrix(name + "mlp.gate_proj.weight", 1, m, d);
+            AddMatrix(name + "mlp.up_proj.weight", 1, m, d);
+            AddMatrix(name + "mlp.down_proj.weight", residual, d, m);
+        }
+
+        AddOnes(DecoderPrefix + "norm.weight", d);
+        // The output matrix begins as the embeddings, at unit length.
+        Set(Head + ".weight", Embeddings.detach().div(EmbeddingLength));
+    }
+
+    private void AddNorm(string name, int width)
+    {
+        AddOnes(name + ".weight", width);
+        Set(name + ".bias", zeros(width));
+    }
+
+    private void AddLinear(string name, double gain, int outputs, int inputs)
+    {
+        AddMatrix(name + ".weight", gain, outputs, inputs);
+        Set(name + ".bias", zeros(outputs));
+    }
+
+    private void AddMatrix(string name, double gain, int outputs, int inputs) => Add(name, gain / Math.Sqrt(inputs), outputs, inputs);
+
+    private void AddOnes(string name, int width) => Set(name, ones(width));
+
+    private void Add(string name, double deviation, params long[] shape)
+    {
+        using Tensor normal = randn(shape, generator: _generator);
+        Set(name, normal.mul(deviation));
+    }
+
+    private void Set(string name, Tensor value)
+    {
+        value.requires_grad = true;
+        _tensors.Add(name, value);
+    }
+}

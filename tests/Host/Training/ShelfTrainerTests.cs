@@ -1,0 +1,177 @@
+using Aperture.Data.Shelf;
+using Aperture.Decoding;
+using Aperture.Host.Tests.Data;
+using Aperture.Models;
+using Aperture.Sequences;
+using Aperture.Training;
+using Aperture.Weights;
+using TorchSharp;
+using Xunit;
+using static TorchSharp.torch;
+
+namespace Aperture.Host.Tests.Training;
+
+public sealed class ShelfTrainerTests : IDisposable
+{
+    private readonly ItemFiles _items = new();
+
+    public void Dispose() => _items.Dispose();
+
+    [Fact]
+    public void A_run_stopped_and_continued_ends_where_an_unbroken_one_does()
+    {
+        string whole = Folder("whole"), broken = Folder("broken");
+        ShelfTrainer.Run(Options(whole), null, CancellationToken.None);
+        using (CancellationTokenSource stop = new())
+        {
+            Assert.Throws<OperationCanceledException>(() => ShelfTrainer.Run(Options(broken), new StopAt(stop, "joined", 1), stop.Token));
+        }
+
+        ShelfTrainer.Run(Options(broken), null, CancellationToken.None);
+
+        Assert.Equal(File.ReadAllBytes(Path.Combine(whole, "checkpoint.safetensors")), File.ReadAllBytes(Path.Combine(broken, "checkpoint.safetensors")));
+    }
+
+    [Fact]
+    public void Stages_trained_side_by_side_join_into_one_run()
+    {
+        string vision = Folder("vision"), language = Folder("language"), joined = Folder("joined"), model = Folder("model");
+        ShelfStageOptions[] stages = [.. Options("").Stages];
+        ShelfTrainer.Run(Options(vision) with { Stages = [stages[0]] }, null, CancellationToken.None);
+        ShelfTrainer.Run(Options(language) with { Stages = [stages[1]] }, null, CancellationToken.None);
+        ShelfTrainer.Run(Options(joined) with { Stages = [], StartFrom = [vision, language], ModelFolder = model }, null, CancellationToken.None);
+
+        using IWeightSource see = WeightFiles.Open(Path.Combine(vision, "checkpoint.safetensors")), speak = WeightFiles.Open(Path.Combine(language, "checkpoint.safetensors"));
+        using IWeightSource both = WeightFiles.Open(Path.Combine(model, "model.safetensors"));
+        AssertSame(see, both, "vision_tower.vision_model.encoder.layers.0.mlp.fc1.weight");
+        AssertSame(speak, both, "language_model.model.layers.7.mlp.down_proj.weight");
+    }
+
+    [Fact]
+    public void The_written_folder_opens_through_the_loaders_of_published_checkpoints()
+    {
+        string folder = Folder("run"), model = Folder("model");
+        ShelfTrainer.Run(Options(folder) with { ModelFolder = model }, null, CancellationToken.None);
+
+        using System.Text.Json.JsonDocument json = System.Text.Json.JsonDocument.Parse(File.ReadAllText(Path.Combine(model, "config.json")));
+        LlavaConfig config = LlavaConfig.Parse(json.RootElement, "config.json");
+        Assert.Equal(LlavaLayout.HuggingFace, config.Layout);
+        Assert.True(config.Vision!.Grid * config.Vision.Grid >= 100, "at least 100 visual tokens");
+        Assert.True(config.Decoder.Layers >= 8, "at least 8 decoder layers");
+        using IWeightSource source = WeightFiles.Open(model);
+        WeightPolicy policy = new(CPU, ScalarType.Float32, ScalarType.Float32);
+        using DecoderWeights decoder = DecoderWeights.Load(source, "language_model.model.", "language_model.lm_head", config.Decoder, policy);
+        using ClipVisionWeights tower = ClipVisionWeights.Load(source, "vision_tower.vision_model.", config.Vision, policy, config.Vision.Layers, postNorm: true);
+        using Projector projector = Projector.Load(source, ["multi_modal_projector.linear_1", "multi_modal_projector.linear_2"], config.Vision.HiddenSize, config.Decoder.HiddenSize, "gelu", bias: true, policy);
+        Assert.True(new FileInfo(Path.Combine(model, "model.safetensors")).Length < 10_000_000);
+    }
+
+    [Fact]
+    public void A_question_behind_a_shared_picture_is_answered_as_if_asked_alone()
+    {
+        DecoderConfig config = ShelfArchitecture.Decoder(64);
+        using ShelfParameters parameters = new(64, 3);
+        using Ops plain = new(CPU, ScalarType.Float32, threads: 1);
+        using ParameterSource source = new(parameters.Tensors, ScalarType.Float32);
+        using Decoder decoder = new(config, DecoderWeights.Load(source, ShelfArchitecture.DecoderPrefix, ShelfArchitecture.Head, config, new WeightPolicy(CPU, ScalarType.Float32, ScalarType.Float32)), plain.ForTraining(), ShelfArchitecture.Info(config));
+        int[] shared = [5, 6, 7, 8], first = [9, 10, 11], second = [12, 13, 14];
+        bool[,] visible = new bool[10, 10];
+        for (int row = 0; row < 10; row++)
+        {
+            for (int key = 0; key <= row; key++)
+            {
+                visible[row, key] = key < 4 || key >= 7 == row >= 7;
+            }
+        }
+
+        using DisposeScope scope = NewDisposeScope();
+        Tensor mask = tensor(visible).view(1, 1, 10, 10).repeat_interleave(config.KeyValueHeads, 0);
+        Tensor packed = Run(decoder, [.. shared, .. first, .. second], [0, 1, 2, 3, 4, 5, 6, 4, 5, 6], mask);
+        Tensor aloneFirst = Run(decoder, [.. shared, .. first], [0, 1, 2, 3, 4, 5, 6], null);
+        Tensor aloneSecond = Run(decoder, [.. shared, .. second], [0, 1, 2, 3, 4, 5, 6], null);
+
+        Assert.True(packed.narrow(0, 0, 7).allclose(aloneFirst, 1e-4, 1e-4));
+        Assert.True(packed.narrow(0, 7, 3).allclose(aloneSecond.narrow(0, 4, 3), 1e-4, 1e-4));
+    }
+
+    [Fact]
+    public void A_run_leaves_no_tensor_alive()
+    {
+        ShelfTrainer.Run(Options(Folder("warm")), null, CancellationToken.None);
+        long before = Tensor.TotalCount;
+
+        ShelfTrainer.Run(Options(Folder("run")), null, CancellationToken.None);
+
+        Assert.Equal(before, Tensor.TotalCount);
+    }
+
+    [Fact]
+    public void A_start_folder_without_a_checkpoint_is_named()
+    {
+        ApertureException error = Assert.Throws<ApertureException>(
+            () => ShelfTrainer.Run(Options(Folder("run")) with { StartFrom = [Folder("nothing")] }, null, CancellationToken.None));
+
+        Assert.Contains("checkpoint.safetensors", error.Message);
+    }
+
+    [Fact]
+    public void Training_lowers_the_loss()
+    {
+        List<TrainingProgress> reports = [];
+        ShelfStageOptions stage = new(ShelfStage.Language, 12, 4, 3e-3, 0.02, 1) { WarmUp = 2, TextRows = 40 };
+
+        ShelfTrainer.Run(Options(Folder("run")) with { Stages = [stage], ReportEvery = 4, EvaluateEvery = 12 }, new Collector(reports), CancellationToken.None);
+
+        Assert.Equal([4, 8, 12], reports.Select(report => report.Step));
+        Assert.True(reports[^1].Loss < 0.7 * reports[0].Loss, $"{reports[0].Loss} -> {reports[^1].Loss}");
+        Assert.Contains("count-kind", reports[^1].Scores!.Keys);
+    }
+
+    private ShelfTrainerOptions Options(string folder) => new()
+    {
+        RunFolder = folder,
+        ItemsFolder = _items.Folder,
+        Seed = 4,
+        Stages =
+        [
+            new(ShelfStage.Vision, 2, 2, 2e-3, 0, 16) { WarmUp = 2 },
+            new(ShelfStage.Language, 2, 2, 3e-3, 0.02, 1) { WarmUp = 2, TextRows = 40 },
+            new(ShelfStage.Joined, 3, 2, 1e-3, 0.01, 1) { WarmUp = 2, TextRows = 40, AllPatches = 0.4 },
+        ],
+        ReportEvery = 1,
+        EvaluateEvery = 100,
+    };
+
+    private string Folder(string name) => Path.Combine(_items.Folder, name);
+
+    private static Tensor Run(Decoder decoder, int[] ids, int[] positions, Tensor? visible)
+    {
+        SequenceLayout[] layouts = [SequenceLayout.Create([new Aperture.Sequences.Span(SpanKind.Text, ids.Length)], positions)];
+        using RequestContext request = new(decoder.Info, layouts, null, null, null);
+        using ForwardState state = decoder.Begin(request, DecoderPhase.Train, layouts);
+        state.Visible = visible;
+        return decoder.Run(state, decoder.Embed(ids), CancellationToken.None);
+    }
+
+    private static void AssertSame(IWeightSource trained, IWeightSource written, string name)
+    {
+        using Tensor a = trained.Load(name), rounded = a.to_type(ScalarType.BFloat16), b = written.Load(name);
+        Assert.True(rounded.allclose(b, 0, 0), name);
+    }
+
+    private sealed class StopAt(CancellationTokenSource stop, string stage, int step) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value)
+        {
+            if (value.Stage == stage && value.Step == step)
+            {
+                stop.Cancel();
+            }
+        }
+    }
+
+    private sealed class Collector(List<TrainingProgress> reports) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value) => reports.Add(value);
+    }
+}
