@@ -14,7 +14,6 @@ internal sealed class SharedAssemblies
         "Aperture.Modules",
         "TorchSharp",
         "SkiaSharp",
-        "Microsoft.ML.Tokenizers",
         "Microsoft.Extensions.DependencyInjection.Abstractions",
         "Microsoft.Extensions.Logging.Abstractions",
     ];

@@ -88,9 +88,9 @@ public sealed class ShelfTrainer : IDisposable
             RunStage(stage, stage == firstStage ? firstStep : 0, cancellationToken);
         }
 
-        if (_options.ModelFolder is { } folder2)
+        if (_options.ModelFolder is { } modelFolder)
         {
-            ShelfModelFiles.Write(folder2, _parameters.Tensors, _tokenizer, ScalarType.BFloat16);
+            ShelfModelFiles.Write(modelFolder, _parameters.Tensors, _tokenizer, ScalarType.BFloat16);
         }
     }
 
@@ -137,6 +137,7 @@ public sealed class ShelfTrainer : IDisposable
 
         (double loss, int losses) = (0, 0);
         Stopwatch sinceCheckpoint = Stopwatch.StartNew();
+        Log($"{stage.Stage.ToString().ToLowerInvariant()} from step {firstStep}: {stage}");
         for (int step = firstStep; step < stage.Steps; step++)
         {
             if (cancellationToken.IsCancellationRequested)

@@ -12,6 +12,7 @@ internal static class CommandList
         BenchCommand.Create,
         EvalCommand.Create,
         FitCommand.Create,
+        TrainCommand.Create,
         PullCommand.Create,
         PluginsCommand.Create,
     ];

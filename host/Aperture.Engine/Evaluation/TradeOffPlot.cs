@@ -1,0 +1,71 @@
+using Aperture.Measuring;
+using ScottPlot;
+
+namespace Aperture.Evaluation;
+
+/// <summary>Draws accuracy against cost: a line with confidence intervals for each method.</summary>
+public static class TradeOffPlot
+{
+    private const string FontName = "DejaVu Sans";
+    private const int Width = 900;
+    private const int Height = 560;
+
+    /// <summary>Draws the plot into a PNG file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="title">The title.</param>
+    /// <param name="cost">What the horizontal axis counts.</param>
+    /// <param name="series">Per method its points.</param>
+    /// <param name="chance">Accuracy without looking at the picture, drawn as a line; null for none.</param>
+    /// <returns>The full path.</returns>
+    public static string SavePng(string path, string title, string cost, IReadOnlyList<(string Method, IReadOnlyList<TradeOffPoint> Points)> series, double? chance)
+    {
+        UseShippedFont();
+        Plot plot = new();
+        foreach ((string method, IReadOnlyList<TradeOffPoint> points) in series)
+        {
+            TradeOffPoint[] sorted = [.. points.OrderBy(p => p.Cost)];
+            var line = plot.Add.Scatter(sorted.Select(p => p.Cost).ToArray(), sorted.Select(p => 100 * p.Accuracy).ToArray());
+            line.LegendText = method;
+            line.LineWidth = 2;
+            line.MarkerSize = 7;
+            var bars = plot.Add.ErrorBar(
+                sorted.Select(p => p.Cost).ToArray(), sorted.Select(p => 100 * p.Accuracy).ToArray(), sorted.Select(p => 100 * p.HalfWidth).ToArray());
+            bars.Color = line.Color.WithAlpha(0.5);
+        }
+
+        if (chance is { } guess)
+        {
+            var level = plot.Add.HorizontalLine(100 * guess, pattern: LinePattern.Dashed);
+            level.Color = Colors.Gray;
+            level.LegendText = "picture blanked";
+        }
+
+        plot.Title(title);
+        plot.XLabel(cost);
+        plot.YLabel("right answers, %");
+        plot.Font.Set(FontName);
+        plot.Legend.FontName = FontName;
+        plot.ShowLegend(Alignment.LowerRight);
+        string temporary = path + ".tmp.png";
+        plot.SavePng(temporary, Width, Height);
+        File.Move(temporary, path, overwrite: true);
+        return Path.GetFullPath(path);
+    }
+
+    private static void UseShippedFont()
+    {
+        string file = Path.Combine(Path.GetTempPath(), $"aperture-font-{Environment.ProcessId}.ttf");
+        if (!File.Exists(file))
+        {
+            File.WriteAllBytes(file, Typefaces.Bytes());
+        }
+
+        Fonts.AddFontFile(FontName, file);
+    }
+}
+
+/// <summary>One setting of a method.</summary>
+/// <param name="Cost">What it costs.</param>
+/// <param name="Accuracy">Share of right answers.</param>
+/// <param name="HalfWidth">Half the width of the accuracy's 95 % interval.</param>
+public sealed record TradeOffPoint(double Cost, double Accuracy, double HalfWidth);
