@@ -3,7 +3,7 @@ namespace Aperture.Text;
 /// <summary>What may be done to decoded text.</summary>
 public static class DecodedText
 {
-    private static readonly (string From, string To)[] s_replacements =
+    private static readonly (string From, string To)[] _replacements =
     [
         (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"), (" 'm", "'m"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
     ];
@@ -12,7 +12,7 @@ public static class DecodedText
     /// <param name="text">Decoded text.</param>
     public static string CleanUp(string text)
     {
-        foreach (var (from, to) in s_replacements)
+        foreach (var (from, to) in _replacements)
         {
             text = text.Replace(from, to, StringComparison.Ordinal);
         }

@@ -5,7 +5,7 @@ namespace Aperture.Text;
 /// <summary>What <c>tokenizer_config.json</c>, <c>special_tokens_map.json</c> and <c>added_tokens.json</c> of a folder say.</summary>
 internal sealed class TokenizerConfiguration
 {
-    private static readonly string[] s_roles = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+    private static readonly string[] _roles = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
     public string? Class { get; private set; }
 
@@ -56,7 +56,7 @@ internal sealed class TokenizerConfiguration
 
     private void ReadRoles(TokenizerJsonNode root, HashSet<string> special)
     {
-        foreach (var role in s_roles)
+        foreach (var role in _roles)
         {
             if (TokenText(root[role]) is { Length: > 0 } token)
             {

@@ -11,7 +11,7 @@ namespace Aperture.Training;
 internal sealed class ShelfForward : IDisposable
 {
     // CLIP's normalisation.
-    private static readonly float[] s_mean = [0.48145466f, 0.4578275f, 0.40821073f], s_deviation = [0.26862954f, 0.26130258f, 0.27577711f];
+    private static readonly float[] _mean = [0.48145466f, 0.4578275f, 0.40821073f], _deviation = [0.26862954f, 0.26130258f, 0.27577711f];
 
     private const double Sharpness = 4, WordNoise = 0.09;
 
@@ -120,7 +120,7 @@ internal sealed class ShelfForward : IDisposable
     {
         Tensor bytes = tensor(pictures.SelectMany(picture => picture).ToArray(), [pictures.Length, ShelfPainter.Side, ShelfPainter.Side, 3]);
         Tensor unit = bytes.permute(0, 3, 1, 2).to_type(ScalarType.Float32).div(255);
-        return unit.sub(tensor(s_mean, [1, 3, 1, 1])).div(tensor(s_deviation, [1, 3, 1, 1])).contiguous();
+        return unit.sub(tensor(_mean, [1, 3, 1, 1])).div(tensor(_deviation, [1, 3, 1, 1])).contiguous();
     }
 
     private static Tensor Kept(Tensor patches, ShelfBatch batch)

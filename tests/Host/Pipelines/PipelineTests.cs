@@ -9,7 +9,7 @@ namespace Aperture.Host.Tests.Pipelines;
 [Collection(Plugins.WholeProcess.Name)]
 public sealed class PipelineTests(SmallLlava small) : IClassFixture<SmallLlava>
 {
-    private static readonly GenerationOptions s_short = new() { MaxNewTokens = 4 };
+    private static readonly GenerationOptions _short = new() { MaxNewTokens = 4 };
 
     [Fact]
     public async Task A_recipe_of_zeros_answers_as_no_method_does()
@@ -18,8 +18,8 @@ public sealed class PipelineTests(SmallLlava small) : IClassFixture<SmallLlava>
         Pipeline plain = session.Load(small.Folder);
         Image picture = Image.Load(small.Picture);
 
-        Answer without = await plain.Ask(picture, "abc?", s_short);
-        Answer with = await plain.With("fitprune", new { Recipe = new[] { 0, 0, 0, 0 } }).Ask(picture, "abc?", s_short);
+        Answer without = await plain.Ask(picture, "abc?", _short);
+        Answer with = await plain.With("fitprune", new { Recipe = new[] { 0, 0, 0, 0 } }).Ask(picture, "abc?", _short);
 
         Assert.Equal(without.Tokens, with.Tokens);
         Assert.Equal(without.Flops, with.Flops);
@@ -33,8 +33,8 @@ public sealed class PipelineTests(SmallLlava small) : IClassFixture<SmallLlava>
         Pipeline plain = session.Load(small.Folder);
         Image picture = Image.Load(small.Picture);
 
-        Answer without = await plain.Ask(picture, "abc?", s_short);
-        Answer with = await plain.With("fitprune", new { Recipe = new[] { 6, 0, 5, 0 } }).Ask(picture, "abc?", s_short);
+        Answer without = await plain.Ask(picture, "abc?", _short);
+        Answer with = await plain.With("fitprune", new { Recipe = new[] { 6, 0, 5, 0 } }).Ask(picture, "abc?", _short);
 
         Assert.Equal([10, 10, 5, 5], with.VisualTokensByLayer);
         Assert.True(with.Flops.Decoder < without.Flops.Decoder);
@@ -50,12 +50,12 @@ public sealed class PipelineTests(SmallLlava small) : IClassFixture<SmallLlava>
         Image picture = Image.Load(small.Picture);
 
         string streamed = "";
-        await foreach (string piece in plain.Stream(picture, "abc?", s_short))
+        await foreach (string piece in plain.Stream(picture, "abc?", _short))
         {
             streamed += piece;
         }
 
-        Assert.Equal((await plain.Ask(picture, "abc?", s_short)).Text, streamed.Trim());
+        Assert.Equal((await plain.Ask(picture, "abc?", _short)).Text, streamed.Trim());
     }
 
     [Fact]
@@ -65,7 +65,7 @@ public sealed class PipelineTests(SmallLlava small) : IClassFixture<SmallLlava>
         Pipeline plain = session.Load(small.Folder);
         Pipeline pruned = plain.With("fitprune", new { Recipe = new[] { 6, 0, 5, 0 } });
 
-        Comparison comparison = Measurer.Compare([pruned], Image.Load(small.Picture), "abc?", new MeasureOptions { Runs = 1, Generation = s_short });
+        Comparison comparison = Measurer.Compare([pruned], Image.Load(small.Picture), "abc?", new MeasureOptions { Runs = 1, Generation = _short });
 
         Assert.Equal(["none", "random", "pooling", "fitprune"], comparison.Rows.Select(row => row.Label.Split('(')[0]));
         long budget = comparison.Rows[3].Flops.Decoder + comparison.Rows[3].Flops.Method;
@@ -93,7 +93,7 @@ public sealed class PipelineTests(SmallLlava small) : IClassFixture<SmallLlava>
         await using EngineSession session = small.Open();
         Pipeline plain = session.Load(small.Folder);
         Image picture = Image.Load(small.Picture);
-        await plain.Ask(picture, "abc?", s_short);
+        await plain.Ask(picture, "abc?", _short);
         long before = Tensor.TotalCount;
         using CancellationTokenSource source = new();
         int pieces = 0;
@@ -153,9 +153,9 @@ public sealed class PipelineTests(SmallLlava small) : IClassFixture<SmallLlava>
     {
         await using EngineSession session = small.Open();
         Pipeline plain = session.Load(small.Folder);
-        await plain.Ask(picture, "abc?", s_short);
-        await plain.With("fitprune", new { Recipe = new[] { 6, 0, 5, 0 } }).Ask(picture, "abc?", s_short);
-        await plain.With("random", new { Tokens = 5 }).Ask(picture, "abc?", s_short);
-        await plain.With("pooling", new { Tokens = 5 }).Ask(picture, "abc?", s_short);
+        await plain.Ask(picture, "abc?", _short);
+        await plain.With("fitprune", new { Recipe = new[] { 6, 0, 5, 0 } }).Ask(picture, "abc?", _short);
+        await plain.With("random", new { Tokens = 5 }).Ask(picture, "abc?", _short);
+        await plain.With("pooling", new { Tokens = 5 }).Ask(picture, "abc?", _short);
     }
 }

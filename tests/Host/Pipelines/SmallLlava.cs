@@ -11,7 +11,7 @@ namespace Aperture.Host.Tests.Pipelines;
 /// <summary>A LLaVA checkpoint folder of a few hundred kilobytes with random weights, and a picture for it; written once for all tests.</summary>
 public sealed class SmallLlava : IDisposable
 {
-    private static readonly ModelShape s_shape = new(
+    private static readonly ModelShape _shape = new(
         "small",
         new DecoderConfig
         {
@@ -31,7 +31,7 @@ public sealed class SmallLlava : IDisposable
     public SmallLlava()
     {
         Root = Directory.CreateTempSubdirectory("aperture-small").FullName;
-        RandomCheckpoint.Write(Folder, s_shape, ScalarType.BFloat16, _ => { }, CancellationToken.None);
+        RandomCheckpoint.Write(Folder, _shape, ScalarType.BFloat16, _ => { }, CancellationToken.None);
         byte[] pixels = new byte[40 * 30 * 3];
         new Random(1).NextBytes(pixels);
         Image.FromRgb(pixels, 40, 30).SavePng(Picture);

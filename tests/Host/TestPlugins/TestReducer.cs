@@ -20,23 +20,23 @@ internal sealed class TestReducer : ITokenReducer
     public void Declare(IReducerSites sites)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor score = _scorer.forward(ones(3, sites.Decoder.HiddenSize)); // [N, D] -> [N, 1]
-        score.sum().backward();
+        Tensor _score = _scorer.forward(ones(3, sites.Decoder.HiddenSize)); // [N, D] -> [N, 1]
+        _score.sum().backward();
     }
 
     public void Dispose() => _scorer.Dispose();
 
     private sealed class Scorer : nn.Module<Tensor, Tensor>
     {
-        private readonly TorchSharp.Modules.Linear score;
+        private readonly TorchSharp.Modules.Linear _score;
 
         public Scorer(int width)
             : base(nameof(Scorer))
         {
-            score = nn.Linear(width, 1);
+            _score = nn.Linear(width, 1);
             RegisterComponents();
         }
 
-        public override Tensor forward(Tensor input) => score.forward(input);
+        public override Tensor forward(Tensor input) => _score.forward(input);
     }
 }

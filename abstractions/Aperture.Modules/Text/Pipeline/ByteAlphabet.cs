@@ -5,10 +5,10 @@ namespace Aperture.Text;
 /// <summary>GPT-2's alphabet: one printable character for each of the 256 bytes.</summary>
 internal static class ByteAlphabet
 {
-    private static readonly char[] s_characters = Characters();
-    private static readonly Dictionary<char, byte> s_bytes = Enumerable.Range(0, 256).ToDictionary(b => s_characters[b], b => (byte)b);
+    private static readonly char[] _characters = Characters();
+    private static readonly Dictionary<char, byte> _bytes = Enumerable.Range(0, 256).ToDictionary(b => _characters[b], b => (byte)b);
 
-    public static char Of(int value) => s_characters[value];
+    public static char Of(int value) => _characters[value];
 
     public static string Encode(ReadOnlySpan<char> text)
     {
@@ -18,7 +18,7 @@ internal static class ByteAlphabet
         {
             for (var i = 0; i < span.Length; i++)
             {
-                span[i] = s_characters[source[i]];
+                span[i] = _characters[source[i]];
             }
         });
     }
@@ -29,7 +29,7 @@ internal static class ByteAlphabet
         var before = bytes.Count;
         foreach (var c in token)
         {
-            if (!s_bytes.TryGetValue(c, out var value))
+            if (!_bytes.TryGetValue(c, out var value))
             {
                 bytes.RemoveRange(before, bytes.Count - before);
                 bytes.AddRange(Encoding.UTF8.GetBytes(token));

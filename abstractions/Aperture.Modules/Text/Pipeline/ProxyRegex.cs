@@ -10,7 +10,7 @@ namespace Aperture.Text;
 /// </summary>
 internal sealed class ProxyRegex
 {
-    private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(20);
 
     private readonly Regex _regex;
 
@@ -18,7 +18,7 @@ internal sealed class ProxyRegex
     {
         try
         {
-            _regex = new(pattern, RegexOptions.CultureInvariant | (ignoreCase ? RegexOptions.IgnoreCase : 0), s_timeout);
+            _regex = new(pattern, RegexOptions.CultureInvariant | (ignoreCase ? RegexOptions.IgnoreCase : 0), _timeout);
         }
         catch (ArgumentException e)
         {
@@ -46,7 +46,7 @@ internal sealed class ProxyRegex
         }
         catch (RegexMatchTimeoutException e)
         {
-            throw new ApertureException($"The tokenizer's regular expression '{_regex}' took more than {s_timeout.TotalSeconds:0} s on {text.Length} characters; it does not suit this text.", e);
+            throw new ApertureException($"The tokenizer's regular expression '{_regex}' took more than {_timeout.TotalSeconds:0} s on {text.Length} characters; it does not suit this text.", e);
         }
 
         return matches;

@@ -5,7 +5,7 @@ internal static class PythonTokenizers
 {
     private const string EndOfText = "<|endoftext|>";
 
-    private static readonly Dictionary<string, string> s_bertRoles = new()
+    private static readonly Dictionary<string, string> _bertRoles = new()
     {
         ["unk_token"] = "[UNK]",
         ["sep_token"] = "[SEP]",
@@ -14,7 +14,7 @@ internal static class PythonTokenizers
         ["mask_token"] = "[MASK]",
     };
 
-    private static readonly Dictionary<string, string> s_robertaRoles = new()
+    private static readonly Dictionary<string, string> _robertaRoles = new()
     {
         ["bos_token"] = "<s>",
         ["eos_token"] = "</s>",
@@ -25,11 +25,11 @@ internal static class PythonTokenizers
         ["mask_token"] = "<mask>",
     };
 
-    private static readonly Dictionary<string, string> s_gpt2Roles = new() { ["bos_token"] = EndOfText, ["eos_token"] = EndOfText, ["unk_token"] = EndOfText };
+    private static readonly Dictionary<string, string> _gpt2Roles = new() { ["bos_token"] = EndOfText, ["eos_token"] = EndOfText, ["unk_token"] = EndOfText };
 
-    private static readonly Dictionary<string, string> s_qwen2Roles = new() { ["eos_token"] = EndOfText, ["unk_token"] = EndOfText, ["pad_token"] = EndOfText };
+    private static readonly Dictionary<string, string> _qwen2Roles = new() { ["eos_token"] = EndOfText, ["unk_token"] = EndOfText, ["pad_token"] = EndOfText };
 
-    private static readonly Dictionary<string, string> s_clipRoles = new()
+    private static readonly Dictionary<string, string> _clipRoles = new()
     {
         ["bos_token"] = "<|startoftext|>",
         ["eos_token"] = EndOfText,
@@ -40,7 +40,7 @@ internal static class PythonTokenizers
     public static PipelineTokenizer Bert(string vocabulary, TokenizerConfiguration configuration, TokenizerOptions options)
     {
         var table = VocabularyFiles.ReadText(vocabulary);
-        var special = SpecialTokenSet.Create(table, configuration, s_bertRoles, options);
+        var special = SpecialTokenSet.Create(table, configuration, _bertRoles, options);
         var lower = options.LowerCase ?? configuration.LowerCase ?? true;
         var fast = options.Fast == true;
         var model = new WordPieceModel(table, special.Unknown!, "##", 100);
@@ -61,7 +61,7 @@ internal static class PythonTokenizers
 
     public static PipelineTokenizer Clip(TokenTable table, List<(string Left, string Right)> merges, string source, TokenizerConfiguration configuration, TokenizerOptions options)
     {
-        var special = SpecialTokenSet.Create(table, configuration, s_clipRoles, options);
+        var special = SpecialTokenSet.Create(table, configuration, _clipRoles, options);
         var fast = options.Fast == true;
         var model = new BytePairModel(table, merges, new() { EndOfWordSuffix = "</w>", UnknownToken = special.Unknown }, source);
         var blanks = new ProxyRegex(@"\s+", source);
@@ -82,7 +82,7 @@ internal static class PythonTokenizers
     public static PipelineTokenizer Roberta(string vocabulary, string merges, TokenizerConfiguration configuration, TokenizerOptions options)
     {
         var table = VocabularyFiles.ReadJson(vocabulary);
-        var special = SpecialTokenSet.Create(table, configuration, s_robertaRoles, options, maskStrips: true);
+        var special = SpecialTokenSet.Create(table, configuration, _robertaRoles, options, maskStrips: true);
         return new(
             ByteLevel(table, VocabularyFiles.ReadMerges(merges, skipHashes: false), merges, PreTokenizers.Gpt2, special, blanks: true) with
             {
@@ -95,14 +95,14 @@ internal static class PythonTokenizers
     public static PipelineTokenizer Gpt2(string vocabulary, string merges, TokenizerConfiguration configuration, TokenizerOptions options)
     {
         var table = VocabularyFiles.ReadJson(vocabulary);
-        var special = SpecialTokenSet.Create(table, configuration, s_gpt2Roles, options);
+        var special = SpecialTokenSet.Create(table, configuration, _gpt2Roles, options);
         return new(ByteLevel(table, VocabularyFiles.ReadMerges(merges, skipHashes: false), merges, PreTokenizers.Gpt2, special, blanks: true), special);
     }
 
     public static PipelineTokenizer Qwen2(string vocabulary, string merges, TokenizerConfiguration configuration, TokenizerOptions options)
     {
         var table = VocabularyFiles.ReadJson(vocabulary);
-        var special = SpecialTokenSet.Create(table, configuration, s_qwen2Roles, options);
+        var special = SpecialTokenSet.Create(table, configuration, _qwen2Roles, options);
         var parts = ByteLevel(table, VocabularyFiles.ReadMerges(merges, options.SkipHashMerges), merges, PreTokenizers.Qwen2, special, blanks: false);
         return new(parts with { Prepare = UnicodeText.Nfc }, special);
     }

@@ -9,17 +9,17 @@ namespace Aperture.Text;
 /// </summary>
 public static class PromptTemplates
 {
-    private static readonly FrozenDictionary<string, PromptTemplate> s_all = Load();
+    private static readonly FrozenDictionary<string, PromptTemplate> _all = Load();
 
     /// <summary>All templates by name.</summary>
-    public static IReadOnlyDictionary<string, PromptTemplate> All => s_all;
+    public static IReadOnlyDictionary<string, PromptTemplate> All => _all;
 
     /// <summary>A template by name.</summary>
     /// <param name="name">The name, case and all: <c>Hermes-2</c> is InternVL's, <c>hermes-2</c> VILA's.</param>
     /// <exception cref="ApertureException">There is none of that name.</exception>
-    public static PromptTemplate Get(string name) => s_all.TryGetValue(name, out var template)
+    public static PromptTemplate Get(string name) => _all.TryGetValue(name, out var template)
         ? template
-        : throw new ApertureException($"No prompt template '{name}'; there are {string.Join(", ", s_all.Keys.Order(StringComparer.Ordinal))}.");
+        : throw new ApertureException($"No prompt template '{name}'; there are {string.Join(", ", _all.Keys.Order(StringComparer.Ordinal))}.");
 
     private static FrozenDictionary<string, PromptTemplate> Load()
     {

@@ -11,7 +11,7 @@ public static partial class AnswerNormalizer
     /// <summary>The official code passes a flag where the number of replacements belongs; the flag's value is 32.</summary>
     private const int MaxPeriods = 32;
 
-    private static readonly string[] s_punctuation = [";", "/", "[", "]", "\"", "{", "}", "(", ")", "=", "+", "\\", "_", "-", ">", "<", "@", "`", ",", "?", "!"];
+    private static readonly string[] _punctuation = [";", "/", "[", "]", "\"", "{", "}", "(", ")", "=", "+", "\\", "_", "-", ">", "<", "@", "`", ",", "?", "!"];
 
     /// <summary>The whole normalisation.</summary>
     /// <param name="answer">An answer.</param>
@@ -29,7 +29,7 @@ public static partial class AnswerNormalizer
     {
         var hasNumberComma = NumberComma().IsMatch(answer);
         var result = answer;
-        foreach (var mark in s_punctuation)
+        foreach (var mark in _punctuation)
         {
             var remove = hasNumberComma || answer.Contains(mark + " ", StringComparison.Ordinal) || answer.Contains(" " + mark, StringComparison.Ordinal);
             result = result.Replace(mark, remove ? "" : " ", StringComparison.Ordinal);

@@ -8,7 +8,7 @@ internal sealed class LlamaTokenizer : ITokenizer
 {
     private const char Blank = '\u2581';
 
-    private static readonly Dictionary<string, string> s_roles = new() { ["bos_token"] = "<s>", ["eos_token"] = "</s>", ["unk_token"] = "<unk>" };
+    private static readonly Dictionary<string, string> _roles = new() { ["bos_token"] = "<s>", ["eos_token"] = "</s>", ["unk_token"] = "<unk>" };
 
     private readonly SentencePieceModel _model;
     private readonly SpecialTokenSet _special;
@@ -23,7 +23,7 @@ internal sealed class LlamaTokenizer : ITokenizer
     public LlamaTokenizer(SentencePieceModel model, TokenizerConfiguration configuration, TokenizerOptions options)
     {
         _model = model;
-        _special = SpecialTokenSet.Create(model.Table, configuration, s_roles, options);
+        _special = SpecialTokenSet.Create(model.Table, configuration, _roles, options);
         _splitter = new(_special.Tokens.Select(token => (token.Content, token)));
         _added = _special.Tokens.ToDictionary(token => token.Id);
         _legacy = options.Legacy ?? configuration.Legacy ?? true;

@@ -10,7 +10,7 @@ namespace Aperture.Text;
 /// </summary>
 internal static partial class TextRepair
 {
-    private static readonly string[] s_windows1252 =
+    private static readonly string[] _windows1252 =
     [
         "\u20AC", "\u0081", "\u201A", "\u0192", "\u201E", "\u2026", "\u2020", "\u2021", "\u02C6", "\u2030", "\u0160", "\u2039", "\u0152", "\u008D", "\u017D", "\u008F",
         "\u0090", "\u2018", "\u2019", "\u201C", "\u201D", "\u2022", "\u2013", "\u2014", "\u02DC", "\u2122", "\u0161", "\u203A", "\u0153", "\u009D", "\u017E", "\u0178",
@@ -69,7 +69,7 @@ internal static partial class TextRepair
             switch (c)
             {
                 case >= '\u0080' and <= '\u009F':
-                    result.Append(s_windows1252[c - 0x80]);
+                    result.Append(_windows1252[c - 0x80]);
                     break;
                 case '\u3000':
                     result.Append(' ');

@@ -11,7 +11,7 @@ internal static class UnicodeText
     private const int HangulBase = 0xAC00, LeadBase = 0x1100, VowelBase = 0x1161, TrailBase = 0x11A7;
     private const int LeadCount = 19, VowelCount = 21, TrailCount = 28;
 
-    private static readonly Tables s_tables = Load();
+    private static readonly Tables _tables = Load();
 
     public static string Nfc(string text) => IsAscii(text) ? text : Compose(Decompose(text, compatible: false));
 
@@ -112,14 +112,14 @@ internal static class UnicodeText
 
         for (var i = 1; i < points.Count; i++)
         {
-            var order = s_tables.Class(points[i]);
+            var order = _tables.Class(points[i]);
             if (order == 0)
             {
                 continue;
             }
 
             var at = i;
-            while (at > 0 && s_tables.Class(points[at - 1]) > order)
+            while (at > 0 && _tables.Class(points[at - 1]) > order)
             {
                 (points[at - 1], points[at]) = (points[at], points[at - 1]);
                 at--;
@@ -141,7 +141,7 @@ internal static class UnicodeText
                 points.Add(TrailBase + (index % TrailCount));
             }
         }
-        else if (s_tables.Canonical.TryGetValue(point, out var parts) || (compatible && s_tables.Compatible.TryGetValue(point, out parts)))
+        else if (_tables.Canonical.TryGetValue(point, out var parts) || (compatible && _tables.Compatible.TryGetValue(point, out parts)))
         {
             foreach (var part in parts)
             {
@@ -160,10 +160,10 @@ internal static class UnicodeText
         var starter = -1;
         foreach (var point in points)
         {
-            var order = s_tables.Class(point);
+            var order = _tables.Class(point);
             if (starter >= 0)
             {
-                var last = result.Count - 1 == starter ? -1 : s_tables.Class(result[^1]);
+                var last = result.Count - 1 == starter ? -1 : _tables.Class(result[^1]);
                 if (last < order && Pair(result[starter], point) is { } composed)
                 {
                     result[starter] = composed;
@@ -194,7 +194,7 @@ internal static class UnicodeText
             return first + second - TrailBase;
         }
 
-        return s_tables.Pairs.TryGetValue((first, second), out var composed) ? composed : null;
+        return _tables.Pairs.TryGetValue((first, second), out var composed) ? composed : null;
     }
 
     private static string ToText(List<int> points)

@@ -9,7 +9,7 @@ namespace Aperture.Data.Shelf;
 public sealed class ShelfTokenizer
 {
     private const string Blank = "\u0120";
-    private static readonly string[] s_words =
+    private static readonly string[] _words =
     [
         "assistant", "what", "where", "how", "many", "is", "are", "there", "in", "the", "a", "color", "item", "left", "right", "of", "top", "middle", "bottom", "center",
         "nothing", "nowhere", "yes", "no",
@@ -31,7 +31,7 @@ public sealed class ShelfTokenizer
         }
 
         // Words that follow a blank first: their merges come before all others, so nothing can break them up from within.
-        foreach (string word in s_words.Concat(ShelfWords.Kinds).Concat(ShelfWords.Colors).Concat(ShelfWords.Numbers))
+        foreach (string word in _words.Concat(ShelfWords.Kinds).Concat(ShelfWords.Colors).Concat(ShelfWords.Numbers))
         {
             AddWord(Blank + word);
         }

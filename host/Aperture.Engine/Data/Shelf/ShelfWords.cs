@@ -9,7 +9,7 @@ public static class ShelfWords
     /// <summary>Places of a shelf.</summary>
     public const int Places = Side * Side;
 
-    private static readonly int[] s_labels = [0, 1, 3, 5, 8, 9];
+    private static readonly int[] _labels = [0, 1, 3, 5, 8, 9];
 
     /// <summary>The kinds of item, those of Fashion-MNIST that people do not confuse at 28 pixels.</summary>
     public static IReadOnlyList<string> Kinds { get; } = ["shirt", "trouser", "dress", "sandal", "bag", "boot"];
@@ -39,5 +39,5 @@ public static class ShelfWords
 
     /// <summary>The kind of a Fashion-MNIST label; -1 for those not used.</summary>
     /// <param name="label">0 to 9.</param>
-    public static int KindOfLabel(int label) => Array.IndexOf(s_labels, label);
+    public static int KindOfLabel(int label) => Array.IndexOf(_labels, label);
 }

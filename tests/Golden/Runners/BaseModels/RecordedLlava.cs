@@ -11,10 +11,10 @@ namespace Aperture.Golden.Tests.BaseModels;
 /// <summary>Runs a recorded LLaVA from pixel values and ids, and compares what it has in common in both layouts.</summary>
 internal static class RecordedLlava
 {
-    private static readonly ModelOptions s_plain = new() { Type = "float32", Threads = 1 };
+    private static readonly ModelOptions _plain = new() { Type = "float32", Threads = 1 };
 
     public static LlavaModel Open(GoldenCase golden)
-        => LlavaModel.Create(LlavaConfig.Parse(golden.Config, golden.Name), golden.Weights(), s_plain);
+        => LlavaModel.Create(LlavaConfig.Parse(golden.Config, golden.Name), golden.Weights(), _plain);
 
     /// <summary>Features of a batch of pixel values; the caller disposes them.</summary>
     public static IReadOnlyList<VisionFeatures> Encode(LlavaModel model, Tensor pixels)
