@@ -20,8 +20,8 @@ internal sealed class TestReducer : ITokenReducer
     public void Declare(IReducerSites sites)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor _score = _scorer.forward(ones(3, sites.Decoder.HiddenSize)); // [N, D] -> [N, 1]
-        _score.sum().backward();
+        Tensor scores = _scorer.forward(ones(3, sites.Decoder.HiddenSize)); // [N, D] -> [N, 1]
+        scores.sum().backward();
     }
 
     public void Dispose() => _scorer.Dispose();
