@@ -17,14 +17,15 @@ internal static class TrainCommand
         Option<double> scale = new("--scale") { Description = "Factor on the number of steps.", HelpName = "number", DefaultValueFactory = _ => 1 };
         Option<long> seed = new("--seed") { Description = "Seed of weights, pictures and questions.", HelpName = "number", DefaultValueFactory = _ => 1 };
         Option<string?> items = new("--items") { Description = "Folder of Fashion-MNIST's idx.gz files; Debian's package dataset-fashion-mnist by default.", HelpName = "folder" };
-        Option<string?> evaluation = new("--evaluation") { Description = "Write the held-out evaluation set into this folder and end.", HelpName = "folder" };
-        Command command = new("train", "Train the small shipped model.") { folder, output, stages, from, scale, seed, items, evaluation };
+        Option<string?> evaluation = new("--evaluation") { Description = "Write a set of shelves with questions into this folder and end.", HelpName = "folder" };
+        Option<ShelfPart> part = new("--part") { Description = "Photographs of the set that --evaluation writes.", HelpName = "part", DefaultValueFactory = _ => ShelfPart.HeldOut };
+        Command command = new("train", "Train the small shipped model.") { folder, output, stages, from, scale, seed, items, evaluation, part };
         command.SetAction(async (parsed, token) =>
         {
             context.Compute.Open(parsed);
             if (parsed.GetValue(evaluation) is { } set)
             {
-                int questions = ShelfEvaluationSet.Write(set, FashionItems.Load(ShelfPart.HeldOut, parsed.GetValue(items)), perType: 30, parsed.GetValue(seed));
+                int questions = ShelfEvaluationSet.Write(set, FashionItems.Load(parsed.GetValue(part), parsed.GetValue(items)), perType: 30, parsed.GetValue(seed));
                 context.Terminal.Output.WriteLine($"wrote {questions} questions to {Path.GetFullPath(set)}");
                 return 0;
             }
