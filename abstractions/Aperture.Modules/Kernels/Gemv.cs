@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Aperture.Kernels;
 
@@ -12,6 +13,7 @@ namespace Aperture.Kernels;
 internal static unsafe class Gemv
 {
     private const int MinimumRowsPerChunk = 16;
+    private const int PrefetchBytes = 1024;
 
     /// <summary>Activations in either type, bf16 weights <c>[n, k]</c>.</summary>
     /// <param name="team">Threads.</param>
@@ -89,6 +91,13 @@ internal static unsafe class Gemv
         int i = 0;
         for (; i + 64 <= k; i += 64)
         {
+            if (Sse.IsSupported)
+            {
+                // The processor's own prefetching ends at each page.
+                Sse.Prefetch0((byte*)(w + i) + PrefetchBytes);
+                Sse.Prefetch0((byte*)(w + i) + PrefetchBytes + 64);
+            }
+
             Vector512<uint> first = Vector512.Load((uint*)(w + i));
             Vector512<uint> second = Vector512.Load((uint*)(w + i + 32));
             int j = i / 2;

@@ -1,3 +1,4 @@
+using Aperture.Kernels;
 using Aperture.Weights;
 using static TorchSharp.torch;
 
