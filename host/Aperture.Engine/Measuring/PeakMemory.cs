@@ -11,9 +11,8 @@ public static class PeakMemory
     public static void Reset() => File.WriteAllText("/proc/self/clear_refs", ResetPeak);
 
     /// <summary>The largest size since then, in bytes.</summary>
-    public static long Read()
-    {
-        string line = File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
-        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2].Trim(), CultureInfo.InvariantCulture) * 1024;
-    }
+    public static long Read() => Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmHWM:", StringComparison.Ordinal)));
+
+    // The line is a name, a tab, a number padded to eight places, and kB.
+    internal static long Parse(string line) => long.Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
 }
