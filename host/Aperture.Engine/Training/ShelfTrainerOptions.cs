@@ -19,15 +19,14 @@ public sealed record ShelfTrainerOptions
     [
         new(ShelfStage.Vision, 3000, 16, 2e-3, 0, 16) { Decay = 0.5, WarmUp = 100 },
         new(ShelfStage.Language, 900, 12, 3e-3, 0.01, 2) { Decay = 0.3, Types = Lookups },
-        new(ShelfStage.Language, 3000, 12, 3e-3, 0.01, 2) { Decay = 0.5 },
+        new(ShelfStage.Language, 3000, 12, 2e-3, 0.01, 2),
         new(ShelfStage.Joined, 1300, 12, 1.5e-3, 0.005, 4) { Decay = 0.6, AllPatches = 0.3 },
     ];
 
-    /// <summary>Questions that one look answers. They come first: yes and no, and counts, are learned on top of finding.</summary>
+    /// <summary>Questions that one look answers. They come first: neighbours, lists, yes and no, and counts are learned on top of finding.</summary>
     public static IReadOnlyList<ShelfQuestionType> Lookups { get; } =
     [
         ShelfQuestionType.WhatAt, ShelfQuestionType.ColorAt, ShelfQuestionType.Where, ShelfQuestionType.ColorOf,
-        ShelfQuestionType.LeftOf, ShelfQuestionType.RightOf, ShelfQuestionType.FindKind, ShelfQuestionType.FindColor,
     ];
 
     /// <summary>Run folders whose checkpoints give the first weights: what a stage there trained is taken from there. For stages that ran side by side.</summary>
