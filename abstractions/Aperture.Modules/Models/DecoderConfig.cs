@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Decoding;
 
 namespace Aperture.Models;
 
@@ -56,6 +57,22 @@ public sealed record DecoderConfig
     /// <summary>The window of a layer; 0 means all.</summary>
     /// <param name="layer">The layer.</param>
     public int WindowOf(int layer) => layer >= FirstWindowLayer ? SlidingWindow : 0;
+
+    /// <summary>The sizes that methods see.</summary>
+    /// <param name="model">Name of the model.</param>
+    /// <param name="visualTokens">Visual tokens of one image; 0 without images.</param>
+    public DecoderInfo Describe(string model, int visualTokens = 0) => new()
+    {
+        Model = model,
+        Layers = Layers,
+        HiddenSize = HiddenSize,
+        IntermediateSize = IntermediateSize,
+        Heads = Heads,
+        KeyValueHeads = KeyValueHeads,
+        HeadSize = HeadSize,
+        VocabularySize = VocabularySize,
+        VisualTokens = visualTokens,
+    };
 
     /// <summary>Reads a Hugging Face text configuration; absent keys take the class defaults of its <c>model_type</c>.</summary>
     /// <param name="json">The configuration object (<c>text_config</c>, or the whole config.json of a text model or an original LLaVA).</param>

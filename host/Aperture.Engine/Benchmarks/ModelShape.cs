@@ -17,18 +17,7 @@ public sealed record ModelShape(string Name, DecoderConfig Decoder, ClipVisionCo
     ];
 
     /// <summary>The decoder as methods see it.</summary>
-    public DecoderInfo Info => new()
-    {
-        Model = Name,
-        Layers = Decoder.Layers,
-        HiddenSize = Decoder.HiddenSize,
-        IntermediateSize = Decoder.IntermediateSize,
-        Heads = Decoder.Heads,
-        KeyValueHeads = Decoder.KeyValueHeads,
-        HeadSize = Decoder.HeadSize,
-        VocabularySize = Decoder.VocabularySize,
-        VisualTokens = 576,
-    };
+    public DecoderInfo Info => Decoder.Describe(Name, visualTokens: 576);
 
     /// <summary>The shape of a name.</summary>
     /// <param name="name">The name.</param>

@@ -50,13 +50,6 @@ internal sealed class LayerCache : IDisposable
     /// <summary>Views of the rows held, <c>[kv heads, rows, head]</c>; the caller disposes them.</summary>
     public (Tensor Keys, Tensor Values) View() => (_keys!.narrow(1, 0, Length), _values!.narrow(1, 0, Length));
 
-    /// <summary>Drops the rows from a length on, such as rows that were cached for one forward only.</summary>
-    public void Truncate(int length)
-    {
-        Bytes = Length == 0 ? 0 : Bytes / Length * length;
-        Length = length;
-    }
-
     /// <summary>A copy with storage of its own.</summary>
     public LayerCache Clone() => new()
     {

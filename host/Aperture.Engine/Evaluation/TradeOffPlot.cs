@@ -19,7 +19,7 @@ public static class TradeOffPlot
     /// <returns>The full path.</returns>
     public static string SavePng(string path, string title, string cost, IReadOnlyList<(string Method, IReadOnlyList<TradeOffPoint> Points)> series, double? chance)
     {
-        UseShippedFont();
+        string fonts = UseShippedFont();
         Plot plot = new();
         foreach ((string method, IReadOnlyList<TradeOffPoint> points) in series)
         {
@@ -49,18 +49,17 @@ public static class TradeOffPlot
         string temporary = path + ".tmp.png";
         plot.SavePng(temporary, Width, Height);
         File.Move(temporary, path, overwrite: true);
+        Directory.Delete(fonts, recursive: true);
         return Path.GetFullPath(path);
     }
 
-    private static void UseShippedFont()
+    // The plot library takes fonts from files only: the shipped one goes into a folder of its own until the plot is drawn.
+    private static string UseShippedFont()
     {
-        string file = Path.Combine(Path.GetTempPath(), $"aperture-font-{Environment.ProcessId}.ttf");
-        if (!File.Exists(file))
-        {
-            File.WriteAllBytes(file, Typefaces.Bytes());
-        }
-
+        string folder = Directory.CreateTempSubdirectory("aperture-font-").FullName, file = Path.Combine(folder, "DejaVuSans.ttf");
+        File.WriteAllBytes(file, Typefaces.Bytes());
         Fonts.AddFontFile(FontName, file);
+        return folder;
     }
 }
 

@@ -10,17 +10,13 @@ internal static class EncoderView
 
     public static Image Of(Image image, ImageAspect aspect)
     {
-        Image rgb = image.ConvertToRgb();
-        int side = aspect == ImageAspect.Pad ? Math.Max(rgb.Width, rgb.Height) : Math.Min(rgb.Width, rgb.Height);
-        byte[] square = new byte[side * side * 3];
-        Array.Fill(square, Grey);
-        int dx = (side - rgb.Width) / 2, dy = (side - rgb.Height) / 2;
-        for (int y = Math.Max(0, dy); y < Math.Min(side, rgb.Height + dy); y++)
+        if (aspect == ImageAspect.Pad)
         {
-            int from = Math.Max(0, dx), to = Math.Min(side, rgb.Width + dx);
-            rgb.Pixels.Slice((((y - dy) * rgb.Width) + from - dx) * 3, (to - from) * 3).CopyTo(square.AsSpan(((y * side) + from) * 3));
+            return image.PadToSquare(Grey, Grey, Grey);
         }
 
-        return Image.FromRgb(square, side, side);
+        Image rgb = image.ConvertToRgb();
+        int side = Math.Min(rgb.Width, rgb.Height);
+        return rgb.Crop((rgb.Width - side) / 2, (rgb.Height - side) / 2, side, side);
     }
 }

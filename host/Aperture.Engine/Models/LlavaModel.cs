@@ -258,18 +258,8 @@ public sealed partial class LlavaModel : IDisposable
         return new ClipImageProcessor(processor with { PadToSquare = (options.Aspect ?? config.Aspect) == ImageAspect.Pad });
     }
 
-    private static DecoderInfo Describe(string name, LlavaConfig config, ClipVisionConfig vision) => new()
-    {
-        Model = name,
-        Layers = config.Decoder.Layers,
-        HiddenSize = config.Decoder.HiddenSize,
-        IntermediateSize = config.Decoder.IntermediateSize,
-        Heads = config.Decoder.Heads,
-        KeyValueHeads = config.Decoder.KeyValueHeads,
-        HeadSize = config.Decoder.HeadSize,
-        VocabularySize = config.Decoder.VocabularySize,
-        VisualTokens = (vision.Grid * vision.Grid) + (config.KeepClassToken ? 1 : 0),
-    };
+    private static DecoderInfo Describe(string name, LlavaConfig config, ClipVisionConfig vision)
+        => config.Decoder.Describe(name, (vision.Grid * vision.Grid) + (config.KeepClassToken ? 1 : 0));
 
     private static bool IsLoaded(string name, LlavaKeys keys, Decoder decoder, Projector projector)
         => decoder.Weights.Named(keys.Decoder, keys.Head).Any(n => n.Name == name)

@@ -36,18 +36,7 @@ internal static class ShelfArchitecture
         Rotary = new RotaryConfig { Theta = 1e6, Dimensions = 32, MaxPositions = 2048 },
     };
 
-    public static DecoderInfo Info(DecoderConfig config) => new()
-    {
-        Model = "tiny-llava",
-        Layers = config.Layers,
-        HiddenSize = config.HiddenSize,
-        IntermediateSize = config.IntermediateSize,
-        Heads = config.Heads,
-        KeyValueHeads = config.KeyValueHeads,
-        HeadSize = config.HeadSize,
-        VocabularySize = config.VocabularySize,
-        VisualTokens = Patches,
-    };
+    public static DecoderInfo Info(DecoderConfig config) => config.Describe("tiny-llava", Patches);
 
     // The place of the shelf that a patch lies in.
     public static int PlaceOf(int patch) => (patch / Tower.Grid / PatchesPerSide * ShelfWords.Side) + (patch % Tower.Grid / PatchesPerSide);

@@ -25,17 +25,7 @@ internal sealed class RecordedDecoder : IDisposable
         return DecoderConfig.Parse(golden.Config, $"{golden.Area}/{golden.Name}");
     }
 
-    public static DecoderInfo InfoOf(DecoderConfig config) => new()
-    {
-        Model = "recorded",
-        Layers = config.Layers,
-        HiddenSize = config.HiddenSize,
-        IntermediateSize = config.IntermediateSize,
-        Heads = config.Heads,
-        KeyValueHeads = config.KeyValueHeads,
-        HeadSize = config.HeadSize,
-        VocabularySize = config.VocabularySize,
-    };
+    public static DecoderInfo InfoOf(DecoderConfig config) => config.Describe("recorded");
 
     public void Dispose()
     {
