@@ -75,7 +75,7 @@ public sealed class Pipeline : IDisposable
         {
             foreach (MethodUse method in Methods)
             {
-                _leased.Add(_plugins.Create(method.Name, method.Options, Model.Decoder.Info, new ModelFiles(Model.Folder)));
+                _leased.Add(_plugins.Create(method.Name, method.Options, Model.Decoder.Info, new MethodFiles(Model.Folder)));
             }
 
             _table = HookTableBuilder.Build(Model.Decoder.Info, [.. _leased.Select(l => l.Method)]);
@@ -156,18 +156,5 @@ public sealed class Pipeline : IDisposable
         _table = null;
         _leased.ForEach(method => method.Dispose());
         _leased.Clear();
-    }
-
-    private sealed class ModelFiles(string folder) : IMethodFiles
-    {
-        public string? ModelFolder => folder;
-
-        public string Resolve(string path)
-        {
-            string beside = Path.Combine(folder, path);
-            return File.Exists(path) ? Path.GetFullPath(path)
-                : File.Exists(beside) ? beside
-                : throw new ApertureException($"There is no file '{path}', neither here nor in the model's folder; check the name.");
-        }
     }
 }

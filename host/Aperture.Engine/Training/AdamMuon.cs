@@ -8,10 +8,12 @@ namespace Aperture.Training;
 /// </summary>
 internal sealed class AdamMuon : IDisposable
 {
-    private const double Beta1 = 0.9, Beta2 = 0.98, Epsilon = 1e-8, AdamDecay = 0.02, MuonMomentum = 0.95, MuonDecay = 0.05, LargestGradient = 1;
+    private const double MuonMomentum = 0.95, MuonDecay = 0.05;
+
+    private static readonly AdamSettings _settings = new(Beta1: 0.9, Beta2: 0.98, Epsilon: 1e-8, WeightDecay: 0.02, LargestGradient: 1);
 
     private readonly SortedDictionary<string, Tensor> _state = new(StringComparer.Ordinal);
-    private readonly List<(string Name, Tensor Parameter, double Scale)> _adam = [];
+    private readonly AdamW _adam;
     private readonly List<List<(string Name, Tensor Parameter, double Scale)>> _muon = [];
     private readonly ScalarType _orthogonal;
 
@@ -23,6 +25,12 @@ internal sealed class AdamMuon : IDisposable
     {
         _orthogonal = orthogonal;
         Dictionary<string, List<(string, Tensor, double)>> byShape = [];
+        _adam = new AdamW(trained.Where(pair => !muon(pair.Key)), scale, _settings);
+        foreach ((string name, Tensor tensor) in _adam.State)
+        {
+            _state[name] = tensor;
+        }
+
         foreach ((string name, Tensor parameter) in trained)
         {
             if (muon(name))
@@ -37,17 +45,15 @@ internal sealed class AdamMuon : IDisposable
                 group.Add((name, parameter, scale(name)));
                 _state["muon." + name] = zeros_like(parameter, requires_grad: false);
             }
-            else
-            {
-                _adam.Add((name, parameter, scale(name)));
-                _state["first." + name] = zeros_like(parameter, requires_grad: false);
-                _state["second." + name] = zeros_like(parameter, requires_grad: false);
-            }
         }
     }
 
     /// <summary>Steps done; part of the state.</summary>
-    public int Steps { get; set; }
+    public int Steps
+    {
+        get => _adam.Steps;
+        set => _adam.Steps = value;
+    }
 
     /// <summary>The state by name, for checkpoints.</summary>
     public IReadOnlyDictionary<string, Tensor> State => _state;
@@ -58,8 +64,7 @@ internal sealed class AdamMuon : IDisposable
     public void Step(double adamRate, double muonRate)
     {
         using IDisposable quiet = no_grad();
-        Steps++;
-        StepAdam(adamRate);
+        _adam.Step(adamRate);
         foreach (List<(string Name, Tensor Parameter, double Scale)> group in _muon)
         {
             StepMuon(group, muonRate);
@@ -71,43 +76,6 @@ internal sealed class AdamMuon : IDisposable
         foreach (Tensor tensor in _state.Values)
         {
             tensor.Dispose();
-        }
-    }
-
-    private void StepAdam(double rate)
-    {
-        using DisposeScope scope = NewDisposeScope();
-        List<(int Index, Tensor Gradient)> gradients = [];
-        for (int i = 0; i < _adam.Count; i++)
-        {
-            if (_adam[i].Parameter.grad is { } gradient)
-            {
-                gradients.Add((i, gradient));
-            }
-        }
-
-        if (gradients.Count == 0)
-        {
-            return;
-        }
-
-        Tensor norms = stack([.. gradients.Select(g => g.Gradient.norm())]);
-        double norm = norms.norm().item<float>();
-        double clip = norm > LargestGradient ? LargestGradient / norm : 1;
-        double correction = Math.Sqrt(1 - Math.Pow(Beta2, Steps)) / (1 - Math.Pow(Beta1, Steps));
-        foreach ((int index, Tensor gradient) in gradients)
-        {
-            (string name, Tensor parameter, double scale) = _adam[index];
-            Tensor first = _state["first." + name], second = _state["second." + name];
-            first.mul_(Beta1).add_(gradient, alpha: (1 - Beta1) * clip);
-            second.mul_(Beta2).addcmul_(gradient, gradient, value: (1 - Beta2) * clip * clip);
-            if (parameter.dim() > 1)
-            {
-                parameter.mul_(1 - (rate * AdamDecay));
-            }
-
-            parameter.addcdiv_(first, second.sqrt().add_(Epsilon), value: -rate * scale * correction);
-            gradient.zero_();
         }
     }
 

@@ -13,6 +13,7 @@ internal static class CommandList
         EvalCommand.Create,
         FitCommand.Create,
         TrainCommand.Create,
+        ShelfCommand.Create,
         PullCommand.Create,
         PluginsCommand.Create,
     ];

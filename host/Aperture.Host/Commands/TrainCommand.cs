@@ -1,83 +1,85 @@
 using System.CommandLine;
-using Aperture.Data.Shelf;
+using System.Text.Json;
+using Aperture.Engine;
+using Aperture.Plugins;
+using Aperture.Plugins.Hosting;
 using Aperture.Training;
 using Spectre.Console;
 
 namespace Aperture.Host.Commands;
 
-/// <summary><c>aperture train FOLDER</c>: trains the small shipped model. A run that was stopped at any time goes on from its last checkpoint.</summary>
+/// <summary><c>aperture train METHOD MODEL FILE</c>: trains a method's parameters on labelled questions. A run that was stopped or killed at any time goes on from its last checkpoint.</summary>
 internal static class TrainCommand
 {
     public static Command Create(CommandContext context)
     {
-        Argument<string> folder = new("folder") { Description = "Folder of the run: checkpoints and log. A run whose checkpoint lies there goes on." };
-        Option<string?> output = new("--output") { Description = "Folder the finished model is written to, in LLaVA-1.5's layout; FOLDER/model by default.", HelpName = "folder" };
-        Option<ShelfStage[]> stages = new("--stage") { Description = "Only these stages; all by default. Vision and Language do not need each other and may run side by side.", HelpName = "stage" };
-        Option<string[]> from = new("--from") { Description = "Run folders to take what other stages trained from.", HelpName = "folder" };
-        Option<double> scale = new("--scale") { Description = "Factor on the number of steps.", HelpName = "number", DefaultValueFactory = _ => 1 };
-        Option<long> seed = new("--seed") { Description = "Seed of weights, pictures and questions.", HelpName = "number", DefaultValueFactory = _ => 1 };
-        Option<string?> items = new("--items") { Description = "Folder of Fashion-MNIST's idx.gz files; Debian's package dataset-fashion-mnist by default.", HelpName = "folder" };
-        Option<string?> evaluation = new("--evaluation") { Description = "Write a set of shelves with questions into this folder and end.", HelpName = "folder" };
-        Option<ShelfPart> part = new("--part") { Description = "Photographs of the set that --evaluation writes.", HelpName = "part", DefaultValueFactory = _ => ShelfPart.HeldOut };
-        Command command = new("train", "Train the small shipped model.") { folder, output, stages, from, scale, seed, items, evaluation, part };
+        ModelArguments model = new();
+        Argument<string> method = new("method")
+        {
+            Description = $"The method to train, with its options: NAME or NAME:OPTION=VALUE,…; {DenseTraining.Name} fine-tunes the model without a method.",
+        };
+        Argument<string> data = new("data") { Description = "JSON lines with image, question and answer, or LLaVA's records (.json) with image and conversations." };
+        Option<string> output = new("--output") { Description = "Folder of the run: checkpoint, log and, at the end, what was trained. A run whose checkpoint lies there goes on.", HelpName = "folder", Required = true };
+        Option<int> limit = new("--limit") { Description = "Only the first so many samples; 0 for all.", HelpName = "count" };
+        Option<bool> options = new("--options") { Description = "List the method's training options and end." };
+        Command command = new("train", "Train a method on labelled questions.") { method, model.Model, data, output, limit, options };
+        model.AddOptions(command);
         command.SetAction(async (parsed, token) =>
         {
-            context.Compute.Open(parsed);
-            if (parsed.GetValue(evaluation) is { } set)
+            MethodUse use = MethodUse.Parse(parsed.GetRequiredValue(method));
+            IReadOnlyList<TrainingExample> examples = TrainingFile.Read(parsed.GetRequiredValue(data));
+            examples = parsed.GetValue(limit) is > 0 and var most ? [.. examples.Take(most)] : examples;
+            await using EngineSession session = SessionFactory.Open(context, parsed, model.Options(parsed));
+            using PluginLease? lease = use.Name == DenseTraining.Name ? null : session.Plugins.LeaseFor(use.Name);
+            ITrainedMethod trained = lease is null ? new DenseTraining() : lease.Method(use.Name) as ITrainedMethod
+                ?? throw new ApertureException($"{use.Name} has nothing to train; it works as it is, or is fitted with 'aperture fit'.");
+            if (parsed.GetValue(options))
             {
-                int questions = ShelfEvaluationSet.Write(set, FashionItems.Load(parsed.GetValue(part), parsed.GetValue(items)), perType: 30, parsed.GetValue(seed));
-                context.Terminal.Output.WriteLine($"wrote {questions} questions to {Path.GetFullPath(set)}");
+                ShowOptions(context.Terminal, trained.TrainingOptions);
                 return 0;
             }
 
-            double factor = parsed.GetValue(scale);
-            if (factor is not (> 0 and <= 100))
+            Pipeline plain = session.Load(parsed.GetRequiredValue(model.Model));
+            using TrainingModel samples = new(plain.Model, examples, parsed.GetRequiredValue(output));
+            TrainingResult result = await RunAsync(context.Terminal, use.Name, trained, use.Options, samples, token).ConfigureAwait(false);
+            foreach (string line in result.Summary.Concat(result.Files.Select(written => $"wrote {written}")))
             {
-                throw new ApertureException($"--scale {factor}: give a number above 0, at most 100.");
+                context.Terminal.Output.WriteLine(line);
             }
 
-            string run = parsed.GetRequiredValue(folder);
-            ShelfTrainerOptions options = new()
-            {
-                RunFolder = run,
-                ModelFolder = parsed.GetValue(output) ?? Path.Combine(run, "model"),
-                Seed = parsed.GetValue(seed),
-                StartFrom = parsed.GetValue(from) ?? [],
-                ItemsFolder = parsed.GetValue(items),
-                Threads = context.Compute.Threads(parsed) ?? 0,
-            };
-            ShelfStage[] wanted = parsed.GetValue(stages) ?? [];
-            options = options with
-            {
-                Stages = [.. options.Stages.Where(s => wanted.Length == 0 || wanted.Contains(s.Stage)).Select(s => s with { Steps = Math.Max(1, (int)(s.Steps * factor)) })],
-            };
-            await RunAsync(context.Terminal, options, token).ConfigureAwait(false);
-            context.Terminal.Output.WriteLine($"wrote {Path.GetFullPath(options.ModelFolder)}");
             return 0;
         });
         return command;
     }
 
-    private static Task RunAsync(Terminal terminal, ShelfTrainerOptions options, CancellationToken cancellationToken)
+    private static void ShowOptions(Terminal terminal, IReadOnlyList<MethodOption> options)
+    {
+        Table table = new Table().AddColumns("option", "type", "default", "meaning").Border(TableBorder.Simple);
+        foreach (MethodOption option in options)
+        {
+            table.AddRow(Markup.Escape(option.Name), Markup.Escape(option.Type), Markup.Escape(option.Default), Markup.Escape(option.Summary));
+        }
+
+        terminal.Rich.Write(table);
+    }
+
+    private static Task<TrainingResult> RunAsync(Terminal terminal, string name, ITrainedMethod method, JsonElement options, TrainingModel samples, CancellationToken cancellationToken)
         => terminal.RichError.Progress()
+            .AutoClear(true)
             .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn(), new RemainingTimeColumn())
             .StartAsync(bar =>
             {
-                ProgressTask task = bar.AddTask("training");
-                return Task.Run(() => ShelfTrainer.Run(options, new Shown(task, terminal), cancellationToken), cancellationToken);
+                ProgressTask task = bar.AddTask($"training {name}");
+                return Task.Run(() => MethodTrainer.Run(name, method, options, samples, null, new Shown(task), cancellationToken), cancellationToken);
             });
 
-    private sealed class Shown(ProgressTask task, Terminal terminal) : IProgress<TrainingProgress>
+    private sealed class Shown(ProgressTask task) : IProgress<TrainingProgress>
     {
         public void Report(TrainingProgress value)
         {
             task.Description = Markup.Escape($"{value.Stage} {value.Step}/{value.Steps} loss {value.Loss:0.000}");
             task.MaxValue = value.Steps;
             task.Value = value.Step;
-            if (value.Scores is { } scores)
-            {
-                terminal.Error.WriteLine($"{value.Stage} {value.Step}/{value.Steps}: {string.Join(", ", scores.Select(score => $"{score.Key} {100 * score.Value:0.0} %"))}");
-            }
         }
     }
 }

@@ -1,0 +1,87 @@
+using Aperture.Weights;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Aperture.Training;
+
+/// <summary>
+/// The state of a method's training in one safetensors file, replaced only by a complete one: a run may be killed at any time. The file knows which run it belongs to,
+/// so that another method, other options or other samples do not go on from it by mistake.
+/// </summary>
+internal sealed class TrainingCheckpoint(string folder, string run)
+{
+    private const string StepPlace = "run.step", RunPlace = "run.fingerprint", Parameters = "parameter.", Optimizer = "optimizer.", States = "state.";
+
+    /// <summary>The file.</summary>
+    public string File { get; } = Path.Combine(folder, "checkpoint.safetensors");
+
+    /// <summary>Saves everything a continued run needs.</summary>
+    public void Save(int step, ITrainingRun training, AdamW optimizer)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Dictionary<string, Tensor> tensors = new()
+        {
+            [StepPlace] = tensor(new long[] { step, optimizer.Steps }),
+            [RunPlace] = tensor(System.Text.Encoding.UTF8.GetBytes(run)),
+        };
+        Add(tensors, Parameters, training.Parameters);
+        Add(tensors, Optimizer, optimizer.State);
+        Add(tensors, States, training.State);
+        SafetensorsWriter.Save(File, tensors);
+    }
+
+    /// <summary>Restores a run, if there is one.</summary>
+    /// <returns>The steps it has done; 0 where there is none.</returns>
+    /// <exception cref="ApertureException">The checkpoint is another run's.</exception>
+    public int Restore(ITrainingRun training, AdamW optimizer)
+    {
+        if (!System.IO.File.Exists(File))
+        {
+            return 0;
+        }
+
+        using IWeightSource source = WeightFiles.Open(File);
+        string other = source.Contains(RunPlace) ? Text(source) : "something else";
+        if (other != run)
+        {
+            throw new ApertureException($"'{File}' belongs to another run ({other}), not to {run}; give the same method, options and data to go on, or another --output.");
+        }
+
+        Copy(source, Parameters, training.Parameters);
+        Copy(source, Optimizer, optimizer.State);
+        Copy(source, States, training.State);
+        using Tensor steps = source.Load(StepPlace);
+        long[] values = steps.data<long>().ToArray();
+        optimizer.Steps = (int)values[1];
+        return (int)values[0];
+    }
+
+    private static string Text(IWeightSource source)
+    {
+        using Tensor text = source.Load(RunPlace);
+        return System.Text.Encoding.UTF8.GetString([.. text.data<byte>()]);
+    }
+
+    private static void Add(Dictionary<string, Tensor> tensors, string prefix, IReadOnlyDictionary<string, Tensor> added)
+    {
+        foreach ((string name, Tensor tensor) in added)
+        {
+            tensors[prefix + name] = tensor;
+        }
+    }
+
+    private void Copy(IWeightSource source, string prefix, IReadOnlyDictionary<string, Tensor> targets)
+    {
+        using IDisposable quiet = no_grad();
+        foreach ((string name, Tensor target) in targets)
+        {
+            using Tensor stored = source.Load(prefix + name);
+            if (!stored.shape.AsSpan().SequenceEqual(target.shape))
+            {
+                throw new ApertureException($"{File}: {name} has another shape than this run's; give another --output.");
+            }
+
+            target.copy_(stored);
+        }
+    }
+}
