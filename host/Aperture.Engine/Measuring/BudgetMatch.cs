@@ -38,5 +38,5 @@ public static class BudgetMatch
     }
 
     private static long PrefillMacs(DecoderInfo info, int rows)
-        => info.Layers * WorkCounter.LayerMacs(info, new LayerWork(0, rows, rows, rows, rows, Sequences.SequenceLayout.Create([])));
+        => info.Layers * LayerRows.Full(rows).Macs(info);
 }

@@ -33,19 +33,7 @@ public sealed class WorkCounter : IDecoderTrace
 
     /// <summary>Decoder layers of the prefill.</summary>
     /// <param name="info">Sizes.</param>
-    public long DecoderMacs(DecoderInfo info) => _work.Where(w => w.Phase == DecoderPhase.Prefill).Sum(w => LayerMacs(info, w.Work));
-
-    /// <summary>One layer's work.</summary>
-    /// <param name="info">Sizes.</param>
-    /// <param name="work">Rows and keys.</param>
-    public static long LayerMacs(DecoderInfo info, LayerWork work)
-    {
-        long d = info.HiddenSize, m = info.IntermediateSize, q = (long)info.Heads * info.HeadSize, kv = (long)info.KeyValueHeads * info.HeadSize;
-        long projections = work.AttentionRows * d * (q + (2 * kv));
-        long attention = 2L * work.AttentionRows * work.Keys * q;
-        long output = work.AttentionRows == 0 ? 0 : work.FeedForwardRows * q * d;
-        return projections + attention + output + (3L * work.FeedForwardRows * d * m);
-    }
+    public long DecoderMacs(DecoderInfo info) => _work.Where(w => w.Phase == DecoderPhase.Prefill).Sum(w => new LayerRows(w.Work.AttentionRows, w.Work.Keys, w.Work.FeedForwardRows).Macs(info));
 
     /// <summary>FastV's simplified count of the prefill, <c>4nd² + 2n²d + 2ndm</c> a layer with the rows that entered it.</summary>
     /// <param name="info">Sizes.</param>
