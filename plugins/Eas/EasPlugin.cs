@@ -1,0 +1,11 @@
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Aperture.Plugins.Eas;
+
+/// <summary>Entry of the plugin: registers the method <c>eas</c>.</summary>
+public sealed class EasPlugin : IAperturePlugin
+{
+    /// <inheritdoc/>
+    public void Register(IServiceCollection services)
+        => services.AddKeyedSingleton<IMethodFactory, EasFactory>(EasFactory.MethodName);
+}
