@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Aperture.Decoding;
+using Aperture.Weights;
 
 namespace Aperture.Plugins;
 
@@ -14,6 +15,12 @@ public interface IMethodFactory
 
     /// <summary>The options, for help and for messages.</summary>
     IReadOnlyList<MethodOption> Options { get; }
+
+    /// <summary>
+    /// Names of the method's own weights that published checkpoints carry among the model's, as patterns in which <c>*</c> stands for any characters, such as
+    /// <c>*layers.*.router.weight</c>. A model that has such weights but runs without the method says so. Empty for a method without weights.
+    /// </summary>
+    IReadOnlyList<string> WeightKeys => [];
 
     /// <summary>Makes the method for a model.</summary>
     /// <param name="options">A JSON object with options; property names are matched without regard to case.</param>
@@ -41,4 +48,7 @@ public interface IMethodFiles
 
     /// <summary>The folder of the model, where fitted files of methods lie; null for a model that has no folder.</summary>
     string? ModelFolder { get; }
+
+    /// <summary>The model's open checkpoint, in which a method's weights may lie; null for a model without one. Borrowed: copy what the method keeps.</summary>
+    IWeightSource? Checkpoint => null;
 }

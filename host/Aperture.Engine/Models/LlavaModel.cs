@@ -55,7 +55,10 @@ public sealed partial class LlavaModel : IDisposable
     /// <summary>Where the checkpoint keeps its parts.</summary>
     public required LlavaKeys Keys { get; init; }
 
-    /// <summary>Names in the checkpoint that nothing loads.</summary>
+    /// <summary>The open checkpoint, for methods whose weights lie in it.</summary>
+    public required IWeightSource Checkpoint { get; init; }
+
+    /// <summary>Names in the checkpoint that nothing of the model loads.</summary>
     public required IReadOnlyList<string> Unclaimed { get; init; }
 
     /// <summary>Wall time of opening.</summary>
@@ -147,6 +150,7 @@ public sealed partial class LlavaModel : IDisposable
                 Template = PromptTemplates.Get(options.Prompt ?? (config.Layout == LlavaLayout.HuggingFace ? "llava_hf" : "vicuna_v1")),
                 Ops = ops,
                 Keys = keys,
+                Checkpoint = source,
                 Unclaimed = LlavaKeys.Unclaimed(source, name => IsLoaded(name, keys, decoder, projector)),
                 LoadTime = System.Diagnostics.Stopwatch.GetElapsedTime(started),
             };

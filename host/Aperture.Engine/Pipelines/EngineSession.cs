@@ -12,6 +12,7 @@ public sealed class EngineSession : IAsyncDisposable
     private readonly ModelLocator _locator;
     private readonly Dictionary<(string Folder, ModelOptions Options), LlavaModel> _models = [];
     private readonly List<Pipeline> _pipelines = [];
+    private readonly HashSet<string> _told = [];
 
     /// <summary>Starts a session.</summary>
     /// <param name="plugins">The plugin host; owned.</param>
@@ -31,6 +32,9 @@ public sealed class EngineSession : IAsyncDisposable
     /// <summary>How models are opened unless a caller says otherwise.</summary>
     public ModelOptions Defaults { get; }
 
+    /// <summary>Gets lines that a user should see though nothing failed, such as weights of a checkpoint that nothing uses, each once; null for nobody.</summary>
+    public Action<string>? OnNotice { get; init; }
+
     /// <summary>Models that are open.</summary>
     public IReadOnlyCollection<LlavaModel> Models => _models.Values;
 
@@ -49,7 +53,33 @@ public sealed class EngineSession : IAsyncDisposable
             _models[(folder, options)] = model;
         }
 
-        return new Pipeline(model, Plugins, [], _pipelines.Add);
+        return new Pipeline(model, this, []);
+    }
+
+    /// <summary>Remembers a pipeline, to dispose it with the session.</summary>
+    internal void Track(Pipeline pipeline) => _pipelines.Add(pipeline);
+
+    /// <summary>Tells which weights of a pipeline's checkpoint neither the model nor its methods use.</summary>
+    internal void TellUnused(Pipeline pipeline)
+    {
+        if (OnNotice is null || pipeline.Model.Unclaimed.Count == 0)
+        {
+            return;
+        }
+
+        IReadOnlyList<PluginMethod> known = Plugins.LoadAll(out _);
+        foreach (string line in UnusedWeights.Describe(pipeline.Model.Name, pipeline.Model.Unclaimed, known, [.. pipeline.Methods.Select(method => method.Name)]))
+        {
+            lock (_told)
+            {
+                if (!_told.Add(line))
+                {
+                    continue;
+                }
+            }
+
+            OnNotice(line);
+        }
     }
 
     private string? PulledTower(string folder)

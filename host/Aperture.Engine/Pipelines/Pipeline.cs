@@ -14,18 +14,17 @@ namespace Aperture.Engine;
 /// </summary>
 public sealed class Pipeline : IDisposable
 {
-    private readonly PluginHost _plugins;
-    private readonly Action<Pipeline> _created;
+    private readonly EngineSession _session;
     private readonly List<LeasedMethod> _leased = [];
     private HookTable? _table;
+    private bool _built;
 
-    internal Pipeline(LlavaModel model, PluginHost plugins, IReadOnlyList<MethodUse> methods, Action<Pipeline> created)
+    internal Pipeline(LlavaModel model, EngineSession session, IReadOnlyList<MethodUse> methods)
     {
         Model = model;
-        _plugins = plugins;
-        _created = created;
+        _session = session;
         Methods = methods;
-        created(this);
+        session.Track(this);
     }
 
     /// <summary>The model.</summary>
@@ -56,17 +55,17 @@ public sealed class Pipeline : IDisposable
 
     /// <summary>The same model with one method more.</summary>
     /// <param name="method">The method.</param>
-    public Pipeline With(MethodUse method) => new(Model, _plugins, [.. Methods, method], _created);
+    public Pipeline With(MethodUse method) => new(Model, _session, [.. Methods, method]);
 
     /// <summary>The same model without methods.</summary>
-    public Pipeline Plain() => new(Model, _plugins, [], _created);
+    public Pipeline Plain() => new(Model, _session, []);
 
     /// <summary>Loads the plugins and compiles the hooks, if that has not happened yet.</summary>
     /// <returns>This pipeline.</returns>
     /// <exception cref="ApertureException">A method is unknown, its options are wrong, or methods cannot work together.</exception>
     public Pipeline Build()
     {
-        if (_table is not null || Methods.Count == 0)
+        if (_built)
         {
             return this;
         }
@@ -75,10 +74,12 @@ public sealed class Pipeline : IDisposable
         {
             foreach (MethodUse method in Methods)
             {
-                _leased.Add(_plugins.Create(method.Name, method.Options, Model.Decoder.Info, new MethodFiles(Model.Folder)));
+                _leased.Add(_session.Plugins.Create(method.Name, method.Options, Model.Decoder.Info, new MethodFiles(Model)));
             }
 
-            _table = HookTableBuilder.Build(Model.Decoder.Info, [.. _leased.Select(l => l.Method)]);
+            _table = _leased.Count == 0 ? null : HookTableBuilder.Build(Model.Decoder.Info, [.. _leased.Select(l => l.Method)]);
+            _built = true;
+            _session.TellUnused(this);
         }
         catch
         {
@@ -154,6 +155,7 @@ public sealed class Pipeline : IDisposable
     public void Dispose()
     {
         _table = null;
+        _built = false;
         _leased.ForEach(method => method.Dispose());
         _leased.Clear();
     }

@@ -54,11 +54,11 @@ internal sealed class PluginLoading(ShadowStore shadows, ILoggerFactory loggers)
         PluginMethod[] methods;
         try
         {
-            methods = [.. handle.Methods.Select(method => new PluginMethod(slot.Entry.Id, method.Name, method.Summary, [.. method.Options]))];
+            methods = [.. handle.Methods.Select(method => new PluginMethod(slot.Entry.Id, method.Name, method.Summary, [.. method.Options]) { WeightKeys = [.. method.WeightKeys] })];
         }
         catch (Exception error)
         {
-            return new PluginFailure.InvalidMethods(slot.Entry.Id, $"asking for a method's summary and options threw {error.GetType().Name}: {error.Message.ReplaceLineEndings(" ")}");
+            return new PluginFailure.InvalidMethods(slot.Entry.Id, $"asking for a method's summary, options and weights threw {error.GetType().Name}: {error.Message.ReplaceLineEndings(" ")}");
         }
 
         foreach (PluginSlot other in all.Where(other => other != slot && other.Handle is not null))

@@ -5,4 +5,8 @@ namespace Aperture.Plugins.Hosting;
 /// <param name="Name">The name users write.</param>
 /// <param name="Summary">One line.</param>
 /// <param name="Options">Its options.</param>
-public sealed record PluginMethod(string Plugin, string Name, string Summary, IReadOnlyList<MethodOption> Options);
+public sealed record PluginMethod(string Plugin, string Name, string Summary, IReadOnlyList<MethodOption> Options)
+{
+    /// <summary>Patterns of the weights it claims in a model's checkpoint.</summary>
+    public IReadOnlyList<string> WeightKeys { get; init; } = [];
+}

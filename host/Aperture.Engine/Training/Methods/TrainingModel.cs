@@ -41,7 +41,7 @@ public sealed class TrainingModel : ITrainingModel, IDisposable
         }
 
         OutputFolder = Path.GetFullPath(outputFolder);
-        Files = new MethodFiles(model.Folder);
+        Files = new MethodFiles(model);
         _features = new FeatureStore(model);
         _frozen = model.Decoder.ForTraining();
     }
