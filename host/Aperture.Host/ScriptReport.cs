@@ -6,12 +6,12 @@ namespace Aperture.Host;
 /// <summary>Writes how a script ended, and turns it into an exit code.</summary>
 internal static class ScriptReport
 {
-    public static int Write(Terminal terminal, ScriptResult result)
+    public static int Write(Terminal terminal, IScriptDisplay display, ScriptResult result)
     {
         switch (result)
         {
             case ScriptResult.Value { IsExpression: true, Result: { } value }:
-                terminal.Output.WriteLine(ValueText.Format(value));
+                display.Show(value);
                 return 0;
             case ScriptResult.Value { IsExpression: false, Result: int code }:
                 return code;

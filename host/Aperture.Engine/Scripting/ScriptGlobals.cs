@@ -18,8 +18,14 @@ public class ScriptGlobals(IScriptDisplay display)
     protected IScriptDisplay Display { get; } = display;
 
     /// <summary>Writes a value as one line of text.</summary>
-    public void Print(object? value = null) => Display.Print(value is null ? "" : ValueText.Format(value));
+    public void Print(object? value = null) => Display.Print(value is null ? "" : Display.Formatter.Format(value).Text);
 
     /// <summary>Shows a value in the richest form the place has: a picture, a table, else text.</summary>
     public void Show(object? value) => Display.Show(value);
+
+    /// <summary>Shows a value that will change, e.g. <c>using (var live = ShowLive("0 %")) { …; live.Update("50 %"); }</c>.</summary>
+    public ILiveDisplay ShowLive(object? value) => Display.ShowLive(value);
+
+    /// <summary>Turns values into what is shown; <c>Formatter.Add&lt;T&gt;(…)</c> teaches it a type.</summary>
+    public ValueFormatter Formatter => Display.Formatter;
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Reflection;
 using System.Reflection.Metadata;
@@ -23,7 +24,7 @@ internal sealed class ScriptMetadataReferences(ScriptLibraries libraries, string
         "System.Xml.ReaderWriter", "System.Xml.XDocument", "Microsoft.CSharp", "netstandard",
     ];
 
-    private readonly Dictionary<Assembly, PortableExecutableReference> _cache = [];
+    private readonly ConcurrentDictionary<Assembly, PortableExecutableReference> _cache = [];
     private readonly List<string> _resolvedPaths = [];
 
     public override bool ResolveMissingAssemblies => true;
@@ -41,16 +42,12 @@ internal sealed class ScriptMetadataReferences(ScriptLibraries libraries, string
         .OfType<Assembly>()
         .Select(For);
 
-    public PortableExecutableReference For(Assembly assembly)
-    {
-        if (!_cache.TryGetValue(assembly, out PortableExecutableReference? reference))
-        {
-            reference = AssemblyMetadata.Create(ReadModule(assembly)).GetReference(filePath: assembly.GetName().Name + ".dll");
-            _cache[assembly] = reference;
-        }
+    public PortableExecutableReference For(Assembly assembly) => _cache.GetOrAdd(assembly, static a => AssemblyMetadata.Create(ReadModule(a)).GetReference(
+        documentation: a.Location.Length == 0 ? null : new DocumentationFile(a.Location),
+        filePath: a.GetName().Name + ".dll"));
 
-        return reference;
-    }
+    /// <summary>The same answers for code that is being written: nothing is noted for a run.</summary>
+    public MetadataReferenceResolver WithoutRecord() => new Unrecorded(this);
 
     private static unsafe ModuleMetadata ReadModule(Assembly assembly)
     {
@@ -64,6 +61,19 @@ internal sealed class ScriptMetadataReferences(ScriptLibraries libraries, string
 
     public override ImmutableArray<PortableExecutableReference> ResolveReference(string reference, string? baseFilePath, MetadataReferenceProperties properties)
     {
+        ImmutableArray<PortableExecutableReference> found = Find(reference, baseFilePath, properties, out string? path);
+        if (path is not null)
+        {
+            libraries.Add(path);
+            _resolvedPaths.Add(path);
+        }
+
+        return found;
+    }
+
+    private ImmutableArray<PortableExecutableReference> Find(string reference, string? baseFilePath, MetadataReferenceProperties properties, out string? libraryPath)
+    {
+        libraryPath = null;
         bool isPath = reference.EndsWith(".dll", StringComparison.OrdinalIgnoreCase) || reference.EndsWith(".exe", StringComparison.OrdinalIgnoreCase);
         if (!isPath)
         {
@@ -84,9 +94,8 @@ internal sealed class ScriptMetadataReferences(ScriptLibraries libraries, string
             return [];
         }
 
-        libraries.Add(path);
-        _resolvedPaths.Add(path);
-        return [MetadataReference.CreateFromImage(File.ReadAllBytes(path), properties, filePath: path)];
+        libraryPath = path;
+        return [MetadataReference.CreateFromImage(File.ReadAllBytes(path), properties, new DocumentationFile(path), path)];
     }
 
     public override PortableExecutableReference? ResolveMissingAssembly(MetadataReference definition, AssemblyIdentity referenceIdentity)
@@ -103,4 +112,21 @@ internal sealed class ScriptMetadataReferences(ScriptLibraries libraries, string
     public override bool Equals(object? other) => ReferenceEquals(this, other);
 
     public override int GetHashCode() => System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(this);
+
+    private sealed class Unrecorded(ScriptMetadataReferences owner) : MetadataReferenceResolver
+    {
+        public override bool ResolveMissingAssemblies => true;
+
+        public override ImmutableArray<PortableExecutableReference> ResolveReference(string reference, string? baseFilePath, MetadataReferenceProperties properties) =>
+            owner.Find(reference, baseFilePath, properties, out _);
+
+        public override PortableExecutableReference? ResolveMissingAssembly(MetadataReference definition, AssemblyIdentity referenceIdentity) =>
+            owner.ResolveMissingAssembly(definition, referenceIdentity);
+
+        public override bool Equals(object? other) => other is Unrecorded { Owner: { } theirs } && ReferenceEquals(theirs, owner);
+
+        public override int GetHashCode() => owner.GetHashCode();
+
+        private ScriptMetadataReferences Owner => owner;
+    }
 }

@@ -52,10 +52,12 @@ public sealed class ScriptSession : IDisposable
     /// <summary>The variables that the next submission would see.</summary>
     public IReadOnlyList<ScriptVariable> Variables => _chain.Variables();
 
-    private SubmissionCompiler Compiler => _compiler ??= new SubmissionCompiler(_globalsType, _options, _libraries);
+    internal Type GlobalsType => _globalsType;
 
-    /// <summary>Whether a text is a whole submission; false while the user is still in the middle of a block or an expression.</summary>
-    public static bool IsComplete(string text) => SubmissionCompiler.IsComplete(text);
+    /// <summary>What the next submission will be compiled with; any thread may ask.</summary>
+    internal SessionView View => new(Compiler, Volatile.Read(ref _previous), Compiler.Added);
+
+    private SubmissionCompiler Compiler => LazyInitializer.EnsureInitialized(ref _compiler, () => new SubmissionCompiler(_globalsType, _options, _libraries));
 
     /// <summary>Makes an assembly (of a plugin loaded later) visible to the submissions that follow.</summary>
     public Task AddReferenceAsync(Assembly assembly) => _thread.Run(() =>

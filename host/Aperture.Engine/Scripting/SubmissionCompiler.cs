@@ -14,37 +14,54 @@ internal sealed class SubmissionCompiler(Type globalsType, ScriptSessionOptions 
 {
     public const LanguageVersion Language = LanguageVersion.CSharp14;
 
-    private static readonly CSharpParseOptions _parsing = new(Language, DocumentationMode.None, SourceCodeKind.Script);
     private readonly ScriptMetadataReferences _references = new(libraries, options.BaseFolder);
-    private readonly List<Assembly> _added = [];
+
+    public static CSharpParseOptions Parsing { get; } = new(Language, DocumentationMode.None, SourceCodeKind.Script);
+
+    /// <summary>The assemblies of <see cref="AddReference"/>.</summary>
+    public ImmutableArray<Assembly> Added { get; private set; } = [];
 
     /// <summary>Makes an assembly visible to the submissions that follow.</summary>
-    public void AddReference(Assembly assembly) => _added.Add(assembly);
+    public void AddReference(Assembly assembly) => Added = Added.Contains(assembly) ? Added : Added.Add(assembly);
 
-    /// <summary>Whether the text is a whole submission, or the user is still in the middle of it.</summary>
-    public static bool IsComplete(string text) =>
-        SyntaxFactory.IsCompleteSubmission(SyntaxFactory.ParseSyntaxTree(SourceText.From(text), _parsing));
+    /// <summary>Whether the text is a whole submission, the start of one, or neither.</summary>
+    public static CodeState Examine(string text)
+    {
+        SyntaxTree tree = SyntaxFactory.ParseSyntaxTree(SourceText.From(text), Parsing);
+        return !SyntaxFactory.IsCompleteSubmission(tree) ? CodeState.Incomplete
+            : tree.GetDiagnostics().Any(d => d.Severity == DiagnosticSeverity.Error) ? CodeState.Invalid
+            : CodeState.Complete;
+    }
+
+    /// <summary>What a submission is compiled with.</summary>
+    public CSharpCompilationOptions Options(bool isFirst) => new(
+        OutputKind.DynamicallyLinkedLibrary,
+        scriptClassName: "Submission",
+        usings: isFirst ? options.Imports : [],
+        optimizationLevel: options.Optimize ? OptimizationLevel.Release : OptimizationLevel.Debug,
+        allowUnsafe: true,
+        concurrentBuild: false,
+        nullableContextOptions: NullableContextOptions.Annotations,
+        sourceReferenceResolver: new SourceFileResolver([], options.BaseFolder),
+        metadataReferenceResolver: _references,
+        assemblyIdentityComparer: DesktopAssemblyIdentityComparer.Default);
+
+    /// <summary>What a submission refers to, beside what those before it do.</summary>
+    public IReadOnlyList<MetadataReference> References(bool isFirst)
+    {
+        IEnumerable<MetadataReference> added = Added.Select(_references.For);
+        return isFirst ? [.. _references.FrameworkReferences(), .. GivenAssemblies().Select(_references.For), .. added] : [.. added];
+    }
 
     /// <summary>Binds a submission after <paramref name="previous"/>; nothing is emitted yet.</summary>
     public CSharpCompilation Bind(ScriptSource source, string assemblyName, CSharpCompilation? previous, CancellationToken cancellationToken)
     {
-        SyntaxTree tree = SyntaxFactory.ParseSyntaxTree(SourceText.From(source.Text, Encoding.UTF8), _parsing, source.Path, cancellationToken);
-        var compilationOptions = new CSharpCompilationOptions(
-            OutputKind.DynamicallyLinkedLibrary,
-            scriptClassName: "Submission",
-            usings: previous is null ? options.Imports : [],
-            optimizationLevel: options.Optimize ? OptimizationLevel.Release : OptimizationLevel.Debug,
-            allowUnsafe: true,
-            concurrentBuild: false,
-            nullableContextOptions: NullableContextOptions.Annotations,
-            sourceReferenceResolver: new SourceFileResolver([], options.BaseFolder),
-            metadataReferenceResolver: _references,
-            assemblyIdentityComparer: DesktopAssemblyIdentityComparer.Default);
+        SyntaxTree tree = SyntaxFactory.ParseSyntaxTree(SourceText.From(source.Text, Encoding.UTF8), Parsing, source.Path, cancellationToken);
         return CSharpCompilation.CreateScriptCompilation(
             assemblyName,
             tree,
-            previous is null ? FirstReferences() : NewReferences(),
-            compilationOptions,
+            References(previous is null),
+            Options(previous is null),
             previous,
             typeof(object),
             globalsType);
@@ -83,7 +100,7 @@ internal sealed class SubmissionCompiler(Type globalsType, ScriptSessionOptions 
             symbols.ToArray()), []);
     }
 
-    private List<MetadataReference> FirstReferences()
+    private IEnumerable<Assembly> GivenAssemblies()
     {
         var assemblies = new List<Assembly>();
         for (Type? type = globalsType; type is not null && type != typeof(object); type = type.BaseType)
@@ -92,14 +109,7 @@ internal sealed class SubmissionCompiler(Type globalsType, ScriptSessionOptions 
         }
 
         assemblies.AddRange(options.References);
-        return [.. _references.FrameworkReferences(), .. assemblies.Distinct().Select(_references.For), .. NewReferences()];
-    }
-
-    private List<MetadataReference> NewReferences()
-    {
-        List<MetadataReference> references = [.. _added.Distinct().Select(_references.For)];
-        _added.Clear();
-        return references;
+        return assemblies.Distinct();
     }
 
     private static bool EndsInExpression(CSharpCompilation compilation, CancellationToken cancellationToken)

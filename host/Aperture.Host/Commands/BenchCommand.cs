@@ -44,7 +44,7 @@ internal static class BenchCommand
             }
             else
             {
-                ComparisonTable.Write(context.Terminal, comparison);
+                new TerminalDisplay(context.Terminal).Show(comparison);
             }
 
             return 0;

@@ -24,12 +24,12 @@ internal static class RunCommand
         }
 
         ScriptEnvironment environment = ScriptEnvironment.Create(context, parsed, arguments);
-        await using var globals = (HostGlobals)environment.Globals;
-        using var session = new ScriptSession(environment.GlobalsType, environment.Globals, environment.Options);
+        await using HostGlobals globals = environment.Globals;
+        using ScriptSession session = environment.StartSession();
         using var interrupt = new ScriptInterrupt(cancellationToken);
         using IDisposable taken = context.CtrlC.Handle(() => Interrupted(context.Terminal, interrupt));
         ScriptResult result = await session.RunAsync(source, interrupt).ConfigureAwait(false);
-        return ScriptReport.Write(context.Terminal, result);
+        return ScriptReport.Write(context.Terminal, environment.Display, result);
     }
 
     private static void Interrupted(Terminal terminal, ScriptInterrupt interrupt)

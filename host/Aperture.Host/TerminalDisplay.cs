@@ -1,0 +1,74 @@
+using Aperture.Images;
+using Aperture.Scripting;
+using Spectre.Console;
+using Spectre.Console.Rendering;
+
+namespace Aperture.Host;
+
+/// <summary>Shows values of scripts on the terminal: tables as tables, pictures as files named on a line, the rest as text.</summary>
+internal sealed class TerminalDisplay(Terminal terminal) : IScriptDisplay
+{
+    public ValueFormatter Formatter { get; } = new();
+
+    public void Print(string text) => terminal.Output.WriteLine(text);
+
+    public void Show(object? value)
+    {
+        if (value is IRenderable rich)
+        {
+            terminal.Rich.Write(rich);
+            terminal.Output.WriteLine();
+            return;
+        }
+
+        DisplayForm form = Formatter.Format(value);
+        if (form.Picture is { } picture)
+        {
+            terminal.Output.WriteLine($"{form.Text}: {Save(picture)}");
+        }
+        else if (form.Table is { } table)
+        {
+            Write(table);
+        }
+        else
+        {
+            terminal.Output.WriteLine(form.Text);
+        }
+    }
+
+    public ILiveDisplay ShowLive(object? value) => new FirstAndLast(this, value);
+
+    private void Write(DisplayTable table)
+    {
+        Table shown = new();
+        if (table.Title.Length > 0)
+        {
+            shown.Title = new TableTitle(Markup.Escape(table.Title));
+        }
+
+        if (table.Caption.Length > 0)
+        {
+            shown.Caption = new TableTitle(Markup.Escape(table.Caption));
+        }
+
+        foreach (string head in table.Heads)
+        {
+            shown.AddColumn(new TableColumn(Markup.Escape(head)));
+        }
+
+        foreach (IReadOnlyList<string> row in table.Rows)
+        {
+            shown.AddRow([.. row.Select(Markup.Escape)]);
+        }
+
+        terminal.Rich.Write(shown);
+    }
+
+    // A name in the current folder that no file has yet.
+    private static string Save(Image picture)
+    {
+        string name = Enumerable.Range(1, int.MaxValue).Select(i => i == 1 ? "picture.png" : $"picture-{i}.png").First(n => !File.Exists(n));
+        picture.SavePng(name);
+        return Path.GetFullPath(name);
+    }
+}
