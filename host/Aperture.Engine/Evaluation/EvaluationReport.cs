@@ -17,6 +17,12 @@ public sealed record EvaluationReport(string Label, IReadOnlyList<QuestionResult
     /// <summary>Median prefill in milliseconds.</summary>
     public double PrefillMs => Benchmarks.Statistics.Median(Results.Select(r => r.PrefillMs));
 
+    /// <summary>Median of a generated token after the first in milliseconds; 0 where no answer had two tokens.</summary>
+    public double DecodeMs => Results.Where(r => r.DecodeMs > 0).Select(r => r.DecodeMs).ToList() is { Count: > 0 } timed ? Benchmarks.Statistics.Median(timed) : 0;
+
+    /// <summary>Mean bytes of the key/value cache after an answer.</summary>
+    public double MeanCacheBytes => Results.Average(r => (double)r.CacheBytes);
+
     /// <summary>Right and all answers by kind of question, in order of first appearance.</summary>
     public IReadOnlyList<(string Type, int Right, int Count)> ByType
         => [.. Results.GroupBy(r => r.Item.Type).Select(g => (g.Key, g.Count(r => r.Right), g.Count()))];
@@ -28,4 +34,6 @@ public sealed record EvaluationReport(string Label, IReadOnlyList<QuestionResult
 /// <param name="Right">Whether that is the right answer.</param>
 /// <param name="Flops">Floating-point operations up to the first token.</param>
 /// <param name="PrefillMs">Prefill in milliseconds.</param>
-public sealed record QuestionResult(QuestionItem Item, string Given, bool Right, long Flops, double PrefillMs);
+/// <param name="DecodeMs">A generated token after the first in milliseconds; 0 with fewer than two tokens.</param>
+/// <param name="CacheBytes">Bytes of the key/value cache after the answer.</param>
+public sealed record QuestionResult(QuestionItem Item, string Given, bool Right, long Flops, double PrefillMs, double DecodeMs, long CacheBytes);

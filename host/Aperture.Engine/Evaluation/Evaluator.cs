@@ -25,7 +25,7 @@ public static class Evaluator
             }
 
             Answer answer = pipeline.AskNow(loaded.Image, item.Question, new() { MaxNewTokens = options.MaxNewTokens }, null, cancellationToken);
-            results.Add(new QuestionResult(item, answer.Text, Normalise(answer.Text) == Normalise(item.Answer ?? ""), answer.Flops.Total, answer.Times.Prefill));
+            results.Add(new QuestionResult(item, answer.Text, Normalise(answer.Text) == Normalise(item.Answer ?? ""), answer.Flops.Total, answer.Times.Prefill, answer.Times.DecodePerToken, answer.CacheBytes));
             progress?.Report(results.Count);
         }
 

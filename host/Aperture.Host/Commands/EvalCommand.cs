@@ -64,6 +64,8 @@ internal static class EvalCommand
 
         table.AddColumn("GFLOPs");
         table.AddColumn("prefill ms");
+        table.AddColumn("decode ms");
+        table.AddColumn("KV KiB");
         foreach (EvaluationReport report in reports)
         {
             table.AddRow([
@@ -72,6 +74,8 @@ internal static class EvalCommand
                 .. report.ByType.Select(t => $"{100.0 * t.Right / t.Count:0.0} %"),
                 $"{report.MeanFlops / 1e9:0.000}",
                 $"{report.PrefillMs:0.00}",
+                $"{report.DecodeMs:0.00}",
+                $"{report.MeanCacheBytes / 1024:0}",
             ]);
         }
 
@@ -103,6 +107,8 @@ internal static class EvalCommand
                 json.WriteEndObject();
                 json.WriteNumber("meanFlops", report.MeanFlops);
                 json.WriteNumber("prefillMilliseconds", report.PrefillMs);
+                json.WriteNumber("decodeMilliseconds", report.DecodeMs);
+                json.WriteNumber("meanCacheBytes", report.MeanCacheBytes);
                 json.WriteEndObject();
             }
 
