@@ -16,6 +16,12 @@ public sealed class RowSelection
     /// <param name="sample">Index of the sample in the batch.</param>
     public int[]? this[int sample] => _keep[sample];
 
+    /// <summary>
+    /// Whether rows that are dropped also leave the caches of the layers that have run, this one included, once this layer is done. It frees memory and changes what later
+    /// forwards compute in those layers.
+    /// </summary>
+    public bool LeavesCaches { get; init; }
+
     /// <summary>Whether nothing is dropped anywhere.</summary>
     public bool KeepsAll => Array.TrueForAll(_keep, k => k is null);
 }

@@ -190,7 +190,7 @@ internal sealed class DecoderLayer
             LayerCache? cache = state.Cache?[layer, sample];
             int before = cache?.Length ?? 0;
             ReadOnlySpan<int> positions = state.Layout(sample).Positions;
-            cache?.Append(newKeys, newValues, positions, state.Cache!.Reserve);
+            cache?.Append(newKeys, newValues, state.Layout(sample), state.Request.Step, state.Cache!.Reserve);
             Tensor keys = newKeys, values = newValues;
             if (before > 0)
             {

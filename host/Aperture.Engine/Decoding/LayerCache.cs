@@ -1,3 +1,4 @@
+using Aperture.Sequences;
 using static TorchSharp.torch;
 
 namespace Aperture.Decoding;
@@ -8,6 +9,7 @@ internal sealed class LayerCache : IDisposable
     private Tensor? _keys; // [kv heads, capacity, head]
     private Tensor? _values;
     private int[] _positions = [];
+    private long[] _rows = []; // which row of which forward each is
     private int _capacity;
 
     /// <summary>Rows held.</summary>
@@ -22,11 +24,12 @@ internal sealed class LayerCache : IDisposable
     /// <summary>Adds rows.</summary>
     /// <param name="keys">After RoPE, <c>[kv heads, rows, head]</c>; borrowed.</param>
     /// <param name="values"><c>[kv heads, rows, head]</c>; borrowed.</param>
-    /// <param name="positions">Position ids of the rows.</param>
+    /// <param name="layout">What the rows are.</param>
+    /// <param name="step">The forward they come from.</param>
     /// <param name="reserve">Rows that are expected to follow.</param>
-    public void Append(Tensor keys, Tensor values, ReadOnlySpan<int> positions, int reserve)
+    public void Append(Tensor keys, Tensor values, SequenceLayout layout, int step, int reserve)
     {
-        int rows = positions.Length;
+        int rows = layout.Count;
         if (Length + rows > _capacity)
         {
             Grow(keys, values, Length + rows + Math.Max(reserve, _capacity / 2));
@@ -42,9 +45,50 @@ internal sealed class LayerCache : IDisposable
             target.copy_(values);
         }
 
-        positions.CopyTo(_positions.AsSpan(Length));
+        layout.Positions.CopyTo(_positions.AsSpan(Length));
+        for (int row = 0; row < rows; row++)
+        {
+            _rows[Length + row] = Row(step, layout.Original[row]);
+        }
+
         Length += rows;
         Bytes += rows * RowBytes(keys) * 2;
+    }
+
+    /// <summary>The name of a row: the forward it came with and its index in that forward's sequence.</summary>
+    public static long Row(int step, int original) => ((long)step << 32) | (uint)original;
+
+    /// <summary>Lets rows go and gives their storage back.</summary>
+    /// <param name="rows">Names of rows (<see cref="Row"/>); those that are not held count for nothing.</param>
+    /// <param name="reserve">Rows that are expected to follow.</param>
+    public void Remove(IReadOnlySet<long> rows, int reserve)
+    {
+        long[] kept = [.. Enumerable.Range(0, Length).Where(i => !rows.Contains(_rows[i])).Select(i => (long)i)];
+        if (kept.Length == Length)
+        {
+            return;
+        }
+
+        Tensor oldKeys = _keys!, oldValues = _values!;
+        using (Tensor index = tensor(kept, device: oldKeys.device))
+        {
+            using Tensor keys = oldKeys.index_select(1, index), values = oldValues.index_select(1, index);
+            int[] positions = [.. kept.Select(i => _positions[i])];
+            long[] names = [.. kept.Select(i => _rows[i])];
+            _keys = _values = null;
+            Length = _capacity = 0;
+            Grow(keys, values, kept.Length + reserve);
+            using Tensor toKeys = _keys!.narrow(1, 0, kept.Length), toValues = _values!.narrow(1, 0, kept.Length);
+            toKeys.copy_(keys);
+            toValues.copy_(values);
+            positions.CopyTo(_positions, 0);
+            names.CopyTo(_rows, 0);
+            Length = kept.Length;
+            Bytes = Length * RowBytes(keys) * 2;
+        }
+
+        oldKeys.Dispose();
+        oldValues.Dispose();
     }
 
     /// <summary>Views of the rows held, <c>[kv heads, rows, head]</c>; the caller disposes them.</summary>
@@ -56,6 +100,7 @@ internal sealed class LayerCache : IDisposable
         _keys = _keys?.clone().DetachFromDisposeScope(),
         _values = _values?.clone().DetachFromDisposeScope(),
         _positions = [.. _positions],
+        _rows = [.. _rows],
         _capacity = _capacity,
         Length = Length,
         Bytes = Bytes,
@@ -85,6 +130,7 @@ internal sealed class LayerCache : IDisposable
         oldKeys?.Dispose();
         oldValues?.Dispose();
         Array.Resize(ref _positions, capacity);
+        Array.Resize(ref _rows, capacity);
         _capacity = capacity;
     }
 

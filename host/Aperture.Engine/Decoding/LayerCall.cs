@@ -20,6 +20,7 @@ internal sealed class LayerCall
     private List<Tensor>? _keyViews;
     private int[][]? _kept; // per sample: rows left since attention; null while all are
     private int[] _attended = [];
+    private HashSet<long>?[]? _forgotten; // per sample: dropped rows that are to leave the caches
 
     public LayerCall(ForwardState outer, int layer, LayerHooks hooks)
     {
@@ -179,6 +180,7 @@ internal sealed class LayerCall
         }
 
         ReleaseStatistics();
+        Forget(state);
         if (_trace is not null)
         {
             for (int sample = 0; sample < state.Samples; sample++)
@@ -211,6 +213,11 @@ internal sealed class LayerCall
 
     private int[] Keep(ForwardState state, RowSelection selection)
     {
+        if (selection.LeavesCaches && state.Cache is not null)
+        {
+            Note(state, selection);
+        }
+
         if (_statistics is not null)
         {
             _kept ??= [.. _attended.Select(count => Enumerable.Range(0, count).ToArray())];
@@ -218,6 +225,32 @@ internal sealed class LayerCall
         }
 
         return state.Keep(selection);
+    }
+
+    private void Note(ForwardState state, RowSelection selection)
+    {
+        _forgotten ??= new HashSet<long>?[state.Samples];
+        for (int sample = 0; sample < state.Samples; sample++)
+        {
+            if (selection[sample] is { } keep)
+            {
+                int[] original = state.Layout(sample).Original.ToArray();
+                _forgotten[sample] ??= [];
+                _forgotten[sample]!.UnionWith(Enumerable.Range(0, original.Length).Except(keep).Select(row => LayerCache.Row(state.Request.Step, original[row])));
+            }
+        }
+    }
+
+    // Statistics read the layer's cache, so it shrinks only when no hook follows.
+    private void Forget(ForwardState state)
+    {
+        for (int sample = 0; _forgotten is not null && sample < _forgotten.Length; sample++)
+        {
+            for (int layer = 0; layer <= Layer && _forgotten[sample] is not null; layer++)
+            {
+                state.Cache![layer, sample].Remove(_forgotten[sample]!, state.Cache.Reserve);
+            }
+        }
     }
 
     private void ReleaseStatistics()
