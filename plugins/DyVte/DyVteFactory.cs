@@ -1,0 +1,24 @@
+using System.Text.Json;
+using Aperture.Decoding;
+using Aperture.Plugins.DyVte.Gates;
+
+namespace Aperture.Plugins.DyVte;
+
+/// <summary>Makes DyVTE reducers.</summary>
+internal sealed class DyVteFactory : IMethodFactory
+{
+    public const string MethodName = "dyvte";
+
+    public string Name => MethodName;
+
+    public string Summary => "Lets all visual tokens go after the first layer whose gate says that the text has read them (DyVTE, arXiv 2411.19628).";
+
+    public IReadOnlyList<MethodOption> Options => DyVteOptions.Describe();
+
+    public IDecoderMethod Create(JsonElement options, DecoderInfo decoder, IMethodFiles files)
+    {
+        DyVteOptions bound = MethodOptions.Bind(MethodName, options, OptionsJson.Default.DyVteOptions);
+        bound.CheckLayers(decoder);
+        return new ExitReducer(bound, bound.NeedsGates ? GateFiles.Open(bound, decoder, files) : null);
+    }
+}
