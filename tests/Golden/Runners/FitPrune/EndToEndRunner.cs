@@ -2,12 +2,9 @@ using System.Text.Json;
 using Aperture.Decoding;
 using Aperture.Engine;
 using Aperture.Generation;
-using Aperture.Images;
-using Aperture.Models;
+using Aperture.Golden.Tests.BaseModels;
 using Aperture.Sequences;
 using Aperture.Vision;
-using Aperture.Weights;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.FitPrune;
@@ -24,7 +21,8 @@ public sealed class EndToEndRunner : IGoldenRunner
         using IDisposable grad = no_grad();
         JsonElement config = golden.Config;
         using PrunedDecoder model = new(config.GetProperty("decoder"), golden.Weights(), config.Int("visual_tokens"));
-        using VisualTokens image = See(golden, config, model);
+        using VisualTokens image = RecordedPicture.See(
+            golden, "in.image", "vision_model.", model.Decoder.Info.HiddenSize, model.Ops, (name, actual) => golden.Compare($"mid.{name}", actual));
         int[] ids = [.. golden.Get("in.input_ids").data<long>().ToArray().Select(id => (int)id)];
         using LlavaSequence prompt = LlavaSequence.Assemble(model.Decoder, ids, config.Int("image_token_id"), 1, [image]);
         Compare(golden, "mid.inputs_embeds", prompt.Rows.unsqueeze(0));
@@ -34,40 +32,6 @@ public sealed class EndToEndRunner : IGoldenRunner
         {
             Answer(golden, config, model, prompt, run);
         }
-    }
-
-    private static VisualTokens See(GoldenCase golden, JsonElement config, PrunedDecoder model)
-    {
-        using DisposeScope scope = NewDisposeScope();
-        IWeightSource weights = golden.Weights();
-        ClipVisionConfig vision = ClipVisionConfig.Parse(config.GetProperty("vision"), "vision");
-        int selected = config.Int("mm_vision_select_layer");
-        int state = selected < 0 ? vision.Layers + 1 + selected : selected;
-        bool classToken = config.GetProperty("mm_vision_select_feature").GetString() == "cls_patch";
-        WeightPolicy policy = new(CPU, ScalarType.Float32, ScalarType.Float32);
-        using ClipVisionTower tower = new(vision, ClipVisionWeights.Load(weights, "vision_model.", vision, policy, state, postNorm: false), model.Ops);
-        string type = config.GetProperty("mm_projector_type").GetString()!;
-        string[] names = type == "linear" ? ["model.mm_projector"] : [.. Enumerable.Range(0, Projector.LayersOf(type)).Select(i => $"model.mm_projector.{2 * i}")];
-        using Projector projector = Projector.Load(weights, names, vision.HiddenSize, model.Decoder.Info.HiddenSize, "gelu", bias: true, policy);
-
-        Tensor stored = golden.Get("in.image"); // [height, width, 3]
-        Image picture = Image.FromRgb(stored.data<byte>().ToArray(), (int)stored.shape[1], (int)stored.shape[0]);
-        ClipImageProcessor processor = new(new ClipImageProcessorConfig
-        {
-            ShortestEdge = vision.ImageSize,
-            CropHeight = vision.ImageSize,
-            CropWidth = vision.ImageSize,
-            PadToSquare = config.GetProperty("image_aspect_ratio").GetString() == "pad",
-        });
-        Tensor pixels = processor.Process(picture).unsqueeze(0);
-        golden.Compare("mid.pixel_values", pixels);
-        Tensor rows = tower.Run(pixels, new HashSet<int> { state }, null, CancellationToken.None)[state];
-        Tensor features = classToken ? rows : rows.narrow(1, 1, rows.shape[1] - 1);
-        golden.Compare("mid.vision_features", features);
-        Tensor projected = projector.Run(features);
-        golden.Compare("mid.projected", projected);
-        int[] places = [.. Enumerable.Range(classToken ? -1 : 0, (int)projected.shape[1])];
-        return new VisualTokens(projected.squeeze(0).contiguous().DetachFromDisposeScope(), new VisualGrid(vision.Grid, vision.Grid), places);
     }
 
     private static void Answer(GoldenCase golden, JsonElement config, PrunedDecoder model, LlavaSequence prompt, JsonProperty run)
