@@ -1,11 +1,13 @@
 using System.Text.Json;
 using Aperture.Decoding;
 using Aperture.Plugins.DyVte.Gates;
+using Aperture.Plugins.DyVte.Training;
+using Aperture.Training;
 
 namespace Aperture.Plugins.DyVte;
 
-/// <summary>Makes DyVTE reducers.</summary>
-internal sealed class DyVteFactory : IMethodFactory
+/// <summary>Makes DyVTE reducers, and trains gates for models that have none.</summary>
+internal sealed class DyVteFactory : IMethodFactory, ITrainedMethod
 {
     public const string MethodName = "dyvte";
 
@@ -15,10 +17,17 @@ internal sealed class DyVteFactory : IMethodFactory
 
     public IReadOnlyList<MethodOption> Options => DyVteOptions.Describe();
 
+    public IReadOnlyList<string> WeightKeys => ["*visual_gates_router.*"];
+
+    public IReadOnlyList<MethodOption> TrainingOptions => GateTrainingOptions.Describe();
+
     public IDecoderMethod Create(JsonElement options, DecoderInfo decoder, IMethodFiles files)
     {
         DyVteOptions bound = MethodOptions.Bind(MethodName, options, OptionsJson.Default.DyVteOptions);
         bound.CheckLayers(decoder);
         return new ExitReducer(bound, bound.NeedsGates ? GateFiles.Open(bound, decoder, files) : null);
     }
+
+    public ITrainingRun BeginTraining(ITrainingModel model, JsonElement options)
+        => new GateTraining(model, MethodOptions.Bind(MethodName, options, OptionsJson.Default.GateTrainingOptions));
 }

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Aperture.Plugins.DyVte.FastV;
+using Aperture.Plugins.DyVte.Training;
 
 namespace Aperture.Plugins.DyVte;
 
@@ -7,4 +8,5 @@ namespace Aperture.Plugins.DyVte;
 [JsonSourceGenerationOptions(PropertyNameCaseInsensitive = true)]
 [JsonSerializable(typeof(DyVteOptions))]
 [JsonSerializable(typeof(FastVOptions))]
+[JsonSerializable(typeof(GateTrainingOptions))]
 internal sealed partial class OptionsJson : JsonSerializerContext;

@@ -25,12 +25,15 @@ public static class Evaluator
             }
 
             Answer answer = pipeline.AskNow(loaded.Image, item.Question, new() { MaxNewTokens = options.MaxNewTokens }, null, cancellationToken);
-            results.Add(new QuestionResult(item, answer.Text, Normalise(answer.Text) == Normalise(item.Answer ?? ""), answer.Flops.Total, answer.Times.Prefill, answer.Times.DecodePerToken, answer.CacheBytes));
+            results.Add(new QuestionResult(item, answer.Text, IsRight(answer.Text, item.Answer ?? ""), answer.Flops.Total, answer.Times.Prefill, answer.Times.DecodePerToken, answer.CacheBytes));
             progress?.Report(results.Count);
         }
 
         return new EvaluationReport(options.Blind ? pipeline.Label + ", blind" : pipeline.Label, results);
     }
+
+    /// <summary>Whether an answer is the right one: equal but for case, surrounding space and a final full stop.</summary>
+    internal static bool IsRight(string given, string answer) => Normalise(given) == Normalise(answer);
 
     private static Image Load(string path, bool blind)
     {

@@ -1,4 +1,3 @@
-using Aperture.Measuring;
 using ScottPlot;
 
 namespace Aperture.Evaluation;
@@ -6,10 +5,6 @@ namespace Aperture.Evaluation;
 /// <summary>Draws accuracy against cost: a line with confidence intervals for each method.</summary>
 public static class TradeOffPlot
 {
-    private const string FontName = "DejaVu Sans";
-    private const int Width = 900;
-    private const int Height = 560;
-
     /// <summary>Draws the plot into a PNG file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="title">The title.</param>
@@ -18,49 +13,34 @@ public static class TradeOffPlot
     /// <param name="chance">Accuracy without looking at the picture, drawn as a line; null for none.</param>
     /// <returns>The full path.</returns>
     public static string SavePng(string path, string title, string cost, IReadOnlyList<(string Method, IReadOnlyList<TradeOffPoint> Points)> series, double? chance)
-    {
-        string fonts = UseShippedFont();
-        Plot plot = new();
-        foreach ((string method, IReadOnlyList<TradeOffPoint> points) in series)
-        {
-            TradeOffPoint[] sorted = [.. points.OrderBy(p => p.Cost)];
-            var line = plot.Add.Scatter(sorted.Select(p => p.Cost).ToArray(), sorted.Select(p => 100 * p.Accuracy).ToArray());
-            line.LegendText = method;
-            line.LineWidth = 2;
-            line.MarkerSize = 7;
-            var bars = plot.Add.ErrorBar(
-                sorted.Select(p => p.Cost).ToArray(), sorted.Select(p => 100 * p.Accuracy).ToArray(), sorted.Select(p => 100 * p.HalfWidth).ToArray());
-            bars.Color = line.Color.WithAlpha(0.5);
-        }
+        => PlotFile.Save(
+            path,
+            plot =>
+            {
+                foreach ((string method, IReadOnlyList<TradeOffPoint> points) in series)
+                {
+                    TradeOffPoint[] sorted = [.. points.OrderBy(p => p.Cost)];
+                    var line = plot.Add.Scatter(sorted.Select(p => p.Cost).ToArray(), sorted.Select(p => 100 * p.Accuracy).ToArray());
+                    line.LegendText = method;
+                    line.LineWidth = 2;
+                    line.MarkerSize = 7;
+                    var bars = plot.Add.ErrorBar(
+                        sorted.Select(p => p.Cost).ToArray(), sorted.Select(p => 100 * p.Accuracy).ToArray(), sorted.Select(p => 100 * p.HalfWidth).ToArray());
+                    bars.Color = line.Color.WithAlpha(0.5);
+                }
 
-        if (chance is { } guess)
-        {
-            var level = plot.Add.HorizontalLine(100 * guess, pattern: LinePattern.Dashed);
-            level.Color = Colors.Gray;
-            level.LegendText = "picture blanked";
-        }
+                if (chance is { } guess)
+                {
+                    var level = plot.Add.HorizontalLine(100 * guess, pattern: LinePattern.Dashed);
+                    level.Color = Colors.Gray;
+                    level.LegendText = "picture blanked";
+                }
 
-        plot.Title(title);
-        plot.XLabel(cost);
-        plot.YLabel("right answers, %");
-        plot.Font.Set(FontName);
-        plot.Legend.FontName = FontName;
-        plot.ShowLegend(Alignment.LowerRight);
-        string temporary = path + ".tmp.png";
-        plot.SavePng(temporary, Width, Height);
-        File.Move(temporary, path, overwrite: true);
-        Directory.Delete(fonts, recursive: true);
-        return Path.GetFullPath(path);
-    }
-
-    // The plot library takes fonts from files only: the shipped one goes into a folder of its own until the plot is drawn.
-    private static string UseShippedFont()
-    {
-        string folder = Directory.CreateTempSubdirectory("aperture-font-").FullName, file = Path.Combine(folder, "DejaVuSans.ttf");
-        File.WriteAllBytes(file, Typefaces.Bytes());
-        Fonts.AddFontFile(FontName, file);
-        return folder;
-    }
+                plot.Title(title);
+                plot.XLabel(cost);
+                plot.YLabel("right answers, %");
+            },
+            Alignment.LowerRight);
 }
 
 /// <summary>One setting of a method.</summary>

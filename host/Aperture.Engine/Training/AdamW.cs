@@ -3,7 +3,10 @@ using static TorchSharp.torch;
 
 namespace Aperture.Training;
 
-/// <summary>AdamW (Loshchilov and Hutter 2019) with a limit on the norm of all gradients together. Owns its state, borrows the parameters.</summary>
+/// <summary>
+/// AdamW (Loshchilov and Hutter 2019) with a limit on the norm of all gradients together. A parameter that had no part in a step stays as it is and counts no step.
+/// Owns its state, borrows the parameters.
+/// </summary>
 internal sealed class AdamW : IDisposable
 {
     private readonly SortedDictionary<string, Tensor> _state = new(StringComparer.Ordinal);
@@ -21,6 +24,7 @@ internal sealed class AdamW : IDisposable
             _parameters.Add((name, parameter, scale(name)));
             _state["first." + name] = zeros_like(parameter, requires_grad: false).DetachFromDisposeScope();
             _state["second." + name] = zeros_like(parameter, requires_grad: false).DetachFromDisposeScope();
+            _state["steps." + name] = zeros(1, dtype: ScalarType.Int64).DetachFromDisposeScope();
         }
     }
 
@@ -52,11 +56,12 @@ internal sealed class AdamW : IDisposable
         }
 
         double clip = Clip(gradients);
-        double firstCorrection = 1 - Math.Pow(_settings.Beta1, Steps), secondCorrection = Math.Sqrt(1 - Math.Pow(_settings.Beta2, Steps));
         foreach ((int index, Tensor gradient) in gradients)
         {
             (string name, Tensor parameter, double scale) = _parameters[index];
             Tensor first = _state["first." + name], second = _state["second." + name];
+            long steps = _state["steps." + name].add_(1).item<long>();
+            double firstCorrection = 1 - Math.Pow(_settings.Beta1, steps), secondCorrection = Math.Sqrt(1 - Math.Pow(_settings.Beta2, steps));
             first.mul_(_settings.Beta1).add_(gradient, alpha: (1 - _settings.Beta1) * clip);
             second.mul_(_settings.Beta2).addcmul_(gradient, gradient, value: (1 - _settings.Beta2) * clip * clip);
             if (_settings.WeightDecay > 0 && parameter.dim() > 1)
@@ -66,7 +71,7 @@ internal sealed class AdamW : IDisposable
 
             using Tensor root = second.sqrt();
             parameter.addcdiv_(first, root.div_(secondCorrection).add_(_settings.Epsilon), value: -rate * scale / firstCorrection);
-            gradient.zero_();
+            parameter.grad = null; // not zero: a parameter without a part in the next step must not move
         }
     }
 

@@ -11,6 +11,7 @@ internal static class CommandList
         AskCommand.Create,
         BenchCommand.Create,
         EvalCommand.Create,
+        AnalyzeCommand.Create,
         FitCommand.Create,
         TrainCommand.Create,
         ShelfCommand.Create,

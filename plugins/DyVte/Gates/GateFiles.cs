@@ -26,19 +26,26 @@ internal static class GateFiles
             return Set(new GateTensors(GateInitialisation.Create(decoder.Layers, inputs, options.GateHidden, options.Seed)), GateKeys.Published, inputs, options);
         }
 
-        string path = Find(options, files);
-        IWeightSource source = WeightFiles.Open(path);
-        try
+        (IWeightSource source, GateKeys keys, int width) = OpenChecked(options, decoder, files);
+        return Set(source, keys.Prefix, width, options);
+    }
+
+    /// <summary>Copies gates into memory, to be trained on.</summary>
+    /// <returns>float32 tensors by published name; the caller disposes them.</returns>
+    /// <inheritdoc cref="Open"/>
+    public static Dictionary<string, Tensor> Copy(DyVteOptions options, DecoderInfo decoder, IMethodFiles files)
+    {
+        (IWeightSource source, GateKeys keys, _) = OpenChecked(options, decoder, files);
+        using (source)
         {
-            GateKeys keys = GateKeys.Find(source) ?? throw DyVteOptions.Error(
-                $"'{path}' holds no gates (names such as {GateKeys.First(GateKeys.Published, 0)}); name a DyVTE checkpoint or a gates file with Gates, train gates, or set FixedExitLayer");
-            CheckMetadata(source, path, options);
-            return Set(source, keys.Prefix, GateShapes.Check(source, keys, path, decoder, options.GateInput), options);
-        }
-        catch
-        {
-            source.Dispose();
-            throw;
+            Dictionary<string, Tensor> gates = new(StringComparer.Ordinal);
+            foreach (int layer in keys.Layers)
+            {
+                gates[GateKeys.First(GateKeys.Published, layer)] = source.LoadCopy(GateKeys.First(keys.Prefix, layer), ScalarType.Float32).DetachFromDisposeScope();
+                gates[GateKeys.Second(GateKeys.Published, layer)] = source.LoadCopy(GateKeys.Second(keys.Prefix, layer), ScalarType.Float32).DetachFromDisposeScope();
+            }
+
+            return gates;
         }
     }
 
@@ -68,6 +75,24 @@ internal static class GateFiles
 
     private static GateSet Set(IWeightSource source, string prefix, int inputs, DyVteOptions options)
         => new(source, prefix, inputs, onHost: options.GatePlacement == "host", single: options.GateDType == "fp32");
+
+    private static (IWeightSource Source, GateKeys Keys, int Inputs) OpenChecked(DyVteOptions options, DecoderInfo decoder, IMethodFiles files)
+    {
+        string path = Find(options, files);
+        IWeightSource source = WeightFiles.Open(path);
+        try
+        {
+            GateKeys keys = GateKeys.Find(source) ?? throw DyVteOptions.Error(
+                $"'{path}' holds no gates (names such as {GateKeys.First(GateKeys.Published, 0)}); name a DyVTE checkpoint or a gates file with Gates, train gates, or set FixedExitLayer");
+            CheckMetadata(source, path, options);
+            return (source, keys, GateShapes.Check(source, keys, path, decoder, options.GateInput));
+        }
+        catch
+        {
+            source.Dispose();
+            throw;
+        }
+    }
 
     private static string Find(DyVteOptions options, IMethodFiles files)
     {

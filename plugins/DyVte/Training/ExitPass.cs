@@ -1,5 +1,7 @@
+using Aperture.Decoding;
 using Aperture.Models;
 using Aperture.Sequences;
+using Aperture.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -9,81 +11,76 @@ namespace Aperture.Plugins.DyVte.Training;
 /// The frozen part of a training step (spec section 4.3, steps 2 to 5): the layers run once over the whole sequences, and after each exit layer a branch without the visual rows goes
 /// through the rest. Dropping the rows gives what the official code gets by masking their columns.
 /// </summary>
-internal static class ExitPass
+/// <param name="batch">The batch.</param>
+/// <param name="layers">Number of layers of the decoder.</param>
+/// <param name="withPrefix">Whether gates read the text before the image too.</param>
+internal sealed class ExitPass(ITrainingBatch batch, int layers, bool withPrefix)
 {
-    /// <summary>Runs a batch.</summary>
-    /// <param name="decoder">The frozen decoder.</param>
-    /// <param name="layouts">One sequence a sample: prompt with an image and text behind it, then the answer as generated rows.</param>
-    /// <param name="rows">Packed rows <c>[rows, d]</c>; borrowed.</param>
-    /// <param name="answers">The ids of each sample's answer, int64 <c>[tokens]</c>; borrowed.</param>
+    private PromptRows[] _prompts = [];
+    private int[] _answerTokens = [];
+    private int[] _able = [];
+
+    /// <summary>Runs the batch. Samples without an image, or whose prompt does not end in text, are left out of features and comparisons.</summary>
     /// <param name="exitLayers">The layers to exit after, ascending.</param>
-    /// <param name="withPrefix">Whether gates read the text before the image too.</param>
-    /// <returns>One entry an exit layer; the caller disposes them.</returns>
-    public static IReadOnlyList<ExitOutcome> Run(
-        IDecoderLayers decoder, IReadOnlyList<SequenceLayout> layouts, Tensor rows, IReadOnlyList<Tensor> answers, IReadOnlyList<int> exitLayers, bool withPrefix)
+    /// <param name="cancellationToken">Checked between layers.</param>
+    /// <returns>One entry an exit layer, which the caller disposes; none where no sample can exit.</returns>
+    public IReadOnlyList<ExitOutcome> Run(IReadOnlyList<int> exitLayers, CancellationToken cancellationToken)
     {
         using IDisposable frozen = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        PromptRows[] prompts = [.. layouts.Select(PromptRows.Of)];
-        int[][] kept = [.. prompts.Select((prompt, sample) => prompt.WithoutVisual(layouts[sample].Count))];
-        SequenceLayout[] withoutVisual = [.. layouts.Select((layout, sample) => layout.Keep(kept[sample]))];
-        Tensor keptRows = Packed(layouts, kept, rows.device);
-        List<(int Layer, Tensor Features, Tensor Logits)> branches = [];
-        Tensor x = rows.clone();
-        int next = 0;
-        foreach (int layer in exitLayers)
+        using IDecoderRun whole = batch.Begin([]);
+        ReadPrompts(whole);
+        if (_able.Length == 0)
         {
-            x = decoder.Run(layouts, x, next, layer + 1);
-            next = layer + 1;
-            int[] offsets = Offsets(layouts);
-            Tensor features = stack([.. prompts.Select((prompt, sample) => GateInputs.OfText(x, offsets[sample], prompt, withPrefix))], 0);
-            Tensor left = decoder.Run(withoutVisual, x.index_select(0, keptRows), next, decoder.Layers);
-            branches.Add((layer, features, decoder.Logits(left.index_select(0, Predicting(withoutVisual, rows.device)))));
+            return [];
         }
 
-        x = decoder.Run(layouts, x, next, decoder.Layers);
-        Tensor full = decoder.Logits(x.index_select(0, Predicting(layouts, rows.device)));
+        List<(int Layer, Tensor Features, Tensor Logits)> branches = [];
+        foreach (int layer in exitLayers)
+        {
+            whole.RunTo(layer + 1, cancellationToken);
+            Tensor features = stack([.. _able.Select(sample => GateInputs.OfText(whole.Hidden, whole.Offsets[sample], _prompts[sample], withPrefix))], 0);
+            using IDecoderRun exit = whole.Fork();
+            exit.Keep(new RowSelection([.. _prompts.Select((prompt, sample) => prompt.WithoutVisual(whole.Layout(sample).Count))]));
+            exit.RunTo(layers, cancellationToken);
+            branches.Add((layer, features, exit.Logits(exit.Predictions().Rows)));
+        }
+
+        whole.RunTo(layers, cancellationToken);
+        (Tensor rows, Tensor targets) = whole.Predictions();
+        Tensor full = whole.Logits(rows);
         return [.. branches.Select(branch => new ExitOutcome(
             branch.Layer,
             branch.Features.MoveToOuterDisposeScope(),
             full.clone().MoveToOuterDisposeScope(),
             branch.Logits.MoveToOuterDisposeScope(),
-            Compare(full, branch.Logits, answers)))];
+            Compare(full, branch.Logits, targets)))];
     }
 
-    private static AnswerComparison[] Compare(Tensor full, Tensor exit, IReadOnlyList<Tensor> answers)
+    // A prompt is what stands before the first answer token.
+    private void ReadPrompts(IDecoderRun run)
     {
-        AnswerComparison[] compared = new AnswerComparison[answers.Count];
-        long from = 0;
-        for (int sample = 0; sample < compared.Length; sample++)
+        long[] labels = run.Labels.cpu().data<long>().ToArray();
+        int[] offsets = run.Offsets.ToArray();
+        _prompts = new PromptRows[run.Samples];
+        _answerTokens = new int[run.Samples];
+        for (int sample = 0; sample < run.Samples; sample++)
         {
-            long tokens = answers[sample].size(0);
-            using Tensor ours = full.narrow(0, from, tokens), others = exit.narrow(0, from, tokens);
-            compared[sample] = AnswerComparison.Of(ours, others, answers[sample]);
-            from += tokens;
+            SequenceLayout layout = run.Layout(sample);
+            int first = Array.FindIndex(labels, offsets[sample], layout.Count, label => label >= 0) - offsets[sample];
+            _prompts[sample] = PromptRows.Of(layout.Keep([.. Enumerable.Range(0, first < 0 ? layout.Count : first)]));
+            _answerTokens[sample] = labels[(offsets[sample] + 1)..offsets[sample + 1]].Count(label => label >= 0);
         }
 
-        return compared;
+        _able = [.. Enumerable.Range(0, run.Samples).Where(sample => _prompts[sample].CanExit && _answerTokens[sample] > 0)];
     }
 
-    // The row before an answer's row predicts it.
-    private static Tensor Predicting(IReadOnlyList<SequenceLayout> layouts, Device device)
-        => Packed(layouts, [.. layouts.Select(layout => Array.ConvertAll(layout.Rows(SpanKind.Generated), row => row - 1))], device);
-
-    private static Tensor Packed(IReadOnlyList<SequenceLayout> layouts, int[][] rows, Device device)
+    private AnswerComparison[] Compare(Tensor full, Tensor exit, Tensor targets)
     {
-        int[] offsets = Offsets(layouts);
-        return tensor([.. rows.SelectMany((own, sample) => own.Select(row => (long)(offsets[sample] + row)))], device: device);
-    }
-
-    private static int[] Offsets(IReadOnlyList<SequenceLayout> layouts)
-    {
-        int[] offsets = new int[layouts.Count];
-        for (int sample = 1; sample < offsets.Length; sample++)
+        return [.. _able.Select(sample =>
         {
-            offsets[sample] = offsets[sample - 1] + layouts[sample - 1].Count;
-        }
-
-        return offsets;
+            long from = _answerTokens.Take(sample).Sum(), count = _answerTokens[sample];
+            return AnswerComparison.Of(full.narrow(0, from, count), exit.narrow(0, from, count), targets.narrow(0, from, count));
+        })];
     }
 }

@@ -156,11 +156,11 @@ public sealed class BatchTests
         using SmallModel model = new();
         using ExitReducer reducer = new(new DyVteOptions { DropOwnCache = true }, TestGates.Random(4));
         Run();
-        long before = Tensor.TotalCount;
+        long before = LiveTensors.Count();
 
         Run();
 
-        Assert.Equal(before, Tensor.TotalCount);
+        Assert.Equal(before, LiveTensors.Count());
 
         void Run()
         {
@@ -179,8 +179,12 @@ public sealed class BatchTests
 
     private static GenerationSession Begin(SmallModel model, SequenceLayout[] prompts, ITokenReducer reducer, IDecoderTrace? trace = null)
     {
-        using TorchSharp.DisposeScope scope = NewDisposeScope();
-        Tensor rows = cat([zeros(0, model.Config.HiddenSize), .. prompts.Select((prompt, i) => model.Rows(prompt, (ulong)(60 + i)))], 0).DetachFromDisposeScope();
+        Tensor rows;
+        using (NewDisposeScope())
+        {
+            rows = cat([zeros(0, model.Config.HiddenSize), .. prompts.Select((prompt, i) => model.Rows(prompt, (ulong)(60 + i)))], 0).DetachFromDisposeScope();
+        }
+
         return new TokenGenerator(model.Decoder).Begin(new GenerationInput(rows, prompts), HookTableBuilder.Build(model.Decoder.Info, [reducer]), trace, 4, CancellationToken.None);
     }
 

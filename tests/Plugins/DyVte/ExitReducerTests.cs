@@ -272,10 +272,10 @@ public sealed class ExitReducerTests
         })
         {
             model.Prefill([_prompt], [rows], reducer, new ExitLog()).Rows.Dispose();
-            long before = Tensor.TotalCount;
+            long before = LiveTensors.Count();
             model.Prefill([_prompt], [rows], reducer, new ExitLog()).Rows.Dispose();
             model.Prefill([_prompt], [rows], reducer).Rows.Dispose();
-            Assert.Equal(before, Tensor.TotalCount);
+            Assert.Equal(before, LiveTensors.Count());
             reducer.Dispose();
         }
     }

@@ -90,11 +90,11 @@ public sealed class FastVTests
         using Tensor rows = model.Rows(_prompt, 4);
         using FastVReducer reducer = new(new FastVOptions());
         model.Prefill([_prompt], [rows], reducer, new ExitLog()).Rows.Dispose();
-        long before = Tensor.TotalCount;
+        long before = LiveTensors.Count();
 
         model.Prefill([_prompt], [rows], reducer, new ExitLog()).Rows.Dispose();
 
-        Assert.Equal(before, Tensor.TotalCount);
+        Assert.Equal(before, LiveTensors.Count());
     }
 
     private static JsonElement Parse(string json) => JsonDocument.Parse(json).RootElement;

@@ -115,7 +115,7 @@ public static class MethodTrainer
         using IDisposable quiet = no_grad();
         foreach (Tensor parameter in run.Parameters.Values)
         {
-            parameter.grad?.zero_();
+            parameter.grad = null;
         }
     }
 }

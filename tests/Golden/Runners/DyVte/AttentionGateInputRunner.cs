@@ -19,7 +19,7 @@ public sealed class AttentionGateInputRunner : IGoldenRunner
         using IDisposable grad = no_grad();
         using DisposeScope scope = NewDisposeScope();
         using RecordedDecoder model = new(golden, RecordedDecoder.ConfigOf(golden));
-        TrainingBatch batch = new(golden);
+        TrainingBatch batch = new(golden, model.Decoder);
         int layer = golden.Config.Int("exit_layer");
         MapTrace trace = new(batch, layer);
         using RequestContext request = new(model.Decoder.Info, batch.Layouts, null, trace, null);
@@ -38,13 +38,13 @@ public sealed class AttentionGateInputRunner : IGoldenRunner
         {
             for (int sample = 0; sample < context.Samples; sample++)
             {
-                PromptRows prompt = PromptRows.Of(context.Layout(sample));
+                int answer = batch.Answer(sample);
+                PromptRows prompt = PromptRows.Of(context.Layout(sample).Keep([.. Enumerable.Range(0, context.Layout(sample).Count - answer)]));
                 Tensor map = zeros(0);
                 statistics.RowBlocks(sample, [prompt.Visual[^1], prompt.Last], (_, block) => map = block.amax([0])); // [2, rows]
                 Tensor padded = cat([map, zeros(2, batch.Padded - map.size(1))], 1);
 
                 // The official code cuts a sample's rows to the valid part, but its columns only by the answer's length.
-                int answer = (int)batch.Answers[sample].size(0);
                 int[] text = [.. Enumerable.Range(prompt.Text[0], batch.Padded - answer - prompt.Text[0])];
                 Features.Add(GateInputs.OfAttentionRows(padded[0], padded[1], prompt.Visual, text, prompt.VisualPlaces(context.Layout(sample)), prompt.Visual.Length));
             }

@@ -17,12 +17,11 @@ internal static class GateCase
     /// <summary>The method as its options make it by default.</summary>
     public static ExitReducer Reducer(GoldenCase golden, int hiddenSize) => new(new DyVteOptions(), Gates(golden, hiddenSize));
 
-    /// <summary>One image between a prefix and a question, and an answer behind it.</summary>
-    public static SequenceLayout Layout(int prefix, int visual, int text, int answer = 0) => SequenceLayout.Create(
+    /// <summary>One image between a prefix and text.</summary>
+    public static SequenceLayout Layout(int prefix, int visual, int text) => SequenceLayout.Create(
     [
         new Aperture.Sequences.Span(SpanKind.System, prefix),
         new Aperture.Sequences.Span(SpanKind.Image, visual) { Image = 0, Grid = new VisualGrid(1, visual) },
         new Aperture.Sequences.Span(SpanKind.Text, text),
-        new Aperture.Sequences.Span(SpanKind.Generated, answer),
     ]);
 }

@@ -1,7 +1,9 @@
+using Aperture.Decoding;
 using Aperture.Golden.Tests.BaseModels;
 using Aperture.Golden.Tests.FitPrune;
 using Aperture.Plugins.DyVte.Gates;
 using Aperture.Plugins.DyVte.Training;
+using Aperture.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -10,10 +12,6 @@ namespace Aperture.Golden.Tests.DyVte;
 /// <summary>One training step: labels, loss, gradients of the drawn gate, and what one optimizer step changes.</summary>
 public sealed class TrainRunner : IGoldenRunner
 {
-    // The trainer's defaults, with which the step was recorded.
-    private const double LearningRate = 6e-5;
-    private const double ClipNorm = 1;
-
     public string Area => "dyvte";
 
     public string Kind => "train";
@@ -23,8 +21,9 @@ public sealed class TrainRunner : IGoldenRunner
         using DisposeScope scope = NewDisposeScope();
         int layer = golden.Config.Int("exit_layer");
         using RecordedDecoder model = new(golden, RecordedDecoder.ConfigOf(golden));
-        TrainingBatch batch = new(golden);
-        using ExitOutcome outcome = ExitPass.Run(new RecordedLayers(model.Decoder), batch.Layouts, batch.Rows, batch.Answers, [layer], withPrefix: false).Single();
+        using Decoder decoder = model.Decoder.ForTraining();
+        ExitPass pass = new(new TrainingBatch(golden, decoder), decoder.Info.Layers, withPrefix: false);
+        using ExitOutcome outcome = pass.Run([layer], CancellationToken.None).Single();
         golden.Compare("mid.gate_feature", outcome.Features);
         golden.Compare("mid.logits_full_answer", outcome.Full);
         golden.Compare("mid.logits_exit_answer", outcome.Exit);
@@ -56,24 +55,27 @@ public sealed class TrainRunner : IGoldenRunner
         golden.Compare("out.grad_norm_w1", g1.norm());
         golden.Compare("out.grad_norm_w2", g2.norm());
         Tensor before = weights.W2.detach().clone();
-        double norm = nn.utils.clip_grad_norm_([weights.W1, weights.W2], ClipNorm);
-        golden.Compare("out.adamw_total_grad_norm", tensor((float)norm));
-        using optim.Optimizer adam = optim.AdamW([weights.W1, weights.W2], LearningRate, weight_decay: 0);
-        adam.step();
+        golden.Compare("out.adamw_total_grad_norm", stack([g1.norm(), g2.norm()]).norm());
+        TrainingPlan plan = GateTrainingOptions.Defaults;
+        using AdamW optimizer = new(
+            new Dictionary<string, Tensor> { ["w1"] = weights.W1, ["w2"] = weights.W2 },
+            _ => 1,
+            new AdamSettings(plan.Beta1, plan.Beta2, plan.Epsilon, plan.WeightDecay, plan.LargestGradient));
+        optimizer.Step(plan.Rate);
         golden.Compare("out.adamw_delta_w2", weights.W2.detach().sub(before));
     }
 
     /// <summary>The drawn gate's weights as parameters.</summary>
     private sealed class DrawnGate(GoldenCase golden, int layer)
     {
-        public TorchSharp.Modules.Parameter W1 { get; } = Load(golden, GateKeys.First(GateKeys.Published, layer));
+        public Tensor W1 { get; } = Load(golden, GateKeys.First(GateKeys.Published, layer));
 
-        public TorchSharp.Modules.Parameter W2 { get; } = Load(golden, GateKeys.Second(GateKeys.Published, layer));
+        public Tensor W2 { get; } = Load(golden, GateKeys.Second(GateKeys.Published, layer));
 
-        private static TorchSharp.Modules.Parameter Load(GoldenCase golden, string name)
+        private static Tensor Load(GoldenCase golden, string name)
         {
             using Tensor stored = golden.Weights().Load(name);
-            return new TorchSharp.Modules.Parameter(stored.clone());
+            return stored.clone().requires_grad_(true);
         }
     }
 }

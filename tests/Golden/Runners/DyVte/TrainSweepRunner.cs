@@ -18,10 +18,9 @@ public sealed class TrainSweepRunner : IGoldenRunner
         using IDisposable grad = no_grad();
         using DisposeScope scope = NewDisposeScope();
         using RecordedDecoder model = new(golden, RecordedDecoder.ConfigOf(golden));
-        TrainingBatch batch = new(golden);
         int layers = model.Decoder.Info.Layers;
-        IReadOnlyList<ExitOutcome> outcomes = ExitPass.Run(
-            new RecordedLayers(model.Decoder), batch.Layouts, batch.Rows, batch.Answers, [.. Enumerable.Range(0, layers)], withPrefix: false);
+        ExitPass pass = new(new TrainingBatch(golden, model.Decoder), layers, withPrefix: false);
+        IReadOnlyList<ExitOutcome> outcomes = pass.Run([.. Enumerable.Range(0, layers)], CancellationToken.None);
         using GateSet gates = GateCase.Gates(golden, model.Decoder.Info.HiddenSize);
         LabelRule rule = new();
         List<Tensor> logits = [], losses = [];

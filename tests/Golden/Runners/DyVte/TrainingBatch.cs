@@ -1,16 +1,22 @@
 using Aperture.Decoding;
 using Aperture.Golden.Tests.FitPrune;
-using Aperture.Plugins.DyVte.Training;
 using Aperture.Sequences;
+using Aperture.Training;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.DyVte;
 
-/// <summary>A recorded training batch without its padding: prompts with images, and answers as the labels say.</summary>
-internal sealed class TrainingBatch
+/// <summary>A recorded training batch without its padding, as training steps get batches: prompts with images and their answers, answers labelled.</summary>
+internal sealed class TrainingBatch : ITrainingBatch
 {
-    public TrainingBatch(GoldenCase golden)
+    private readonly Decoder _decoder;
+    private readonly Tensor _labels;
+    private readonly List<SequenceLayout> _layouts = [];
+    private readonly List<int> _answers = [];
+
+    public TrainingBatch(GoldenCase golden, Decoder decoder)
     {
+        _decoder = decoder;
         (int prefix, int visual) = (golden.Config.Int("prefix"), golden.Config.Int("visual_tokens"));
         Tensor embeddings = golden.Get("in.inputs_embeds"), labels = golden.Get("in.labels"), mask = golden.Get("in.attention_mask");
         if (golden.Has("in.position_ids"))
@@ -19,43 +25,34 @@ internal sealed class TrainingBatch
         }
 
         Padded = (int)embeddings.size(1);
-        List<Tensor> rows = [];
+        List<Tensor> rows = [], kept = [];
         for (int sample = 0; sample < (int)embeddings.size(0); sample++)
         {
             int real = (int)mask[sample].sum().item<long>();
-            long[] own = labels[sample].data<long>().ToArray()[..real];
-            long[] answer = [.. own.Where(label => label >= 0)];
-            Assert.All(own[^answer.Length..], label => Assert.True(label >= 0));
-            Layouts.Add(GateCase.Layout(prefix, visual, real - prefix - visual - answer.Length, answer.Length));
-            Answers.Add(tensor(answer));
+            _layouts.Add(GateCase.Layout(prefix, visual, real - prefix - visual));
             rows.Add(embeddings[sample].narrow(0, 0, real));
+            kept.Add(labels[sample].narrow(0, 0, real));
+            _answers.Add((int)kept[^1].ge(0).sum().item<long>());
         }
 
         Rows = cat(rows, 0);
+        _labels = cat(kept, 0);
     }
 
-    public List<SequenceLayout> Layouts { get; } = [];
+    public int Samples => _layouts.Count;
+
+    public IReadOnlyList<SequenceLayout> Layouts => _layouts;
 
     /// <summary>Packed rows.</summary>
     public Tensor Rows { get; }
 
-    public List<Tensor> Answers { get; } = [];
-
     /// <summary>Rows of a sample in the recorded rectangle.</summary>
     public int Padded { get; }
-}
 
-/// <summary>A case's decoder as training steps see it.</summary>
-internal sealed class RecordedLayers(Decoder decoder) : IDecoderLayers
-{
-    public int Layers => decoder.Info.Layers;
+    /// <summary>Answer tokens of a sample.</summary>
+    public int Answer(int sample) => _answers[sample];
 
-    public Tensor Run(IReadOnlyList<SequenceLayout> layouts, Tensor rows, int from, int to)
-    {
-        using RequestContext request = new(decoder.Info, layouts, null, null, null);
-        using ForwardState state = decoder.Begin(request, DecoderPhase.Train, layouts);
-        return decoder.RunLayers(state, rows, from, to, CancellationToken.None);
-    }
+    public SequenceLayout Layout(int sample) => _layouts[sample];
 
-    public Tensor Logits(Tensor rows) => decoder.Logits(rows, (int)rows.size(0));
+    public IDecoderRun Begin(IReadOnlyList<IDecoderMethod> methods) => DecoderRun.Begin(_decoder, Rows.clone(), _layouts, _labels, null);
 }
