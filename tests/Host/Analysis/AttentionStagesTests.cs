@@ -11,7 +11,7 @@ public sealed class AttentionStagesTests
 
         AttentionStages stages = AttentionStages.Find(mass, mass);
 
-        Assert.Equal((4, 5, 12), (stages.FusionEnd, stages.ReasoningStart, stages.SuggestedExit));
+        Assert.Equal((4, 6, 12), (stages.FusionEnd, stages.ReasoningStart, stages.SuggestedExit));
     }
 
     [Fact]
@@ -29,6 +29,6 @@ public sealed class AttentionStagesTests
 
         AttentionStages stages = AttentionStages.Find(mass, mass);
 
-        Assert.Equal((3, null), (stages.FusionEnd, stages.ReasoningStart));
+        Assert.Equal((2, null), (stages.FusionEnd, stages.ReasoningStart));
     }
 }
