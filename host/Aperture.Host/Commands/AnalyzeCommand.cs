@@ -59,7 +59,7 @@ internal static class AnalyzeCommand
         IReadOnlyList<string> written = folder is null ? [] : [.. AnalysisFiles.Write(folder, report), .. AnalysisPlots.Save(folder, report)];
         if (json)
         {
-            terminal.Output.WriteLine(AnalysisFiles.ToJson(report));
+            terminal.Output.WriteLine(AnalysisJson.Of(report));
             return;
         }
 

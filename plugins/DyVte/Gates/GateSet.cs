@@ -46,7 +46,7 @@ internal sealed class GateSet : IDisposable
             return Run(features, w1, w2);
         }
 
-        if (!_placed.TryGetValue(layer, out (Tensor W1, Tensor W2) gate) || gate.W1.dtype != type || gate.W1.device != features.device)
+        if (!_placed.TryGetValue(layer, out (Tensor W1, Tensor W2) gate) || gate.W1.dtype != type || !OnOneDevice(gate.W1, features))
         {
             gate.W1?.Dispose();
             gate.W2?.Dispose();
@@ -77,6 +77,8 @@ internal sealed class GateSet : IDisposable
         _placed.Clear();
         _source.Dispose();
     }
+
+    private static bool OnOneDevice(Tensor a, Tensor b) => a.device_type == b.device_type && a.device_index == b.device_index;
 
     private static Tensor Run(Tensor features, Tensor w1, Tensor w2)
     {

@@ -47,11 +47,11 @@ public sealed class GateTrainingTests : IDisposable
     public void A_gate_learns_what_its_layer_is_asked()
     {
         double before = Loss("""{"Steps":1,"BatchSize":16,"GateHidden":32,"LayersPerStep":8}""");
-        Train("run", """{"Steps":25,"BatchSize":16,"GateHidden":32,"LayersPerStep":8,"Rate":0.003,"WarmUp":0}""");
+        Train("run", """{"Steps":15,"BatchSize":16,"GateHidden":32,"LayersPerStep":8,"Rate":0.005,"WarmUp":0}""");
 
         double after = Loss($$"""{"Steps":1,"BatchSize":16,"LayersPerStep":8,"Gates":"{{Path.Combine(_root, "run", GateFiles.Beside)}}"}""");
 
-        Assert.True(after < 0.7 * before, $"{before} -> {after}");
+        Assert.True(after < 0.8 * before, $"{before} -> {after}");
     }
 
     [Fact]
