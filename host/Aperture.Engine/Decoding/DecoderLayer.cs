@@ -143,7 +143,8 @@ internal sealed class DecoderLayer
         call?.Hold(v);
         int window = _config.WindowOf(layer);
         Tensor attended;
-        if (state.Cache is null && state.IsRectangle && window == 0 && call is null)
+        int[]? attending = state.AttendingRows();
+        if (attending is null && state.Cache is null && state.IsRectangle && window == 0 && call is null)
         {
             attended = _attention.RunRectangle(q, k, v, state.Samples, state.Offsets[1], state.Visible);
         }
@@ -154,7 +155,9 @@ internal sealed class DecoderLayer
                 throw new InvalidOperationException("A mask of visible rows needs samples of equal length and a layer without cache, hooks and window.");
             }
 
-            attended = AttendEach(state, q, k, v, layer, window, call);
+            attended = attending is null
+                ? AttendEach(state, q, k, v, layer, window, call)
+                : AttendWithoutPadding(state, attending, (q, k, v), layer, window, call);
         }
 
         if (call is null)
@@ -169,6 +172,21 @@ internal sealed class DecoderLayer
 
         v.Dispose();
         return attended;
+    }
+
+    private Tensor AttendWithoutPadding(ForwardState state, int[] attending, (Tensor Q, Tensor K, Tensor V) all, int layer, int window, LayerCall? call)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor nothing = zeros(state.Rows, _config.Heads * _config.HeadSize, dtype: _ops.Type, device: _ops.Device);
+        if (attending.Length == 0)
+        {
+            return nothing.MoveToOuterDisposeScope();
+        }
+
+        using ForwardState real = state.Subset([.. Enumerable.Range(0, state.Samples).Select(sample => state.Layout(sample).Keep(state.RealRows(sample)))]);
+        Tensor index = tensor([.. attending.Select(row => (long)row)], device: _ops.Device);
+        Tensor attended = AttendEach(real, all.Q.index_select(0, index), all.K.index_select(0, index), all.V.index_select(0, index), layer, window, call);
+        return nothing.index_copy(0, index, attended).MoveToOuterDisposeScope();
     }
 
     private Tensor AttendEach(ForwardState state, Tensor q, Tensor k, Tensor v, int layer, int window, LayerCall? call)

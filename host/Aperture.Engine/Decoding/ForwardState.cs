@@ -49,6 +49,9 @@ public sealed class ForwardState : IDisposable
     /// <summary>Samples.</summary>
     public int Samples => _layouts.Length;
 
+    /// <summary>How padding rows attend.</summary>
+    public PaddingRule Padding { get; set; }
+
     internal RotaryRows Rotary { get; private set; }
 
     /// <summary>After a drop: which packed rows of the state before it are left; null when none went since it was cleared.</summary>
@@ -67,10 +70,31 @@ public sealed class ForwardState : IDisposable
         => new(request, phase, layouts, table, cache);
 
     /// <summary>The same rows for a run of its own, without a cache; rows dropped in one are not dropped in the other.</summary>
-    public ForwardState Fork() => new(Request, Phase, [.. _layouts], _table, cache: null) { Labels = Labels };
+    public ForwardState Fork() => new(Request, Phase, [.. _layouts], _table, cache: null) { Labels = Labels, Padding = Padding };
 
     /// <summary>A state of some of the rows, for the inside of one layer.</summary>
-    internal ForwardState Subset(SequenceLayout[] layouts) => new(Request, Phase, layouts, _table, Cache);
+    internal ForwardState Subset(SequenceLayout[] layouts) => new(Request, Phase, layouts, _table, Cache) { Padding = Padding };
+
+    /// <summary>The packed rows that attend where padding does not; null where all do.</summary>
+    internal int[]? AttendingRows()
+    {
+        if (Padding == PaddingRule.Ordinary)
+        {
+            return null;
+        }
+
+        List<int> attending = new(Rows);
+        for (int sample = 0; sample < Samples; sample++)
+        {
+            int offset = Offsets[sample];
+            attending.AddRange(RealRows(sample).Select(row => offset + row));
+        }
+
+        return attending.Count == Rows ? null : [.. attending];
+    }
+
+    /// <summary>The rows of a sample that are not padding.</summary>
+    internal int[] RealRows(int sample) => [.. Enumerable.Range(0, _layouts[sample].Count).Where(row => _layouts[sample].KindOf(row) != SpanKind.Pad)];
 
     /// <summary>Drops rows.</summary>
     /// <param name="selection">The rows that go on, one entry a sample.</param>
