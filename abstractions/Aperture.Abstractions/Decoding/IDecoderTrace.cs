@@ -73,4 +73,5 @@ public interface IDecoderTrace
 /// <param name="FeedForwardRows">Rows through the output projection and the feed-forward network.</param>
 /// <param name="CacheRows">Rows in the layer's cache after it.</param>
 /// <param name="Layout">The rows that go on.</param>
-public readonly record struct LayerWork(int Sample, int AttentionRows, int Keys, int FeedForwardRows, int CacheRows, SequenceLayout Layout);
+/// <param name="Computed">Those of them that the layer computed; the others passed by unchanged.</param>
+public readonly record struct LayerWork(int Sample, int AttentionRows, int Keys, int FeedForwardRows, int CacheRows, SequenceLayout Layout, SequenceLayout Computed);

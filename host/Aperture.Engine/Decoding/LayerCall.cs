@@ -1,4 +1,5 @@
 using Aperture.Models;
+using Aperture.Sequences;
 using static TorchSharp.torch;
 
 namespace Aperture.Decoding;
@@ -13,6 +14,7 @@ internal sealed class LayerCall
     private readonly int[] _attentionRows;
     private readonly int[] _keys;
     private readonly int[] _feedForwardRows;
+    private readonly SequenceLayout?[] _computed; // per sample: rows that did not pass by
     private readonly List<Tensor> _held = []; // alive while hooks run, disposed here only if one throws
     private AttentionStatistics? _statistics;
     private Tensor? _queries;
@@ -32,6 +34,7 @@ internal sealed class LayerCall
         _attentionRows = new int[outer.Samples];
         _keys = new int[outer.Samples];
         _feedForwardRows = new int[outer.Samples];
+        _computed = new SequenceLayout?[outer.Samples];
     }
 
     public int Layer { get; }
@@ -158,6 +161,16 @@ internal sealed class LayerCall
         for (int sample = 0; sample < state.Samples; sample++)
         {
             _feedForwardRows[sample] += state.Layout(sample).Count;
+            CountComputed(state, sample);
+        }
+    }
+
+    /// <summary>Notes that a sample's rows did not pass by.</summary>
+    public void CountComputed(ForwardState state, int sample)
+    {
+        if (state.Layout(sample).Count > 0)
+        {
+            _computed[sample] = state.Layout(sample);
         }
     }
 
@@ -186,7 +199,7 @@ internal sealed class LayerCall
             for (int sample = 0; sample < state.Samples; sample++)
             {
                 _trace.LayerWork(_context, new LayerWork(
-                    sample, _attentionRows[sample], _keys[sample], _feedForwardRows[sample], state.Cache?.Length(Layer, sample) ?? 0, state.Layout(sample)));
+                    sample, _attentionRows[sample], _keys[sample], _feedForwardRows[sample], state.Cache?.Length(Layer, sample) ?? 0, state.Layout(sample), Computed(state.Layout(sample), _computed[sample])));
             }
 
             _trace.LayerOutput(_context, x);
@@ -209,6 +222,13 @@ internal sealed class LayerCall
     {
         ReleaseStatistics();
         _held.ForEach(tensor => tensor.Dispose());
+    }
+
+    private static SequenceLayout Computed(SequenceLayout left, SequenceLayout? computed)
+    {
+        HashSet<int> original = computed is null ? [] : [.. computed.Original];
+        int[] rows = [.. Enumerable.Range(0, left.Count).Where(row => original.Contains(left.Original[row]))];
+        return rows.Length == left.Count ? left : left.Keep(rows);
     }
 
     private int[] Keep(ForwardState state, RowSelection selection)

@@ -103,6 +103,7 @@ internal sealed class RoutedLayer(DecoderLayer layer, Ops ops, DecoderLayerWeigh
             }
 
             int from = state.Offsets[sample], count = state.Offsets[sample + 1] - from, current = sample;
+            call.CountComputed(state, sample);
             using Tensor rows = x.narrow(0, from, count), normed = n.narrow(0, from, count);
             Tensor computed = composite.Compute(new CompositeInput(rows, normed, weights.PostAttentionNorm, (input, deltas) =>
             {

@@ -17,7 +17,7 @@ public sealed class TokenMap
     /// <summary>The grid of visual tokens over it.</summary>
     public VisualGrid Grid { get; }
 
-    /// <summary>Grid places that entered the decoder (entry 0), and that were left after each layer (entry l + 1). Merged tokens count for every place they stand for.</summary>
+    /// <summary>Grid places that entered the decoder (entry 0), and that each layer computed and passed on (entry l + 1). Merged tokens count for every place they stand for.</summary>
     public IReadOnlyList<IReadOnlySet<int>> Kept { get; }
 
     /// <summary>Draws the map: one picture for each number of tokens that differs from the layer before, what was dropped darkened, with layer and count as captions.</summary>

@@ -19,11 +19,11 @@ public sealed class WorkCounter : IDecoderTrace
     /// <summary>Multiply-accumulates that methods spent themselves, by name.</summary>
     public IReadOnlyDictionary<string, long> OwnMacs => _methodMacs;
 
-    /// <summary>Visual tokens of the first sample that leave each layer of the prefill.</summary>
-    public IReadOnlyList<int> VisualTokens => [.. _work.Where(w => w.Phase == DecoderPhase.Prefill && w.Work.Sample == 0).Select(w => w.Work.Layout.VisualCount)];
+    /// <summary>Visual tokens of the first sample that each layer of the prefill computed and passed on.</summary>
+    public IReadOnlyList<int> VisualTokens => [.. _work.Where(w => w.Phase == DecoderPhase.Prefill && w.Work.Sample == 0).Select(w => w.Work.Computed.VisualCount)];
 
-    /// <summary>The rows of the first sample that leave each layer of the prefill.</summary>
-    public IReadOnlyList<SequenceLayout> Layouts => [.. _work.Where(w => w.Phase == DecoderPhase.Prefill && w.Work.Sample == 0).Select(w => w.Work.Layout)];
+    /// <summary>The rows of the first sample that each layer of the prefill computed and passed on.</summary>
+    public IReadOnlyList<SequenceLayout> Layouts => [.. _work.Where(w => w.Phase == DecoderPhase.Prefill && w.Work.Sample == 0).Select(w => w.Work.Computed)];
 
     /// <inheritdoc />
     public void LayerWork(ILayerContext context, LayerWork work) => _work.Add((context.Layer, context.Phase, work));
