@@ -84,7 +84,7 @@ public sealed record DecoderConfig
         string type = config.Text("model_type", "llama")!;
         bool mistral = type is "mistral" or "llava_mistral";
         bool qwen = type == "qwen2";
-        if (!mistral && !qwen && type is not ("llama" or "llava" or "llava_llama" or "vicuna"))
+        if (!mistral && !qwen && type is not ("llama" or "llava" or "llava_llama" or "vicuna" or "mod_llava_llama" or "mod_mgm"))
         {
             throw new ApertureException($"{where}: model_type '{type}' is not a LLaMA-type decoder; llama, mistral and qwen2 are supported.");
         }
