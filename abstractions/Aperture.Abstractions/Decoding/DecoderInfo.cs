@@ -29,4 +29,7 @@ public sealed record DecoderInfo
 
     /// <summary>Visual tokens of one image as the model's own preprocessing gives them; 0 for a model without images, or where the number varies.</summary>
     public int VisualTokens { get; init; }
+
+    /// <summary>Layers whose attention weights the checkpoint leaves out, ascending. A method has to replace the attention of each.</summary>
+    public IReadOnlyList<int> LayersWithoutAttention { get; init; } = [];
 }

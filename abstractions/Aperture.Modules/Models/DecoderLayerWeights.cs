@@ -6,27 +6,33 @@ namespace Aperture.Models;
 
 /// <summary>
 /// The weights of one decoder layer. On a GPU q, k, v and gate, up are fused into one matrix each (fewer launches); on the CPU they stay the mapped matrices of the checkpoint.
-/// Owns its tensors.
+/// A checkpoint may leave out a layer's attention, where a method takes its place. Owns its tensors.
 /// </summary>
 public sealed class DecoderLayerWeights : IDisposable
 {
+    private static readonly string[] _attentionNames = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"];
+    private LinearWeights[] _attention = []; // q, k, v, o; empty without attention
+
     /// <summary>Gain of the norm before attention, <c>input_layernorm</c> <c>[d]</c>.</summary>
     public required Tensor InputNorm { get; init; }
 
     /// <summary>Gain of the norm before the feed-forward network, <c>post_attention_layernorm</c> <c>[d]</c>.</summary>
     public required Tensor PostAttentionNorm { get; init; }
 
+    /// <summary>Whether the checkpoint has the four matrices of attention. Where it has not, they must not be asked for.</summary>
+    public bool HasAttention => _attention.Length > 0;
+
     /// <summary><c>q_proj</c> <c>[heads * head, d]</c>.</summary>
-    public required LinearWeights Query { get; init; }
+    public LinearWeights Query => Attention(0);
 
     /// <summary><c>k_proj</c> <c>[kv heads * head, d]</c>.</summary>
-    public required LinearWeights Key { get; init; }
+    public LinearWeights Key => Attention(1);
 
     /// <summary><c>v_proj</c> <c>[kv heads * head, d]</c>.</summary>
-    public required LinearWeights Value { get; init; }
+    public LinearWeights Value => Attention(2);
 
     /// <summary><c>o_proj</c> <c>[d, heads * head]</c>.</summary>
-    public required LinearWeights Output { get; init; }
+    public LinearWeights Output => Attention(3);
 
     /// <summary><c>gate_proj</c> <c>[m, d]</c>.</summary>
     public required LinearWeights Gate { get; init; }
@@ -43,7 +49,7 @@ public sealed class DecoderLayerWeights : IDisposable
     /// <summary>gate and up as one matrix on a GPU, of which the two above are views; else null.</summary>
     public LinearWeights? FusedGateUp { get; private init; }
 
-    /// <summary>Loads a layer.</summary>
+    /// <summary>Loads a layer; without attention where the checkpoint has none of its four matrices.</summary>
     /// <param name="source">The checkpoint.</param>
     /// <param name="prefix">What stands before <c>self_attn</c>, ending in a dot.</param>
     /// <param name="config">Sizes.</param>
@@ -65,17 +71,20 @@ public sealed class DecoderLayerWeights : IDisposable
         {
             Tensor inputNorm = Keep(policy.Vector(source, prefix + "input_layernorm.weight", d));
             Tensor postNorm = Keep(policy.Vector(source, prefix + "post_attention_layernorm.weight", d));
-            LinearWeights query = Keep(policy.Linear(source, prefix + "self_attn.q_proj", q, d, bias));
-            LinearWeights key = Keep(policy.Linear(source, prefix + "self_attn.k_proj", kv, d, bias));
-            LinearWeights value = Keep(policy.Linear(source, prefix + "self_attn.v_proj", kv, d, bias));
-            LinearWeights output = Keep(policy.Linear(source, prefix + "self_attn.o_proj", d, q, config.OutputBias));
+            LinearWeights[] attention = [];
+            if (_attentionNames.Any(name => source.Contains($"{prefix}{name}.weight")))
+            {
+                LinearWeights Part(int index, int outputs, int inputs, bool biased) => Keep(policy.Linear(source, prefix + _attentionNames[index], outputs, inputs, biased));
+                attention = [Part(0, q, d, bias), Part(1, kv, d, bias), Part(2, kv, d, bias), Part(3, d, q, config.OutputBias)];
+            }
+
             LinearWeights gate = Keep(policy.Linear(source, prefix + "mlp.gate_proj", m, d, mlpBias));
             LinearWeights up = Keep(policy.Linear(source, prefix + "mlp.up_proj", m, d, mlpBias));
             LinearWeights down = Keep(policy.Linear(source, prefix + "mlp.down_proj", d, m, mlpBias));
             LinearWeights? fusedQkv = null, fusedGateUp = null;
             if (policy.Device.type != DeviceType.CPU)
             {
-                fusedQkv = Fuse(ref query, ref key, ref value);
+                fusedQkv = attention.Length == 0 ? null : Fuse(ref attention[0], ref attention[1], ref attention[2]);
                 LinearWeights none = new(zeros(0, d, dtype: gate.StoredType, device: policy.Device), gate.Bias is null ? null : zeros(0, dtype: policy.Compute, device: policy.Device));
                 fusedGateUp = Fuse(ref gate, ref up, ref none);
                 none.Dispose();
@@ -85,10 +94,7 @@ public sealed class DecoderLayerWeights : IDisposable
             {
                 InputNorm = inputNorm,
                 PostAttentionNorm = postNorm,
-                Query = query,
-                Key = key,
-                Value = value,
-                Output = output,
+                _attention = attention,
                 Gate = gate,
                 Up = up,
                 Down = down,
@@ -109,11 +115,7 @@ public sealed class DecoderLayerWeights : IDisposable
     {
         yield return (prefix + "input_layernorm.weight", InputNorm);
         yield return (prefix + "post_attention_layernorm.weight", PostAttentionNorm);
-        (string, LinearWeights)[] linears =
-        [
-            ("self_attn.q_proj", Query), ("self_attn.k_proj", Key), ("self_attn.v_proj", Value), ("self_attn.o_proj", Output),
-            ("mlp.gate_proj", Gate), ("mlp.up_proj", Up), ("mlp.down_proj", Down),
-        ];
+        (string, LinearWeights)[] linears = [.. _attentionNames.Zip(_attention), ("mlp.gate_proj", Gate), ("mlp.up_proj", Up), ("mlp.down_proj", Down)];
         foreach ((string name, LinearWeights linear) in linears)
         {
             yield return ($"{prefix}{name}.weight", linear.Weight);
@@ -129,7 +131,7 @@ public sealed class DecoderLayerWeights : IDisposable
     {
         InputNorm.Dispose();
         PostAttentionNorm.Dispose();
-        foreach (LinearWeights linear in new[] { Query, Key, Value, Output, Gate, Up, Down })
+        foreach (LinearWeights linear in (LinearWeights[])[.. _attention, Gate, Up, Down])
         {
             linear.Dispose();
         }
@@ -137,6 +139,9 @@ public sealed class DecoderLayerWeights : IDisposable
         FusedQueryKeyValue?.Dispose();
         FusedGateUp?.Dispose();
     }
+
+    private LinearWeights Attention(int index)
+        => HasAttention ? _attention[index] : throw new InvalidOperationException("The layer has no attention weights; a method that replaces its attention has to act in it.");
 
     // Joins three layers into one matrix and makes them views of it.
     private static LinearWeights Fuse(ref LinearWeights a, ref LinearWeights b, ref LinearWeights c)

@@ -26,13 +26,16 @@ public sealed class DecoderWeights : IDisposable
     /// <summary>Output matrix <c>[V, d]</c>.</summary>
     public LinearWeights Head { get; }
 
-    /// <summary>Loads the weights.</summary>
+    /// <summary>Layers whose attention the checkpoint leaves out, ascending.</summary>
+    public IReadOnlyList<int> LayersWithoutAttention => [.. Enumerable.Range(0, Layers.Count).Where(layer => !Layers[layer].HasAttention)];
+
+    /// <summary>Loads the weights. Attention may be missing in single layers, see <see cref="LayersWithoutAttention"/>.</summary>
     /// <param name="source">The checkpoint; must stay alive as long as the weights, whose memory it may be.</param>
     /// <param name="prefix">What stands before <c>embed_tokens</c>, <c>layers</c> and <c>norm</c>, such as <c>model.</c>.</param>
     /// <param name="head">Name of the output matrix without <c>.weight</c>.</param>
     /// <param name="config">Sizes.</param>
     /// <param name="policy">Where and in which type.</param>
-    /// <exception cref="ApertureException">A tensor is missing or has another shape.</exception>
+    /// <exception cref="ApertureException">A tensor is missing or has another shape, or no layer has attention.</exception>
     public static DecoderWeights Load(IWeightSource source, string prefix, string head, DecoderConfig config, WeightPolicy policy)
     {
         int d = config.HiddenSize, vocabulary = config.VocabularySize;
@@ -51,6 +54,11 @@ public sealed class DecoderWeights : IDisposable
             for (int layer = 0; layer < layers.Length; layer++)
             {
                 layers[layer] = Keep(DecoderLayerWeights.Load(source, $"{prefix}layers.{layer}.", config, policy));
+            }
+
+            if (layers.All(layer => !layer.HasAttention))
+            {
+                throw new ApertureException($"The checkpoint has no attention weights, such as {prefix}layers.0.self_attn.q_proj.weight, in any layer; check that it belongs to this model.");
             }
 
             Tensor norm = Keep(policy.Vector(source, prefix + "norm.weight", d));

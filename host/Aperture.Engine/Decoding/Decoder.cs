@@ -29,7 +29,7 @@ public sealed class Decoder : IDisposable
         _ops = ops;
         _rotary = new RotaryTable(config.Rotary, ops.Device);
         _layer = new DecoderLayer(config, ops);
-        Info = info;
+        Info = weights.LayersWithoutAttention is { Count: > 0 } without ? info with { LayersWithoutAttention = without } : info;
     }
 
     /// <summary>The sizes that methods see.</summary>

@@ -40,6 +40,7 @@ public sealed class HookTableBuilder
     {
         HashSet<int> withoutAttention = [.. _routes.Where(r => r.Use.HasFlag(RouteUse.NeverAttends) && r.Phases.HasFlag(DecoderPhase.Prefill)).Select(r => r.Layer)];
         RefuseConflicts(withoutAttention);
+        RefuseMissingAttention(methods);
         Dictionary<DecoderPhase, LayerHooks?[]> rows = [];
         foreach (DecoderPhase phase in _phases)
         {
@@ -126,6 +127,19 @@ public sealed class HookTableBuilder
             {
                 string other = _routes.First(r => r.Layer == layer && r.Use.HasFlag(RouteUse.NeverAttends)).Method;
                 throw new ApertureException($"{method} acts on the attention of layer {layer}, but {other} leaves no attention from there to the last layer: give one of them other layers.");
+            }
+        }
+    }
+
+    private void RefuseMissingAttention(IReadOnlyList<IDecoderMethod> methods)
+    {
+        foreach (int layer in _decoder.LayersWithoutAttention)
+        {
+            DecoderPhase replaced = _routes.Where(r => r.Layer == layer && r.Use.HasFlag(RouteUse.NeverAttends)).Aggregate(DecoderPhase.None, (phases, r) => phases | r.Phases);
+            if (!replaced.HasFlag(DecoderPhase.All))
+            {
+                string who = methods.Count == 0 ? "no method stands" : $"{string.Join(", ", methods.Select(m => m.Name))} {(methods.Count == 1 ? "does" : "do")} not stand";
+                throw new ApertureException($"{_decoder.Model} has no attention weights in layer {layer}, and {who} in for them: use the method that the checkpoint was trained with, such as eas, with this layer in its list.");
             }
         }
     }

@@ -77,7 +77,8 @@ public sealed class Pipeline : IDisposable
                 _leased.Add(_session.Plugins.Create(method.Name, method.Options, Model.Decoder.Info, new MethodFiles(Model)));
             }
 
-            _table = _leased.Count == 0 ? null : HookTableBuilder.Build(Model.Decoder.Info, [.. _leased.Select(l => l.Method)]);
+            bool plain = _leased.Count == 0 && Model.Decoder.Info.LayersWithoutAttention.Count == 0;
+            _table = plain ? null : HookTableBuilder.Build(Model.Decoder.Info, [.. _leased.Select(l => l.Method)]);
             _built = true;
             _session.TellUnused(this);
         }

@@ -68,6 +68,20 @@ public sealed class HookTableTests
     }
 
     [Fact]
+    public void A_layer_without_attention_weights_needs_a_method_that_replaces_it_in_every_phase()
+    {
+        DecoderInfo partial = _info with { LayersWithoutAttention = [2] };
+        ProbeRouter prefillOnly = new("half", sites => sites.Route(2, DecoderPhase.Prefill, RouteUse.Composite | RouteUse.NeverAttends, (_, _, _) => []));
+
+        string none = Assert.Throws<ApertureException>(() => HookTableBuilder.Build(partial, [])).Message;
+        string half = Assert.Throws<ApertureException>(() => HookTableBuilder.Build(partial, [Dropper("fitprune", 1), prefillOnly])).Message;
+
+        Assert.Contains("no attention weights in layer 2, and no method stands in", none, StringComparison.Ordinal);
+        Assert.Contains("fitprune, half do not stand in", half, StringComparison.Ordinal);
+        HookTableBuilder.Build(partial, [Route("eas", 2, RouteUse.Composite | RouteUse.NeverAttends)]);
+    }
+
+    [Fact]
     public void A_phase_that_nobody_touches_has_no_rows()
     {
         HookTable table = HookTableBuilder.Build(_info, [Dropper("fitprune", 1)]);
