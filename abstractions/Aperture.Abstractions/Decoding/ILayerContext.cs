@@ -31,4 +31,28 @@ public interface ILayerContext
 
     /// <summary>Training labels, int64 <c>[rows]</c> packed, -100 where none; null outside training. Borrowed.</summary>
     Tensor? Labels { get; }
+
+    /// <summary>A matrix of this layer <c>[out, in]</c> as it is stored, for methods that merge into it. Borrowed.</summary>
+    /// <param name="matrix">Which one.</param>
+    /// <exception cref="NotSupportedException">The host has none to show.</exception>
+    Tensor Weight(LayerMatrix matrix) => throw new NotSupportedException($"This host shows no weights of layer {Layer}.");
+}
+
+/// <summary>The matrices of a decoder layer that methods may merge into.</summary>
+public enum LayerMatrix
+{
+    /// <summary><c>q_proj</c>.</summary>
+    Query,
+
+    /// <summary><c>k_proj</c>.</summary>
+    Key,
+
+    /// <summary><c>v_proj</c>.</summary>
+    Value,
+
+    /// <summary><c>gate_proj</c>.</summary>
+    Gate,
+
+    /// <summary><c>up_proj</c>.</summary>
+    Up,
 }

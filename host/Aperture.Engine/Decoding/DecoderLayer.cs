@@ -35,7 +35,7 @@ internal sealed class DecoderLayer
             return Body(state, x, plain, layer, weights, null, BranchScales.None);
         }
 
-        LayerCall call = new(state, layer, hooks);
+        LayerCall call = new(state, layer, weights, hooks);
         try
         {
             call.Hold(x);

@@ -8,6 +8,7 @@ namespace Aperture.Decoding;
 internal sealed class LayerCall
 {
     private readonly ForwardState _outer;
+    private readonly DecoderLayerWeights _weights;
     private readonly LayerHooks _hooks;
     private readonly IDecoderTrace? _trace;
     private readonly LayerContext _context;
@@ -24,13 +25,14 @@ internal sealed class LayerCall
     private int[] _attended = [];
     private HashSet<long>?[]? _forgotten; // per sample: dropped rows that are to leave the caches
 
-    public LayerCall(ForwardState outer, int layer, LayerHooks hooks)
+    public LayerCall(ForwardState outer, int layer, DecoderLayerWeights weights, LayerHooks hooks)
     {
+        _weights = weights;
         _outer = outer;
         _hooks = hooks;
         _trace = outer.Request.Trace;
         Layer = layer;
-        _context = new LayerContext(outer, layer);
+        _context = new LayerContext(outer, layer, weights);
         _attentionRows = new int[outer.Samples];
         _keys = new int[outer.Samples];
         _feedForwardRows = new int[outer.Samples];
@@ -208,7 +210,7 @@ internal sealed class LayerCall
         return x;
     }
 
-    public ILayerContext ContextOf(ForwardState state) => state == _outer ? _context : new LayerContext(state, Layer);
+    public ILayerContext ContextOf(ForwardState state) => state == _outer ? _context : new LayerContext(state, Layer, _weights);
 
     /// <summary>Names a tensor that is alive while hooks run, so that it is not lost if one throws.</summary>
     public Tensor Hold(Tensor tensor)

@@ -1,10 +1,11 @@
+using Aperture.Models;
 using Aperture.Sequences;
 using static TorchSharp.torch;
 
 namespace Aperture.Decoding;
 
 /// <summary>What hooks see of a layer, over the forward's current rows.</summary>
-internal sealed class LayerContext(ForwardState state, int layer) : ILayerContext
+internal sealed class LayerContext(ForwardState state, int layer, DecoderLayerWeights weights) : ILayerContext
 {
     public IRequestContext Request => state.Request;
 
@@ -19,6 +20,15 @@ internal sealed class LayerContext(ForwardState state, int layer) : ILayerContex
     public Tensor? Labels => state.Labels;
 
     public SequenceLayout Layout(int sample) => state.Layout(sample);
+
+    public Tensor Weight(LayerMatrix matrix) => matrix switch
+    {
+        LayerMatrix.Query => weights.Query.Weight,
+        LayerMatrix.Key => weights.Key.Weight,
+        LayerMatrix.Value => weights.Value.Weight,
+        LayerMatrix.Gate => weights.Gate.Weight,
+        _ => weights.Up.Weight,
+    };
 
     public int CacheLength(int sample) => state.Cache?.Length(layer, sample) ?? 0;
 }
