@@ -53,15 +53,17 @@ internal sealed record AffineAdapter(Tensor Up, Tensor Down, Tensor Bias) : IDis
     /// <summary>
     /// The change of a linear layer W that makes it W of the adapter's result, times a gain: <c>W G (M x + b)</c>.
     /// </summary>
-    /// <param name="linear">W, <c>[out, d]</c>; borrowed.</param>
+    /// <param name="linear">W, <c>[out, d]</c>, in any type; borrowed.</param>
     /// <param name="gain">The diagonal of G, <c>[d]</c>; null for none. Borrowed, and it must outlive the result.</param>
     /// <param name="dense">A whole matrix instead of a low-rank change.</param>
     /// <param name="officialBias">The published code's bias, which multiplies by the merged matrix a second time: <c>W G M G b</c>.</param>
-    /// <returns>Tensors in the type of <paramref name="linear"/>, owned by the caller (see <see cref="DisposeDelta"/>).</returns>
-    public WeightDelta MergeInto(Tensor linear, Tensor? gain, bool dense, bool officialBias)
+    /// <param name="type">The type that rows are computed in.</param>
+    /// <returns>Tensors in that type, owned by the caller (see <see cref="DisposeDelta"/>).</returns>
+    public WeightDelta MergeInto(Tensor linear, Tensor? gain, bool dense, bool officialBias, ScalarType type = ScalarType.Float32)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor Gained(Tensor columns) => gain is null ? columns : columns.mul(columns.dim() == 1 ? gain : gain.unsqueeze(1));
+        Tensor? wide = gain?.to_type(Up.dtype);
+        Tensor Gained(Tensor columns) => wide is null ? columns : columns.mul(columns.dim() == 1 ? wide : wide.unsqueeze(1));
         Tensor weight = linear.to_type(Up.dtype);
         Tensor low = weight.matmul(Gained(Up)); // W G U, [out, r]
         Tensor gained = Gained(Bias);
@@ -71,10 +73,9 @@ internal sealed record AffineAdapter(Tensor Up, Tensor Down, Tensor Bias) : IDis
             bias = bias.add(low.matmul(Down.matmul(gained)));
         }
 
-        ScalarType type = linear.dtype;
         if (dense)
         {
-            Tensor plain = gain is null ? weight : weight.mul(gain);
+            Tensor plain = wide is null ? weight : weight.mul(wide);
             return new WeightDelta { Full = Kept(plain.add(low.matmul(Down)), type), Bias = Kept(bias, type) };
         }
 

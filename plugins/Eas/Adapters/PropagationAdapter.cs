@@ -40,8 +40,9 @@ internal sealed class PropagationAdapter : IDisposable
     /// <exception cref="ApertureException">A tensor is missing or has another shape.</exception>
     public static PropagationAdapter Load(IWeightSource source, string prefix, int width, double scale = 1, double temperature = 10, int groups = 2)
     {
+        using DisposeScope scope = NewDisposeScope();
         PointwiseConvolution pool = PointwiseConvolution.Load(source, prefix + "conv_A", -1, width);
-        return new PropagationAdapter
+        PropagationAdapter loaded = new()
         {
             PoolDown = pool,
             RowDown = PointwiseConvolution.Load(source, prefix + "conv_C", pool.Outputs, width),
@@ -51,6 +52,12 @@ internal sealed class PropagationAdapter : IDisposable
             Scale = scale,
             Temperature = temperature,
         };
+        foreach ((string _, Tensor tensor) in loaded.Named(""))
+        {
+            tensor.DetachFromDisposeScope();
+        }
+
+        return loaded;
     }
 
     /// <summary>An untrained adapter: A and C Xavier-uniform; B and D zero (LaVIN, METER), so that it is the identity, or Xavier-uniform as well (LLaVA).</summary>

@@ -40,21 +40,31 @@ internal sealed class RepAdapter : IDisposable
     /// <param name="scale">s.</param>
     /// <param name="temperature">t.</param>
     /// <param name="groups">Blocks of B and D.</param>
+    /// <param name="identity">Whether x itself is part of the result.</param>
     /// <exception cref="ApertureException">A tensor is missing or has another shape.</exception>
-    public static RepAdapter Load(IWeightSource source, string prefix, int width, double scale = 1, double temperature = 10, int groups = 2)
+    public static RepAdapter Load(IWeightSource source, string prefix, int width, double scale = 1, double temperature = 10, int groups = 2, bool identity = true)
     {
         string down = source.Contains(prefix + "conv_A.weight") ? "conv_A" : "conv_C";
+        bool routed = source.Contains(prefix + "expert_weights.weight"), second = source.Contains(prefix + "conv_D.weight");
+        using DisposeScope scope = NewDisposeScope();
         PointwiseConvolution first = PointwiseConvolution.Load(source, prefix + down, -1, width);
-        return new RepAdapter
+        RepAdapter loaded = new()
         {
             DownName = down,
             Down = first,
             Up = PointwiseConvolution.Load(source, prefix + "conv_B", width, first.Outputs, groups),
-            SecondUp = source.Contains(prefix + "conv_D.weight") ? PointwiseConvolution.Load(source, prefix + "conv_D", width, first.Outputs, groups) : null,
-            Router = source.Contains(prefix + "expert_weights.weight") ? ExpertRouter.Load(source, prefix + "expert_weights", width) : null,
-            Scale = scale,
+            SecondUp = second ? PointwiseConvolution.Load(source, prefix + "conv_D", width, first.Outputs, groups) : null,
+            Router = routed ? ExpertRouter.Load(source, prefix + "expert_weights", width) : null,
+            Scale = identity ? scale : 1,
             Temperature = temperature,
+            Identity = identity,
         };
+        foreach ((string _, Tensor tensor) in loaded.Named(""))
+        {
+            tensor.DetachFromDisposeScope();
+        }
+
+        return loaded;
     }
 
     /// <summary>An untrained adapter: A Xavier-uniform, B and D zero, so that it is the identity.</summary>

@@ -76,6 +76,17 @@ public sealed class AdapterTests
     }
 
     [Fact]
+    public void A_7B_models_layers_have_the_published_numbers_of_parameters()
+    {
+        using Generator generator = new(5, CPU);
+        using RepAdapter ordinary = RepAdapter.Fresh(4096, 8, routerBias: true, generator);
+        using PropagationAdapter propagation = PropagationAdapter.Fresh(4096, 32, zero: true, generator);
+
+        Assert.Equal(81_930, ordinary.Named("").Sum(pair => pair.Tensor.NumberOfElements));
+        Assert.Equal(409_666, propagation.Named("").Sum(pair => pair.Tensor.NumberOfElements));
+    }
+
+    [Fact]
     public void Adapters_leave_no_tensor_behind()
     {
         using Generator generator = new(4, CPU);
