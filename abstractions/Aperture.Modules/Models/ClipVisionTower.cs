@@ -93,15 +93,22 @@ public sealed class ClipVisionTower : IDisposable
     /// <param name="gridColumns">Patch columns.</param>
     /// <returns><c>[1 + patches, C]</c>; the caller disposes it.</returns>
     public Tensor PositionsFor(int gridRows, int gridColumns)
+        => ResamplePositions(Weights.Positions, gridRows, gridColumns);
+
+    /// <summary>A position table for another grid: the table itself where the grid is its own.</summary>
+    /// <param name="table"><c>[1 + grid², C]</c>, the class token's row first; borrowed.</param>
+    /// <param name="gridRows">Patch rows.</param>
+    /// <param name="gridColumns">Patch columns.</param>
+    /// <returns><c>[1 + patches, C]</c>; the caller disposes it.</returns>
+    public static Tensor ResamplePositions(Tensor table, int gridRows, int gridColumns)
     {
-        Tensor table = Weights.Positions;
-        if (gridRows == Config.Grid && gridColumns == Config.Grid)
+        long grid = (long)Math.Round(Math.Sqrt(table.size(0) - 1)), c = table.size(1);
+        if (gridRows == grid && gridColumns == grid)
         {
             return table.alias();
         }
 
         using DisposeScope scope = NewDisposeScope();
-        long c = Config.HiddenSize, grid = Config.Grid;
         Tensor patches = table.narrow(0, 1, grid * grid).to_type(ScalarType.Float32).view(1, grid, grid, c).permute(0, 3, 1, 2);
         Tensor resampled = F.interpolate(patches, [gridRows, gridColumns], mode: InterpolationMode.Bicubic, align_corners: false);
         Tensor rows = resampled.permute(0, 2, 3, 1).reshape(gridRows * gridColumns, c).to_type(table.dtype);
