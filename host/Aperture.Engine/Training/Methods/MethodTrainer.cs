@@ -1,7 +1,4 @@
-using System.Diagnostics;
-using System.Globalization;
 using System.Text.Json;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Aperture.Training;
@@ -12,8 +9,6 @@ namespace Aperture.Training;
 /// </summary>
 public static class MethodTrainer
 {
-    private const int WorthlessInARow = 20;
-
     /// <summary>Folder below the output folder that holds checkpoint and log.</summary>
     public const string RunFolder = "training";
 
@@ -31,91 +26,20 @@ public static class MethodTrainer
     public static TrainingResult Run(
         string name, ITrainedMethod method, JsonElement options, TrainingModel model, TrainingPace? pace, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
     {
-        pace ??= new TrainingPace();
         using ITrainingRun run = method.BeginTraining(model, options);
-        TrainingPlan plan = run.Plan;
-        plan.Validate(name);
-        string folder = Path.Combine(model.OutputFolder, RunFolder);
-        Directory.CreateDirectory(folder);
-        TrainingCheckpoint checkpoint = new(folder, $"{name} {(options.ValueKind == JsonValueKind.Object ? options.GetRawText() : "{}")} on {model.Fingerprint}");
-        using AdamW optimizer = new(run.Parameters, run.RateScale, new AdamSettings(plan.Beta1, plan.Beta2, plan.Epsilon, plan.WeightDecay, plan.LargestGradient));
-        int first = checkpoint.Restore(run, optimizer);
-        TrainingLog log = new(Path.Combine(folder, "train.log"), name, plan.Steps, progress);
-        if (first < plan.Steps)
+        string fingerprint = $"{name} {(options.ValueKind == JsonValueKind.Object ? options.GetRawText() : "{}")} on {model.Fingerprint}";
+        return TrainingLoop.Run(name, run, fingerprint, model.OutputFolder, model.Lengths, Step, pace, progress, cancellationToken);
+
+        TrainingStep Step(int step, int[] samples, Action<Tensor> backward)
         {
-            log.Write(first == 0 ? $"{name}: {plan}, {run.Parameters.Values.Sum(p => p.NumberOfElements):N0} parameters, {model.Samples} samples" : $"{name}: goes on at step {first}");
-        }
-
-        SampleOrder order = new(model.Lengths, plan.BatchSize, plan.Seed);
-        Stopwatch sinceCheckpoint = Stopwatch.StartNew();
-        int worthless = 0;
-        for (int step = first; step < plan.Steps; step++)
-        {
-            if (cancellationToken.IsCancellationRequested)
+            using TrainingBatch batch = model.Batch(samples, CancellationToken.None);
+            TrainingStep result = run.Step(step, batch, CancellationToken.None);
+            if (result.Loss is { } loss)
             {
-                checkpoint.Save(step, run, optimizer);
-                cancellationToken.ThrowIfCancellationRequested();
+                backward(loss);
             }
 
-            double? loss = Step(run, model, order.Batch(step), step, out IReadOnlyDictionary<string, double> metrics);
-            worthless = loss is { } value && !double.IsFinite(value) ? worthless + 1 : 0;
-            if (worthless == WorthlessInARow)
-            {
-                throw new ApertureException(string.Create(CultureInfo.InvariantCulture, $"{name}: the loss of {worthless} steps in a row is not a number (step {step}); lower Rate ({plan.Rate}) and give another --output."));
-            }
-
-            if (worthless == 0)
-            {
-                optimizer.Step(plan.RateAt(step));
-            }
-            else
-            {
-                Forget(run);
-            }
-
-            log.Add(loss, metrics);
-            bool last = step + 1 == plan.Steps;
-            if (last || (step + 1) % pace.ReportEvery == 0)
-            {
-                log.Report(step + 1);
-            }
-
-            if (last || sinceCheckpoint.Elapsed > pace.CheckpointEvery)
-            {
-                checkpoint.Save(step + 1, run, optimizer);
-                sinceCheckpoint.Restart();
-            }
-        }
-
-        return run.Save();
-    }
-
-    private static double? Step(ITrainingRun run, TrainingModel model, int[] samples, int step, out IReadOnlyDictionary<string, double> metrics)
-    {
-        using DisposeScope scope = NewDisposeScope();
-        using TrainingBatch batch = model.Batch(samples, CancellationToken.None);
-        TrainingStep result = run.Step(step, batch, CancellationToken.None);
-        metrics = result.Metrics;
-        if (result.Loss is not { } loss)
-        {
-            return null;
-        }
-
-        double value = loss.item<float>();
-        if (double.IsFinite(value))
-        {
-            loss.backward();
-        }
-
-        return value;
-    }
-
-    private static void Forget(ITrainingRun run)
-    {
-        using IDisposable quiet = no_grad();
-        foreach (Tensor parameter in run.Parameters.Values)
-        {
-            parameter.grad = null;
+            return result;
         }
     }
 }

@@ -16,7 +16,7 @@ internal sealed class TrainingCheckpoint(string folder, string run)
     public string File { get; } = Path.Combine(folder, "checkpoint.safetensors");
 
     /// <summary>Saves everything a continued run needs.</summary>
-    public void Save(int step, ITrainingRun training, AdamW optimizer)
+    public void Save(int step, ITraining training, AdamW optimizer)
     {
         using DisposeScope scope = NewDisposeScope();
         Dictionary<string, Tensor> tensors = new()
@@ -33,7 +33,7 @@ internal sealed class TrainingCheckpoint(string folder, string run)
     /// <summary>Restores a run, if there is one.</summary>
     /// <returns>The steps it has done; 0 where there is none.</returns>
     /// <exception cref="ApertureException">The checkpoint is another run's.</exception>
-    public int Restore(ITrainingRun training, AdamW optimizer)
+    public int Restore(ITraining training, AdamW optimizer)
     {
         if (!System.IO.File.Exists(File))
         {
