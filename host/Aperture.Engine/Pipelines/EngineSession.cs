@@ -1,5 +1,6 @@
 using Aperture.Hub;
 using Aperture.Plugins.Hosting;
+using Aperture.Training;
 
 namespace Aperture.Engine;
 
@@ -13,6 +14,7 @@ public sealed class EngineSession : IAsyncDisposable
     private readonly Dictionary<(string Folder, ModelOptions Options), LlavaModel> _models = [];
     private readonly List<Pipeline> _pipelines = [];
     private readonly HashSet<string> _told = [];
+    private readonly List<Classifier> _classifiers = [];
 
     /// <summary>Starts a session.</summary>
     /// <param name="plugins">The plugin host; owned.</param>
@@ -82,6 +84,33 @@ public sealed class EngineSession : IAsyncDisposable
         }
     }
 
+    /// <summary>Opens a classifier of a plugin, such as METER.</summary>
+    /// <param name="architecture">The name a plugin registers it under.</param>
+    /// <param name="checkpoint">The weights file.</param>
+    /// <param name="options">Its options; null for all defaults.</param>
+    /// <returns>The classifier; the session disposes it if the caller has not.</returns>
+    /// <exception cref="ApertureException">No plugin knows the architecture, or the file cannot be opened as one.</exception>
+    public Classifier LoadClassifier(string architecture, string checkpoint, object? options = null)
+    {
+        Classifier classifier = Classifier.Open(Plugins, _cache, architecture, checkpoint, OptionsJson.From(options), Defaults.Device);
+        _classifiers.Add(classifier);
+        return classifier;
+    }
+
+    /// <summary>Trains a classifier of a plugin on labelled samples. A run that was stopped or killed goes on from its last checkpoint.</summary>
+    /// <param name="architecture">The name a plugin registers it under.</param>
+    /// <param name="checkpoint">The weights file to start from.</param>
+    /// <param name="samples">The labelled samples, as <see cref="ClassifierSamples"/> reads them.</param>
+    /// <param name="output">Folder of the run: checkpoint, log and, at the end, what was trained.</param>
+    /// <param name="options">Its training options; null for all defaults.</param>
+    /// <param name="progress">Told as often as the log; null for nobody.</param>
+    /// <param name="cancellationToken">Stops after the step, with a checkpoint.</param>
+    /// <returns>What was written.</returns>
+    /// <exception cref="ApertureException">No plugin knows the architecture, the file cannot be opened as one, or samples or options do not serve.</exception>
+    public TrainingResult TrainClassifier(
+        string architecture, string checkpoint, string samples, string output, object? options = null, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
+        => Classifier.Train(Plugins, _cache, architecture, checkpoint, samples, output, OptionsJson.From(options), Defaults.Device, progress, cancellationToken);
+
     private string? PulledTower(string folder)
         => ModelFiles.FindVisionTower(folder) is { } repository && HubRepo.IsId(repository) ? _cache.Find(HubRepo.Parse(repository)) : null;
 
@@ -90,6 +119,8 @@ public sealed class EngineSession : IAsyncDisposable
     {
         _pipelines.ForEach(pipeline => pipeline.Dispose());
         _pipelines.Clear();
+        _classifiers.ForEach(classifier => classifier.Dispose());
+        _classifiers.Clear();
         foreach (LlavaModel model in _models.Values)
         {
             model.Dispose();

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Aperture.Decoding;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Aperture.Plugins.Hosting;
 
@@ -119,6 +120,35 @@ public sealed class PluginHost : IAsyncDisposable
                 .. _slots.Where(slot => !slot.Entry.Enabled && IsNamed(slot.Entry.Id, method)).Select(slot => Disabled(slot.Entry)),
                 .. failures.Select(failure => failure.Message),
             ]));
+        }
+    }
+
+    /// <summary>Takes a lease on the plugin that has registered a part of a kind under a name, loading plugins until it is found. The part is valid as long as the lease.</summary>
+    /// <typeparam name="T">The contract that the part is registered as.</typeparam>
+    /// <param name="name">The key it is registered under.</param>
+    /// <param name="kind">What messages call it.</param>
+    /// <param name="part">The part.</param>
+    /// <exception cref="ApertureException">No enabled plugin has it; the message names the plugins that did not load.</exception>
+    public PluginLease LeaseFor<T>(string name, string kind, out T part)
+        where T : class
+    {
+        lock (_gate)
+        {
+            List<PluginFailure> failures = [];
+            foreach (PluginSlot slot in _slots.Where(slot => slot.Entry.Enabled).OrderByDescending(slot => Precedence(slot, name)))
+            {
+                if (Load(slot) is { } failure)
+                {
+                    failures.Add(failure);
+                }
+                else if (slot.Handle!.Services.GetKeyedService<T>(name) is { } found)
+                {
+                    part = found;
+                    return Lease(slot);
+                }
+            }
+
+            throw new ApertureException(string.Join(" ", (string[])[$"No enabled plugin has a {kind} '{name}'; aperture plugins list shows the plugins.", .. failures.Select(failure => failure.Message)]));
         }
     }
 
