@@ -1,11 +1,15 @@
+using Aperture.Plugins.Eas.Meter;
+using Aperture.Tasks;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Aperture.Plugins.Eas;
 
-/// <summary>Entry of the plugin: registers the method <c>eas</c>.</summary>
+/// <summary>Entry of the plugin: registers the method <c>eas</c> and the classifier <c>meter</c>.</summary>
 public sealed class EasPlugin : IAperturePlugin
 {
     /// <inheritdoc/>
     public void Register(IServiceCollection services)
-        => services.AddKeyedSingleton<IMethodFactory, EasFactory>(EasFactory.MethodName);
+        => services
+            .AddKeyedSingleton<IMethodFactory, EasFactory>(EasFactory.MethodName)
+            .AddKeyedSingleton<IVisionLanguageClassifierFactory, MeterFactory>(MeterFactory.ClassifierName);
 }

@@ -1,0 +1,128 @@
+using Aperture.Images;
+using Aperture.Tasks;
+using Aperture.Text;
+using Aperture.Vision;
+using Aperture.Weights;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Aperture.Plugins.Eas.Meter;
+
+/// <summary>A METER with its tokenizer, its preprocessing and the tasks that its heads allow. Owns the model and its checkpoint.</summary>
+internal sealed class MeterClassifier : IVisionLanguageClassifier
+{
+    private const string Pixels = "pixels";
+    private const int QuestionLength = 50, CaptionLength = 40;
+
+    private readonly MeterModel _model;
+    private readonly MeterPlan _plan;
+    private readonly MeterOptions _options;
+    private readonly IWeightSource _source;
+    private readonly ITokenizer _tokenizer;
+    private readonly TorchvisionProcessor _processor;
+    private readonly Dictionary<string, Head> _heads = [];
+
+    /// <summary>A classifier over a loaded model.</summary>
+    /// <param name="model">The model; owned once the constructor returns.</param>
+    /// <param name="plan">What is skipped.</param>
+    /// <param name="options">The user's options.</param>
+    /// <param name="files">Finds tokenizer and answers.</param>
+    /// <param name="source">The checkpoint that the model's memory may be; owned once the constructor returns.</param>
+    /// <exception cref="ApertureException">The tokenizer or the answers do not belong to the checkpoint, or the checkpoint has no head.</exception>
+    public MeterClassifier(MeterModel model, MeterPlan plan, MeterOptions options, IMethodFiles files, IWeightSource source)
+    {
+        (_model, _plan, _options, _source) = (model, plan, options, source);
+        _tokenizer = Tokenizers.FromFolder(options.Tokenizer is { } name ? files.Resolve(name) : files.ModelFolder ?? ".");
+        MeterFactory.CheckTokenizer(_tokenizer, model.Config);
+        _processor = new TorchvisionProcessor(new TorchvisionProcessorConfig { Size = model.Config.Vision.ImageSize });
+        AddHeads(files);
+        if (_heads.Count == 0)
+        {
+            throw new ApertureException($"{MeterFactory.ClassifierName}: this checkpoint has no head for a task (vqa_classifier, nlvr2_classifier, snli_classifier, rank_output or itm_score); give a fine-tuned or pre-trained one.");
+        }
+
+        Tasks = [.. _heads.Select(pair => new ClassifierTask(pair.Key, pair.Value.Pictures, pair.Value.Labels.Length, Flops(pair.Key, pair.Value), pair.Value.Summary))];
+    }
+
+    public IReadOnlyList<ClassifierTask> Tasks { get; }
+
+    public VisionInput Prepare(ReadOnlySpan<byte> rgb, int width, int height)
+    {
+        using Tensor pixels = _processor.Process(Image.FromRgb(rgb.ToArray(), width, height));
+        return new VisionInput(new Dictionary<string, Tensor> { [Pixels] = pixels.unsqueeze(0) }, width, height);
+    }
+
+    public IReadOnlyList<IReadOnlyList<LabelScore>> Classify(string task, IReadOnlyList<VisionInput> pictures, IReadOnlyList<string> texts, CancellationToken cancellationToken)
+    {
+        if (!_heads.TryGetValue(task, out Head? head))
+        {
+            throw new ApertureException($"{MeterFactory.ClassifierName}: this checkpoint has no head for '{task}'; it has {string.Join(", ", _heads.Keys)}.");
+        }
+
+        if (pictures.Count != head.Pictures)
+        {
+            throw new ApertureException($"{MeterFactory.ClassifierName}: {task} takes {head.Pictures} picture(s), not {pictures.Count}.");
+        }
+
+        ArgumentOutOfRangeException.ThrowIfZero(texts.Count);
+        using IDisposable quiet = inference_mode();
+        using DisposeScope scope = NewDisposeScope();
+        (Tensor ids, Tensor mask) = EncoderText.Batch([.. texts.Select(text => EncoderText.Encode(_tokenizer, text, Length(task)))]);
+        (ids, mask) = (_model.ToDevice(ids), _model.ToDevice(mask));
+        Tensor encoded = _model.EncodeText(ids, mask, cancellationToken: cancellationToken);
+        Tensor[] pooled = new Tensor[pictures.Count];
+        for (int picture = 0; picture < pictures.Count; picture++)
+        {
+            Tensor image = _model.EncodeImage(_model.ToDevice(pictures[picture].Tensors[Pixels]), cancellationToken).expand(texts.Count, -1, -1);
+            pooled[picture] = _model.Fuse(encoded, mask, image, _plan, imageType: picture + 1, cancellationToken: cancellationToken).Pooled;
+        }
+
+        Tensor scores = head.Score(pooled.Length == 1 ? pooled[0] : cat(pooled, -1)); // [texts, labels]
+        double[] values = scores.to(ScalarType.Float64).cpu().contiguous().data<double>().ToArray();
+        return [.. values.Chunk(head.Labels.Length).Select(row => Ranked(head.Labels, row))];
+    }
+
+    public void Dispose()
+    {
+        _model.Dispose();
+        _source.Dispose();
+    }
+
+    private static LabelScore[] Ranked(string[] labels, double[] scores) => [.. labels.Zip(scores, (label, score) => new LabelScore(label, score)).OrderByDescending(entry => entry.Score)];
+
+    private void AddHeads(IMethodFiles files)
+    {
+        MeterHeads heads = _model.Heads;
+        if (heads.Vqa is { } vqa)
+        {
+            string[] answers = _options.Labels is { } list ? AnswerList.Read(files.Resolve(list), vqa.Labels) : [.. Enumerable.Range(0, vqa.Labels).Select(label => $"answer {label}")];
+            _heads["vqa"] = new Head(1, answers, pooled => vqa.Run(pooled).sigmoid(), "A question; each answer's score is on its own.");
+        }
+
+        if (heads.Nlvr2 is { } nlvr2 && _model.Config.TokenTypes > 2)
+        {
+            _heads["nlvr2"] = new Head(2, ["false", "true"], pooled => nlvr2.Run(pooled).softmax(-1), "A sentence about two pictures, true or false.");
+        }
+
+        if (heads.Snli is { } snli)
+        {
+            _heads["snli"] = new Head(1, ["contradiction", "neutral", "entailment"], pooled => snli.Run(pooled).softmax(-1), "A sentence that the picture contradicts, leaves open or entails.");
+        }
+
+        if (heads.CanRank)
+        {
+            _heads["retrieval"] = new Head(1, ["fits"], pooled => heads.Rank(pooled).to(ScalarType.Float64).sigmoid().unsqueeze(-1), "A caption; the score says how well it fits and ranks captions and pictures.");
+        }
+
+        if (heads.CanMatch)
+        {
+            _heads["match"] = new Head(1, ["no", "yes"], pooled => heads.Match(pooled).softmax(-1), "A caption that belongs to the picture or not.");
+        }
+    }
+
+    private int Length(string task) => Math.Min(_options.TextLength ?? (task is "retrieval" or "match" ? CaptionLength : QuestionLength), _model.Config.Text.LongestText);
+
+    private long Flops(string task, Head head) => MeterFlops.Count(_model, _plan, head.Pictures, Length(task), _model.Config.Vision.ImageSize);
+
+    private sealed record Head(int Pictures, string[] Labels, Func<Tensor, Tensor> Score, string Summary);
+}

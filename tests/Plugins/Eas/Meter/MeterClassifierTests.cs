@@ -1,0 +1,172 @@
+using System.Text.Json;
+using Aperture.Plugins.Eas.Meter;
+using Aperture.Tasks;
+using Aperture.Vision;
+using Aperture.Weights;
+using static TorchSharp.torch;
+
+namespace Aperture.Plugins.Eas.Tests.Meter;
+
+/// <summary>A METER as users open it: options, tasks, answers and messages.</summary>
+public sealed class MeterClassifierTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("aperture-meter-").FullName;
+    private readonly string _tokenizer = Repository("tests", "Golden", "data", "text", "tiny", "roberta");
+    private readonly int _vocabulary;
+
+    public MeterClassifierTests() => _vocabulary = Text.Tokenizers.FromFolder(_tokenizer).VocabularySize;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Every_head_answers()
+    {
+        using IVisionLanguageClassifier meter = Open(Save(TinyMeter.Weights(_vocabulary)), """, "Skip": [1, 3, 5]""");
+        using VisionInput first = Picture(meter, 10), second = Picture(meter, 200);
+
+        Assert.Equal(["vqa", "nlvr2", "snli", "retrieval", "match"], meter.Tasks.Select(task => task.Name));
+        foreach (ClassifierTask task in meter.Tasks)
+        {
+            VisionInput[] pictures = task.Pictures == 1 ? [first] : [first, second];
+            IReadOnlyList<IReadOnlyList<LabelScore>> both = meter.Classify(task.Name, pictures, ["man on left", "a"], CancellationToken.None);
+
+            Assert.Equal(2, both.Count);
+            Assert.All(both, scores => Assert.Equal(task.Labels, scores.Count));
+            Assert.All(both, scores => Assert.Equal(scores.OrderByDescending(score => score.Score), scores));
+            Assert.All(both.SelectMany(scores => scores), score => Assert.InRange(score.Score, 0, 1));
+            IReadOnlyList<LabelScore> alone = meter.Classify(task.Name, pictures, ["a"], CancellationToken.None)[0];
+            Assert.All(alone.Zip(both[1]), pair => Assert.Equal(pair.First.Score, pair.Second.Score, 5));
+        }
+    }
+
+    [Fact]
+    public void Answers_get_their_names_and_skipping_costs_less()
+    {
+        string checkpoint = Save(TinyMeter.Weights(_vocabulary));
+        File.WriteAllText(Path.Combine(_folder, "answers.json"), """{"yes": 0, "no": 1, "red": 3, "2": 2, "left": 4}""");
+        using IVisionLanguageClassifier all = Open(checkpoint, """, "Skip": [], "Labels": "answers.json" """), fewer = Open(checkpoint, """, "Skip": [0, 1, 2, 3], "LegacyArmMap": false""");
+        using VisionInput picture = Picture(all, 90);
+
+        IReadOnlyList<LabelScore> scores = all.Classify("vqa", [picture], ["man on left"], CancellationToken.None)[0];
+
+        Assert.Equal(["2", "left", "no", "red", "yes"], scores.Select(score => score.Label).Order(StringComparer.Ordinal));
+        Assert.True(fewer.Tasks[0].Flops < all.Tasks[0].Flops);
+    }
+
+    [Fact]
+    public void A_searchs_file_says_what_is_skipped()
+    {
+        string checkpoint = Save(TinyMeter.Weights(_vocabulary));
+        File.WriteAllText(Path.Combine(_folder, "found.json"), """{"base": "meter", "arms": "meter24", "skip": [0, 1, 2, 3]}""");
+        using IVisionLanguageClassifier list = Open(checkpoint, """, "Skip": [0, 1, 2, 3]"""), file = Open(checkpoint, """, "Skip": "found.json" """);
+        using VisionInput picture = Picture(list, 90);
+
+        Assert.Equal(
+            list.Classify("snli", [picture], ["a"], CancellationToken.None)[0],
+            file.Classify("snli", [picture], ["a"], CancellationToken.None)[0]);
+    }
+
+    [Fact]
+    public void Another_image_size_resamples_the_positions()
+    {
+        using IVisionLanguageClassifier meter = Open(Save(TinyMeter.Weights(_vocabulary)), """, "Skip": [], "ImageSize": 40""");
+        using VisionInput picture = Picture(meter, 90);
+
+        Assert.Equal([1L, 3, 40, 40], picture.Tensors["pixels"].shape);
+        Assert.Equal(TinyMeter.Answers, meter.Classify("vqa", [picture], ["a"], CancellationToken.None)[0].Count);
+    }
+
+    [Theory]
+    [InlineData("", "does not say which attentions it was trained without; set Skip")]
+    [InlineData(""", "Skip": [99]""", "there is no attention 99 to skip")]
+    [InlineData(""", "Skip": ["one"]""", "\"one\" is no number of an attention")]
+    [InlineData(""", "Skip": 3""", "Skip must be a list of numbers")]
+    [InlineData(""", "Skip": [], "Heads": 3""", "hidden size 16 is not a multiple of 3 attention heads")]
+    [InlineData(""", "Skip": [], "ImageSize": 20""", "ImageSize 20 is not a multiple of the checkpoint's patches of 8 pixels")]
+    [InlineData(""", "Skip": [], "TextLength": 1""", "TextLength is 1; give a number from 2 to 512")]
+    [InlineData(""", "Skip": [], "Labels": "short.txt" """, "names 2 answers, but there must be 5")]
+    [InlineData(""", "Skip": [], "Adaptors": "x" """, "unknown option 'Adaptors'")]
+    public void A_wrong_option_is_one_line(string options, string expected)
+    {
+        string checkpoint = Save(TinyMeter.Weights(_vocabulary));
+        File.WriteAllText(Path.Combine(_folder, "short.txt"), "yes\nno\n");
+
+        ApertureException error = Assert.Throws<ApertureException>(() => Open(checkpoint, options));
+
+        Assert.Contains(expected, error.Message);
+        Assert.DoesNotContain('\n', error.Message);
+    }
+
+    [Fact]
+    public void A_tokenizer_of_another_vocabulary_is_refused()
+    {
+        ApertureException error = Assert.Throws<ApertureException>(() => Open(Save(TinyMeter.Weights(vocabulary: 40)), """, "Skip": []"""));
+
+        Assert.Contains("but the checkpoint's text encoder knows 40; use the tokenizer it was trained with", error.Message);
+    }
+
+    [Fact]
+    public void An_unknown_task_and_a_wrong_number_of_pictures_are_refused()
+    {
+        using IVisionLanguageClassifier meter = Open(Save(TinyMeter.Weights(_vocabulary, adapted: false, tokenTypes: 2)), "");
+        using VisionInput picture = Picture(meter, 1);
+
+        Assert.Contains("no head for 'nlvr2'; it has vqa, snli, retrieval, match", Assert.Throws<ApertureException>(() => meter.Classify("nlvr2", [picture], ["a"], CancellationToken.None)).Message);
+        Assert.Contains("vqa takes 1 picture(s), not 2", Assert.Throws<ApertureException>(() => meter.Classify("vqa", [picture, picture], ["a"], CancellationToken.None)).Message);
+    }
+
+    [Fact]
+    public void Opening_and_asking_leave_no_tensor_behind()
+    {
+        string checkpoint = Save(TinyMeter.Weights(_vocabulary));
+        long before = 0;
+        for (int round = 0; round < 3; round++)
+        {
+            before = round == 1 ? LiveTensors.Count() : before;
+            using IVisionLanguageClassifier meter = Open(checkpoint, """, "Skip": [3], "ImageSize": 24""");
+            using VisionInput picture = Picture(meter, 90);
+            meter.Classify("nlvr2", [picture, picture], ["a", "man on left"], CancellationToken.None);
+            Assert.Throws<ApertureException>(() => Open(checkpoint, """, "Skip": [77]"""));
+        }
+
+        Assert.Equal(before, LiveTensors.Count());
+    }
+
+    internal static string Repository(params string[] parts)
+    {
+        DirectoryInfo? folder = new(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder!.FullName, "Host.sln")))
+        {
+            folder = folder.Parent;
+        }
+
+        return Path.Combine([folder.FullName, .. parts]);
+    }
+
+    /// <summary>Writes a checkpoint; consumes the weights.</summary>
+    internal static string Save(TensorWeights weights, string folder, Func<string, bool>? keep = null)
+    {
+        using (weights)
+        {
+            string path = Path.Combine(folder, "meter.safetensors");
+            Dictionary<string, Tensor> tensors = weights.Names.Where(keep ?? (_ => true)).ToDictionary(name => name, weights.Load);
+            SafetensorsWriter.Save(path, tensors);
+            foreach (Tensor tensor in tensors.Values)
+            {
+                tensor.Dispose();
+            }
+
+            return path;
+        }
+    }
+
+    private string Save(TensorWeights weights) => Save(weights, _folder);
+
+    private static VisionInput Picture(IVisionLanguageClassifier meter, byte shade) => meter.Prepare(Enumerable.Range(0, 30 * 20 * 3).Select(i => (byte)(i + shade)).ToArray(), 30, 20);
+
+    private IVisionLanguageClassifier Open(string checkpoint, string options)
+    {
+        using JsonDocument json = JsonDocument.Parse($$"""{"Tokenizer": {{JsonSerializer.Serialize(_tokenizer)}}, "VisionHeads": 2{{(options.Contains("\"Heads\"", StringComparison.Ordinal) ? "" : ", \"Heads\": 2")}}{{options}}}""");
+        return new MeterFactory().Open(checkpoint, json.RootElement.Clone(), CPU, new FolderFiles(_folder));
+    }
+}

@@ -1,0 +1,88 @@
+using Aperture.Engine;
+using Aperture.Hub;
+using Aperture.Images;
+using Aperture.Plugins.Hosting;
+using Aperture.Tasks;
+using Aperture.Training;
+
+namespace Aperture.Plugins.Eas.Tests.Meter;
+
+/// <summary>METER through the host: opened from a plugin folder, asked, trained, interrupted and continued.</summary>
+public sealed class MeterSessionTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("aperture-meter-").FullName;
+    private readonly string _tokenizer = MeterClassifierTests.Repository("tests", "Golden", "data", "text", "tiny", "roberta");
+    private readonly string _checkpoint;
+
+    public MeterSessionTests()
+        => _checkpoint = MeterClassifierTests.Save(TinyMeter.Weights(Text.Tokenizers.FromFolder(_tokenizer).VocabularySize, adapted: false), _folder, name => !name.StartsWith("vqa_classifier", StringComparison.Ordinal));
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public async Task A_script_opens_and_asks()
+    {
+        await using EngineSession session = Open();
+        Classifier meter = session.LoadClassifier("meter", _checkpoint, new { Tokenizer = _tokenizer, Heads = 2, VisionHeads = 2 });
+        Image picture = Image.Filled(30, 20, 200, 30, 30);
+
+        IReadOnlyList<LabelScore> entailment = meter.Classify("snli", picture, "a red table");
+        IReadOnlyList<(string Text, double Score)> ranked = meter.Rank("retrieval", picture, ["a red table", "a blue sign", "left"]);
+
+        Assert.Equal(["nlvr2", "snli", "retrieval", "match"], meter.Tasks.Select(task => task.Name));
+        Assert.Equal(1, entailment.Sum(label => label.Score), 5);
+        Assert.Equal(ranked.OrderByDescending(pair => pair.Score), ranked);
+        Assert.Equal(2, meter.Classify("nlvr2", [picture, picture], ["a red table"])[0].Count);
+    }
+
+    [Fact]
+    public async Task A_training_that_was_stopped_ends_where_an_unbroken_one_does()
+    {
+        string samples = Samples();
+        await using EngineSession session = Open();
+        object options = new { Task = "vqa", Tokenizer = _tokenizer, Heads = 2, VisionHeads = 2, Skip = new[] { 1, 3 }, AdapterWidth = 8, ReplacementWidth = 12, Steps = 12, BatchSize = 2, Rate = 0.001 };
+        session.TrainClassifier("meter", _checkpoint, samples, Path.Combine(_folder, "whole"), options);
+        using (CancellationTokenSource stop = new())
+        {
+            Assert.Throws<OperationCanceledException>(() => session.TrainClassifier("meter", _checkpoint, samples, Path.Combine(_folder, "broken"), options, new Stop(stop), stop.Token));
+        }
+
+        TrainingResult result = session.TrainClassifier("meter", _checkpoint, samples, Path.Combine(_folder, "broken"), options);
+
+        Assert.Equal(File.ReadAllBytes(Path.Combine(_folder, "whole", "meter-eas.safetensors")), File.ReadAllBytes(Path.Combine(_folder, "broken", "meter-eas.safetensors")));
+        Classifier meter = session.LoadClassifier("meter", _checkpoint, new { Tokenizer = _tokenizer, Heads = 2, VisionHeads = 2, Adapters = result.Files[0], Skip = result.Files[1], Labels = result.Files[2] });
+        Assert.Equal(["blue", "red"], meter.Classify("vqa", Image.Filled(24, 20, 250, 10, 10), "which colour").Select(label => label.Label).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Wrong_names_and_files_are_one_line()
+    {
+        await using EngineSession session = Open();
+        string empty = Path.Combine(_folder, "empty.jsonl"), damaged = Path.Combine(_folder, "damaged.jsonl");
+        File.WriteAllText(empty, "");
+        File.WriteAllText(damaged, """{"image": "a.png", "answer": "yes"}""" + "\n");
+        string Message(Action act) => Assert.Throws<ApertureException>(act).Message;
+
+        Assert.Contains("No enabled plugin has a classifier 'metre'", Message(() => session.LoadClassifier("metre", _checkpoint)));
+        Assert.Contains("There is no checkpoint", Message(() => session.LoadClassifier("meter", "nowhere.ckpt")));
+        Assert.Contains("fetch it with: aperture pull FacebookAI/roberta-nowhere", Message(() => session.LoadClassifier("meter", _checkpoint, new { Tokenizer = "FacebookAI/roberta-nowhere", Heads = 2, VisionHeads = 2 })));
+        Assert.Contains("is empty; it needs at least one line", Message(() => session.TrainClassifier("meter", _checkpoint, empty, _folder)));
+        Assert.Contains("damaged.jsonl(1): the line is not an object with image, question and answer", Message(() => session.TrainClassifier("meter", _checkpoint, damaged, _folder)));
+    }
+
+    private static EngineSession Open() => new(new PluginHost(PluginCatalog.Read()), new HubCache(new HubSettings { CacheFolder = Path.Combine(Path.GetTempPath(), "aperture-no-cache") }), new ModelOptions());
+
+    private string Samples()
+    {
+        Image.Filled(24, 20, 250, 10, 10).SavePng(Path.Combine(_folder, "red.png"));
+        Image.Filled(24, 20, 10, 10, 250).SavePng(Path.Combine(_folder, "blue.png"));
+        string path = Path.Combine(_folder, "samples.jsonl");
+        File.WriteAllLines(path, ["""{"image": "red.png", "question": "which colour", "answer": "red"}""", "", """{"image": ["blue.png"], "text": "which colour", "answer": {"blue": 1, "red": 0.3}}"""]);
+        return path;
+    }
+
+    private sealed class Stop(CancellationTokenSource source) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value) => source.Cancel();
+    }
+}

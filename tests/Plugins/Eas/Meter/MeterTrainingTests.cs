@@ -1,0 +1,175 @@
+using System.Text.Json;
+using Aperture.Images;
+using Aperture.Plugins.Eas.Meter;
+using Aperture.Tasks;
+using Aperture.Training;
+using Aperture.Weights;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Aperture.Plugins.Eas.Tests.Meter;
+
+/// <summary>Training EAS on a small METER: what is trained, that it learns, and that its file opens.</summary>
+public sealed class MeterTrainingTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("aperture-meter-").FullName;
+    private readonly string _tokenizer = MeterClassifierTests.Repository("tests", "Golden", "data", "text", "tiny", "roberta");
+    private readonly string _checkpoint;
+    private readonly ClassifierSample[] _samples;
+
+    public MeterTrainingTests()
+    {
+        _checkpoint = MeterClassifierTests.Save(TinyMeter.Weights(Text.Tokenizers.FromFolder(_tokenizer).VocabularySize, adapted: false, tokenTypes: 2), _folder, name => !name.Contains("classifier", StringComparison.Ordinal));
+        string[] pictures = [Picture("red", 250, 10, 10), Picture("blue", 10, 10, 250)];
+        _samples =
+        [
+            new([pictures[0]], "a red table", new Dictionary<string, double> { ["red"] = 1 }),
+            new([pictures[1]], "a blue sign", new Dictionary<string, double> { ["blue"] = 1, ["navy"] = 0.3 }),
+        ];
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Theory]
+    [InlineData("vqa", "vqa_classifier.3.weight")]
+    [InlineData("snli", "snli_classifier.3.weight")]
+    [InlineData("nlvr2", "nlvr2_classifier.3.weight")]
+    [InlineData("retrieval", "rank_output.weight")]
+    public void Steps_lower_the_loss_and_the_result_opens(string task, string head)
+    {
+        using MeterTraining run = Begin(task, """, "Skip": [1, 3, 5], "Dropout": 0, "Negatives": 1, "Rate": 0.01""", Samples(task));
+        Assert.Contains(head, run.Parameters.Keys);
+        Assert.DoesNotContain(run.Parameters.Keys, name => name.Contains("_classifier", StringComparison.Ordinal) && !name.StartsWith(head.Split('.')[0], StringComparison.Ordinal));
+        Assert.All(run.Parameters.Values, parameter => Assert.True(parameter.requires_grad));
+
+        double first = Step(run, 0), last = first;
+        for (int step = 1; step < 20; step++)
+        {
+            last = Step(run, 0);
+        }
+
+        TrainingResult result = run.Save();
+        Assert.True(last < 0.8 * first, $"{first} -> {last}");
+        Assert.All(result.Files, file => Assert.True(File.Exists(file)));
+        using IVisionLanguageClassifier meter = Open(result.Files);
+        using Vision.VisionInput red = Prepare(meter, Samples(task)[0].Pictures[0]), blue = Prepare(meter, Samples(task)[1].Pictures[0]);
+        IReadOnlyList<LabelScore> scores = meter.Classify(task, task == "nlvr2" ? [red, blue] : [red], ["a red table"], CancellationToken.None)[0];
+        if (task != "retrieval")
+        {
+            Assert.Equal(Samples(task)[0].Labels.Keys.Single(), scores[0].Label);
+        }
+    }
+
+    [Fact]
+    public void A_step_depends_on_seed_and_number_alone()
+    {
+        double Loss(int step, string options = "")
+        {
+            using MeterTraining run = Begin("vqa", options, _samples);
+            using DisposeScope scope = NewDisposeScope();
+            return run.Step(step, [0, 1], CancellationToken.None).Loss!.item<float>();
+        }
+
+        Assert.Equal(Loss(3), Loss(3));
+        Assert.NotEqual(Loss(3), Loss(4));
+        Assert.NotEqual(Loss(3), Loss(3, """, "Seed": 9"""));
+    }
+
+    [Fact]
+    public void Rates_are_those_of_the_published_recipe()
+    {
+        using MeterTraining run = Begin("vqa", "", _samples);
+
+        Assert.Equal((2.5e-5, 512, 0.1, 0.98, 0.01), (run.Plan.Rate, run.Plan.BatchSize, run.Plan.WarmUp, run.Plan.Beta2, run.Plan.WeightDecay));
+        Assert.Equal(RateSchedule.Linear, run.Plan.Schedule);
+        Assert.Equal(50, run.RateScale("vqa_classifier.0.bias"));
+        Assert.Equal(5, run.RateScale("cross_modal_text_layers.0.attention.adapter.conv_B.weight"));
+        Assert.Equal(5, run.RateScale("cross_modal_image_pooler.dense.weight"));
+        Assert.Equal(1, run.RateScale("token4classifier"));
+    }
+
+    [Theory]
+    [InlineData("speech", "", "there is no task 'speech' to train; there are vqa, nlvr2, snli, retrieval")]
+    [InlineData("vqa", """, "AdapterWidth": 7""", "AdapterWidth is 7; give an even number")]
+    [InlineData("vqa", """, "Dropout": 1""", "Dropout is 1; give 0 or more and below 1")]
+    [InlineData("snli", "", "sample 1 is labelled 'red', but the labels of snli are contradiction, neutral, entailment")]
+    [InlineData("nlvr2", "", "sample 1 has 1 picture(s), but nlvr2 takes 2")]
+    public void A_wrong_option_or_sample_is_one_line(string task, string options, string expected)
+    {
+        ApertureException error = Assert.Throws<ApertureException>(() => Begin(task, options, _samples));
+
+        Assert.Contains(expected, error.Message);
+        Assert.DoesNotContain('\n', error.Message);
+    }
+
+    [Fact]
+    public void A_step_leaves_no_tensor_behind()
+    {
+        long before = 0;
+        for (int round = 0; round < 3; round++)
+        {
+            before = round == 1 ? LiveTensors.Count() : before;
+            using MeterTraining run = Begin("retrieval", """, "Negatives": 1""", _samples);
+            using DisposeScope scope = NewDisposeScope();
+            run.Step(1, [0, 1], CancellationToken.None);
+        }
+
+        Assert.Equal(before, LiveTensors.Count());
+    }
+
+    private static double Step(MeterTraining run, int step)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor loss = run.Step(step, [0, 1], CancellationToken.None).Loss!;
+        loss.backward();
+        using (no_grad())
+        {
+            // Normalised gradient descent is enough to see that gradients point downhill.
+            foreach (Tensor parameter in run.Parameters.Values)
+            {
+                if (parameter.grad is { } gradient)
+                {
+                    parameter.sub_(gradient.div(gradient.norm().add(1e-8)).mul(0.05));
+                    gradient.zero_();
+                }
+            }
+        }
+
+        return loss.item<float>();
+    }
+
+    private ClassifierSample[] Samples(string task) => task switch
+    {
+        "snli" => [_samples[0] with { Labels = One("entailment") }, _samples[1] with { Labels = One("contradiction") }],
+        "nlvr2" => [new([_samples[0].Pictures[0], _samples[1].Pictures[0]], "a red table", One("true")), new([_samples[1].Pictures[0], _samples[0].Pictures[0]], "a blue sign", One("false"))],
+        _ => _samples,
+    };
+
+    private static Dictionary<string, double> One(string label) => new() { [label] = 1 };
+
+    private MeterTraining Begin(string task, string options, ClassifierSample[] samples)
+    {
+        using JsonDocument json = JsonDocument.Parse($$"""{"Task": "{{task}}", "Tokenizer": {{JsonSerializer.Serialize(_tokenizer)}}, "Heads": 2, "VisionHeads": 2, "ReplacementWidth": 12{{(options.Contains("AdapterWidth", StringComparison.Ordinal) ? "" : ", \"AdapterWidth\": 8")}}{{options}}}""");
+        return (MeterTraining)new MeterFactory().BeginTraining(_checkpoint, samples, json.RootElement.Clone(), CPU, new FolderFiles(_folder), _folder);
+    }
+
+    private IVisionLanguageClassifier Open(IReadOnlyList<string> files)
+    {
+        string labels = files.Count > 2 ? $", \"Labels\": {JsonSerializer.Serialize(files[2])}" : "";
+        using JsonDocument json = JsonDocument.Parse($$"""{"Tokenizer": {{JsonSerializer.Serialize(_tokenizer)}}, "Heads": 2, "VisionHeads": 2, "Adapters": {{JsonSerializer.Serialize(files[0])}}, "Skip": {{JsonSerializer.Serialize(files[1])}}{{labels}}}""");
+        return new MeterFactory().Open(_checkpoint, json.RootElement.Clone(), CPU, new FolderFiles(_folder));
+    }
+
+    private static Vision.VisionInput Prepare(IVisionLanguageClassifier meter, string path)
+    {
+        Image image = Image.Load(path);
+        return meter.Prepare(image.ConvertToRgb().Pixels, image.Width, image.Height);
+    }
+
+    private string Picture(string name, byte red, byte green, byte blue)
+    {
+        string path = Path.Combine(_folder, name + ".png");
+        Image.Filled(24, 20, red, green, blue).SavePng(path);
+        return path;
+    }
+}
