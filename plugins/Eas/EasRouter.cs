@@ -63,10 +63,10 @@ internal sealed class EasRouter(EasAdapters adapters, IReadOnlySet<int> skipped,
         RepAdapter adapter = adapters.Ordinary[context.Layer]!;
         EasState state = context.Request.State<EasState>(this);
         using DisposeScope scope = NewDisposeScope();
-        if (Decides(context) || (adapter.Router is not null && state.Weights(context.Layer) is null))
+        if (state.Undecided(context, Decides(context)) is { } now)
         {
             Tensor? decided = adapter.Router is null ? null : adapter.Route(PackedRows.Read(settings.Query, context, normed));
-            state.Remember(context.Layer, decided, null);
+            state.Remember(context.Layer, now, decided, null);
             Report(context, "eas.router", decided);
         }
 
@@ -91,15 +91,16 @@ internal sealed class EasRouter(EasAdapters adapters, IReadOnlySet<int> skipped,
         PropagationAdapter adapter = adapters.Propagation[context.Layer]!;
         EasState state = context.Request.State<EasState>(this);
         using DisposeScope scope = NewDisposeScope();
-        if (Decides(context) || state.Weights(context.Layer) is null)
+        if (state.Undecided(context, Decides(context)) is { } now)
         {
             Tensor router = adapter.Route(PackedRows.Read(settings.Query, context, normed));
             Tensor pool = adapter.Pool(PackedRows.Read(settings.PoolQuery, context, normed));
-            state.Remember(context.Layer, router, pool);
+            state.Remember(context.Layer, now, router, pool);
             Report(context, "eas.router", router);
             Report(context, "eas.pool", pool);
         }
-        else if (settings.DecodePool == DecodePool.Self)
+
+        if (settings.DecodePool == DecodePool.Self && !Decides(context))
         {
             state.Replace(context.Layer, adapter.Pool(PackedRows.Read(TokenQuery.MeanAll, context, normed)));
         }

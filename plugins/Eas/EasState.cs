@@ -12,6 +12,25 @@ internal sealed class EasState(int layers) : ISequenceState
     private readonly Tensor?[] _pools = new Tensor?[layers];
     private readonly AttentionDeltas?[]?[] _attention = new AttentionDeltas?[]?[layers];
     private readonly FeedForwardDeltas?[]?[] _feedForward = new FeedForwardDeltas?[]?[layers];
+    private readonly bool[]?[] _decided = new bool[]?[layers];
+
+    /// <summary>
+    /// Which sequences a layer decides for now: in a prefill those with rows in it, later those that had none so far (another router may have kept a whole prompt out of the layer).
+    /// </summary>
+    /// <param name="context">The layer's call.</param>
+    /// <param name="prefill">Whether rows of a prompt decide anew.</param>
+    /// <returns>One flag a sequence; null where nothing is to be decided.</returns>
+    public bool[]? Undecided(ILayerContext context, bool prefill)
+    {
+        bool[]? before = prefill ? null : _decided[context.Layer];
+        bool[] now = new bool[context.Samples];
+        for (int sample = 0; sample < now.Length; sample++)
+        {
+            now[sample] = context.Offsets[sample + 1] > context.Offsets[sample] && before?[sample] != true;
+        }
+
+        return Array.Exists(now, decides => decides) ? now : null;
+    }
 
     /// <summary>Router weights of a layer, float32 <c>[samples, 2]</c>; null before its prefill.</summary>
     public Tensor? Weights(int layer) => _weights[layer];
@@ -19,12 +38,15 @@ internal sealed class EasState(int layers) : ISequenceState
     /// <summary>Pool of a layer, <c>[samples, r]</c>; null before its prefill and where its attention is kept.</summary>
     public Tensor? Pool(int layer) => _pools[layer];
 
-    /// <summary>Takes a layer's values over; what was merged from older ones is dropped.</summary>
-    public void Remember(int layer, Tensor? weights, Tensor? pool)
+    /// <summary>Takes a layer's values over for the sequences that decide now; what was merged from older ones is dropped.</summary>
+    public void Remember(int layer, bool[] now, Tensor? weights, Tensor? pool)
     {
+        bool[] before = _decided[layer] ?? new bool[now.Length];
+        Tensor? all = Joined(now, before, weights, _weights[layer]), pools = Joined(now, before, pool, _pools[layer]);
         Forget(layer);
-        _weights[layer] = weights?.DetachFromDisposeScope();
-        _pools[layer] = pool?.DetachFromDisposeScope();
+        _weights[layer] = all?.DetachFromDisposeScope();
+        _pools[layer] = pools?.DetachFromDisposeScope();
+        _decided[layer] = [.. now.Zip(before, (fresh, old) => fresh || old)];
     }
 
     /// <summary>Takes over a new pool of a layer; router weights stay.</summary>
@@ -51,6 +73,7 @@ internal sealed class EasState(int layers) : ISequenceState
             FeedForwardDeltas?[]? feedForward = _feedForward[layer] is { } mine ? [.. from.Select(i => mine[i] is { } d ? new FeedForwardDeltas(Shared(d.Gate), Shared(d.Up)) : null)] : null;
             Forget(layer);
             (_weights[layer], _pools[layer], _attention[layer], _feedForward[layer]) = (weights, pool, attention, feedForward);
+            _decided[layer] = _decided[layer] is { } decided ? [.. from.Select(i => decided[i])] : null;
         }
     }
 
@@ -60,6 +83,18 @@ internal sealed class EasState(int layers) : ISequenceState
         {
             Forget(layer);
         }
+    }
+
+    // New values where a sequence decides now, its old ones where it had decided.
+    private static Tensor? Joined(bool[] now, bool[] before, Tensor? fresh, Tensor? old)
+    {
+        if (fresh is null || old is null || !now.Zip(before).Any(pair => pair.Second && !pair.First))
+        {
+            return fresh;
+        }
+
+        using Tensor decides = tensor(now, [now.Length, 1], device: fresh.device);
+        return where(decides, fresh, old);
     }
 
     private static Tensor? Picked(Tensor? rows, Tensor index)

@@ -22,6 +22,11 @@ public sealed class HookTableBuilder
     /// <exception cref="ApertureException">A method does not fit the model, or two methods cannot work together.</exception>
     public static HookTable Build(DecoderInfo decoder, IReadOnlyList<IDecoderMethod> methods)
     {
+        if (methods.OfType<ILayerRouter>().GroupBy(router => router.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
+        {
+            throw new ApertureException($"{twice.Key} and {twice.Key} are one router given twice, and a layer cannot follow both; leave one of them out.");
+        }
+
         HookTableBuilder builder = new(decoder);
         foreach (ITokenReducer reducer in methods.OfType<ITokenReducer>())
         {
