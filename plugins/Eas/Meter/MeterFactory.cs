@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Aperture.Models;
+using Aperture.Plugins.Eas.Training;
 using Aperture.Tasks;
 using Aperture.Text;
 using Aperture.Weights;
@@ -69,7 +70,7 @@ internal sealed class MeterFactory : IVisionLanguageClassifierFactory, ITrainedC
             int[] arms = bound.Skip is null ? [] : MeterSkip.Read(bound.ModelOptions, MeterConfig.Read(source, bound.Heads, bound.VisionHeads), source, files);
             MeterObjective objective = new(source, samples, bound, device, files);
             owner = objective;
-            return new MeterTraining(objective, arms, bound.LegacyArmMap, outputFolder);
+            return bound.Stage == TrainingStage.Search ? new MeterSearchTraining(objective, bound, outputFolder) : new MeterTraining(objective, arms, bound.LegacyArmMap, outputFolder);
         }
         catch
         {

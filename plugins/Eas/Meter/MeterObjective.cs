@@ -89,9 +89,19 @@ internal sealed class MeterObjective : IDisposable
         using Generator generator = new(unchecked((ulong)((Plan.Seed * 7_368_787) + stream)), CPU);
         MeterDropout? dropout = _options.Dropout > 0 ? new MeterDropout(_options.Dropout, new SeededDropout(_options.Dropout, generator)) : null;
         (Tensor loss, double score) = Task.Labels is []
-            ? Retrieval(samples, plan, dropout, new Random(unchecked((int)((Plan.Seed * 15_485_863) + stream))), cancellationToken)
+            ? Retrieval(samples, plan, dropout, Random(stream), cancellationToken)
             : Classification(samples, plan, dropout, cancellationToken);
         return (loss.MoveToOuterDisposeScope(), score);
+    }
+
+    /// <summary>Samples drawn at random, without repetition.</summary>
+    /// <param name="count">How many, at most all.</param>
+    /// <param name="stream">Tells draws apart.</param>
+    public int[] Draw(int count, long stream)
+    {
+        int[] all = [.. Enumerable.Range(0, _samples.Count)];
+        Random(stream).Shuffle(all);
+        return [.. all.Take(count)];
     }
 
     public void Dispose()
@@ -99,6 +109,8 @@ internal sealed class MeterObjective : IDisposable
         _model.Dispose();
         _source.Dispose();
     }
+
+    private Random Random(long stream) => new(unchecked((int)((Plan.Seed * 15_485_863) + stream)));
 
     private bool IsOtherHead(string name) => MeterTask.All.Any(task => task != Task && name.StartsWith(task.Head, StringComparison.Ordinal));
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Plugins.Eas.Training;
 using Aperture.Training;
 
 namespace Aperture.Plugins.Eas.Meter;
@@ -10,6 +11,9 @@ internal sealed record MeterTrainingOptions : TrainingOptions
 
     /// <summary>Name of a <see cref="MeterTask"/>.</summary>
     public string Task { get; set; } = "vqa";
+
+    /// <summary>Search for attention that is not needed, or train adapters around what is skipped.</summary>
+    public TrainingStage Stage { get; set; } = TrainingStage.Adapters;
 
     /// <inheritdoc cref="MeterOptions.Tokenizer"/>
     public string? Tokenizer { get; set; }
@@ -53,6 +57,21 @@ internal sealed record MeterTrainingOptions : TrainingOptions
     /// <summary>Retrieval: other samples' captions that a picture's own one is told from.</summary>
     public int Negatives { get; set; } = 15;
 
+    /// <summary>Search: K, the attentions to leave out.</summary>
+    public int SkipCount { get; set; } = 10;
+
+    /// <summary>Search: J, sets compared.</summary>
+    public int Sets { get; set; } = 3;
+
+    /// <summary>Search: T, steps between two comparisons.</summary>
+    public int Every { get; set; } = 10;
+
+    /// <summary>Search: rate of the scores.</summary>
+    public double ScoreRate { get; set; } = 1;
+
+    /// <summary>Search: steps before the first comparison; null for those over which the rate rises.</summary>
+    public int? SearchWarmUp { get; set; }
+
     public override void Validate()
     {
         base.Validate();
@@ -67,6 +86,11 @@ internal sealed record MeterTrainingOptions : TrainingOptions
         if (!(HeadRate is null or > 0) || !(CrossModalRate > 0))
         {
             throw Error("HeadRate and CrossModalRate are factors above 0");
+        }
+
+        if (SearchWarmUp < 0)
+        {
+            throw Error($"SearchWarmUp is {SearchWarmUp}; give a number of steps, 0 or more");
         }
 
         if (Negatives is < 1 or > MostNegatives)
@@ -91,6 +115,7 @@ internal sealed record MeterTrainingOptions : TrainingOptions
     internal static IReadOnlyList<MethodOption> Describe() =>
     [
         new(nameof(Task), "text", "vqa", $"What to train: {string.Join(", ", MeterTask.All.Select(task => task.Name))}. Length, batch, rates and epochs follow the task unless they are given."),
+        new(nameof(Stage), "text", "Adapters", "Search: find attentions to leave out; Adapters: leave out those of Skip and train adapters."),
         .. MeterOptions.Describe().Where(option => option.Name != nameof(MeterOptions.Adapters)),
         new(nameof(AdapterWidth), "integer", "96", "Hidden width of fresh adapters; even."),
         new(nameof(ReplacementWidth), "integer", "144", "Hidden width of fresh replacements of attention; even."),
@@ -98,6 +123,11 @@ internal sealed record MeterTrainingOptions : TrainingOptions
         new(nameof(CrossModalRate), "number", "5", "Factor on the learning rate of the cross-modal layers' adapters and of the poolers."),
         new(nameof(Dropout), "number", "0.1", "Fraction that is set to zero."),
         new(nameof(Negatives), "integer", "15", "Retrieval: other captions that a picture's own one is told from."),
+        new(nameof(SkipCount), "integer", "10", "Search: how many attentions to leave out."),
+        new(nameof(Sets), "integer", "3", "Search: sets compared, at least 2."),
+        new(nameof(Every), "integer", "10", "Search: steps between two comparisons."),
+        new(nameof(ScoreRate), "number", "1", "Search: rate of the scores."),
+        new(nameof(SearchWarmUp), "integer", "WarmUp's steps", "Search: steps before the first comparison."),
         .. Describe(MeterTask.Find("vqa").Plan, MeterTask.Find("vqa").Epochs),
     ];
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Aperture.Images;
 using Aperture.Plugins.Eas.Meter;
+using Aperture.Plugins.Eas.Search;
 using Aperture.Tasks;
 using Aperture.Training;
 using Aperture.Weights;
@@ -58,6 +59,40 @@ public sealed class MeterTrainingTests : IDisposable
         {
             Assert.Equal(Samples(task)[0].Labels.Keys.Single(), scores[0].Label);
         }
+    }
+
+    [Fact]
+    public void A_search_moves_scores_and_its_file_says_what_to_skip()
+    {
+        using IClassifierTraining run = BeginAny("vqa", """, "Stage": "Search", "SkipCount": 3, "Every": 1, "SearchWarmUp": 2, "Steps": 4""", _samples);
+        for (int step = 0; step < 4; step++)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            TrainingStep result = run.Step(step, [0, 1], CancellationToken.None);
+            Assert.Equal(step >= 1, result.Metrics.ContainsKey("spread"));
+            Assert.Equal(step >= 1, run.State["scores"].abs().max().item<double>() > 0);
+        }
+
+        TrainingResult found = run.Save();
+        SearchResult file = SearchResult.Read(Assert.Single(found.Files));
+        Assert.Equal(("METER", "vqa", 3, SearchResult.MeterArms, 8), (file.Base, file.Task, file.K, file.Arms, file.Scores.Count));
+        Assert.Equal(run.State["scores"].data<double>().ToArray(), file.Scores);
+        using MeterTraining next = Begin("vqa", $", \"Skip\": {JsonSerializer.Serialize(found.Files[0])}", _samples);
+        TrainingResult trained = next.Save();
+        using JsonDocument skip = JsonDocument.Parse(File.ReadAllBytes(trained.Files[1]));
+        Assert.Equal(file.Skip, skip.RootElement.GetProperty("skip").EnumerateArray().Select(arm => arm.GetInt32()));
+    }
+
+    [Theory]
+    [InlineData(""", "Skip": [1]""", "Skip is what a search finds")]
+    [InlineData(""", "SkipCount": 8""", "SkipCount is 8")]
+    [InlineData(""", "Sets": 1""", "Sets is 1")]
+    [InlineData(""", "SearchWarmUp": -1""", "SearchWarmUp is -1")]
+    public void A_wrong_search_is_one_line(string options, string expected)
+    {
+        ApertureException error = Assert.Throws<ApertureException>(() => BeginAny("vqa", (options.Contains("SkipCount", StringComparison.Ordinal) ? "" : ", \"SkipCount\": 3") + ", \"Stage\": \"Search\"" + options, _samples));
+
+        Assert.Contains(expected, error.Message);
     }
 
     [Fact]
@@ -147,10 +182,12 @@ public sealed class MeterTrainingTests : IDisposable
 
     private static Dictionary<string, double> One(string label) => new() { [label] = 1 };
 
-    private MeterTraining Begin(string task, string options, ClassifierSample[] samples)
+    private MeterTraining Begin(string task, string options, ClassifierSample[] samples) => (MeterTraining)BeginAny(task, options, samples);
+
+    private IClassifierTraining BeginAny(string task, string options, ClassifierSample[] samples)
     {
         using JsonDocument json = JsonDocument.Parse($$"""{"Task": "{{task}}", "Tokenizer": {{JsonSerializer.Serialize(_tokenizer)}}, "Heads": 2, "VisionHeads": 2, "ReplacementWidth": 12{{(options.Contains("AdapterWidth", StringComparison.Ordinal) ? "" : ", \"AdapterWidth\": 8")}}{{options}}}""");
-        return (MeterTraining)new MeterFactory().BeginTraining(_checkpoint, samples, json.RootElement.Clone(), CPU, new FolderFiles(_folder), _folder);
+        return new MeterFactory().BeginTraining(_checkpoint, samples, json.RootElement.Clone(), CPU, new FolderFiles(_folder), _folder);
     }
 
     private IVisionLanguageClassifier Open(IReadOnlyList<string> files)
