@@ -12,7 +12,7 @@ internal static class Progressing
     /// <param name="total">How many there are.</param>
     /// <param name="work">The work; it reports how many are done.</param>
     public static Task<T> RunAsync<T>(Terminal terminal, string what, int total, Func<CountedProgress, T> work)
-        => terminal.RichError.Progress()
+        => !terminal.RichError.Profile.Out.IsTerminal ? Task.Run(() => work(new CountedProgress(_ => { }))) : terminal.RichError.Progress()
             .AutoClear(true)
             .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn(), new RemainingTimeColumn())
             .StartAsync(context =>

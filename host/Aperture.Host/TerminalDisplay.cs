@@ -36,7 +36,8 @@ internal sealed class TerminalDisplay(Terminal terminal) : IScriptDisplay
         }
     }
 
-    public ILiveDisplay ShowLive(object? value) => new FirstAndLast(this, value);
+    // Progress is about getting there: it goes to standard error, where a line can be written over.
+    public ILiveDisplay ShowLive(object? value) => value is WorkProgress ? new ProgressLine(terminal) : new FirstAndLast(this, value);
 
     private void Write(DisplayTable table)
     {
@@ -70,5 +71,22 @@ internal sealed class TerminalDisplay(Terminal terminal) : IScriptDisplay
         string name = Enumerable.Range(1, int.MaxValue).Select(i => i == 1 ? "picture.png" : $"picture-{i}.png").First(n => !File.Exists(n));
         picture.SavePng(name);
         return Path.GetFullPath(name);
+    }
+
+    private sealed class ProgressLine(Terminal terminal) : ILiveDisplay
+    {
+        private readonly bool _isSeen = terminal.RichError.Profile.Out.IsTerminal;
+
+        public void Update(object? value) => Write($"\r{value}");
+
+        public void Dispose() => Write("\n");
+
+        private void Write(string text)
+        {
+            if (_isSeen)
+            {
+                terminal.Error.Write(text);
+            }
+        }
     }
 }

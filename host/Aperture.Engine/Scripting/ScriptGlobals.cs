@@ -26,6 +26,15 @@ public class ScriptGlobals(IScriptDisplay display)
     /// <summary>Shows a value that will change, e.g. <c>using (var live = ShowLive("0 %")) { …; live.Update("50 %"); }</c>.</summary>
     public ILiveDisplay ShowLive(object? value) => Display.ShowLive(value);
 
+    /// <summary>Shows a bar for counted work. Hand it to what takes an <see cref="IProgress{T}"/>, or report counts to it in a loop.</summary>
+    /// <param name="what">What is counted.</param>
+    /// <param name="total">How many there are.</param>
+    public IProgress<int> Progress(string what, int total) => new LiveProgress(Display, what, total);
+
+    /// <summary>Removes what the running cell of a notebook has shown; elsewhere nothing happens.</summary>
+    /// <param name="wait">Whether to wait for the next output, so that nothing flickers.</param>
+    public void ClearOutput(bool wait = false) => Display.Clear(wait);
+
     /// <summary>Turns values into what is shown; <c>Formatter.Add&lt;T&gt;(…)</c> teaches it a type.</summary>
     public ValueFormatter Formatter => Display.Formatter;
 }

@@ -20,7 +20,11 @@ public sealed class DisplayForm(string text)
     }
 
     /// <summary>The value as HTML (<c>text/html</c>); null if text says as much.</summary>
-    public string? Html => Table?.ToHtml();
+    public string? Html
+    {
+        get => field ?? Table?.ToHtml();
+        init;
+    }
 
     /// <summary>The picture as a PNG file (<c>image/png</c>); null without a picture.</summary>
     public byte[]? Png => Picture?.EncodePng();

@@ -15,4 +15,10 @@ public interface IScriptDisplay
     /// <summary>Shows a value that will change. A place that cannot replace what it wrote shows the first and the last content.</summary>
     /// <param name="value">The first content.</param>
     ILiveDisplay ShowLive(object? value);
+
+    /// <summary>Removes what the running cell has shown, in places that have cells.</summary>
+    /// <param name="wait">Whether to wait for the next output, so that nothing flickers.</param>
+    void Clear(bool wait)
+    {
+    }
 }
