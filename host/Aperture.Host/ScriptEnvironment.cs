@@ -7,9 +7,9 @@ namespace Aperture.Host;
 /// <summary>What scripts see: the globals object and the assemblies. The one place to extend for <c>run</c>, the REPL and notebooks alike.</summary>
 internal sealed record ScriptEnvironment(HostGlobals Globals, IScriptDisplay Display, ScriptSessionOptions Options)
 {
-    public static ScriptEnvironment Create(CommandContext context, ParseResult parsed, IReadOnlyList<string> arguments)
+    public static ScriptEnvironment Create(CommandContext context, ParseResult parsed, IReadOnlyList<string> arguments, IScriptDisplay? display = null)
     {
-        var display = new TerminalDisplay(context.Terminal);
+        display ??= new TerminalDisplay(context.Terminal);
         var globals = new HostGlobals(display, () => context.Compute.Open(parsed), () => SessionFactory.Open(context, parsed)) { Args = arguments };
         return new ScriptEnvironment(globals, display, new ScriptSessionOptions
         {

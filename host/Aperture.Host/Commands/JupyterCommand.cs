@@ -1,0 +1,72 @@
+using System.CommandLine;
+using Aperture.Jupyter;
+using Aperture.Scripting;
+using NetMQ;
+
+namespace Aperture.Host.Commands;
+
+/// <summary><c>aperture jupyter install</c> registers the kernel; <c>aperture jupyter kernel FILE</c> is what Jupyter then starts.</summary>
+internal static class JupyterCommand
+{
+    public static Command Create(CommandContext context) => new("jupyter", "Use Aperture in Jupyter notebooks.") { Install(context), Kernel(context) };
+
+    private static Command Install(CommandContext context)
+    {
+        Option<string> name = new("--name") { Description = "The kernel's name.", HelpName = "name", DefaultValueFactory = _ => "aperture" };
+        Option<string?> prefix = new("--prefix") { Description = "Register for the Jupyter installed there, such as a virtual environment, instead of for the user.", HelpName = "folder" };
+        Command command = new("install", "Register the kernel with Jupyter; --device and --threads become the kernel's.") { name, prefix };
+        command.SetAction(parsed =>
+        {
+            List<string> start = [.. KernelSpec.ThisProgram(), "jupyter", "kernel"];
+            if (context.Compute.Threads(parsed) is { } threads)
+            {
+                start.AddRange(["--threads", $"{threads}"]);
+            }
+
+            if (context.Compute.Device(parsed) is { } device && device != Natives.DeviceChoice.Auto)
+            {
+                start.AddRange(["--device", $"{device}"]);
+            }
+
+            string kernels = parsed.GetValue(prefix) is { } folder ? KernelSpec.FolderOf(folder) : KernelSpec.UserFolder;
+            context.Terminal.Output.WriteLine(KernelSpec.Install(kernels, parsed.GetRequiredValue(name), start));
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command Kernel(CommandContext context)
+    {
+        Argument<string> file = new("connection-file") { Description = "The file in which Jupyter says where to listen." };
+        Command command = new("kernel", "Run the kernel; Jupyter starts it.") { file };
+        command.SetAction((parsed, token) => RunAsync(context, parsed, ConnectionFile.Read(parsed.GetRequiredValue(file)), token));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(CommandContext context, ParseResult parsed, ConnectionFile connection, CancellationToken cancellationToken)
+    {
+        if (context.Compute.Threads(parsed) is not null)
+        {
+            context.Compute.Open(parsed);
+        }
+
+        CellDisplay display = new();
+        ScriptEnvironment environment = ScriptEnvironment.Create(context, parsed, [], display);
+        ScriptSession session = environment.StartSession();
+        using (var kernel = new JupyterKernel(connection, session, display, new KernelOptions { Log = context.Terminal.Warn }))
+        using (new ConsoleCapture(display))
+        using (var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken))
+        {
+            _ = kernel.WarmUpAsync(ended.Token);
+            _ = ParentWatch.WaitAsync(ended.Token).ContinueWith(_ => ended.Cancel(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+            await kernel.RunAsync(ended.Token).ConfigureAwait(false);
+            await ended.CancelAsync().ConfigureAwait(false);
+        }
+
+        NetMQConfig.Cleanup(block: true);
+
+        // Not disposed but left: a cell that could not be stopped may still use the session, and the operating system takes everything back.
+        Environment.Exit(0);
+        return 0;
+    }
+}
