@@ -8,6 +8,7 @@ internal static class CommandList
     public static IReadOnlyList<Func<CommandContext, Command>> Factories { get; } =
     [
         RunCommand.Create,
+        NotebookCommand.Create,
         JupyterCommand.Create,
         AskCommand.Create,
         BenchCommand.Create,

@@ -32,7 +32,8 @@ internal static class RunCommand
         return ScriptReport.Write(context.Terminal, environment.Display, result);
     }
 
-    private static void Interrupted(Terminal terminal, ScriptInterrupt interrupt)
+    /// <summary>Passes a Ctrl+C on to a run, says what it does, and leaves at the third.</summary>
+    public static void Interrupted(Terminal terminal, ScriptInterrupt interrupt)
     {
         switch (interrupt.Press())
         {
