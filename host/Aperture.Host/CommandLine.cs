@@ -13,7 +13,7 @@ internal static class CommandLine
         {
             TorchNatives.Preload();
             using var ctrlC = new CtrlC();
-            var context = new CommandContext(terminal, new ComputeOptions(), ctrlC);
+            var context = new CommandContext(terminal, new ComputeOptions(), new PluginSources(), ctrlC);
             return await Create(context).Parse(args).InvokeAsync(
                 new InvocationConfiguration
                 {
@@ -35,6 +35,7 @@ internal static class CommandLine
     {
         var root = new RootCommand("Aperture: efficient vision-language models in C#.");
         context.Compute.AddTo(root);
+        context.Plugins.AddTo(root);
         foreach (Func<CommandContext, Command> create in CommandList.Factories)
         {
             root.Subcommands.Add(create(context));

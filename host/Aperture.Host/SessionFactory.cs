@@ -17,7 +17,7 @@ internal static class SessionFactory
     {
         string device = context.Compute.Open(parsed).ToString();
         HubCache cache = new(HubSettings.FromEnvironment());
-        PluginHost plugins = new(PluginCatalog.Read());
+        PluginHost plugins = new(context.Plugins.Read(parsed));
         ModelOptions options = (model ?? new ModelOptions()) with { Device = device, Threads = context.Compute.Threads(parsed) ?? 0 };
         return new EngineSession(plugins, cache, options) { OnNotice = context.Terminal.Warn };
     }

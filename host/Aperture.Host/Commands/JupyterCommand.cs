@@ -14,7 +14,7 @@ internal static class JupyterCommand
     {
         Option<string> name = new("--name") { Description = "The kernel's name.", HelpName = "name", DefaultValueFactory = _ => "aperture" };
         Option<string?> prefix = new("--prefix") { Description = "Register for the Jupyter installed there, such as a virtual environment, instead of for the user.", HelpName = "folder" };
-        Command command = new("install", "Register the kernel with Jupyter; --device and --threads become the kernel's.") { name, prefix };
+        Command command = new("install", "Register the kernel with Jupyter; --device, --threads and --plugin become the kernel's.") { name, prefix };
         command.SetAction(parsed =>
         {
             List<string> start = [.. KernelSpec.ThisProgram(), "jupyter", "kernel"];
@@ -28,6 +28,7 @@ internal static class JupyterCommand
                 start.AddRange(["--device", $"{device}"]);
             }
 
+            start.AddRange(context.Plugins.Folders(parsed).SelectMany(folder => new[] { "--plugin", Path.GetFullPath(folder) }));
             string kernels = parsed.GetValue(prefix) is { } folder ? KernelSpec.FolderOf(folder) : KernelSpec.UserFolder;
             context.Terminal.Output.WriteLine(KernelSpec.Install(kernels, parsed.GetRequiredValue(name), start));
             return 0;

@@ -4,13 +4,16 @@ using Spectre.Console;
 
 namespace Aperture.Host.Commands;
 
-/// <summary><c>aperture plugins list|doctor|reload</c>: shows the plugins, examines a plugin's folder without loading it, and checks that a plugin leaves memory and comes back.</summary>
+/// <summary>
+/// <c>aperture plugins list|doctor|reload|new</c>: shows the plugins, examines a plugin's folder without loading it, checks that a plugin leaves memory and comes back,
+/// and starts a plugin of the user's own.
+/// </summary>
 internal static class PluginsCommand
 {
     public static Command Create(CommandContext context)
     {
         Option<string?> file = new("--file") { Description = "A plugins.json, or the folder that holds it; the one beside the command by default.", HelpName = "path" };
-        return new Command("plugins", "List, examine and reload plugins.") { List(context, file), Doctor(context, file), Reload(context, file) };
+        return new Command("plugins", "List, examine, reload and write plugins.") { List(context, file), Doctor(context, file), Reload(context, file), New(context) };
     }
 
     private static Command List(CommandContext context, Option<string?> file)
@@ -18,7 +21,7 @@ internal static class PluginsCommand
         Command command = new("list", "List the plugins and their methods; 1 if an enabled plugin does not load.") { file };
         command.SetAction(async (parsed, token) =>
         {
-            await using PluginHost host = new(PluginCatalog.Read(parsed.GetValue(file)));
+            await using PluginHost host = new(context.Plugins.Read(parsed, parsed.GetValue(file)));
             host.LoadAll(out IReadOnlyList<PluginFailure> failures);
             WriteList(context.Terminal, host.Plugins);
             foreach (PluginFailure failure in failures)
@@ -45,7 +48,7 @@ internal static class PluginsCommand
             }
             else
             {
-                PluginEntry entry = PluginCatalog.Read(parsed.GetValue(file)).Find(name);
+                PluginEntry entry = context.Plugins.Read(parsed, parsed.GetValue(file)).Find(name);
                 report = new PluginDoctor().Examine(entry.Folder, entry.Id);
             }
 
@@ -61,7 +64,7 @@ internal static class PluginsCommand
         Command command = new("reload", "Load a plugin, unload it and load it again; 1 if anything keeps the first copy in memory.") { id, file };
         command.SetAction(async (parsed, token) =>
         {
-            await using PluginHost host = new(PluginCatalog.Read(parsed.GetValue(file)));
+            await using PluginHost host = new(context.Plugins.Read(parsed, parsed.GetValue(file)));
             if (host.Load(parsed.GetRequiredValue(id)) is { } failure)
             {
                 throw new ApertureException(failure.Message);
@@ -79,6 +82,22 @@ internal static class PluginsCommand
             }
 
             return clean ? 0 : 1;
+        });
+        return command;
+    }
+
+    private static Command New(CommandContext context)
+    {
+        Argument<string> name = new("name") { Description = "The plugin's name, such as KeepStrongest; the method's name is the same in lower case." };
+        Option<string?> output = new("--output") { Description = "The project's folder; a new one of the plugin's name by default.", HelpName = "folder" };
+        Command command = new("new", "Write the project of a plugin: a token reducer that works, with tests.") { name, output };
+        command.SetAction(parsed =>
+        {
+            string plugin = parsed.GetRequiredValue(name);
+            string folder = PluginTemplate.Write(plugin, parsed.GetValue(output) ?? plugin);
+            context.Terminal.Output.WriteLine(folder);
+            context.Terminal.Error.WriteLine($"Next: cd {folder} && dotnet test, then use it with --plugin bin/{plugin} --with {plugin.ToLowerInvariant()}");
+            return 0;
         });
         return command;
     }

@@ -1,0 +1,26 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Aperture.Decoding;
+using Aperture.Plugins;
+
+namespace MyMethod;
+
+/// <summary>Makes the reducer from its options.</summary>
+internal sealed class MyMethodFactory : IMethodFactory
+{
+    public const string MethodName = "mymethod";
+
+    public string Name => MethodName;
+
+    public string Summary => "Keeps the visual tokens with the largest norm.";
+
+    public IReadOnlyList<MethodOption> Options => [new(nameof(MyMethodOptions.Keep), "number", "0.5", "Share of an image's tokens to keep; above 0, up to 1.")];
+
+    public IDecoderMethod Create(JsonElement options, DecoderInfo decoder, IMethodFiles files)
+        => new MyMethodReducer(MethodOptions.Bind(MethodName, options, OptionsJson.Default.MyMethodOptions));
+}
+
+// Source-generated: JSON by reflection would keep the plugin in memory for ever.
+[JsonSourceGenerationOptions(PropertyNameCaseInsensitive = true)]
+[JsonSerializable(typeof(MyMethodOptions))]
+internal sealed partial class OptionsJson : JsonSerializerContext;

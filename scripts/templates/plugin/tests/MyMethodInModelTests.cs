@@ -1,0 +1,47 @@
+using System.Reflection;
+using Aperture.Engine;
+using Aperture.Hub;
+using Aperture.Images;
+using Aperture.Plugins.Hosting;
+
+namespace MyMethod.Tests;
+
+/// <summary>The built plugin in the shipped model, loaded as the aperture command loads it.</summary>
+public class MyMethodInModelTests
+{
+    private const string Question = "What is in the top left?";
+
+    [Theory]
+    [InlineData(0.5)]
+    [InlineData(0.25)]
+    public async Task Fewer_visual_tokens_enter_the_decoder(double keep)
+    {
+        await using EngineSession session = Open();
+        Pipeline model = session.Load(Path.Combine(Setting("ApertureFolder"), "scripts", "models", "tiny-llava"));
+        Image picture = Image.Load(Path.Combine(Setting("ApertureFolder"), "scripts", "shelf.png"));
+        Answer plain = await model.Ask(picture, Question);
+        Answer reduced = await model.With("mymethod", new { Keep = keep }).Ask(picture, Question);
+        Assert.Equal((int)(plain.VisualTokens * keep), reduced.VisualTokens);
+        Assert.True(reduced.Flops.Total < plain.Flops.Total);
+    }
+
+    [Fact]
+    public async Task Keeping_everything_gives_the_same_answer()
+    {
+        await using EngineSession session = Open();
+        Pipeline model = session.Load(Path.Combine(Setting("ApertureFolder"), "scripts", "models", "tiny-llava"));
+        Image picture = Image.Load(Path.Combine(Setting("ApertureFolder"), "scripts", "shelf.png"));
+        Answer plain = await model.Ask(picture, Question);
+        Answer all = await model.With("mymethod", new { Keep = 1.0 }).Ask(picture, Question);
+        Assert.Equal(plain.Tokens, all.Tokens);
+    }
+
+    private static EngineSession Open()
+    {
+        PluginHost plugins = new(new PluginCatalog([new PluginEntry("mymethod", Setting("PluginFolder"))]));
+        return new EngineSession(plugins, new HubCache(HubSettings.FromEnvironment()), new ModelOptions { Device = "cpu", Threads = 1 });
+    }
+
+    private static string Setting(string name)
+        => typeof(MyMethodInModelTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == name).Value!;
+}

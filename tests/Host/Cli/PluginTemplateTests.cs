@@ -1,0 +1,95 @@
+using System.Diagnostics;
+using Aperture.Decoding;
+using Aperture.Host.Tests.Data;
+using Aperture.Host.Tests.Plugins;
+using Aperture.Plugins.Hosting;
+
+namespace Aperture.Host.Tests.Cli;
+
+/// <summary>A plugin written outside the solution, as somebody else would, from the template.</summary>
+public sealed class PluginTemplateTests : IDisposable
+{
+    private readonly CommandFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task A_new_plugin_builds_loads_and_comes_back_changed_after_a_rebuild()
+    {
+        (int code, string output, string error) = await _folder.Run("plugins", "new", "KeepStrongest");
+        Assert.Equal((0, $"{_folder.Folder}/KeepStrongest\n"), (code, output));
+        Assert.StartsWith($"Next: cd {_folder.Folder}/KeepStrongest && dotnet test", error);
+        string built = Path.Combine(_folder.Folder, "KeepStrongest", "bin", "KeepStrongest");
+        await Build();
+        Assert.Equal(["KeepStrongest.deps.json", "KeepStrongest.dll", "KeepStrongest.pdb", "KeepStrongest.runtimeconfig.json"], Directory.GetFiles(built).Select(Path.GetFileName).Order());
+        (code, output, _) = await _folder.Run("plugins", "list", "--plugin", built);
+        Assert.Equal(0, code);
+        Assert.Contains(output.Split('\n'), line => line.Contains("keepstrongest") && line.Contains("Keeps the visual tokens with the largest norm."));
+
+        using PluginSandbox sandbox = new();
+        await using PluginHost host = new(new PluginCatalog([new PluginEntry("keepstrongest", built)]), new PluginHostOptions { ShadowParent = sandbox.Shadows });
+        using (LeasedMethod method = host.Create("keepstrongest", default, PluginSandbox.Decoder, sandbox))
+        {
+            Assert.IsAssignableFrom<ITokenReducer>(method.Method);
+        }
+
+        string factory = Path.Combine(_folder.Folder, "KeepStrongest", "src", "KeepStrongestFactory.cs");
+        File.WriteAllText(factory, File.ReadAllText(factory).Replace("with the largest norm", "that shine", StringComparison.Ordinal));
+        await Build();
+        PluginReload reload = await host.ReloadAsync("keepstrongest");
+        Assert.True(reload.Reloaded, reload.Message);
+        Assert.Equal("Keeps the visual tokens that shine.", Assert.Single(host.LoadAll(out _)).Summary);
+    }
+
+    [Fact]
+    public async Task Dotnet_new_writes_the_same()
+    {
+        string hive = Path.Combine(_folder.Folder, "hive"), command = Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory);
+        await Dotnet("new", "install", Repository.Path("scripts", "templates", "plugin"), "--debug:custom-hive", hive);
+        await Dotnet("new", "aperture-plugin", "--name", "KeepStrongest", "--output", "theirs", "--aperture", command, "--debug:custom-hive", hive);
+        await _folder.Run("plugins", "new", "KeepStrongest", "--output", "ours");
+        Assert.Equal(Tree("ours"), Tree("theirs"));
+    }
+
+    [Theory]
+    [InlineData("keep", "begin with a capital")]
+    [InlineData("Keep-Strongest", "letters and digits only")]
+    [InlineData("../Keep", "cannot be a plugin's name")]
+    [InlineData("MyMethod", "cannot be a plugin's name")]
+    public async Task A_name_that_is_none_is_refused(string name, string reason)
+    {
+        (int code, _, string error) = await _folder.Run("plugins", "new", name);
+        Assert.Equal(1, code);
+        Assert.Contains(reason, error);
+        Assert.Empty(Directory.GetFileSystemEntries(_folder.Folder));
+    }
+
+    [Fact]
+    public async Task What_is_there_already_is_not_written_over_and_a_missing_plugin_folder_is_named()
+    {
+        Directory.CreateDirectory(Path.Combine(_folder.Folder, "Keep"));
+        _folder.Write("Keep/mine.txt", "mine");
+        Assert.Contains("is there already", (await _folder.Run("plugins", "new", "Keep")).Error);
+        Assert.Contains("There is no plugin folder", (await _folder.Run("plugins", "list", "--plugin", "none")).Error);
+        _folder.Environment["APERTURE_PLUGINS"] = Path.Combine(_folder.Folder, "none");
+        Assert.Contains("correct --plugin or APERTURE_PLUGINS", (await _folder.Run("plugins", "list")).Error);
+    }
+
+    private Task Build() => Dotnet("build", "KeepStrongest/src", "-v", "quiet", "--nologo", "-nodeReuse:false");
+
+    private async Task Dotnet(params string[] arguments)
+    {
+        ProcessStartInfo start = new("dotnet", arguments) { WorkingDirectory = _folder.Folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        using Process process = Process.Start(start)!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
+        await process.WaitForExitAsync(limit.Token);
+        Assert.True(process.ExitCode == 0, await output + await error);
+    }
+
+    private Dictionary<string, string> Tree(string name)
+    {
+        string root = Path.Combine(_folder.Folder, name);
+        return Directory.EnumerateFiles(root, "*", SearchOption.AllDirectories).ToDictionary(file => Path.GetRelativePath(root, file), File.ReadAllText);
+    }
+}
