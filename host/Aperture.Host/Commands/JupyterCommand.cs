@@ -54,20 +54,25 @@ internal static class JupyterCommand
         CellDisplay display = new();
         ScriptEnvironment environment = ScriptEnvironment.Create(context, parsed, [], display);
         ScriptSession session = environment.StartSession();
+        bool isIdle;
         using (var kernel = new JupyterKernel(connection, session, display, new KernelOptions { Log = context.Terminal.Warn }))
         using (new ConsoleCapture(display))
         using (var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken))
         {
             _ = kernel.WarmUpAsync(ended.Token);
             _ = ParentWatch.WaitAsync(ended.Token).ContinueWith(_ => ended.Cancel(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
-            await kernel.RunAsync(ended.Token).ConfigureAwait(false);
+            isIdle = await kernel.RunAsync(ended.Token).ConfigureAwait(false);
             await ended.CancelAsync().ConfigureAwait(false);
         }
 
         NetMQConfig.Cleanup(block: true);
+        if (!isIdle)
+        {
+            Environment.Exit(0); // A cell that cannot be stopped still uses the session: nothing may be disposed under it.
+        }
 
-        // Not disposed but left: a cell that could not be stopped may still use the session, and the operating system takes everything back.
-        Environment.Exit(0);
+        session.Dispose();
+        await environment.Globals.DisposeAsync().ConfigureAwait(false);
         return 0;
     }
 }

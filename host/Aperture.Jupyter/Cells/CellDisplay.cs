@@ -10,11 +10,17 @@ public sealed class CellDisplay : IScriptDisplay
     /// <inheritdoc/>
     public ValueFormatter Formatter { get; } = new();
 
+    /// <summary>Standard input as cells see it.</summary>
+    public TextReader StandardInput => new CellReader(this);
+
     /// <summary>Standard output as cells see it.</summary>
     public TextWriter StandardOutput => new CellWriter(this, "stdout");
 
     /// <summary>Standard error as cells see it.</summary>
     public TextWriter StandardError => new CellWriter(this, "stderr");
+
+    /// <summary>Asks the user for a line; null where there is none.</summary>
+    internal Func<string>? Ask { get; set; }
 
     internal ICellOutput Output
     {

@@ -9,8 +9,8 @@ internal sealed class CellRunner(ScriptSession session, CellDisplay display)
 {
     private readonly CellTraceback _traceback = new();
 
-    /// <summary>The session.</summary>
-    public ScriptSession Session => session;
+    /// <summary>What cells print to and read from.</summary>
+    public CellDisplay Display => display;
 
     /// <summary>Runs a cell.</summary>
     /// <param name="code">C# text.</param>

@@ -1,10 +1,11 @@
 namespace Aperture.Jupyter;
 
-/// <summary>Sends what <see cref="Console"/> gets to the running cell, until disposed. One a process.</summary>
+/// <summary>Makes <see cref="Console"/> the running cell's, until disposed. One a process.</summary>
 public sealed class ConsoleCapture : IDisposable
 {
     private readonly TextWriter _output = Console.Out;
     private readonly TextWriter _error = Console.Error;
+    private readonly TextReader _input = Console.In;
 
     /// <summary>Takes the console over.</summary>
     /// <param name="display">Knows the running cell.</param>
@@ -12,6 +13,7 @@ public sealed class ConsoleCapture : IDisposable
     {
         Console.SetOut(display.StandardOutput);
         Console.SetError(display.StandardError);
+        Console.SetIn(display.StandardInput);
     }
 
     /// <summary>Gives the console back.</summary>
@@ -19,5 +21,6 @@ public sealed class ConsoleCapture : IDisposable
     {
         Console.SetOut(_output);
         Console.SetError(_error);
+        Console.SetIn(_input);
     }
 }

@@ -9,7 +9,8 @@ namespace Aperture.Jupyter;
 /// <param name="runner">Runs the cells.</param>
 /// <param name="history">Gets every cell that asks to be stored.</param>
 /// <param name="interrupt">Stops the running cell.</param>
-internal sealed class CellExecution(KernelSockets sockets, CellRunner runner, KernelHistory history, CellInterrupt interrupt)
+/// <param name="input">Asks the user.</param>
+internal sealed class CellExecution(KernelSockets sockets, CellRunner runner, KernelHistory history, CellInterrupt interrupt, KernelInput input)
 {
     /// <summary>The number of the last cell that was stored.</summary>
     public int Count { get; private set; }
@@ -58,10 +59,16 @@ internal sealed class CellExecution(KernelSockets sockets, CellRunner runner, Ke
     {
         if (silent)
         {
+            runner.Display.Ask = null;
             return await runner.RunAsync(code, Count, new SilentOutput(), stop).ConfigureAwait(false);
         }
 
         using var output = new PublishedOutput(sockets, request.Header);
+        runner.Display.Ask = () =>
+        {
+            output.Flush(); // What the cell has printed is the question.
+            return input.Ask(request, stop.Requested);
+        };
         return await runner.RunAsync(code, Count, output, stop).ConfigureAwait(false);
     }
 

@@ -42,7 +42,9 @@ public sealed class JupyterKernel : IDisposable
             Dropped = reason => _log($"A message was dropped: {reason}."),
         };
         KernelHistory history = new();
-        _execution = new CellExecution(_sockets, new CellRunner(session, display), history, _interrupt);
+        KernelInput input = new(_sockets);
+        _sockets.Stdin = input.Receive;
+        _execution = new CellExecution(_sockets, new CellRunner(session, display), history, _interrupt, input);
         _session = session;
         _intelligence = new SessionIntelligence(session);
         _answers = new KernelAnswers(history, new CodeAnswers(_intelligence));
@@ -58,7 +60,8 @@ public sealed class JupyterKernel : IDisposable
 
     /// <summary>Serves until a client asks for shutdown or the token fires. A cell that still runs then is interrupted and gets a moment to end.</summary>
     /// <param name="cancellationToken">Ends the kernel.</param>
-    public async Task RunAsync(CancellationToken cancellationToken)
+    /// <returns>Whether every cell has ended; if not, one still uses the session.</returns>
+    public async Task<bool> RunAsync(CancellationToken cancellationToken)
     {
         await using CancellationTokenRegistration registration = cancellationToken.Register(() => _shutdown.TrySetResult());
         Task shell = ServeShellAsync();
@@ -69,7 +72,8 @@ public sealed class JupyterKernel : IDisposable
         _control.Writer.TryComplete();
         _interrupt.Press();
         _interrupt.Press();
-        await Task.WhenAny(Task.WhenAll(shell, control), Task.Delay(_lastCell, CancellationToken.None)).ConfigureAwait(false);
+        Task served = Task.WhenAll(shell, control);
+        return await Task.WhenAny(served, Task.Delay(_lastCell, CancellationToken.None)).ConfigureAwait(false) == served;
     }
 
     /// <summary>Sends what is still to be sent and closes the sockets.</summary>

@@ -51,6 +51,15 @@ internal sealed class PublishedOutput(KernelSockets sockets, byte[] parent) : IC
 
     public void Clear(bool wait) => Publish("clear_output", new JsonObject { ["wait"] = wait });
 
+    /// <summary>Sends the text that is gathered.</summary>
+    public void Flush()
+    {
+        lock (_lock)
+        {
+            FlushLocked();
+        }
+    }
+
     /// <summary>Sends the text that is gathered. What is printed later still goes out.</summary>
     public void Dispose() => Flush();
 
@@ -75,14 +84,6 @@ internal sealed class PublishedOutput(KernelSockets sockets, byte[] parent) : IC
         {
             FlushLocked();
             sockets.Publish(type, content, parent);
-        }
-    }
-
-    private void Flush()
-    {
-        lock (_lock)
-        {
-            FlushLocked();
         }
     }
 

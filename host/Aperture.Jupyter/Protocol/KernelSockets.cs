@@ -90,7 +90,7 @@ internal sealed class KernelSockets : IDisposable
     /// <summary>Answers a request of the control channel.</summary>
     public void ReplyOnControl(JupyterMessage request, JsonObject content) => Enqueue(_control, _writer.Write(request.Identities, request.ReplyType, content, request.Header));
 
-    /// <summary>Asks the client of a request for a line of input.</summary>
+    /// <summary>Asks the client of a request for a line of input. Its stdin socket has the identity of its shell socket.</summary>
     public void AskOnStdin(JupyterMessage request, JsonObject content) => Enqueue(_stdin, _writer.Write(request.Identities, "input_request", content, request.Header));
 
     /// <summary>Sends what is queued, then closes the sockets.</summary>

@@ -31,6 +31,7 @@ internal sealed class KernelFixture : IDisposable
         _kernel = new JupyterKernel(Connection, _session, display, new KernelOptions { InterruptPatience = patience ?? TimeSpan.FromSeconds(3), Log = Dropped.Add });
         Running = _kernel.RunAsync(_end.Token);
         Connect("shell", new DealerSocket(), Connection.ShellPort);
+        Connect("stdin", new DealerSocket(), Connection.StdinPort); // Under the same identity, by which the kernel finds it.
         Connect("control", new DealerSocket(), Connection.ControlPort);
         Connect("heartbeat", new RequestSocket(), Connection.HeartbeatPort);
         var published = new SubscriberSocket();
@@ -145,6 +146,7 @@ internal sealed class KernelFixture : IDisposable
     private void Connect(string channel, NetMQSocket socket, int port)
     {
         socket.Options.Linger = TimeSpan.Zero;
+        socket.Options.Identity = Encoding.UTF8.GetBytes("test client");
         socket.Connect(Connection.Endpoint(port));
         _sockets[channel] = socket;
     }
@@ -212,6 +214,8 @@ internal sealed class MessageLog
 public sealed class KernelGlobals(IScriptDisplay display) : ScriptGlobals(display)
 {
     public TaskCompletionSource Started { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public TextReader Input => ((CellDisplay)Display).StandardInput;
 
     public TextWriter Error => ((CellDisplay)Display).StandardError;
 }

@@ -166,6 +166,20 @@ public class KernelProtocolTests
     }
 
     [Fact]
+    public void A_cell_can_ask_the_user_where_the_client_allows_it()
+    {
+        using var f = new KernelFixture();
+        string id = f.Execute("Input.ReadLine()", new JsonObject { ["allow_stdin"] = true });
+        Received question = f.Receive("stdin");
+        Assert.Equal(("input_request", id), (question.Type, question.Parent));
+        f.Send("stdin", "input_reply", new JsonObject { ["value"] = 5 });
+        f.Send("stdin", "input_reply", new JsonObject { ["value"] = "forty-two" });
+        Assert.Equal("ok", f.Receive("shell").Content.GetProperty("status").GetString());
+        Assert.Contains("execute_result forty-two", f.Published(id).Select(Brief));
+        Assert.Contains("cannot be asked", f.Run("Input.ReadLine()").Reply.GetProperty("evalue").GetString());
+    }
+
+    [Fact]
     public void Heartbeats_come_back()
     {
         using var f = new KernelFixture();
