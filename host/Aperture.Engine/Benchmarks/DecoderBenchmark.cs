@@ -84,9 +84,10 @@ public sealed class DecoderBenchmark : IDisposable
     }
 
     /// <summary>Prefill with methods and without, alternating.</summary>
+    /// <param name="label">How the result names them.</param>
     /// <param name="methods">The methods.</param>
     /// <param name="cancellationToken">Checked between layers.</param>
-    public ReductionComparison CompareReduction(IReadOnlyList<IDecoderMethod> methods, CancellationToken cancellationToken)
+    public ReductionComparison CompareReduction(string label, IReadOnlyList<IDecoderMethod> methods, CancellationToken cancellationToken)
     {
         HookTable table = HookTableBuilder.Build(_decoder.Info, methods);
         WorkCounter full = Count(null, cancellationToken), reduced = Count(table, cancellationToken);
@@ -103,10 +104,10 @@ public sealed class DecoderBenchmark : IDisposable
         }
 
         return new ReductionComparison(
-            string.Join(" + ", methods.Select(m => m.Name)),
+            label,
             Statistics.Median(with),
             Statistics.Median(without),
-            reduced.DecoderMacs(_decoder.Info) / (double)full.DecoderMacs(_decoder.Info),
+            (reduced.DecoderMacs(_decoder.Info) + reduced.OwnMacs.Values.Sum()) / (double)full.DecoderMacs(_decoder.Info),
             reduced.VisualTokens);
     }
 

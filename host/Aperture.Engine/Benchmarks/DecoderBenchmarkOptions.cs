@@ -35,10 +35,10 @@ public sealed record PrefillComparison(int Tokens, double ProductMs, double Stra
 }
 
 /// <summary>Prefill with methods beside the un-reduced one.</summary>
-/// <param name="Methods">The methods.</param>
+/// <param name="Methods">The methods and their settings, in words.</param>
 /// <param name="ReducedMs">Median milliseconds with them, their overhead included.</param>
 /// <param name="FullMs">Median milliseconds without.</param>
-/// <param name="MacRatio">Decoder multiply-accumulates with them over those without.</param>
+/// <param name="MacRatio">Decoder multiply-accumulates with them, their own included, over those without.</param>
 /// <param name="VisualTokens">Visual tokens that leave each layer.</param>
 public sealed record ReductionComparison(string Methods, double ReducedMs, double FullMs, double MacRatio, IReadOnlyList<int> VisualTokens)
 {
