@@ -46,10 +46,10 @@ public sealed class GateTrainingTests : IDisposable
     [Fact]
     public void A_gate_learns_what_its_layer_is_asked()
     {
-        double before = Loss("""{"Steps":1,"BatchSize":16,"GateHidden":32,"LayersPerStep":8}""");
-        Train("run", """{"Steps":15,"BatchSize":16,"GateHidden":32,"LayersPerStep":8,"Rate":0.005,"WarmUp":0}""");
+        double before = Loss("""{"Steps":1,"BatchSize":8,"GateHidden":32,"LayersPerStep":8}""");
+        Train("run", samples: 8, options: """{"Steps":10,"BatchSize":8,"GateHidden":32,"LayersPerStep":8,"Rate":0.01,"WarmUp":0}""");
 
-        double after = Loss($$"""{"Steps":1,"BatchSize":16,"LayersPerStep":8,"Gates":"{{Path.Combine(_root, "run", GateFiles.Beside)}}"}""");
+        double after = Loss($$"""{"Steps":1,"BatchSize":8,"LayersPerStep":8,"Gates":"{{Path.Combine(_root, "run", GateFiles.Beside)}}"}""");
 
         Assert.True(after < 0.8 * before, $"{before} -> {after}");
     }
@@ -89,7 +89,7 @@ public sealed class GateTrainingTests : IDisposable
         Train("whole", Options);
         using (CancellationTokenSource stop = new())
         {
-            Assert.Throws<OperationCanceledException>(() => Train("broken", Options, new StopAt(stop, 2), stop.Token));
+            Assert.Throws<OperationCanceledException>(() => Train("broken", Options, new StopAt(stop, 2), cancellationToken: stop.Token));
         }
 
         TrainingResult result = Train("broken", Options);
@@ -173,16 +173,16 @@ public sealed class GateTrainingTests : IDisposable
     private double Loss(string options)
     {
         using DisposeScope scope = NewDisposeScope();
-        using TrainingModel samples = Samples("loss", 16);
+        using TrainingModel samples = Samples("loss", 8);
         using ITrainingRun run = new DyVteFactory().BeginTraining(samples, JsonDocument.Parse(options).RootElement);
-        using TrainingBatch batch = samples.Batch([.. Enumerable.Range(0, 16)], CancellationToken.None);
+        using TrainingBatch batch = samples.Batch([.. Enumerable.Range(0, 8)], CancellationToken.None);
         return run.Step(0, batch, CancellationToken.None).Loss!.item<float>();
     }
 
-    private TrainingResult Train(string folder, string options, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
+    private TrainingResult Train(string folder, string options, IProgress<TrainingProgress>? progress = null, int samples = 16, CancellationToken cancellationToken = default)
     {
-        using TrainingModel samples = Samples(folder, 16);
-        return MethodTrainer.Run("dyvte", new DyVteFactory(), JsonDocument.Parse(options).RootElement, samples, new TrainingPace { ReportEvery = 1 }, progress, cancellationToken);
+        using TrainingModel model = Samples(folder, samples);
+        return MethodTrainer.Run("dyvte", new DyVteFactory(), JsonDocument.Parse(options).RootElement, model, new TrainingPace { ReportEvery = 1 }, progress, cancellationToken);
     }
 
     private sealed class StopAt(CancellationTokenSource stop, int step) : IProgress<TrainingProgress>
