@@ -1,3 +1,5 @@
+using Aperture.Plugins.Eas.Lavin;
+
 namespace Aperture.Plugins.Eas;
 
 /// <summary>Widths and constants of a decoder's adapters. The published defaults of LLaVA-EAS.</summary>
@@ -6,7 +8,9 @@ namespace Aperture.Plugins.Eas;
 /// <param name="Scale">s.</param>
 /// <param name="Temperature">t of the routers; 5 for 13B models.</param>
 /// <param name="Groups">Blocks of the ways up.</param>
-internal sealed record AdapterShape(int AdapterWidth = 128, int PropagationWidth = 256, double Scale = 1, double Temperature = 10, int Groups = 2)
+/// <param name="VisionRouter">What routers in LaVIN's tower read; null for what the adapters were trained with.</param>
+internal sealed record AdapterShape(
+    int AdapterWidth = 128, int PropagationWidth = 256, double Scale = 1, double Temperature = 10, int Groups = 2, VisionRouterMode? VisionRouter = null)
 {
     /// <summary>Checks the constants, and the widths against a decoder's where they are chosen here.</summary>
     /// <exception cref="ApertureException">A value is out of range.</exception>

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Aperture.Decoding;
 using Aperture.Plugins.Eas.Adapters;
+using Aperture.Plugins.Eas.Lavin;
 using Aperture.Weights;
 using static TorchSharp.torch;
 
@@ -31,11 +32,20 @@ internal sealed partial class EasAdapters : IDisposable
     /// <summary>Per layer the adapter in place of attention; null where there is none.</summary>
     public IReadOnlyList<PropagationAdapter?> Propagation { get; }
 
+    /// <summary>LaVIN's adapters in the vision tower; null for a base without any.</summary>
+    public VisionAdapters? Vision { get; private set; }
+
+    /// <summary>What routers read at the prefill of the base they were trained in.</summary>
+    public TokenQuery Query { get; set; } = TokenQuery.MeanAll;
+
     /// <summary>Where they come from, for messages.</summary>
     public string Origin { get; }
 
     /// <summary>Whether a checkpoint holds adapters of a decoder.</summary>
     public static bool In(IWeightSource source) => source.Names.Any(name => Key().IsMatch(name));
+
+    /// <summary>Whether a name is that of an adapter in a decoder layer.</summary>
+    public static bool IsAdapter(string name) => Key().IsMatch(name);
 
     /// <summary>Loads all adapters that a checkpoint holds, whatever stands before <c>layers</c> in its names.</summary>
     /// <param name="source">The checkpoint; borrowed.</param>
@@ -60,9 +70,14 @@ internal sealed partial class EasAdapters : IDisposable
             throw Error($"{origin} has an adapter for layer {layer}, but {decoder.Model} has layers 0 to {decoder.Layers - 1}; name the file that was trained for it");
         }
 
-        EasAdapters loaded = new(new RepAdapter?[decoder.Layers], new PropagationAdapter?[decoder.Layers], origin);
+        LavinCheckpoint? lavin = LavinCheckpoint.Of(source);
+        EasAdapters loaded = new(new RepAdapter?[decoder.Layers], new PropagationAdapter?[decoder.Layers], origin)
+        {
+            Query = lavin?.Query ?? TokenQuery.MeanAll,
+        };
         try
         {
+            loaded.Vision = lavin?.LoadVision(shape);
             foreach (int layer in layers[OrdinaryName])
             {
                 ((RepAdapter?[])loaded.Ordinary)[layer] = RepAdapter.Load(source, $"{prefixes[0]}layers.{layer}.{OrdinaryName}.", decoder.HiddenSize, shape.Scale, shape.Temperature, shape.Groups);
@@ -107,6 +122,44 @@ internal sealed partial class EasAdapters : IDisposable
         return new EasAdapters(ordinary, propagation, "the fresh adapters");
     }
 
+    /// <summary>
+    /// Leaves each layer the adapters that a training needs: the ordinary one where attention is kept, PIA where it is skipped. Those that are not there begin as LaVIN's do, as the identity,
+    /// PIA four times as wide as the ordinary one.
+    /// </summary>
+    /// <param name="decoder">The decoder.</param>
+    /// <param name="shape">Scale, temperature, groups.</param>
+    /// <param name="skipped">Skipped layers; null leaves every layer both adapters, for a search.</param>
+    /// <param name="generator">Draws the weights; borrowed.</param>
+    public void Fit(DecoderInfo decoder, AdapterShape shape, IReadOnlySet<int>? skipped, Generator generator)
+    {
+        const int PropagationFactor = 4;
+        int width = Ordinary.First(adapter => adapter is not null)!.Down.Outputs;
+        RepAdapter?[] ordinary = (RepAdapter?[])Ordinary;
+        PropagationAdapter?[] propagation = (PropagationAdapter?[])Propagation;
+        for (int layer = 0; layer < decoder.Layers; layer++)
+        {
+            if (skipped?.Contains(layer) == true)
+            {
+                ordinary[layer]?.Dispose();
+                ordinary[layer] = null;
+            }
+            else
+            {
+                ordinary[layer] ??= RepAdapter.Fresh(decoder.HiddenSize, width, routerBias: true, generator, shape.Scale, shape.Temperature, shape.Groups);
+            }
+
+            if (skipped?.Contains(layer) == false)
+            {
+                propagation[layer]?.Dispose();
+                propagation[layer] = null;
+            }
+            else
+            {
+                propagation[layer] ??= PropagationAdapter.Fresh(decoder.HiddenSize, PropagationFactor * width, zero: true, generator, shape.Scale, shape.Temperature, shape.Groups);
+            }
+        }
+    }
+
     /// <summary>The tensors by published name.</summary>
     /// <param name="prefix">What stands before the layer's number.</param>
     public IEnumerable<(string Name, Tensor Tensor)> Named(string prefix = Prefix)
@@ -133,6 +186,8 @@ internal sealed partial class EasAdapters : IDisposable
             Ordinary[layer]?.Dispose();
             Propagation[layer]?.Dispose();
         }
+
+        Vision?.Dispose();
     }
 
     internal static ApertureException Error(string message) => new($"{EasFactory.MethodName}: {message}.");

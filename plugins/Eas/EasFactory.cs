@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Aperture.Decoding;
-using Aperture.Plugins.Eas.Adapters;
 using Aperture.Plugins.Eas.Training;
 using Aperture.Training;
 
@@ -17,7 +16,7 @@ internal sealed class EasFactory : IMethodFactory, ITrainedMethod
 
     public IReadOnlyList<MethodOption> Options => EasOptions.Describe();
 
-    public IReadOnlyList<string> WeightKeys => ["*layers.*.adapter_attn.*", "*layers.*.replaced_adapter.*"];
+    public IReadOnlyList<string> WeightKeys => ["*layers.*.adapter_attn.*", "*layers.*.replaced_adapter.*", "*resblocks.*.adapter_attn.*"];
 
     public IReadOnlyList<MethodOption> TrainingOptions => EasTrainingOptions.DescribeAll();
 
@@ -30,7 +29,7 @@ internal sealed class EasFactory : IMethodFactory, ITrainedMethod
         {
             int[] skipped = given ?? SkipList.Implied(adapters, decoder);
             SkipList.Check(skipped, adapters, decoder);
-            return new EasRouter(adapters, skipped.ToHashSet(), EasSettings.Of(bound, TokenQuery.MeanAll));
+            return new EasRouter(adapters, skipped.ToHashSet(), EasSettings.Of(bound, adapters.Query));
         }
         catch
         {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Aperture.Plugins.Eas.Lavin;
 
 namespace Aperture.Plugins.Eas;
 
@@ -21,6 +22,9 @@ internal sealed record EasOptions : IMethodOptions
     /// <summary>What routers read at prefill; Auto is what the model's family does.</summary>
     public RouterQuery RouterQuery { get; set; } = RouterQuery.Auto;
 
+    /// <summary>What routers of LaVIN's vision adapters read; null for what the adapters were trained with.</summary>
+    public VisionRouterMode? ClipRouterMode { get; set; }
+
     /// <summary>Where the pool comes from while decoding.</summary>
     public DecodePool DecodePool { get; set; } = DecodePool.Prefill;
 
@@ -30,7 +34,7 @@ internal sealed record EasOptions : IMethodOptions
     /// <summary>The published code's bias of merged layers, which is wrong.</summary>
     public bool OfficialRepBias { get; set; }
 
-    public AdapterShape Shape => new(Scale: Scale, Temperature: Temperature, Groups: Groups);
+    public AdapterShape Shape => new(Scale: Scale, Temperature: Temperature, Groups: Groups, VisionRouter: ClipRouterMode);
 
     public void Validate()
     {
@@ -56,6 +60,7 @@ internal sealed record EasOptions : IMethodOptions
         new(nameof(Temperature), "number", "10", "Temperature t of the routers, above 0; 13B models were trained with 5."),
         new(nameof(Groups), "integer", "2", "Blocks of the adapters' ways up; divides their widths."),
         new(nameof(RouterQuery), "text", "Auto", "What routers read at prefill: MeanAll (LLaVA-EAS), MeanSkipFirst (LaVIN-EAS), Token0 (LaVIN); Auto follows the model."),
+        new(nameof(ClipRouterMode), "text", "from the adapters", "LaVIN only, what routers in the vision tower read: Eas (the picture's patches) or Lavin (each position for itself, the batch's first picture)."),
         new(nameof(DecodePool), "text", "Prefill", "What PIA propagates while decoding: the pool of the Prefill, or Self: the new row's own."),
         new(nameof(Merge), "text", "Off", "Merge adapters into the layers behind them: Off, LowRank (per sequence), Full (whole matrices, one sequence at a time)."),
         new(nameof(OfficialRepBias), "true/false", "false", "Reproduce the published code's wrong bias of merged layers; only with Merge."),

@@ -26,6 +26,11 @@ internal sealed class EasRouter(EasAdapters adapters, IReadOnlySet<int> skipped,
 
     public void Declare(IRouterSites sites)
     {
+        if (adapters.Vision is { } vision)
+        {
+            sites.Vision(vision.Hooks(settings.Dropout));
+        }
+
         for (int layer = 0; layer < sites.Decoder.Layers; layer++)
         {
             if (skipped.Contains(layer))

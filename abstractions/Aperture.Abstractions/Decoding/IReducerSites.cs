@@ -1,3 +1,5 @@
+using Aperture.Vision;
+
 namespace Aperture.Decoding;
 
 /// <summary>The sites that a token reducer may use. Within a site, methods act in the order they were given.</summary>
@@ -55,6 +57,10 @@ public interface IRouterSites
     /// <param name="phases">When to be called.</param>
     /// <param name="hook">The hook.</param>
     void BeforeAttention(int layer, DecoderPhase phases, BeforeAttentionHook hook);
+
+    /// <summary>Acts inside the vision tower, for all pictures. One method of a pipeline may.</summary>
+    /// <param name="hooks">The callbacks.</param>
+    void Vision(VisionTrunkHooks hooks);
 }
 
 /// <summary>What a route hook may answer, so that combinations can be judged when the pipeline is built.</summary>

@@ -19,6 +19,7 @@ public sealed class SequenceLayout
         _firstOf = firstOf;
         _original = original;
         _positions = positions;
+        HasPrivate = Array.Exists(origins, span => span.Private);
     }
 
     /// <summary>Number of rows.</summary>
@@ -35,6 +36,9 @@ public sealed class SequenceLayout
 
     /// <summary>The spans as they entered the decoder.</summary>
     public IReadOnlyList<Span> OriginalSpans => _origins;
+
+    /// <summary>Whether any span that entered the decoder is private.</summary>
+    public bool HasPrivate { get; }
 
     /// <summary>Number of visual rows that are left, separators included.</summary>
     public int VisualCount => Rows(SpanKind.Image).Length + Rows(SpanKind.ImageSeparator).Length;
@@ -145,6 +149,9 @@ public sealed class SequenceLayout
 
         return [.. rows];
     }
+
+    /// <summary>The private rows, ascending.</summary>
+    public int[] PrivateRows() => HasPrivate ? [.. Enumerable.Range(0, Count).Where(row => SpanOf(row).Private)] : [];
 
     /// <summary>The visual rows (images and separators), ascending.</summary>
     public int[] VisualRows() => [.. Enumerable.Range(0, Count).Where(row => IsVisual(KindOf(row)))];

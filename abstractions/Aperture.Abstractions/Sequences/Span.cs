@@ -17,6 +17,11 @@ public sealed record Span(SpanKind Kind, int Length)
     /// <summary>The grid place of each row; null means 0, 1, 2, … in order. A merged token carries the place of its representative.</summary>
     public int[]? Places { get; init; }
 
+    /// <summary>
+    /// Whether each row attends to itself only, no other row attends to it, and its key and value are not cached: LaVIN's modality token, which other rows meet through methods alone.
+    /// </summary>
+    public bool Private { get; init; }
+
     /// <summary>For merged tokens: all grid places that each row stands for; null means only its own.</summary>
     public int[][]? Sources { get; init; }
 }

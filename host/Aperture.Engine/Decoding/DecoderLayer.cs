@@ -157,7 +157,7 @@ internal sealed class DecoderLayer
 
             attended = attending is null
                 ? AttendEach(state, q, k, v, layer, window, call)
-                : AttendWithoutPadding(state, attending, (q, k, v), layer, window, call);
+                : AttendInPart(state, attending, (q, k, v), layer, window, call);
         }
 
         if (call is null)
@@ -174,20 +174,34 @@ internal sealed class DecoderLayer
         return attended;
     }
 
-    private Tensor AttendWithoutPadding(ForwardState state, int[] attending, (Tensor Q, Tensor K, Tensor V) all, int layer, int window, LayerCall? call)
+    // Padding that is left out gets zeros. A private row sees itself alone, so its attention is its own value.
+    private Tensor AttendInPart(ForwardState state, int[] attending, (Tensor Q, Tensor K, Tensor V) all, int layer, int window, LayerCall? call)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor nothing = zeros(state.Rows, _config.Heads * _config.HeadSize, dtype: _ops.Type, device: _ops.Device);
-        if (attending.Length == 0)
+        Tensor output = zeros(state.Rows, _config.Heads * _config.HeadSize, dtype: _ops.Type, device: _ops.Device);
+        if (state.PrivateRows() is { Length: > 0 } alone)
         {
-            return nothing.MoveToOuterDisposeScope();
+            Tensor index = Index(alone);
+            Tensor values = all.V.index_select(0, index).repeat_interleave(_config.Heads / _config.KeyValueHeads, 1); // [rows, heads, head]
+            output = output.index_copy(0, index, values.flatten(1));
+            for (int sample = 0; sample < state.Samples; sample++)
+            {
+                call?.CountAttention(sample, state.Layout(sample).PrivateRows().Length, 1);
+            }
         }
 
-        using ForwardState real = state.Subset([.. Enumerable.Range(0, state.Samples).Select(sample => state.Layout(sample).Keep(state.RealRows(sample)))]);
-        Tensor index = tensor([.. attending.Select(row => (long)row)], device: _ops.Device);
-        Tensor attended = AttendEach(real, all.Q.index_select(0, index), all.K.index_select(0, index), all.V.index_select(0, index), layer, window, call);
-        return nothing.index_copy(0, index, attended).MoveToOuterDisposeScope();
+        if (attending.Length == 0)
+        {
+            return output.MoveToOuterDisposeScope();
+        }
+
+        using ForwardState together = state.Subset([.. Enumerable.Range(0, state.Samples).Select(sample => state.Layout(sample).Keep(state.AttendingRows(sample)))]);
+        Tensor rows = Index(attending);
+        Tensor attended = AttendEach(together, all.Q.index_select(0, rows), all.K.index_select(0, rows), all.V.index_select(0, rows), layer, window, call);
+        return output.index_copy(0, rows, attended).MoveToOuterDisposeScope();
     }
+
+    private Tensor Index(int[] rows) => tensor([.. rows.Select(row => (long)row)], device: _ops.Device);
 
     private Tensor AttendEach(ForwardState state, Tensor q, Tensor k, Tensor v, int layer, int window, LayerCall? call)
     {

@@ -42,6 +42,9 @@ public sealed class ForwardState : IDisposable
     /// <summary>Whether all samples have the same number of rows.</summary>
     public bool IsRectangle { get; private set; }
 
+    /// <summary>Whether any sample may have private rows.</summary>
+    public bool HasPrivate { get; private set; }
+
     /// <summary>The rows of a sample.</summary>
     /// <param name="sample">Index of the sample in the batch.</param>
     public SequenceLayout Layout(int sample) => _layouts[sample];
@@ -75,26 +78,27 @@ public sealed class ForwardState : IDisposable
     /// <summary>A state of some of the rows, for the inside of one layer.</summary>
     internal ForwardState Subset(SequenceLayout[] layouts) => new(Request, Phase, layouts, _table, Cache) { Padding = Padding };
 
-    /// <summary>The packed rows that attend where padding does not; null where all do.</summary>
+    /// <summary>The packed rows that attend to each other: all but private ones and, where it is left out, padding. Null where that is all rows.</summary>
     internal int[]? AttendingRows()
     {
-        if (Padding == PaddingRule.Ordinary)
+        if (Padding == PaddingRule.Ordinary && !HasPrivate)
         {
             return null;
         }
 
-        List<int> attending = new(Rows);
-        for (int sample = 0; sample < Samples; sample++)
-        {
-            int offset = Offsets[sample];
-            attending.AddRange(RealRows(sample).Select(row => offset + row));
-        }
-
-        return attending.Count == Rows ? null : [.. attending];
+        int[] attending = Packed(AttendingRows);
+        return attending.Length == Rows ? null : attending;
     }
 
-    /// <summary>The rows of a sample that are not padding.</summary>
-    internal int[] RealRows(int sample) => [.. Enumerable.Range(0, _layouts[sample].Count).Where(row => _layouts[sample].KindOf(row) != SpanKind.Pad)];
+    /// <summary>The rows of a sample that attend to each other.</summary>
+    internal int[] AttendingRows(int sample)
+    {
+        SequenceLayout layout = _layouts[sample];
+        return [.. Enumerable.Range(0, layout.Count).Where(row => !layout.SpanOf(row).Private && (Padding == PaddingRule.Ordinary || layout.KindOf(row) != SpanKind.Pad))];
+    }
+
+    /// <summary>The packed rows that are private.</summary>
+    internal int[] PrivateRows() => HasPrivate ? Packed(sample => _layouts[sample].PrivateRows()) : [];
 
     /// <summary>Drops rows.</summary>
     /// <param name="selection">The rows that go on, one entry a sample.</param>
@@ -141,13 +145,17 @@ public sealed class ForwardState : IDisposable
     /// <summary>Disposes the rotary rows.</summary>
     public void Dispose() => Rotary.Dispose();
 
+    private int[] Packed(Func<int, int[]> rowsOf) => [.. Enumerable.Range(0, Samples).SelectMany(sample => rowsOf(sample).Select(row => Offsets[sample] + row))];
+
     private void Refresh()
     {
         IsRectangle = true;
+        HasPrivate = false;
         for (int sample = 0; sample < _layouts.Length; sample++)
         {
             Offsets[sample + 1] = Offsets[sample] + _layouts[sample].Count;
             IsRectangle &= _layouts[sample].Count == _layouts[0].Count;
+            HasPrivate |= _layouts[sample].HasPrivate;
         }
     }
 

@@ -1,3 +1,5 @@
+using Aperture.Vision;
+
 namespace Aperture.Decoding;
 
 /// <summary>
@@ -8,11 +10,12 @@ public sealed class HookTable
     private readonly Dictionary<DecoderPhase, LayerHooks?[]> _rows;
 
     internal HookTable(
-        Dictionary<DecoderPhase, LayerHooks?[]> rows, IReadOnlyList<BeforeProjectorHook> beforeProjector, IReadOnlyList<BeforeDecoderHook> beforeDecoder, IReadOnlyList<IDecoderMethod> methods, IReadOnlySet<int> withoutAttention)
+        Dictionary<DecoderPhase, LayerHooks?[]> rows, IReadOnlyList<BeforeProjectorHook> beforeProjector, IReadOnlyList<BeforeDecoderHook> beforeDecoder, VisionTrunkHooks? vision, IReadOnlyList<IDecoderMethod> methods, IReadOnlySet<int> withoutAttention)
     {
         _rows = rows;
         BeforeProjector = beforeProjector;
         BeforeDecoder = beforeDecoder;
+        Vision = vision;
         Methods = methods;
         LayersWithoutAttention = withoutAttention;
     }
@@ -26,6 +29,9 @@ public sealed class HookTable
     /// <summary>Hooks on projected tokens.</summary>
     public IReadOnlyList<BeforeDecoderHook> BeforeDecoder { get; }
 
+    /// <summary>Callbacks inside the vision tower; null for none.</summary>
+    public VisionTrunkHooks? Vision { get; }
+
     /// <summary>Layers that never attend: their attention weights are not needed.</summary>
     public IReadOnlySet<int> LayersWithoutAttention { get; }
 
@@ -35,6 +41,7 @@ public sealed class HookTable
         _rows.ToDictionary(phase => phase.Key, phase => phase.Value.Select(row => row?.Timed(clock)).ToArray()),
         [.. BeforeProjector.Select(hook => (BeforeProjectorHook)(features => clock.Time(() => hook(features))))],
         [.. BeforeDecoder.Select(hook => (BeforeDecoderHook)(tokens => clock.Time(() => hook(tokens))))],
+        Vision,
         Methods,
         LayersWithoutAttention);
 

@@ -1,3 +1,5 @@
+using Aperture.Vision;
+
 namespace Aperture.Decoding;
 
 /// <summary>
@@ -13,6 +15,8 @@ public sealed class HookTableBuilder
     private readonly List<(string Method, int Layer, DecoderPhase Phases, object Hook)> _sites = [];
     private readonly List<(string Method, int Layer, DecoderPhase Phases, RouteUse Use)> _routes = [];
     private readonly List<(string Method, int Layer, DecoderPhase Phases)> _needAttention = [];
+
+    private (string Method, VisionTrunkHooks Hooks)? _vision;
 
     private HookTableBuilder(DecoderInfo decoder) => _decoder = decoder;
 
@@ -61,7 +65,7 @@ public sealed class HookTableBuilder
             }
         }
 
-        return new HookTable(rows, _beforeProjector, _beforeDecoder, methods, withoutAttention);
+        return new HookTable(rows, _beforeProjector, _beforeDecoder, _vision?.Hooks, methods, withoutAttention);
     }
 
     private LayerHooks? Row(int layer, DecoderPhase phase, HashSet<int> withoutAttention)
@@ -187,5 +191,10 @@ public sealed class HookTableBuilder
         }
 
         public void BeforeAttention(int layer, DecoderPhase phases, BeforeAttentionHook hook) => builder.Add(method, layer, phases, hook);
+
+        public void Vision(VisionTrunkHooks hooks)
+            => builder._vision = builder._vision is { } other
+                ? throw new ApertureException($"{other.Method} and {method} both act inside the vision tower, which takes the hooks of one method; leave one of them out.")
+                : (method, hooks);
     }
 }

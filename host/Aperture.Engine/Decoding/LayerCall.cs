@@ -92,6 +92,11 @@ internal sealed class LayerCall
             return;
         }
 
+        if (state.HasPrivate)
+        {
+            throw new ApertureException($"Attention statistics of layer {Layer} are asked for, but the sequence has a row that no other row attends to (LaVIN's modality token); use methods that do not read attention.");
+        }
+
         _queries = queries;
         _newKeys = newKeys;
         _keyViews = [];

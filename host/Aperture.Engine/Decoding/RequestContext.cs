@@ -18,11 +18,12 @@ public sealed class RequestContext : IRequestContext, IDisposable
     /// <param name="table">The pipeline's hooks; null for none.</param>
     /// <param name="trace">Who listens; null for nobody.</param>
     /// <param name="cache">The cache, owned by the request; null to run without one.</param>
-    public RequestContext(DecoderInfo decoder, IReadOnlyList<SequenceLayout> prompts, HookTable? table, IDecoderTrace? trace, KvCache? cache)
+    /// <param name="nextPositions">Per sequence the position id of the token after the prompt; null for the one after the prompt's last.</param>
+    public RequestContext(DecoderInfo decoder, IReadOnlyList<SequenceLayout> prompts, HookTable? table, IDecoderTrace? trace, KvCache? cache, IReadOnlyList<int>? nextPositions = null)
     {
         Decoder = decoder;
         _prompts = [.. prompts];
-        _nextPositions = [.. prompts.Select(p => p.Count == 0 ? 0 : p.Positions[^1] + 1)];
+        _nextPositions = [.. nextPositions ?? prompts.Select(p => p.Count == 0 ? 0 : p.Positions[^1] + 1)];
         Table = table;
         Trace = trace;
         Cache = cache;

@@ -21,7 +21,7 @@ public sealed class TokenGenerator(Decoder decoder)
         try
         {
             KvCache cache = new(decoder.Config.Layers, input.Layouts.Count, reserve);
-            session = new GenerationSession(decoder, new RequestContext(decoder.Info, input.Layouts, table, trace, cache));
+            session = new GenerationSession(decoder, new RequestContext(decoder.Info, input.Layouts, table, trace, cache, input.NextPositions));
             session.Prefill(input.Rows, cancellationToken);
             return session;
         }

@@ -1,3 +1,5 @@
+using Aperture.Engine;
+
 namespace Aperture.Hub;
 
 /// <summary>Finds a model's folder on this machine by what a user writes for it. Downloads nothing.</summary>
@@ -28,7 +30,7 @@ public sealed class ModelLocator
         {
             return IsModel(idOrFolder)
                 ? Path.GetFullPath(idOrFolder)
-                : throw new ApertureException($"The folder '{idOrFolder}' holds no model: it has no config.json.");
+                : throw new ApertureException($"The folder '{idOrFolder}' holds no model: it has no config.json (or, for a LaVIN, params.json).");
         }
 
         if (HubNames.IsSafePath(idOrFolder) && _shippedFolders.Select(f => Path.Combine(f, idOrFolder)).FirstOrDefault(IsModel) is { } shipped)
@@ -55,5 +57,5 @@ public sealed class ModelLocator
 
     private string Shipped() => ShippedModels is { Count: > 0 } names ? $" Models that come with the application: {string.Join(", ", names)}." : "";
 
-    private static bool IsModel(string folder) => File.Exists(Path.Combine(folder, "config.json")) || File.Exists(Path.Combine(folder, "model_index.json"));
+    private static bool IsModel(string folder) => File.Exists(Path.Combine(folder, "config.json")) || File.Exists(Path.Combine(folder, "model_index.json")) || LavinFiles.IsLavin(folder);
 }

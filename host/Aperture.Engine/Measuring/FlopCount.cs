@@ -23,20 +23,20 @@ public sealed record FlopCount(long Vision, long Projector, long Decoder, long H
     /// <param name="counter">What the decoder did.</param>
     /// <param name="images">Pictures encoded.</param>
     /// <param name="projectedTokens">Rows through the projector.</param>
-    public static FlopCount Of(LlavaModel model, WorkCounter counter, int images, int projectedTokens)
+    public static FlopCount Of(VisionLanguageModel model, WorkCounter counter, int images, int projectedTokens)
     {
         DecoderInfo info = model.Decoder.Info;
-        long projector = model.Projector.Layers.Sum(layer => (long)projectedTokens * layer.Inputs * layer.Outputs);
         return new FlopCount(
-            2 * images * TowerMacs(model.Encoder.Tower),
-            2 * projector,
+            2 * images * model.TowerMacs,
+            2 * model.ProjectorMacs(projectedTokens),
             2 * counter.DecoderMacs(info),
             2L * info.HiddenSize * info.VocabularySize,
             2 * counter.OwnMacs.Values.Sum(),
             2 * counter.FastVMacs(info));
     }
 
-    private static long TowerMacs(ClipVisionTower tower)
+    /// <summary>Multiply-accumulates of one picture through a CLIP tower's loaded blocks.</summary>
+    internal static long TowerMacs(ClipVisionTower tower)
     {
         ClipVisionConfig config = tower.Config;
         long patches = (long)config.Grid * config.Grid, n = patches + 1, d = config.HiddenSize, m = config.IntermediateSize;

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Aperture.Decoding;
 using Aperture.Generation;
 using Aperture.Images;
+using Aperture.Measuring;
 using Aperture.Models;
 using Aperture.Sequences;
 using Aperture.Text;
@@ -13,26 +14,17 @@ using static TorchSharp.torch;
 namespace Aperture.Engine;
 
 /// <summary>
-/// A LLaVA-1.5 model opened from a checkpoint folder in either published layout: vision encoder, projector, decoder, tokenizer. Owns everything it opened.
-/// Requests run one after the other.
+/// A LLaVA-1.5 model opened from a checkpoint folder in either published layout: vision encoder, projector, decoder, tokenizer.
 /// </summary>
-public sealed partial class LlavaModel : IDisposable
+public sealed partial class LlavaModel : VisionLanguageModel
 {
-    private readonly List<IDisposable> _owned;
-
-    private LlavaModel(List<IDisposable> owned) => _owned = owned;
-
-    /// <summary>Name of the model, for tables and recipes.</summary>
-    public required string Name { get; init; }
-
-    /// <summary>The checkpoint's folder.</summary>
-    public required string Folder { get; init; }
+    private LlavaModel(List<IDisposable> owned)
+        : base(owned)
+    {
+    }
 
     /// <summary>The configuration.</summary>
     public required LlavaConfig Config { get; init; }
-
-    /// <summary>The decoder.</summary>
-    public required Decoder Decoder { get; init; }
 
     /// <summary>The vision encoder.</summary>
     public required ClipVisionEncoder Encoder { get; init; }
@@ -40,29 +32,17 @@ public sealed partial class LlavaModel : IDisposable
     /// <summary>The projector.</summary>
     public required Projector Projector { get; init; }
 
-    /// <summary>The tokenizer; null for a folder that has none.</summary>
-    public required ITokenizer? Tokenizer { get; init; }
-
-    /// <summary>Generation settings of the checkpoint (<c>generation_config.json</c>).</summary>
-    public required GenerationOptions Generation { get; init; }
-
     /// <summary>What stands around a question.</summary>
     public required PromptTemplate Template { get; init; }
-
-    /// <summary>Operations: device, element type, threads.</summary>
-    public required Ops Ops { get; init; }
 
     /// <summary>Where the checkpoint keeps its parts.</summary>
     public required LlavaKeys Keys { get; init; }
 
-    /// <summary>The open checkpoint, for methods whose weights lie in it.</summary>
-    public required IWeightSource Checkpoint { get; init; }
+    /// <inheritdoc />
+    public override ImageAspect? View => Config.Aspect;
 
-    /// <summary>Names in the checkpoint that nothing of the model loads.</summary>
-    public required IReadOnlyList<string> Unclaimed { get; init; }
-
-    /// <summary>Wall time of opening.</summary>
-    public required TimeSpan LoadTime { get; init; }
+    /// <inheritdoc />
+    public override long TowerMacs => FlopCount.TowerMacs(Encoder.Tower);
 
     /// <summary>Opens a checkpoint folder.</summary>
     /// <param name="folder">The folder.</param>
@@ -162,16 +142,13 @@ public sealed partial class LlavaModel : IDisposable
         }
     }
 
-    /// <summary>Encodes pictures.</summary>
-    /// <param name="images">The pictures.</param>
-    /// <param name="cancellationToken">Checked between blocks.</param>
-    /// <returns>One entry a picture; the caller disposes them.</returns>
-    public IReadOnlyList<VisionFeatures> Encode(IReadOnlyList<Image> images, CancellationToken cancellationToken)
+    /// <inheritdoc />
+    public override IReadOnlyList<VisionFeatures> Encode(IReadOnlyList<Image> images, VisionTrunkHooks? hooks, CancellationToken cancellationToken)
     {
         VisionInput[] inputs = [.. images.Select(image => Prepare(image))];
         try
         {
-            return Encoder.Encode(inputs, VisionRequest.Plain, cancellationToken);
+            return Encoder.Encode(inputs, hooks is null ? VisionRequest.Plain : VisionRequest.Plain with { Hooks = hooks }, cancellationToken);
         }
         finally
         {
@@ -182,25 +159,12 @@ public sealed partial class LlavaModel : IDisposable
         }
     }
 
-    /// <summary>Projects a picture's features to decoder rows.</summary>
-    /// <param name="features">The features; borrowed.</param>
-    /// <returns>The tokens; the caller disposes them.</returns>
-    public VisualTokens Project(VisionFeatures features)
+    /// <inheritdoc />
+    public override VisualTokens Project(VisionFeatures features)
         => new(Projector.Run(features.Tokens), features.Grid, features.Places ?? [.. Enumerable.Range(0, (int)features.Tokens.size(0))]);
 
-    /// <summary>Disposes weights, threads and files.</summary>
-    public void Dispose() => Release(_owned);
-
-    // What was opened last goes first: tensors before the files they are views of.
-    private static void Release(List<IDisposable> owned)
-    {
-        for (int i = owned.Count - 1; i >= 0; i--)
-        {
-            owned[i].Dispose();
-        }
-
-        owned.Clear();
-    }
+    /// <inheritdoc />
+    public override long ProjectorMacs(int rows) => Projector.Layers.Sum(layer => (long)rows * layer.Inputs * layer.Outputs);
 
     private VisionInput Prepare(Image image)
     {

@@ -21,6 +21,9 @@ public sealed record ModelOptions
     /// <summary>Folder of the vision tower, for checkpoints without one; null to look beside the checkpoint and in the hub cache.</summary>
     public string? Tower { get; init; }
 
+    /// <summary>The file with a LaVIN's adapters; null to look for the only one beside the model; <c>fresh</c> for untrained ones, to begin a training.</summary>
+    public string? Adapters { get; init; }
+
     /// <summary>Name of the prompt template; null for the checkpoint's own.</summary>
     public string? Prompt { get; init; }
 

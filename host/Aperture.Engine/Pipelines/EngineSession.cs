@@ -11,7 +11,7 @@ public sealed class EngineSession : IAsyncDisposable
 {
     private readonly HubCache _cache;
     private readonly ModelLocator _locator;
-    private readonly Dictionary<(string Folder, ModelOptions Options), LlavaModel> _models = [];
+    private readonly Dictionary<(string Folder, ModelOptions Options), VisionLanguageModel> _models = [];
     private readonly List<Pipeline> _pipelines = [];
     private readonly HashSet<string> _told = [];
     private readonly List<Classifier> _classifiers = [];
@@ -38,7 +38,7 @@ public sealed class EngineSession : IAsyncDisposable
     public Action<string>? OnNotice { get; init; }
 
     /// <summary>Models that are open.</summary>
-    public IReadOnlyCollection<LlavaModel> Models => _models.Values;
+    public IReadOnlyCollection<VisionLanguageModel> Models => _models.Values;
 
     /// <summary>Opens a model, or hands out the one that is open already.</summary>
     /// <param name="idOrFolder">A shipped model's name, a folder in a published layout, or a Hugging Face id in the cache.</param>
@@ -49,9 +49,9 @@ public sealed class EngineSession : IAsyncDisposable
     {
         options ??= Defaults;
         string folder = _locator.Resolve(idOrFolder);
-        if (!_models.TryGetValue((folder, options), out LlavaModel? model))
+        if (!_models.TryGetValue((folder, options), out VisionLanguageModel? model))
         {
-            model = LlavaModel.Load(folder, options with { Tower = options.Tower ?? PulledTower(folder) });
+            model = LavinFiles.IsLavin(folder) ? LavinModel.Load(folder, options) : LlavaModel.Load(folder, options with { Tower = options.Tower ?? PulledTower(folder) });
             _models[(folder, options)] = model;
         }
 
@@ -70,7 +70,7 @@ public sealed class EngineSession : IAsyncDisposable
         }
 
         IReadOnlyList<PluginMethod> known = Plugins.LoadAll(out _);
-        foreach (string line in UnusedWeights.Describe(pipeline.Model.Name, pipeline.Model.Unclaimed, known, [.. pipeline.Methods.Select(method => method.Name)]))
+        foreach (string line in UnusedWeights.Describe(pipeline.Model.Name, pipeline.Model.Unclaimed, known, [.. pipeline.Acting.Select(method => method.Name)]))
         {
             lock (_told)
             {
@@ -121,7 +121,7 @@ public sealed class EngineSession : IAsyncDisposable
         _pipelines.Clear();
         _classifiers.ForEach(classifier => classifier.Dispose());
         _classifiers.Clear();
-        foreach (LlavaModel model in _models.Values)
+        foreach (VisionLanguageModel model in _models.Values)
         {
             model.Dispose();
         }

@@ -21,6 +21,19 @@ public sealed record MethodUse(string Name, JsonElement Options)
         }
     }
 
+    /// <summary>The same method with another use's options wherever this one does not name an option.</summary>
+    /// <param name="under">The use whose options lie underneath.</param>
+    public MethodUse Over(MethodUse under)
+    {
+        Dictionary<string, object> options = new(StringComparer.OrdinalIgnoreCase);
+        foreach (JsonProperty option in new[] { under.Options, Options }.Where(given => given.ValueKind == JsonValueKind.Object).SelectMany(given => given.EnumerateObject()))
+        {
+            options[option.Name] = option.Value;
+        }
+
+        return this with { Options = OptionsJson.From(options) };
+    }
+
     /// <summary>Reads the form of the command line: <c>fitprune:Reduction=0.6,RowBlock=64</c>.</summary>
     /// <param name="text">The text.</param>
     /// <exception cref="ApertureException">The form is not NAME or NAME:OPTION=VALUE,….</exception>

@@ -19,7 +19,7 @@ public sealed class Pipeline : IDisposable
     private HookTable? _table;
     private bool _built;
 
-    internal Pipeline(LlavaModel model, EngineSession session, IReadOnlyList<MethodUse> methods)
+    internal Pipeline(VisionLanguageModel model, EngineSession session, IReadOnlyList<MethodUse> methods)
     {
         Model = model;
         _session = session;
@@ -28,15 +28,21 @@ public sealed class Pipeline : IDisposable
     }
 
     /// <summary>The model.</summary>
-    public LlavaModel Model { get; }
+    public VisionLanguageModel Model { get; }
 
     /// <summary>The methods, in the order they act.</summary>
     public IReadOnlyList<MethodUse> Methods { get; }
 
+    // A model's own method comes first, unless the user configures it: then its options lie under the user's.
+    internal IEnumerable<MethodUse> Acting
+        => Model.OwnMethod is not { } own ? Methods
+            : Methods.Any(method => method.Name == own.Name) ? Methods.Select(method => method.Name == own.Name ? method.Over(own) : method)
+            : [own, .. Methods];
+
     /// <summary>How a table names the pipeline: its methods, or <c>none</c>.</summary>
     public string Label => Methods.Count == 0 ? "none" : string.Join(" + ", Methods.Select(m => m.Label));
 
-    /// <summary>The compiled hooks; null for a pipeline without methods.</summary>
+    /// <summary>The compiled hooks; null where no method acts.</summary>
     public HookTable? Hooks
     {
         get
@@ -72,7 +78,7 @@ public sealed class Pipeline : IDisposable
 
         try
         {
-            foreach (MethodUse method in Methods)
+            foreach (MethodUse method in Acting)
             {
                 _leased.Add(_session.Plugins.Create(method.Name, method.Options, Model.Decoder.Info, new MethodFiles(Model)));
             }

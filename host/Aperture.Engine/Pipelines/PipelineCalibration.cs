@@ -1,5 +1,6 @@
 using Aperture.Decoding;
 using Aperture.Evaluation;
+using Aperture.Generation;
 using Aperture.Images;
 using Aperture.Plugins;
 using Aperture.Vision;
@@ -11,7 +12,7 @@ namespace Aperture.Engine;
 /// <summary>A model and a question file as what methods are fitted on. Pictures are encoded once and kept as projected tokens.</summary>
 public sealed class PipelineCalibration : ICalibrationModel, IDisposable
 {
-    private readonly LlavaModel _model;
+    private readonly VisionLanguageModel _model;
     private readonly IReadOnlyList<QuestionItem> _items;
     private readonly Dictionary<string, VisualTokens> _tokens = new(StringComparer.Ordinal);
 
@@ -20,7 +21,7 @@ public sealed class PipelineCalibration : ICalibrationModel, IDisposable
     /// <param name="items">The questions; each needs a picture.</param>
     /// <param name="outputFolder">Where fitted files go; null for the model's folder.</param>
     /// <exception cref="ApertureException">There are no questions, or one has no picture.</exception>
-    public PipelineCalibration(LlavaModel model, IReadOnlyList<QuestionItem> items, string? outputFolder)
+    public PipelineCalibration(VisionLanguageModel model, IReadOnlyList<QuestionItem> items, string? outputFolder)
     {
         if (items.Count == 0)
         {
@@ -30,6 +31,11 @@ public sealed class PipelineCalibration : ICalibrationModel, IDisposable
         if (items.FirstOrDefault(i => i.Image is null) is { } without)
         {
             throw new ApertureException($"Question '{without.Id}' has no picture; fitting visual-token methods needs one in every line.");
+        }
+
+        if (model.OwnMethod is { } own)
+        {
+            throw new ApertureException($"{model.Name} is not whole without its own method {own.Name}; methods are fitted on models that are, such as a LLaVA.");
         }
 
         _model = model;
@@ -54,11 +60,10 @@ public sealed class PipelineCalibration : ICalibrationModel, IDisposable
     {
         using IDisposable mode = inference_mode();
         HookTable table = HookTableBuilder.Build(Decoder, [reducer]);
-        int[] ids = _model.Prompt(_items[sample].Question, 1);
-        LlavaSequence sequence = LlavaSequence.Assemble(_model.Decoder, ids, _model.Config.ImageToken, 1, [Tokens(sample, cancellationToken)], _model.Config.MaxPromptRows);
-        using RequestContext request = new(Decoder, [sequence.Layout], table, null, new KvCache(Decoder.Layers, 1, 0));
-        using ForwardState state = _model.Decoder.Begin(request, DecoderPhase.Prefill, [sequence.Layout]);
-        _model.Decoder.Run(state, sequence.Rows, cancellationToken).Dispose();
+        GenerationInput input = _model.BuildInput(_model.Prompt(_items[sample].Question, 1), [Tokens(sample, cancellationToken)]);
+        using RequestContext request = new(Decoder, input.Layouts, table, null, new KvCache(Decoder.Layers, 1, 0));
+        using ForwardState state = _model.Decoder.Begin(request, DecoderPhase.Prefill, input.Layouts);
+        _model.Decoder.Run(state, input.Rows, cancellationToken).Dispose();
     }
 
     /// <summary>Disposes the projected tokens.</summary>

@@ -16,7 +16,7 @@ namespace Aperture.Engine;
 /// <summary>One request through a pipeline: picture, projector, prompt, decoder.</summary>
 /// <param name="model">The model.</param>
 /// <param name="table">The compiled hooks; null for none.</param>
-internal sealed class PipelineRun(LlavaModel model, HookTable? table)
+internal sealed class PipelineRun(VisionLanguageModel model, HookTable? table)
 {
     /// <summary>Answers a question and counts what it cost.</summary>
     public Answer Ask(Image? image, string question, GenerationOptions? options, Action<string>? onPiece, CancellationToken cancellationToken)
@@ -34,7 +34,7 @@ internal sealed class PipelineRun(LlavaModel model, HookTable? table)
             VisualTokensByLayer = counter.VisualTokens,
             Flops = FlopCount.Of(model, counter, outcome.Images, outcome.ProjectedTokens),
             CacheBytes = outcome.CacheBytes,
-            TokenMap = image is null ? null : TokenMap.From(image, model.Config.Aspect, outcome.Prompt, counter.Layouts),
+            TokenMap = image is not null && model.View is { } view ? TokenMap.From(image, view, outcome.Prompt, counter.Layouts) : null,
         };
     }
 
@@ -45,13 +45,13 @@ internal sealed class PipelineRun(LlavaModel model, HookTable? table)
         GenerationOptions chosen = model.Complete(options);
         int[] ids = model.Prompt(question, image is null ? 0 : 1);
         long started = Stopwatch.GetTimestamp();
-        IReadOnlyList<VisionFeatures> features = image is null ? [] : model.Encode([image], cancellationToken);
+        IReadOnlyList<VisionFeatures> features = image is null ? [] : model.Encode([image], table?.Vision, cancellationToken);
         double vision = Elapsed(ref started);
         (VisualTokens[] tokens, int projected) = Project(features);
-        LlavaSequence sequence;
+        GenerationInput input;
         try
         {
-            sequence = LlavaSequence.Assemble(model.Decoder, ids, model.Config.ImageToken, 1, tokens, model.Config.MaxPromptRows);
+            input = model.BuildInput(ids, tokens);
         }
         finally
         {
@@ -65,7 +65,6 @@ internal sealed class PipelineRun(LlavaModel model, HookTable? table)
             Stops = model.StopsFor(chosen),
             OnToken = streaming is null ? null : token => onPiece!(streaming.Append(token.Token)),
         };
-        GenerationInput input = new(sequence.Rows, [sequence.Layout]) { SeenIds = [model.SeenIds(ids)] };
         GenerationResult result = new TokenGenerator(model.Decoder).Generate(input, chosen, control, table, trace, cancellationToken);
         if (streaming?.Flush() is { Length: > 0 } rest)
         {
@@ -73,7 +72,7 @@ internal sealed class PipelineRun(LlavaModel model, HookTable? table)
         }
 
         double perToken = result.Timings.Decode.Count == 0 ? 0 : Statistics.Median(result.Timings.Decode);
-        return new Outcome(result.Sequences[0], sequence.Layout, new StageTimes(vision, projector, result.Timings.Prefill, 0, perToken), result.CacheBytes, features.Count, projected);
+        return new Outcome(result.Sequences[0], input.Layouts[0], new StageTimes(vision, projector, result.Timings.Prefill, 0, perToken), result.CacheBytes, features.Count, projected);
     }
 
     private (VisualTokens[] Tokens, int Projected) Project(IReadOnlyList<VisionFeatures> features)

@@ -37,6 +37,8 @@ internal static class AnalyzeCommand
             };
             await using EngineSession session = SessionFactory.Open(context, parsed, model.Options(parsed));
             Pipeline plain = session.Load(parsed.GetRequiredValue(model.Model));
+            LlavaModel llava = plain.Model as LlavaModel
+                ?? throw new ApertureException($"{parsed.GetValue(model.Model)} is no LLaVA model, and `analyze` reads the attention of those alone; give the folder or name of one.");
             IReadOnlyList<Pipeline> pipelines = model.Pipelines(parsed, plain);
             foreach (Pipeline pipeline in pipelines)
             {
@@ -47,7 +49,7 @@ internal static class AnalyzeCommand
                 context.Terminal,
                 "questions",
                 items.Count * AttentionAnalysis.Passes(options, pipelines.Count),
-                progress => AttentionAnalysis.Run(plain.Model, items, pipelines, options, progress, token)).ConfigureAwait(false);
+                progress => AttentionAnalysis.Run(llava, items, pipelines, options, progress, token)).ConfigureAwait(false);
             Show(context.Terminal, report, parsed.GetValue(json), parsed.GetValue(output));
             return 0;
         });

@@ -1,9 +1,13 @@
+using Aperture.Plugins.Eas.Adapters;
+using Aperture.Plugins.Eas.Lavin;
 using Aperture.Training;
 using static TorchSharp.torch;
 
 namespace Aperture.Plugins.Eas.Training;
 
-/// <summary>Fresh adapters as parameters of a training run, and the projector's where it is trained. Owns the adapters.</summary>
+/// <summary>
+/// Adapters as parameters of a training run, and those of the model that are trained too. A LLaVA's are fresh; a LaVIN's go on from the file that it was opened with. Owns the adapters.
+/// </summary>
 internal sealed class AdapterParameters : IDisposable
 {
     /// <param name="model">The model.</param>
@@ -12,14 +16,16 @@ internal sealed class AdapterParameters : IDisposable
     /// <param name="seed">Seed of the weights.</param>
     public AdapterParameters(ITrainingModel model, EasTrainingOptions options, IReadOnlySet<int>? skipped, long seed)
     {
-        options.Shape.Validate(model.Decoder.HiddenSize);
-        Dictionary<string, Tensor> all = new(StringComparer.Ordinal);
+        Base = TrainedBase.Of(model);
         using (Generator generator = new((ulong)seed, CPU))
         {
-            Adapters = EasAdapters.Fresh(model.Decoder, options.Shape, skipped, generator);
+            Adapters = LavinCheckpoint.Of(model.Files.Checkpoint) is { } lavin
+                ? lavin.ForTraining(model.Decoder, options.Shape, skipped, generator)
+                : Fresh(model, options, skipped, generator);
         }
 
-        foreach ((string name, Tensor tensor) in Adapters.Named())
+        Dictionary<string, Tensor> all = new(StringComparer.Ordinal);
+        foreach ((string name, Tensor tensor) in Named())
         {
             all[name] = tensor.DetachFromDisposeScope();
             tensor.requires_grad = true;
@@ -29,21 +35,34 @@ internal sealed class AdapterParameters : IDisposable
             tensor.grad = none;
         }
 
-        if (options.TrainProjector)
+        foreach ((string name, Tensor tensor) in options.TrainProjector ? model.Unfreeze(Base.Parameter) : new Dictionary<string, Tensor>())
         {
-            foreach ((string name, Tensor tensor) in model.Unfreeze(name => name.StartsWith("model.mm_projector", StringComparison.Ordinal)))
-            {
-                all[name] = tensor;
-            }
+            all[name] = tensor;
         }
 
         All = all;
+        Query = Base == TrainedBase.Llava ? TokenQuery.PromptMask : Adapters.Query;
     }
 
+    /// <summary>What the model is.</summary>
+    public TrainedBase Base { get; }
+
     public EasAdapters Adapters { get; }
+
+    /// <summary>What routers read in training.</summary>
+    public TokenQuery Query { get; }
 
     /// <summary>Everything that is trained, by name.</summary>
     public IReadOnlyDictionary<string, Tensor> All { get; }
 
+    /// <summary>The adapters by the names that the base's files give them.</summary>
+    public IEnumerable<(string Name, Tensor Tensor)> Named() => Adapters.Named(Base.Prefix).Concat(Adapters.Vision?.Named() ?? []);
+
     public void Dispose() => Adapters.Dispose();
+
+    private static EasAdapters Fresh(ITrainingModel model, EasTrainingOptions options, IReadOnlySet<int>? skipped, Generator generator)
+    {
+        options.Shape.Validate(model.Decoder.HiddenSize);
+        return EasAdapters.Fresh(model.Decoder, options.Shape, skipped, generator);
+    }
 }

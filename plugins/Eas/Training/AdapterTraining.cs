@@ -21,7 +21,7 @@ internal sealed class AdapterTraining : ITrainingRun
     {
         _model = model;
         _options = options;
-        Plan = options.Plan(model.Samples);
+        Plan = options.Plan(TrainedBase.Of(model), model.Samples);
         _skipped = [.. Layers(model, options)];
         if (_skipped.Count == model.Decoder.Layers)
         {
@@ -36,12 +36,20 @@ internal sealed class AdapterTraining : ITrainingRun
     public IReadOnlyDictionary<string, Tensor> Parameters => _parameters.All;
 
     public TrainingStep Step(int step, ITrainingBatch batch, CancellationToken cancellationToken)
-        => new(AdapterStep.Loss(_model, batch, _parameters.Adapters, _skipped, _options.Dropout, AdapterStep.Seed(Plan.Seed, step), cancellationToken), new Dictionary<string, double>());
+        => new(AdapterStep.Loss(_model, batch, _parameters, _skipped, _options.Dropout, AdapterStep.Seed(Plan.Seed, step), cancellationToken), new Dictionary<string, double>());
 
     public TrainingResult Save()
     {
-        Dictionary<string, Tensor> adapters = _parameters.Adapters.Named().ToDictionary(pair => pair.Name, pair => pair.Tensor, StringComparer.Ordinal);
-        string layers = $"attention left out in layers {string.Join(", ", _skipped.Order())}";
+        Dictionary<string, Tensor> adapters = _parameters.Named().ToDictionary(pair => pair.Name, pair => pair.Tensor, StringComparer.Ordinal);
+        string layers = _skipped.Count == 0 ? "all attention is kept" : $"attention left out in layers {string.Join(", ", _skipped.Order())}";
+        if (_parameters.Base == TrainedBase.Lavin)
+        {
+            // Adapters of the kind that a layer does not use go, so that the file says which layers are skipped.
+            return new TrainingResult(
+                [layers, "open the model with this file as its --adapters"],
+                _model.SaveCheckpoint(adapters, name => EasAdapters.IsAdapter(name) && !adapters.ContainsKey(name)));
+        }
+
         if (_options.TrainProjector)
         {
             return new TrainingResult(

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.Eas.Training;
 
 /// <summary>
-/// Searches for attention that the task does not need, while adapters are trained around sets drawn by the bandit: the first phase of EAS, as LLaVA-EAS runs it. The adapters are thrown
+/// Searches for attention that the task does not need, while adapters are trained around sets drawn by the bandit: the first phase of EAS. The adapters are thrown
 /// away afterwards; what stays is a JSON file.
 /// </summary>
 internal sealed class SearchTraining : ITrainingRun
@@ -30,20 +30,10 @@ internal sealed class SearchTraining : ITrainingRun
 
         _model = model;
         _options = options;
-        Plan = options.Plan(model.Samples);
+        TrainedBase trained = TrainedBase.Of(model);
+        Plan = options.Plan(trained, model.Samples);
         _count = options.Count(model.Decoder.Layers);
-        _search = new RedundancySearch(
-            new SearchRule
-            {
-                Skipped = _count,
-                Sets = options.Sets,
-                Every = options.Every,
-                Rate = options.ScoreRate,
-                WarmUp = options.SearchWarmUp ?? (int)Math.Ceiling(Plan.Steps * Plan.WarmUp),
-                Ramp = true,
-                Probability = options.Probability,
-            },
-            model.Decoder.Layers);
+        _search = new RedundancySearch(options.Rule(trained, _count, Plan), model.Decoder.Layers);
         _parameters = new AdapterParameters(model, options, skipped: null, Plan.Seed);
         _scores = zeros(model.Decoder.Layers, dtype: ScalarType.Float64).DetachFromDisposeScope();
         State = new Dictionary<string, Tensor> { ["scores"] = _scores };
@@ -61,11 +51,11 @@ internal sealed class SearchTraining : ITrainingRun
         Dictionary<string, double> metrics = [];
         SeededArmSampler sampler = new(AdapterStep.Seed(Plan.Seed, step));
         HashSet<int> drawn = [.. _search.DrawStep(sampler, step + 1)];
-        Tensor loss = AdapterStep.Loss(_model, batch, _parameters.Adapters, drawn, _options.Dropout, AdapterStep.Seed(Plan.Seed, step) + 1, cancellationToken);
+        Tensor loss = AdapterStep.Loss(_model, batch, _parameters, drawn, _options.Dropout, AdapterStep.Seed(Plan.Seed, step) + 1, cancellationToken);
         if (_search.EvaluatesAt(step + 1))
         {
             int[][] sets = _search.DrawSets(sampler);
-            double[] losses = [.. sets.Select(set => AdapterStep.Evaluate(_model, batch, _parameters.Adapters, set.ToHashSet(), cancellationToken))];
+            double[] losses = [.. sets.Select(set => AdapterStep.Evaluate(_model, batch, _parameters, set.ToHashSet(), _options.Dropout, AdapterStep.Seed(Plan.Seed, step) + 2, cancellationToken))];
             if (losses.All(double.IsFinite))
             {
                 _search.Update(sets, losses);
@@ -82,7 +72,7 @@ internal sealed class SearchTraining : ITrainingRun
     {
         ReadScores();
         int[] best = _search.Best(_count);
-        SearchResult result = new() { Base = "LLaVA", Task = _options.Task, K = _count, Scores = _search.Scores.ToArray(), Skip = best };
+        SearchResult result = new() { Base = _parameters.Base.Name, Task = _options.Task, K = _count, Scores = _search.Scores.ToArray(), Skip = best };
         Directory.CreateDirectory(_model.OutputFolder);
         string path = Path.Combine(_model.OutputFolder, FileName);
         result.Write(path);

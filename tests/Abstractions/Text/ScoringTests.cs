@@ -49,4 +49,26 @@ public sealed class ScoringTests
     [InlineData("The answer is A. The answer is B.", 3, -1)]
     [InlineData("", 3, -1)]
     public void ScienceQA_takes_the_letter_that_an_answer_names(string answer, int choices, int expected) => Assert.Equal(expected, ScienceQaAnswer.Choice(answer, choices));
+
+    [Theory]
+    [InlineData("The answer is A. The answer is B.", 3, false, 0)]
+    [InlineData("The answer is E.", 3, false, -1)]
+    [InlineData("Clearly the second.", 3, false, -1)]
+    [InlineData("Clearly the second.", 3, true, 2)]
+    [InlineData("Ends with B", 3, true, -1)]
+    [InlineData("", 3, true, -1)]
+    public void LaVIN_takes_the_first_sentence_or_the_first_letter(string text, int choices, bool orLetter, int expected)
+        => Assert.Equal(expected, ScienceQaAnswer.FirstChoice(text, choices, orLetter));
+
+    [Fact]
+    public void ScienceQA_parts_stand_in_the_order_that_the_format_names()
+    {
+        ScienceQaProblem problem = new() { Question = "q", Choices = ["x", "y"], Answer = 1, Lecture = "l", Solution = "s" };
+
+        Assert.Equal(("Question: q\nContext: N/A\nBECAUSE: l s\nOptions: (A) x (B) y\nResponse:", "s l The answer is B."), ScienceQaPrompt.Create(problem, "QCLEM-ELA"));
+        Assert.Equal("Question: q\nContext: N/A\nOptions: (A) x (B) y\nAnswer:", ScienceQaPrompt.Example(problem, "QCM-A", open: true));
+        Assert.Throws<ApertureException>(() => ScienceQaPrompt.Create(problem, "QCM"));
+        Assert.Throws<ApertureException>(() => ScienceQaPrompt.Create(problem, "QMC-A"));
+        Assert.Throws<ApertureException>(() => ScienceQaPrompt.Create(problem with { Answer = 2 }));
+    }
 }

@@ -95,7 +95,7 @@ public sealed class MethodTrainerTests : IDisposable
         TrainingExample[] few = [.. TrainingFile.Read(_questions).Take(2)];
         using TrainingModel model = new(_model, few, _root);
         using IDisposable quiet = no_grad();
-        using TrainingBatch batch = model.Batch([0, 1], CancellationToken.None);
+        using IOwnedBatch batch = model.Batch([0, 1], CancellationToken.None);
         using IDecoderRun whole = batch.Begin([]), plain = batch.Begin([]);
         whole.RunTo(3, CancellationToken.None);
         using (IDecoderRun fork = whole.Fork())
@@ -130,7 +130,7 @@ public sealed class MethodTrainerTests : IDisposable
     private static (double Loss, long Tokens) LossOf(TrainingModel model, int[] samples)
     {
         using DisposeScope scope = NewDisposeScope();
-        using TrainingBatch batch = model.Batch(samples, CancellationToken.None);
+        using IOwnedBatch batch = model.Batch(samples, CancellationToken.None);
         using IDecoderRun run = batch.Begin([]);
         run.RunTo(model.Decoder.Layers, CancellationToken.None);
         return (run.NextTokenLoss().item<float>(), run.Predictions().Targets.size(0));

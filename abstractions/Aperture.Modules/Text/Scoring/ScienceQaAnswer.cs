@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace Aperture.Text.Scoring;
 
-/// <summary>ScienceQA: finds the letter of the choice that an answer names.</summary>
+/// <summary>ScienceQA: finds the choice that an answer names, by LLaVA's rule and by LaVIN's.</summary>
 public static partial class ScienceQaAnswer
 {
     private const string Options = "ABCDE";
@@ -29,6 +29,23 @@ public static partial class ScienceQaAnswer
         var index = letter is { } found ? Options.IndexOf(found, StringComparison.Ordinal) : -1;
         return index < choices ? index : -1;
     }
+
+    /// <summary>
+    /// The index of the option that the first <c>The answer is X.</c> of a text names, as LaVIN scores, or -1 where it names none of the choices (the official code then draws one).
+    /// </summary>
+    /// <param name="text">The text. The official code gives prompt and answer together.</param>
+    /// <param name="choices">How many choices the question has.</param>
+    /// <param name="orLetter">Where no sentence is found, take the first letter A to E that any character follows, as LaVIN-EAS does; that may be one of an ordinary word.</param>
+    public static int FirstChoice(string text, int choices, bool orLetter = false)
+    {
+        var match = Sentence().Match(text);
+        match = match.Success || !orLetter ? match : Letter().Match(text);
+        var index = match.Success ? Options.IndexOf(match.Groups[1].Value[0], StringComparison.Ordinal) : -1;
+        return index < choices ? index : -1;
+    }
+
+    [GeneratedRegex("([A-E]).", RegexOptions.CultureInvariant)]
+    private static partial Regex Letter();
 
     [GeneratedRegex("The answer is ([A-Z]).", RegexOptions.CultureInvariant)]
     private static partial Regex Sentence();

@@ -26,7 +26,7 @@ public sealed class ValueFormatter
         Rule<Measurement>(EngineText.Describe),
         Rule<Pipeline>(EngineText.Describe),
         Rule<Answer>(EngineText.Describe),
-        Rule<LlavaModel>(EngineText.Describe),
+        Rule<VisionLanguageModel>(EngineText.Describe),
         Rule<WorkProgress>(progress => new DisplayForm(progress.ToString()) { Html = progress.ToHtml() }),
         Rule<DisplayTable>(OfTable),
         Rule<DisplayForm>(form => form),

@@ -24,7 +24,7 @@ public static class MethodTrainer
     /// <exception cref="ApertureException">Options do not fit, the folder holds another run, the loss is not a number any more, or the disk refuses.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static TrainingResult Run(
-        string name, ITrainedMethod method, JsonElement options, TrainingModel model, TrainingPace? pace, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
+        string name, ITrainedMethod method, JsonElement options, TrainingSet model, TrainingPace? pace, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
     {
         using ITrainingRun run = method.BeginTraining(model, options);
         string fingerprint = $"{name} {(options.ValueKind == JsonValueKind.Object ? options.GetRawText() : "{}")} on {model.Fingerprint}";
@@ -32,7 +32,7 @@ public static class MethodTrainer
 
         TrainingStep Step(int step, int[] samples, Action<Tensor> backward)
         {
-            using TrainingBatch batch = model.Batch(samples, CancellationToken.None);
+            using IOwnedBatch batch = model.Batch(samples, CancellationToken.None);
             TrainingStep result = run.Step(step, batch, CancellationToken.None);
             if (result.Loss is { } loss)
             {

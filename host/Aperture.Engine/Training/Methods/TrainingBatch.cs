@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace Aperture.Training;
 
 /// <summary>The samples of one step, and the decoder as it is in that step. Owns the weights that were cast for it.</summary>
-internal sealed class TrainingBatch : ITrainingBatch, IDisposable
+internal sealed class TrainingBatch : IOwnedBatch
 {
     private readonly LlavaConfig _config;
     private readonly IReadOnlyList<(LabelledPrompt Prompt, VisionFeatures? Features)> _samples;

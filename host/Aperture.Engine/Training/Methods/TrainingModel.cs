@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace Aperture.Training;
 
 /// <summary>A LLaVA model with labelled conversations, as methods are trained on it. Owns what was unfrozen; borrows the model.</summary>
-public sealed class TrainingModel : ITrainingModel, IDisposable
+public sealed class TrainingModel : TrainingSet
 {
     private const string DecoderPrefix = "model.", Head = "lm_head";
 
@@ -47,46 +47,34 @@ public sealed class TrainingModel : ITrainingModel, IDisposable
     }
 
     /// <inheritdoc />
-    public DecoderInfo Decoder => _model.Decoder.Info;
+    public override DecoderInfo Decoder => _model.Decoder.Info;
 
     /// <inheritdoc />
-    public IMethodFiles Files { get; }
+    public override IMethodFiles Files { get; }
 
     /// <inheritdoc />
-    public string OutputFolder { get; }
+    public override string OutputFolder { get; }
 
     /// <inheritdoc />
-    public int Samples => _examples.Count;
+    public override int Samples => _examples.Count;
 
-    /// <summary>Token ids of each sample; pictures count one.</summary>
-    internal IReadOnlyList<int> Lengths => [.. _prompts.Select(prompt => prompt.Ids.Length)];
+    internal override IReadOnlyList<int> Lengths => [.. _prompts.Select(prompt => prompt.Ids.Length)];
 
-    /// <summary>A name for model and samples together, by which a continued run knows that it is the same.</summary>
-    internal string Fingerprint
-    {
-        get
-        {
-            string text = string.Join('\n', _examples.Select(example => example.Id + '\t' + example.Image + '\t' + string.Join('\t', example.Messages.Select(message => message.Value))));
-            return _model.Name + " " + Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text)).AsSpan(0, 8));
-        }
-    }
+    internal override string Fingerprint => FingerprintOf(_model.Name, _examples);
 
     internal LlavaModel Model => _model;
 
     internal IReadOnlyDictionary<string, Tensor> Leaves => _leaves;
 
     /// <inheritdoc />
-    public IReadOnlyDictionary<string, Tensor> Unfreeze(Func<string, bool> wanted)
+    public override IReadOnlyDictionary<string, Tensor> Unfreeze(Func<string, bool> wanted)
     {
-        using IDisposable quiet = no_grad();
         Dictionary<string, Tensor> chosen = new(StringComparer.Ordinal);
         foreach ((string name, Tensor tensor) in Parameters().Where(parameter => wanted(parameter.Name)))
         {
             if (!_leaves.TryGetValue(name, out Tensor? leaf))
             {
-                leaf = empty(tensor.shape, dtype: ScalarType.Float32, device: tensor.device).DetachFromDisposeScope();
-                leaf.copy_(tensor);
-                leaf.requires_grad = true;
+                leaf = Leaf(tensor);
                 _leaves[name] = leaf;
             }
 
@@ -97,14 +85,10 @@ public sealed class TrainingModel : ITrainingModel, IDisposable
     }
 
     /// <inheritdoc />
-    public IReadOnlyList<string> SaveCheckpoint(IReadOnlyDictionary<string, Tensor> added, Func<string, bool>? left = null)
+    public override IReadOnlyList<string> SaveCheckpoint(IReadOnlyDictionary<string, Tensor> added, Func<string, bool>? left = null)
         => CheckpointFolder.Write(_model, OutputFolder, _leaves, added, left ?? (_ => false));
 
-    /// <summary>The samples of a step.</summary>
-    /// <param name="samples">Their indices.</param>
-    /// <param name="cancellationToken">Checked while pictures are encoded.</param>
-    /// <returns>The batch; the caller disposes it.</returns>
-    internal TrainingBatch Batch(int[] samples, CancellationToken cancellationToken)
+    internal override IOwnedBatch Batch(int[] samples, CancellationToken cancellationToken)
     {
         IReadOnlyDictionary<string, VisionFeatures> features = _features.Load(samples.Select(sample => _examples[sample].Image).OfType<string>(), cancellationToken);
         return new TrainingBatch(
@@ -134,8 +118,7 @@ public sealed class TrainingModel : ITrainingModel, IDisposable
         return (new Decoder(config.Decoder, weights, ops.ForTraining(), Decoder), projector);
     }
 
-    /// <summary>Disposes features and unfrozen parameters.</summary>
-    public void Dispose()
+    private protected override void Release()
     {
         _features.Dispose();
         _frozen.Dispose();
