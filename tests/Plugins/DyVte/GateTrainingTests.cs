@@ -58,7 +58,7 @@ public sealed class GateTrainingTests : IDisposable
     public void The_last_layers_label_is_always_exit()
     {
         using TrainingModel samples = Samples("labels", 6);
-        using TrainingBatch batch = samples.Batch([0, 1, 2, 3, 4, 5], CancellationToken.None);
+        using IOwnedBatch batch = samples.Batch([0, 1, 2, 3, 4, 5], CancellationToken.None);
         IReadOnlyList<ExitOutcome> outcomes = new ExitPass(batch, 8, withPrefix: false).Run([0, 7], CancellationToken.None);
 
         Assert.All(outcomes[1].Answers, answer => Assert.True(new LabelRule().Exits(answer)));
@@ -175,7 +175,7 @@ public sealed class GateTrainingTests : IDisposable
         using DisposeScope scope = NewDisposeScope();
         using TrainingModel samples = Samples("loss", 8);
         using ITrainingRun run = new DyVteFactory().BeginTraining(samples, JsonDocument.Parse(options).RootElement);
-        using TrainingBatch batch = samples.Batch([.. Enumerable.Range(0, 8)], CancellationToken.None);
+        using IOwnedBatch batch = samples.Batch([.. Enumerable.Range(0, 8)], CancellationToken.None);
         return run.Step(0, batch, CancellationToken.None).Loss!.item<float>();
     }
 
