@@ -29,10 +29,6 @@ internal sealed class AdapterParameters : IDisposable
         {
             all[name] = tensor.DetachFromDisposeScope();
             tensor.requires_grad = true;
-
-            // A search does not touch every adapter in every step. With a gradient from the first step on, AdamW treats an untouched one alike in a run that went on after a stop.
-            using Tensor none = zeros_like(tensor, requires_grad: false);
-            tensor.grad = none;
         }
 
         foreach ((string name, Tensor tensor) in options.TrainProjector ? model.Unfreeze(Base.Parameter) : new Dictionary<string, Tensor>())

@@ -36,9 +36,8 @@ public sealed class TrainingTests : IDisposable
 
         Train("broken", Options);
 
-        SearchResult result = SearchResult.Read(Path.Combine(_root, "whole", "search.json")), continued = SearchResult.Read(Path.Combine(_root, "broken", "search.json"));
-        double largest = result.Scores.Zip(continued.Scores, (a, b) => Math.Abs(a - b)).Max();
-        Assert.True(largest < 1e-6, $"{largest}"); // pictures are encoded in other groups after a stop, which rounds differently
+        SearchResult result = SearchResult.Read(Path.Combine(_root, "whole", "search.json"));
+        Assert.Equal(File.ReadAllText(Path.Combine(_root, "whole", "search.json")), File.ReadAllText(Path.Combine(_root, "broken", "search.json")));
         Assert.Equal(("LLaVA", "shelves", 3, 8, 3), (result.Base, result.Task, result.K, result.Scores.Count, result.Skip.Count));
         Assert.Contains(result.Scores, score => score != 0);
         Assert.Equal(result.Skip.OrderByDescending(arm => result.Scores[arm]), result.Skip);

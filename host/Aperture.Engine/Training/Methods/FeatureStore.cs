@@ -25,25 +25,21 @@ internal sealed class FeatureStore(LlavaModel model) : IDisposable
         string[] wanted = [.. paths.Distinct(StringComparer.Ordinal)];
         string[] missing = [.. wanted.Where(path => !_kept.ContainsKey(path))];
         Dictionary<string, VisionFeatures> result = wanted.Where(_kept.ContainsKey).ToDictionary(path => path, path => _kept[path], StringComparer.Ordinal);
-        if (missing.Length == 0)
+        foreach (string path in missing)
         {
-            return result;
-        }
-
-        IReadOnlyList<VisionFeatures> encoded = model.Encode([.. missing.Select(path => Image.Load(path))], cancellationToken);
-        for (int i = 0; i < missing.Length; i++)
-        {
-            encoded[i].Tokens.DetachFromDisposeScope();
-            result[missing[i]] = encoded[i];
-            long bytes = encoded[i].Tokens.NumberOfElements * encoded[i].Tokens.ElementSize;
+            // One by one: in other company a picture's numbers round differently, and a continued run would not be the same run.
+            VisionFeatures features = model.Encode([Image.Load(path)], cancellationToken)[0];
+            features.Tokens.DetachFromDisposeScope();
+            result[path] = features;
+            long bytes = features.Tokens.NumberOfElements * features.Tokens.ElementSize;
             if (_bytes + bytes <= Budget)
             {
-                _kept[missing[i]] = encoded[i];
+                _kept[path] = features;
                 _bytes += bytes;
             }
             else
             {
-                _passing.Add(encoded[i]);
+                _passing.Add(features);
             }
         }
 
