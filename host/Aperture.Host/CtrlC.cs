@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Aperture.Host;
 
 /// <summary>
-/// Ctrl+C (and SIGTERM) for a command: the first one cancels, the next leaves at once. A command that can stop in more stages takes over with <see cref="Handle"/>.
+/// Ctrl+C (and SIGTERM) for a command: the first one cancels, the next leaves at once. A command that can stop in more stages takes over Ctrl+C with <see cref="Handle"/>.
 /// </summary>
 internal sealed class CtrlC : IDisposable
 {
@@ -18,7 +18,7 @@ internal sealed class CtrlC : IDisposable
         _terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Pressed);
     }
 
-    /// <summary>Fires at the first press, unless a handler has taken over.</summary>
+    /// <summary>Fires at the first press, unless a handler has taken over, and at SIGTERM.</summary>
     public CancellationToken Token => _cancelled.Token;
 
     /// <summary>Gives the presses to a handler until the result is disposed.</summary>
@@ -41,7 +41,7 @@ internal sealed class CtrlC : IDisposable
     private void Pressed(PosixSignalContext context)
     {
         context.Cancel = true;
-        if (_handler is { } handler)
+        if (context.Signal == PosixSignal.SIGINT && _handler is { } handler)
         {
             handler();
         }

@@ -21,6 +21,9 @@ public sealed class HostGlobals(IScriptDisplay display, Func<torch.Device> openD
     /// <summary>Opens models.</summary>
     public ModelGlobals Models => new(_session.Value, Cancellation);
 
+    /// <summary>Lists and reloads plugins.</summary>
+    public PluginGlobals Plugins => new(_session.Value, Cancellation);
+
     /// <summary>Opens pictures.</summary>
     public ImageGlobals Images => new(ScriptFolder);
 

@@ -1,3 +1,4 @@
+using Aperture.Host.Repl;
 using Aperture.Images;
 using Aperture.Scripting;
 using Spectre.Console;
@@ -5,9 +6,13 @@ using Spectre.Console.Rendering;
 
 namespace Aperture.Host;
 
-/// <summary>Shows values of scripts on the terminal: tables as tables, pictures as files named on a line, the rest as text.</summary>
+/// <summary>Shows values of scripts on the terminal: tables as tables, pictures among the text where the terminal can and else as files named on a line, the rest as text.</summary>
 internal sealed class TerminalDisplay(Terminal terminal) : IScriptDisplay
 {
+    private readonly Lazy<GraphicsKind> _graphics = new(() => Console.IsOutputRedirected
+        ? GraphicsKind.None
+        : TerminalGraphics.Detect(Console.IsInputRedirected ? null : new RawTerminal(), Environment.GetEnvironmentVariable));
+
     public ValueFormatter Formatter { get; } = new();
 
     public void Print(string text) => terminal.Output.WriteLine(text);
@@ -24,7 +29,7 @@ internal sealed class TerminalDisplay(Terminal terminal) : IScriptDisplay
         DisplayForm form = Formatter.Format(value);
         if (form.Picture is { } picture)
         {
-            terminal.Output.WriteLine($"{form.Text}: {Save(picture)}");
+            Write(form.Text, picture);
         }
         else if (form.Table is { } table)
         {
@@ -37,7 +42,23 @@ internal sealed class TerminalDisplay(Terminal terminal) : IScriptDisplay
     }
 
     // Progress is about getting there: it goes to standard error, where a line can be written over.
-    public ILiveDisplay ShowLive(object? value) => value is WorkProgress ? new ProgressLine(terminal) : new FirstAndLast(this, value);
+    public ILiveDisplay ShowLive(object? value) =>
+        value is WorkProgress ? new ProgressLine(terminal)
+        : terminal.Rich.Profile.Out.IsTerminal ? new RewrittenText(terminal.Output, Formatter, value)
+        : new FirstAndLast(this, value);
+
+    private void Write(string text, Image picture)
+    {
+        if (_graphics.Value == GraphicsKind.None)
+        {
+            terminal.Output.WriteLine($"{text}: {Save(picture)}");
+        }
+        else
+        {
+            terminal.Output.WriteLine(text);
+            terminal.Output.WriteLine(InlinePicture.Encode(picture, _graphics.Value));
+        }
+    }
 
     private void Write(DisplayTable table)
     {

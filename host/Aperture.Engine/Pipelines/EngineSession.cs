@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using Aperture.Decoding;
 using Aperture.Hub;
 using Aperture.Plugins.Hosting;
 using Aperture.Training;
@@ -12,7 +14,7 @@ public sealed class EngineSession : IAsyncDisposable
     private readonly HubCache _cache;
     private readonly ModelLocator _locator;
     private readonly Dictionary<(string Folder, ModelOptions Options), VisionLanguageModel> _models = [];
-    private readonly List<Pipeline> _pipelines = [];
+    private readonly ConditionalWeakTable<HookTable, Pipeline> _built = []; // A pipeline lives as long as its hooks are used; one that nobody knows any more goes.
     private readonly HashSet<string> _told = [];
     private readonly List<Classifier> _classifiers = [];
 
@@ -58,8 +60,20 @@ public sealed class EngineSession : IAsyncDisposable
         return new Pipeline(model, this, []);
     }
 
-    /// <summary>Remembers a pipeline, to dispose it with the session.</summary>
-    internal void Track(Pipeline pipeline) => _pipelines.Add(pipeline);
+    /// <summary>
+    /// Unloads a plugin and loads what its folder holds now. Pipelines with its methods let go of them and take the new ones at their next question.
+    /// </summary>
+    /// <param name="plugin">The plugin's id.</param>
+    /// <param name="cancellationToken">Ends the waiting for those who still use it; the plugin stays loaded then.</param>
+    /// <exception cref="ApertureException">There is no such plugin, it is disabled, or it is already being unloaded.</exception>
+    public Task<PluginReload> ReloadAsync(string plugin, CancellationToken cancellationToken = default)
+    {
+        ReleaseMethods(pipeline => pipeline.Uses(plugin));
+        return Plugins.ReloadAsync(plugin, TimeSpan.Zero, cancellationToken);
+    }
+
+    /// <summary>Remembers a pipeline that holds methods, to release them with the session or before a reload.</summary>
+    internal void Track(HookTable table, Pipeline pipeline) => _built.AddOrUpdate(table, pipeline);
 
     /// <summary>Tells which weights of a pipeline's checkpoint neither the model nor its methods use.</summary>
     internal void TellUnused(Pipeline pipeline)
@@ -111,16 +125,26 @@ public sealed class EngineSession : IAsyncDisposable
         string architecture, string checkpoint, string samples, string output, object? options = null, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
         => Classifier.Train(Plugins, _cache, architecture, checkpoint, samples, output, OptionsJson.From(options), Defaults.Device, progress, cancellationToken);
 
+    private void ReleaseMethods(Predicate<Pipeline> which)
+    {
+        foreach ((_, Pipeline pipeline) in _built)
+        {
+            if (which(pipeline))
+            {
+                pipeline.Dispose();
+            }
+        }
+    }
+
     private string? PulledTower(string folder)
         => ModelFiles.FindVisionTower(folder) is { } repository && HubRepo.IsId(repository) ? _cache.Find(HubRepo.Parse(repository)) : null;
 
     /// <summary>Disposes pipelines, models and plugins.</summary>
     public async ValueTask DisposeAsync()
     {
-        _pipelines.ForEach(pipeline => pipeline.Dispose());
-        _pipelines.Clear();
         _classifiers.ForEach(classifier => classifier.Dispose());
         _classifiers.Clear();
+        ReleaseMethods(_ => true);
         foreach (VisionLanguageModel model in _models.Values)
         {
             model.Dispose();

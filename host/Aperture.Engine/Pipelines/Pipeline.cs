@@ -4,7 +4,6 @@ using Aperture.Decoding;
 using Aperture.Generation;
 using Aperture.Images;
 using Aperture.Plugins;
-using Aperture.Plugins.Hosting;
 
 namespace Aperture.Engine;
 
@@ -15,7 +14,7 @@ namespace Aperture.Engine;
 public sealed class Pipeline : IDisposable
 {
     private readonly EngineSession _session;
-    private readonly List<LeasedMethod> _leased = [];
+    private PipelineMethods? _methods;
     private HookTable? _table;
     private bool _built;
 
@@ -24,7 +23,6 @@ public sealed class Pipeline : IDisposable
         Model = model;
         _session = session;
         Methods = methods;
-        session.Track(this);
     }
 
     /// <summary>The model.</summary>
@@ -78,13 +76,19 @@ public sealed class Pipeline : IDisposable
 
         try
         {
-            foreach (MethodUse method in Acting)
+            MethodUse[] acting = [.. Acting];
+            if (acting.Length > 0 || Model.Decoder.Info.LayersWithoutAttention.Count > 0)
             {
-                _leased.Add(_session.Plugins.Create(method.Name, method.Options, Model.Decoder.Info, new MethodFiles(Model)));
+                _methods = new PipelineMethods();
+                foreach (MethodUse method in acting)
+                {
+                    _methods.Add(_session.Plugins.Create(method.Name, method.Options, Model.Decoder.Info, new MethodFiles(Model)));
+                }
+
+                _table = HookTableBuilder.Build(Model.Decoder.Info, _methods.All);
+                _session.Track(_table, this);
             }
 
-            bool plain = _leased.Count == 0 && Model.Decoder.Info.LayersWithoutAttention.Count == 0;
-            _table = plain ? null : HookTableBuilder.Build(Model.Decoder.Info, [.. _leased.Select(l => l.Method)]);
             _built = true;
             _session.TellUnused(this);
         }
@@ -163,7 +167,10 @@ public sealed class Pipeline : IDisposable
     {
         _table = null;
         _built = false;
-        _leased.ForEach(method => method.Dispose());
-        _leased.Clear();
+        _methods?.Dispose();
+        _methods = null;
     }
+
+    /// <summary>Whether it holds methods of a plugin.</summary>
+    internal bool Uses(string plugin) => _methods?.AreOf(plugin) == true;
 }

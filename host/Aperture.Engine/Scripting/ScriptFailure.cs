@@ -7,6 +7,7 @@ namespace Aperture.Scripting;
 /// <summary>Finds the line of the script that an exception came from.</summary>
 internal static class ScriptFailure
 {
+    // The compiler writes full paths; the name of a cell, which is no file, is what stands at the end.
     public static ScriptResult.RuntimeError Describe(Exception exception, AssemblyLoadContext session)
     {
         Exception inner = Unwrap(exception);
@@ -16,7 +17,7 @@ internal static class ScriptFailure
                 && AssemblyLoadContext.GetLoadContext(method.Module.Assembly) == session
                 && frame.GetFileName() is { } file)
             {
-                return new ScriptResult.RuntimeError(inner, file, frame.GetFileLineNumber());
+                return new ScriptResult.RuntimeError(inner, File.Exists(file) ? file : Path.GetFileName(file), frame.GetFileLineNumber());
             }
         }
 

@@ -10,6 +10,7 @@ internal static class CommandList
         RunCommand.Create,
         NotebookCommand.Create,
         JupyterCommand.Create,
+        ReplCommand.Create,
         AskCommand.Create,
         BenchCommand.Create,
         EvalCommand.Create,

@@ -42,6 +42,13 @@ internal sealed class ApertureProcess : IDisposable
     /// <summary>Ends when a line of standard output has come, before or after the call.</summary>
     public Task LineAsync(string line) => Seen(line).Task.WaitAsync(TimeSpan.FromSeconds(120));
 
+    /// <summary>Gives the whole of standard input.</summary>
+    public async Task InputAsync(string text)
+    {
+        await _process.StandardInput.WriteAsync(text);
+        _process.StandardInput.Close();
+    }
+
     public void Interrupt() => Process.Start("kill", ["-INT", _process.Id.ToString()]).WaitForExit();
 
     public void Dispose()

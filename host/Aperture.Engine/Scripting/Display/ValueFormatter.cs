@@ -1,7 +1,9 @@
+using System.Reflection;
 using Aperture.Engine;
 using Aperture.Images;
 using Aperture.Measuring;
 using Aperture.Models;
+using Aperture.Plugins.Hosting;
 using TorchSharp;
 
 namespace Aperture.Scripting;
@@ -28,6 +30,8 @@ public sealed class ValueFormatter
         Rule<Answer>(EngineText.Describe),
         Rule<VisionLanguageModel>(EngineText.Describe),
         Rule<WorkProgress>(progress => new DisplayForm(progress.ToString()) { Html = progress.ToHtml() }),
+        Rule<IReadOnlyList<PluginStatus>>(plugins => OfTable(PluginTable.Create(plugins))),
+        Rule<PluginReload>(reload => new DisplayForm(reload.Message)),
         Rule<DisplayTable>(OfTable),
         Rule<DisplayForm>(form => form),
     ];
@@ -57,6 +61,17 @@ public sealed class ValueFormatter
         return RecordTable.TryCreate(value, Nested) is { } table
             ? new DisplayForm(ValueText.Format(value, Nested)) { Table = table }
             : new DisplayForm(ValueText.Format(value, Nested));
+    }
+
+    /// <summary>The forms of a value, with the value of each of its public properties below.</summary>
+    /// <param name="value">The value; null reads as <c>null</c>.</param>
+    public DisplayForm FormatInDetail(object? value)
+    {
+        DisplayForm plain = Format(value);
+        IEnumerable<string> properties = value is null or string ? [] : value.GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance)
+            .Where(p => p.CanRead && p.GetIndexParameters().Length == 0)
+            .Select(p => $"  {p.Name}: {ValueText.Format(ValueText.Read(p, value), Nested)}");
+        return new DisplayForm(string.Join('\n', [value is null ? plain.Text : $"{TypeName.Of(value.GetType())}: {plain.Text}", .. properties]));
     }
 
     // What a rule says about a value inside another one, in one line; null where no rule knows it.

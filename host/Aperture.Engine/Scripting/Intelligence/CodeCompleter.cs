@@ -1,5 +1,6 @@
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.Completion;
+using Microsoft.CodeAnalysis.Tags;
 using Microsoft.CodeAnalysis.Text;
 
 namespace Aperture.Scripting;
@@ -26,5 +27,5 @@ internal static class CodeCompleter
 
     private static string TextOf(CompletionItem item) => item.Properties.TryGetValue("InsertionText", out string? text) ? text : item.DisplayText;
 
-    private static string KindOf(CompletionItem item) => item.Tags.IsEmpty ? "" : item.Tags[0].ToLowerInvariant();
+    private static string KindOf(CompletionItem item) => item.Tags.IsEmpty ? "" : item.Tags[0] == WellKnownTags.ExtensionMethod ? "extension" : item.Tags[0].ToLowerInvariant();
 }

@@ -1,0 +1,166 @@
+namespace Aperture.Host.Tests.Cli;
+
+/// <summary>The REPL as a user meets it: at a terminal, with <c>--eval</c>, in a pipe.</summary>
+public sealed class ReplCommandTests : IDisposable
+{
+    private const string Prompt = "\x1b[2C\x1b[?25h"; // The cursor behind an empty prompt.
+    private readonly CommandFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task Values_variables_and_unfinished_entries_at_the_prompt()
+    {
+        using TerminalProcess repl = await StartAsync();
+        await repl.EnterAsync("var x = torch.ones(2, 3);", Prompt);
+        await repl.EnterAsync("x", "Tensor [2, 3] float32 cpu, 24 B\r\n  min 1  max 1  mean 1  std 0\r\n  [1, 1, 1]\r\n  [1, 1, 1]\r\n");
+        await repl.EnterAsync("if (true)\r{\rPrint($\"sum {x.sum().item<float>()}\");\r}", "sum 6\r\n");
+        await repl.EnterAsync("new[] { new { A = 1, B = 2 } }", "│ 1 │ 2 │");
+        await repl.EnterAsync("#vars", "│ x    │ Tensor │");
+        await repl.EnterAsync("throw new InvalidOperationException(\"broken\");", "InvalidOperationException: broken");
+        await repl.EnterAsync("nothing", "error CS0103");
+        await repl.EnterAsync("#error", "at Submission");
+        await repl.EnterAsync("x.shape[1] * 7", "21\r\n");
+        await LeaveAsync(repl);
+    }
+
+    [Fact]
+    public async Task Completion_signature_and_colours_work_in_the_process()
+    {
+        using TerminalProcess repl = await StartAsync();
+        await repl.EnterAsync("var names = new List<string> { \"a\" };", Prompt);
+        await repl.TypeAsync("names.Cou");
+        await repl.SeeAsync("property");
+        await repl.TypeAsync("\t\r");
+        await repl.SeeAsync("\r\n");
+        await repl.SeeAsync("1\r\n");
+        await repl.TypeAsync("Math.Max(1, ");
+        await repl.SeeAsync("val2");
+        Assert.Contains("\x1b[36mMath", repl.Written, StringComparison.Ordinal);
+        await repl.TypeAsync("\x03");
+        await repl.SeeAsync(Prompt);
+        await repl.EnterAsync("exit", "\r\n");
+        Assert.Equal(0, await repl.EndAsync());
+    }
+
+    [Fact]
+    public async Task Ctrl_C_stops_the_run_and_keeps_the_state()
+    {
+        using TerminalProcess repl = await StartAsync();
+        await repl.EnterAsync("int count = 0;", Prompt);
+        await repl.TypeAsync("Print(\"go\" + \"ing\"); while (true) { count++; Cancellation.ThrowIfCancellationRequested(); }\r");
+        await repl.SeeAsync("going\r\n");
+        await repl.TypeAsync("\x03");
+        await repl.SeeAsync("Cancelled.");
+        await repl.SeeAsync(Prompt);
+        await repl.EnterAsync("count > 0 ? \"kept\" + \"!\" : \"lost\"", "kept!\r\n");
+        await repl.TypeAsync("Print(\"dea\" + \"f\"); while (true) { count--; }\r");
+        await repl.SeeAsync("deaf\r\n");
+        await repl.TypeAsync("\x03");
+        await repl.SeeAsync("Stopping.");
+        await repl.TypeAsync("\x03");
+        await repl.SeeAsync("Cancelled.");
+        await repl.EnterAsync("\"al\" + \"ive\"", "alive\r\n");
+        await LeaveAsync(repl);
+    }
+
+    [Fact]
+    public async Task History_is_there_in_the_next_session()
+    {
+        using (TerminalProcess first = await StartAsync())
+        {
+            await first.EnterAsync("6 * 7", "42\r\n");
+            await LeaveAsync(first);
+        }
+
+        using TerminalProcess second = await StartAsync();
+        await second.TypeAsync("\x1b[A");
+        await second.SeeAsync("* 7");
+        await second.EnterAsync("", "42\r\n");
+        await LeaveAsync(second);
+    }
+
+    [Fact]
+    public async Task Without_colours_nothing_is_coloured()
+    {
+        _folder.Environment["NO_COLOR"] = "1";
+        using TerminalProcess repl = await StartAsync();
+        await repl.EnterAsync("throw new InvalidOperationException(\"broken\"); // return", "InvalidOperationException: broken");
+        await LeaveAsync(repl);
+        Assert.DoesNotMatch(@"\x1b\[[0-9;]*m", repl.Written);
+    }
+
+    [Fact]
+    public async Task Pictures_are_files_or_stand_among_the_text()
+    {
+        using TerminalProcess repl = await StartAsync();
+        await repl.EnterAsync("Image.FromRgb(new byte[12], 2, 2)", "Image 2x2 RGB: " + Path.Combine(_folder.Folder, "picture.png"));
+        await LeaveAsync(repl);
+        _folder.Environment["APERTURE_GRAPHICS"] = "kitty";
+        using TerminalProcess inline = await StartAsync();
+        await inline.EnterAsync("Image.FromRgb(new byte[12], 2, 2)", "\x1b_Gf=100,a=T,m=0;");
+        await LeaveAsync(inline);
+    }
+
+    [Fact]
+    public async Task The_prompt_stands_before_the_compiler_is_loaded()
+    {
+        // What the prompt costs is measured in processor time, because a busy machine stretches the clock: everything before the prompt against a whole evaluation.
+        using TerminalProcess repl = await StartAsync();
+        TimeSpan prompt = repl.ProcessorTime();
+        await repl.EnterAsync("1 + 1", "2\r\n");
+        TimeSpan evaluated = repl.ProcessorTime();
+        Assert.True(prompt < evaluated / 2, $"The prompt took {prompt.TotalMilliseconds} ms of processor time, prompt and first value {evaluated.TotalMilliseconds} ms.");
+        await LeaveAsync(repl);
+    }
+
+    [Fact]
+    public async Task Eval_shows_the_value_and_leaves()
+    {
+        Assert.Equal((0, "3\n", ""), await _folder.Run("repl", "--eval", "var x = 1;", "--eval", "x + 2"));
+        (int code, string output, string error) = await _folder.Run("repl", "--eval", "1 +", "-e", "\"next\"");
+        Assert.Equal((1, "next\n"), (code, output));
+        Assert.Contains("error CS1733", error, StringComparison.Ordinal);
+        Assert.Equal((0, "a,b\n", ""), await _folder.Run("repl", "--eval", "string.Join(\",\", Args)", "--", "a", "b"));
+    }
+
+    [Fact]
+    public async Task A_pipe_is_run_as_one_text_or_entry_by_entry()
+    {
+        Assert.Equal((0, "6\n", ""), await Pipe("var x = 2;\nvar y = 3;\nx * y\n", "repl"));
+        Assert.Equal((1, "2\n2\n", "error: entry 2(1): InvalidOperationException: no\n"), await Pipe("1 +\n1\nthrow new InvalidOperationException(\"no\");\n1 + 1\n", "repl", "--stream"));
+        Assert.Equal((0, "", ""), await Pipe("", "repl"));
+        Assert.Equal(7, (await Pipe("return 7;", "repl")).Code);
+    }
+
+    [Fact]
+    public async Task A_script_can_be_loaded_first()
+    {
+        _folder.Write("tools.csx", "int Twice(int x) => 2 * x;");
+        Assert.Equal((0, "8\n", ""), await _folder.Run("repl", "--load", "tools.csx", "--eval", "Twice(4)"));
+        (int code, _, string error) = await _folder.Run("repl", "--load", "missing.csx", "--eval", "1");
+        Assert.Equal(1, code);
+        Assert.Contains("There is no script 'missing.csx'", error, StringComparison.Ordinal);
+    }
+
+    private async Task<(int Code, string Output, string Error)> Pipe(string input, params string[] arguments)
+    {
+        using ApertureProcess process = _folder.Start(arguments);
+        await process.InputAsync(input);
+        return await process.EndAsync();
+    }
+
+    private static async Task LeaveAsync(TerminalProcess repl)
+    {
+        await repl.SeeAsync(Prompt);
+        await repl.TypeAsync("\x04");
+        Assert.Equal(0, await repl.EndAsync());
+    }
+
+    private async Task<TerminalProcess> StartAsync()
+    {
+        var repl = new TerminalProcess(_folder.Folder, _folder.Environment, "repl");
+        await repl.SeeAsync(Prompt);
+        return repl;
+    }
+}
