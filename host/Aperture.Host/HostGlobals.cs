@@ -1,3 +1,4 @@
+using System.Reflection;
 using Aperture.Engine;
 using Aperture.Images;
 using Aperture.Measuring;
@@ -22,7 +23,7 @@ public sealed class HostGlobals(IScriptDisplay display, Func<torch.Device> openD
     public ModelGlobals Models => new(_session.Value, Cancellation);
 
     /// <summary>Lists and reloads plugins.</summary>
-    public PluginGlobals Plugins => new(_session.Value, Cancellation);
+    public PluginGlobals Plugins => new(_session.Value, () => [.. RetiredVariables.Select(v => v.Name)], Cancellation);
 
     /// <summary>Opens pictures.</summary>
     public ImageGlobals Images => new(ScriptFolder);
@@ -44,6 +45,12 @@ public sealed class HostGlobals(IScriptDisplay display, Func<torch.Device> openD
     /// <param name="image">The picture.</param>
     /// <param name="question">The question.</param>
     public Measurement Measure(Pipeline pipeline, Image image, string question) => Measurer.Measure(pipeline, image, question, null, Cancellation);
+
+    /// <summary>The assembly of a plugin, or null.</summary>
+    internal Assembly? FindPlugin(AssemblyName name) => _session.Value.Plugins.FindAssembly(name);
+
+    /// <summary>The id of the unloaded plugin that an assembly came with, or null.</summary>
+    internal string? RetiredPluginOf(Assembly assembly) => _session.IsValueCreated ? _session.Value.Plugins.RetiredPluginOf(assembly) : null;
 
     /// <summary>Disposes models and plugins.</summary>
     public ValueTask DisposeAsync() => _session.IsValueCreated ? _session.Value.DisposeAsync() : ValueTask.CompletedTask;

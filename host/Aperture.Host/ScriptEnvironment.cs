@@ -11,13 +11,29 @@ internal sealed record ScriptEnvironment(HostGlobals Globals, IScriptDisplay Dis
     {
         display ??= new TerminalDisplay(context.Terminal);
         var globals = new HostGlobals(display, () => context.Compute.Open(parsed), () => SessionFactory.Open(context, parsed)) { Args = arguments };
+        var plugins = new Lazy<IReadOnlySet<string>>(() => PluginNames(context, parsed));
         return new ScriptEnvironment(globals, display, new ScriptSessionOptions
         {
             Imports = [.. new ScriptSessionOptions().Imports, "TorchSharp", "Aperture", "Aperture.Engine", "Aperture.Evaluation", "Aperture.Generation", "Aperture.Images", "Aperture.Measuring", "Aperture.Scripting"],
+            ResolveAssembly = name => plugins.Value.Contains(name.Name!) ? globals.FindPlugin(name) : null,
+            RetiredPluginOf = globals.RetiredPluginOf,
             References = [typeof(ApertureException).Assembly, typeof(Aperture.Images.Image).Assembly, typeof(Aperture.Engine.Pipeline).Assembly, typeof(torch).Assembly],
         });
     }
 
     /// <summary>Starts a session over the globals.</summary>
     public ScriptSession StartSession() => new(typeof(HostGlobals), Globals, Options);
+
+    // Known without loading any: the engine session, and with it the device, is opened only for a script that names one. A broken plugins.json is told of when that happens.
+    private static HashSet<string> PluginNames(CommandContext context, ParseResult parsed)
+    {
+        try
+        {
+            return context.Plugins.Read(parsed).Entries.Select(entry => Path.GetFileName(entry.Folder)).ToHashSet(StringComparer.OrdinalIgnoreCase);
+        }
+        catch (ApertureException)
+        {
+            return [];
+        }
+    }
 }

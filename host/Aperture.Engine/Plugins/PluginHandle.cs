@@ -32,6 +32,9 @@ internal sealed class PluginHandle
     /// <summary>The factories, in the order of registration; empty after unloading.</summary>
     public IReadOnlyList<IMethodFactory> Methods { get; private set; } = [];
 
+    /// <summary>The plugin's own assembly.</summary>
+    public Assembly EntryAssembly => (_loader ?? throw new ObjectDisposedException(nameof(PluginHandle))).LoadDefaultAssembly();
+
     /// <summary>The plugin's services.</summary>
     public IServiceProvider Services => _provider ?? throw new ObjectDisposedException(nameof(PluginHandle));
 
@@ -85,6 +88,10 @@ internal sealed class PluginHandle
             return Describe(error);
         }
     }
+
+    /// <summary>Notes that the plugin's context is one of a plugin that has been unloaded.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public void RetireTo(RetiredPlugins retired, string plugin) => retired.Add(_loader!.LoadContext, plugin);
 
     /// <summary>Starts unloading the plugin's context.</summary>
     /// <returns>A reference by which to see whether the context has gone.</returns>

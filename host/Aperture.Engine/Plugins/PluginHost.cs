@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Text.Json;
 using Aperture.Decoding;
 using Microsoft.Extensions.DependencyInjection;
@@ -14,6 +15,7 @@ public sealed class PluginHost : IAsyncDisposable
     private readonly PluginHostOptions _options;
     private readonly ShadowStore _shadows;
     private readonly PluginLoading _loading;
+    private readonly RetiredPlugins _retired = new();
     private readonly List<PluginSlot> _slots;
     private bool _disposed;
 
@@ -227,7 +229,7 @@ public sealed class PluginHost : IAsyncDisposable
                 }
             }
 
-            return await PluginUnloading.RunAsync(slot, _gate, _shadows, _options.MaxCollections).ConfigureAwait(false);
+            return await PluginUnloading.RunAsync(slot, _gate, _shadows, _retired, _options.MaxCollections).ConfigureAwait(false);
         }
         finally
         {
@@ -248,6 +250,22 @@ public sealed class PluginHost : IAsyncDisposable
         PluginUnload unload = await UnloadAsync(id, wait, cancellation).ConfigureAwait(false);
         return new PluginReload(unload, unload.Left ? Load(id) : null);
     }
+
+    /// <summary>The assembly of a plugin, for scripts that name it (<c>#r "FitPrune"</c>); loads the plugin if need be.</summary>
+    /// <param name="name">The assembly's name; plugins whose folder has another name are not found.</param>
+    /// <returns>Null if no enabled plugin has that name, or if it does not load.</returns>
+    public Assembly? FindAssembly(AssemblyName name)
+    {
+        lock (_gate)
+        {
+            PluginSlot? slot = _slots.FirstOrDefault(slot => slot.Entry.Enabled && IsNamed(Path.GetFileName(slot.Entry.Folder), name.Name!));
+            return slot is null || _disposed || slot.Closing is not null || Load(slot) is not null ? null : slot.Handle!.EntryAssembly;
+        }
+    }
+
+    /// <summary>The id of the unloaded plugin that an assembly came with; null for every other assembly. Objects of such an assembly are of no use any more.</summary>
+    /// <param name="assembly">The assembly of an object's type.</param>
+    public string? RetiredPluginOf(Assembly assembly) => _retired.PluginOf(assembly);
 
     /// <summary>Disposes the services of every plugin and lets all of them go, leases or not.</summary>
     public async ValueTask DisposeAsync()

@@ -5,10 +5,10 @@ namespace Aperture.Plugins.Hosting;
 /// <summary>The steps of an unload after the last lease is back.</summary>
 internal static class PluginUnloading
 {
-    public static async Task<PluginUnload> RunAsync(PluginSlot slot, Lock gate, ShadowStore shadows, int maxCollections)
+    public static async Task<PluginUnload> RunAsync(PluginSlot slot, Lock gate, ShadowStore shadows, RetiredPlugins retired, int maxCollections)
     {
         // The handle must not be a local of this method: it would live in the state machine while the garbage is collected.
-        Released released = await ReleaseAsync(slot, gate).ConfigureAwait(false);
+        Released released = await ReleaseAsync(slot, gate, retired).ConfigureAwait(false);
         for (int collections = 1; collections <= maxCollections; collections++)
         {
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true);
@@ -30,11 +30,12 @@ internal static class PluginUnloading
         return new PluginUnload.Pinned(slot.Entry.Id, Hint(released.Pins)) { DisposeError = released.DisposeError };
     }
 
-    private static async Task<Released> ReleaseAsync(PluginSlot slot, Lock gate)
+    private static async Task<Released> ReleaseAsync(PluginSlot slot, Lock gate, RetiredPlugins retired)
     {
         PluginHandle handle = Take(slot, gate);
         string? error = await handle.DisposeServicesAsync().ConfigureAwait(false);
         RuntimeCaches.Clear();
+        handle.RetireTo(retired, slot.Entry.Id);
         return new Released(handle.StartUnload(), handle.Shadow, handle.Pins, error);
     }
 

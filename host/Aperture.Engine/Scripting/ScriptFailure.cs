@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Reflection;
-using System.Runtime.Loader;
 
 namespace Aperture.Scripting;
 
@@ -8,13 +7,13 @@ namespace Aperture.Scripting;
 internal static class ScriptFailure
 {
     // The compiler writes full paths; the name of a cell, which is no file, is what stands at the end.
-    public static ScriptResult.RuntimeError Describe(Exception exception, AssemblyLoadContext session)
+    public static ScriptResult.RuntimeError Describe(Exception exception, ScriptAssemblies session)
     {
         Exception inner = Unwrap(exception);
         foreach (StackFrame frame in new StackTrace(inner, fNeedFileInfo: true).GetFrames())
         {
             if (frame.GetMethod() is { } method
-                && AssemblyLoadContext.GetLoadContext(method.Module.Assembly) == session
+                && session.Owns(method.Module.Assembly)
                 && frame.GetFileName() is { } file)
             {
                 return new ScriptResult.RuntimeError(inner, File.Exists(file) ? file : Path.GetFileName(file), frame.GetFileLineNumber());

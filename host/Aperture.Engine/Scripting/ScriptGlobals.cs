@@ -14,6 +14,14 @@ public class ScriptGlobals(IScriptDisplay display)
     /// <summary>The folder of the running script file, or the current folder in cells. Paths beside the script start here.</summary>
     public string ScriptFolder { get; internal set; } = Environment.CurrentDirectory;
 
+    /// <summary>The variables of the session.</summary>
+    public IReadOnlyList<ScriptVariable> Variables => Session?.Variables ?? [];
+
+    /// <summary>The variables that hold objects of plugins that have been unloaded.</summary>
+    protected IReadOnlyList<ScriptVariable> RetiredVariables => Session?.RetiredVariables ?? [];
+
+    internal ScriptSession? Session { get; set; }
+
     /// <summary>Where <see cref="Print"/> and <see cref="Show"/> go.</summary>
     protected IScriptDisplay Display { get; } = display;
 

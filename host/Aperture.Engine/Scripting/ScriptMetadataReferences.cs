@@ -1,7 +1,7 @@
-using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Reflection;
 using System.Reflection.Metadata;
+using System.Runtime.CompilerServices;
 using Microsoft.CodeAnalysis;
 
 namespace Aperture.Scripting;
@@ -24,7 +24,7 @@ internal sealed class ScriptMetadataReferences(ScriptLibraries libraries, string
         "System.Xml.ReaderWriter", "System.Xml.XDocument", "Microsoft.CSharp", "netstandard",
     ];
 
-    private readonly ConcurrentDictionary<Assembly, PortableExecutableReference> _cache = [];
+    private readonly ConditionalWeakTable<Assembly, PortableExecutableReference> _cache = []; // Weak, so that no plugin stays in memory for it.
     private readonly List<string> _resolvedPaths = [];
 
     public override bool ResolveMissingAssemblies => true;
@@ -42,7 +42,7 @@ internal sealed class ScriptMetadataReferences(ScriptLibraries libraries, string
         .OfType<Assembly>()
         .Select(For);
 
-    public PortableExecutableReference For(Assembly assembly) => _cache.GetOrAdd(assembly, static a => AssemblyMetadata.Create(ReadModule(a)).GetReference(
+    public PortableExecutableReference For(Assembly assembly) => _cache.GetValue(assembly, static a => AssemblyMetadata.Create(ReadModule(a)).GetReference(
         documentation: a.Location.Length == 0 ? null : new DocumentationFile(a.Location),
         filePath: a.GetName().Name + ".dll"));
 
@@ -56,7 +56,17 @@ internal sealed class ScriptMetadataReferences(ScriptLibraries libraries, string
             throw new ApertureException($"Scripts cannot refer to {assembly.GetName().Name}: it has no metadata (it was generated at run time).");
         }
 
-        return ModuleMetadata.CreateFromMetadata((nint)blob, length);
+        // The metadata of an assembly that can unload may go while the compiler still looks at it.
+        return assembly.IsCollectible
+            ? Copied(new ReadOnlySpan<byte>(blob, length))
+            : ModuleMetadata.CreateFromMetadata((nint)blob, length);
+    }
+
+    private static unsafe ModuleMetadata Copied(ReadOnlySpan<byte> metadata)
+    {
+        byte[] copy = GC.AllocateUninitializedArray<byte>(metadata.Length, pinned: true);
+        metadata.CopyTo(copy);
+        return ModuleMetadata.CreateFromMetadata((nint)Unsafe.AsPointer(ref copy[0]), copy.Length, () => GC.KeepAlive(copy)); // The action holds the copy as long as it is read.
     }
 
     public override ImmutableArray<PortableExecutableReference> ResolveReference(string reference, string? baseFilePath, MetadataReferenceProperties properties)
@@ -111,7 +121,7 @@ internal sealed class ScriptMetadataReferences(ScriptLibraries libraries, string
 
     public override bool Equals(object? other) => ReferenceEquals(this, other);
 
-    public override int GetHashCode() => System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(this);
+    public override int GetHashCode() => RuntimeHelpers.GetHashCode(this);
 
     private sealed class Unrecorded(ScriptMetadataReferences owner) : MetadataReferenceResolver
     {

@@ -18,9 +18,9 @@ public sealed class ScriptSession : IDisposable
     private readonly SubmissionChain _chain;
     private readonly ScriptThread _thread = new();
     private readonly ScriptCache? _cache;
-    private readonly ScriptLoadContext _context;
+    private readonly ScriptAssemblies _assemblies;
     private SubmissionCompiler? _compiler;
-    private CSharpCompilation? _previous;
+    private DeclarationChain? _declarations;
     private (ScriptSource Source, string Name)? _uncompiled;
     private int _submissions;
     private int _compilations;
@@ -37,11 +37,16 @@ public sealed class ScriptSession : IDisposable
             throw new ArgumentException($"The globals object is a {globals.GetType()}, not a {globalsType}.", nameof(globals));
         }
 
+        if (globals is ScriptGlobals own)
+        {
+            own.Session = this;
+        }
+
         _globalsType = globalsType;
         _globals = globals;
         _options = options ?? new ScriptSessionOptions();
         _libraries = new ScriptLibraries(_options.ResolveAssembly);
-        _context = new ScriptLoadContext(_libraries);
+        _assemblies = new ScriptAssemblies(_libraries);
         _chain = new SubmissionChain(globals);
         _cache = _options.CacheFolder is { } folder ? new ScriptCache(folder) : null;
     }
@@ -55,7 +60,10 @@ public sealed class ScriptSession : IDisposable
     internal Type GlobalsType => _globalsType;
 
     /// <summary>What the next submission will be compiled with; any thread may ask.</summary>
-    internal SessionView View => new(Compiler, Volatile.Read(ref _previous), Compiler.Added);
+    internal SessionView View => new(Compiler, Volatile.Read(ref _declarations)?.Last, Compiler.Added);
+
+    /// <summary>The variables that hold objects of plugins that have been unloaded.</summary>
+    public IReadOnlyList<ScriptVariable> RetiredVariables => [.. Variables.Where(v => RetiredObject.PluginOf(v, _options.RetiredPluginOf) is not null)];
 
     private SubmissionCompiler Compiler => LazyInitializer.EnsureInitialized(ref _compiler, () => new SubmissionCompiler(_globalsType, _options, _libraries));
 
@@ -65,6 +73,8 @@ public sealed class ScriptSession : IDisposable
         Compiler.AddReference(assembly);
         return true;
     });
+
+    private DeclarationChain Declarations => _declarations ??= new DeclarationChain(Compiler);
 
     /// <summary>Loads the compiler ahead of the first submission; a REPL calls it while the user types.</summary>
     public Task WarmUpAsync() => _thread.Run(() =>
@@ -96,9 +106,9 @@ public sealed class ScriptSession : IDisposable
         _thread.Run(() =>
         {
             _chain.Clear();
-            _previous = null;
+            _declarations = null;
             _compiler = null;
-            _context.Unload();
+            _assemblies.Dispose();
             return true;
         });
         _thread.Dispose();
@@ -114,7 +124,9 @@ public sealed class ScriptSession : IDisposable
             }
 
             CSharpCompilation compilation = Compiler.Bind(source, $"aperture-cell-{_submissions}", Previous(interrupt.Requested), interrupt.Requested);
-            return Emit(compilation, interrupt.Requested, out Submission? submission) ?? Run(source, submission!, () => compilation, interrupt);
+            return Emit(compilation, interrupt.Requested, out Submission? submission)
+                ?? RetiredObject.FindUse(compilation, RetiredVariables, _options.RetiredPluginOf)
+                ?? Run(source, submission!, () => compilation, interrupt);
         }
         catch (OperationCanceledException) when (interrupt.Requested.IsCancellationRequested)
         {
@@ -153,14 +165,18 @@ public sealed class ScriptSession : IDisposable
     {
         if (_uncompiled is { } cached)
         {
-            _previous = Compiler.Bind(cached.Source, cached.Name, null, cancellationToken);
+            if (!Declarations.Add(Compiler.Bind(cached.Source, cached.Name, null, cancellationToken)))
+            {
+                _chain.RemoveLast();
+            }
+
             _uncompiled = null;
         }
 
-        return _previous;
+        return Declarations.Last;
     }
 
-    private ScriptResult.CompileError? Emit(CSharpCompilation compilation, CancellationToken cancellationToken, out Submission? submission)
+    private ScriptResult? Emit(CSharpCompilation compilation, CancellationToken cancellationToken, out Submission? submission)
     {
         Interlocked.Increment(ref _compilations);
         (submission, IReadOnlyList<ScriptDiagnostic> errors) = Compiler.Emit(compilation, cancellationToken);
@@ -170,7 +186,7 @@ public sealed class ScriptSession : IDisposable
     private ScriptResult Run(ScriptSource source, Submission submission, Func<CSharpCompilation>? compilation, ScriptInterrupt interrupt)
     {
         _submissions++;
-        MethodInfo? factory = _context.LoadFactory(submission);
+        MethodInfo? factory = _assemblies.LoadFactory(submission);
         if (_globals is ScriptGlobals globals)
         {
             globals.Cancellation = interrupt.Requested;
@@ -178,10 +194,15 @@ public sealed class ScriptSession : IDisposable
         }
 
         ScriptResult result = factory is null ? new ScriptResult.Value(null, false) : Invoke(factory, submission.IsExpression, interrupt);
-        if (result is ScriptResult.Value || _chain.LastLeftSomething())
+        bool isUseful = result is ScriptResult.Value || _chain.LastLeftSomething();
+        if (isUseful && _uncompiled is not null)
+        {
+            _chain.Keep(); // Whether it declares anything is seen when it is bound, before a second submission.
+        }
+        else if (isUseful && Declarations.Add(compilation!()))
         {
             _chain.Keep();
-            _previous = compilation?.Invoke();
+            ForgetHidden();
         }
         else
         {
@@ -190,6 +211,14 @@ public sealed class ScriptSession : IDisposable
         }
 
         return result;
+    }
+
+    private void ForgetHidden()
+    {
+        foreach (int slot in Declarations.RemoveHidden())
+        {
+            _chain.Remove(slot);
+        }
     }
 
     private ScriptResult Invoke(MethodInfo factory, bool isExpression, ScriptInterrupt interrupt)
@@ -220,7 +249,7 @@ public sealed class ScriptSession : IDisposable
         catch (Exception e)
         {
             // The script's own failure, of whatever type: it is the result of the run.
-            return ScriptFailure.Describe(e, _context);
+            return ScriptFailure.Describe(e, _assemblies);
         }
         finally
         {

@@ -20,6 +20,12 @@ public sealed record ScriptSessionOptions
     /// </summary>
     public Func<AssemblyName, Assembly?> ResolveAssembly { get; init; } = static _ => null;
 
+    /// <summary>
+    /// Tells the id of the unloaded plugin that an assembly came with, or null for every other assembly. A submission that uses a variable with an object of such an
+    /// assembly is refused.
+    /// </summary>
+    public Func<Assembly, string?> RetiredPluginOf { get; init; } = static _ => null;
+
     /// <summary>The folder that <c>#r</c> and <c>#load</c> in cells are relative to. Files use their own folder.</summary>
     public string BaseFolder { get; init; } = Environment.CurrentDirectory;
 

@@ -43,6 +43,23 @@ internal sealed class SubmissionChain(object globals)
         }
     }
 
+    /// <summary>Forgets the last submission that was kept, if there is one.</summary>
+    public void RemoveLast()
+    {
+        if (_count > 1)
+        {
+            Remove(_count - 1);
+        }
+    }
+
+    /// <summary>Forgets a submission; those after it move up.</summary>
+    public void Remove(int slot)
+    {
+        Array.Copy(_slots, slot + 1, _slots, slot, _slots.Length - slot - 1);
+        _slots[^1] = null;
+        _count--;
+    }
+
     /// <summary>
     /// Whether a submission that failed left something the next one can use: a type, a method, or a variable that had been assigned before the failure.
     /// If not it is dropped, so that <c>var x = Fails();</c> does not hide an earlier <c>x</c> behind a null.

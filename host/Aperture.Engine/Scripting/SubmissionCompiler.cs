@@ -15,14 +15,19 @@ internal sealed class SubmissionCompiler(Type globalsType, ScriptSessionOptions 
     public const LanguageVersion Language = LanguageVersion.CSharp14;
 
     private readonly ScriptMetadataReferences _references = new(libraries, options.BaseFolder);
+    private CSharpCompilation? _base;
 
     public static CSharpParseOptions Parsing { get; } = new(Language, DocumentationMode.None, SourceCodeKind.Script);
 
-    /// <summary>The assemblies of <see cref="AddReference"/>.</summary>
-    public ImmutableArray<Assembly> Added { get; private set; } = [];
+    /// <summary>What <see cref="AddReference"/> has added: what a submission refers to, beside what those before it do.</summary>
+    public ImmutableArray<MetadataReference> Added { get; private set; } = [];
 
     /// <summary>Makes an assembly visible to the submissions that follow.</summary>
-    public void AddReference(Assembly assembly) => Added = Added.Contains(assembly) ? Added : Added.Add(assembly);
+    public void AddReference(Assembly assembly)
+    {
+        PortableExecutableReference reference = _references.For(assembly);
+        Added = Added.Contains(reference) ? Added : Added.Add(reference);
+    }
 
     /// <summary>Whether the text is a whole submission, the start of one, or neither.</summary>
     public static CodeState Examine(string text)
@@ -33,11 +38,23 @@ internal sealed class SubmissionCompiler(Type globalsType, ScriptSessionOptions 
             : CodeState.Complete;
     }
 
+    /// <summary>
+    /// What every submission follows: no code, but the imports and the references to the framework, the globals and the given assemblies, which the compiler hands on
+    /// from one to the next.
+    /// </summary>
+    public CSharpCompilation Base => LazyInitializer.EnsureInitialized(ref _base, () => CSharpCompilation.CreateScriptCompilation(
+        "aperture-base",
+        SyntaxFactory.ParseSyntaxTree(SourceText.From("", Encoding.UTF8), Parsing, "base"),
+        [.. _references.FrameworkReferences(), .. GivenAssemblies().Select(_references.For)],
+        Options(options.Imports),
+        returnType: typeof(object),
+        globalsType: globalsType));
+
     /// <summary>What a submission is compiled with.</summary>
-    public CSharpCompilationOptions Options(bool isFirst) => new(
+    public CSharpCompilationOptions Options(IReadOnlyList<string>? usings = null) => new(
         OutputKind.DynamicallyLinkedLibrary,
         scriptClassName: "Submission",
-        usings: isFirst ? options.Imports : [],
+        usings: usings ?? [],
         optimizationLevel: options.Optimize ? OptimizationLevel.Release : OptimizationLevel.Debug,
         allowUnsafe: true,
         concurrentBuild: false,
@@ -46,26 +63,13 @@ internal sealed class SubmissionCompiler(Type globalsType, ScriptSessionOptions 
         metadataReferenceResolver: _references,
         assemblyIdentityComparer: DesktopAssemblyIdentityComparer.Default);
 
-    /// <summary>What a submission refers to, beside what those before it do.</summary>
-    public IReadOnlyList<MetadataReference> References(bool isFirst)
-    {
-        IEnumerable<MetadataReference> added = Added.Select(_references.For);
-        return isFirst ? [.. _references.FrameworkReferences(), .. GivenAssemblies().Select(_references.For), .. added] : [.. added];
-    }
-
     /// <summary>Binds a submission after <paramref name="previous"/>; nothing is emitted yet.</summary>
-    public CSharpCompilation Bind(ScriptSource source, string assemblyName, CSharpCompilation? previous, CancellationToken cancellationToken)
-    {
-        SyntaxTree tree = SyntaxFactory.ParseSyntaxTree(SourceText.From(source.Text, Encoding.UTF8), Parsing, source.Path, cancellationToken);
-        return CSharpCompilation.CreateScriptCompilation(
-            assemblyName,
-            tree,
-            References(previous is null),
-            Options(previous is null),
-            previous,
-            typeof(object),
-            globalsType);
-    }
+    public CSharpCompilation Bind(ScriptSource source, string assemblyName, CSharpCompilation? previous, CancellationToken cancellationToken) =>
+        Link(SyntaxFactory.ParseSyntaxTree(SourceText.From(source.Text, Encoding.UTF8), Parsing, source.Path, cancellationToken), assemblyName, previous);
+
+    /// <summary>Binds a parsed submission after <paramref name="previous"/>.</summary>
+    public CSharpCompilation Link(SyntaxTree tree, string assemblyName, CSharpCompilation? previous) =>
+        CSharpCompilation.CreateScriptCompilation(assemblyName, tree, Added, Options(), previous ?? Base, typeof(object), globalsType);
 
     /// <summary>Emits a bound submission, or returns its errors.</summary>
     public (Submission? Submission, IReadOnlyList<ScriptDiagnostic> Errors) Emit(CSharpCompilation compilation, CancellationToken cancellationToken)

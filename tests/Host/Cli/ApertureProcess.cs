@@ -32,10 +32,10 @@ internal sealed class ApertureProcess : IDisposable
         _error = _process.StandardError.ReadToEndAsync();
     }
 
-    public async Task<(int Code, string Output, string Error)> EndAsync()
+    public async Task<(int Code, string Output, string Error)> EndAsync(TimeSpan? limit = null)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(120));
-        await _process.WaitForExitAsync(limit.Token);
+        using var cancellation = new CancellationTokenSource(limit ?? TimeSpan.FromSeconds(120));
+        await _process.WaitForExitAsync(cancellation.Token);
         return (_process.ExitCode, await _output, await _error);
     }
 

@@ -143,11 +143,34 @@ public sealed class ReplCommandTests : IDisposable
         Assert.Contains("There is no script 'missing.csx'", error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_thousand_entries_with_the_same_variables_grow_by_less_than_30_MB()
+    {
+        string[] entries =
+        [
+            "var x = {0};",
+            "var list = Enumerable.Range(0, 10).Select(v => v * x).ToList();",
+            "using (torch.NewDisposeScope()) {{ x += (int)(torch.ones(64, 64) * 2).sum().item<float>(); }}",
+            "foreach (int v in list) {{ x += v; }}",
+            "x + list.Count",
+        ];
+        const string Memory = "GC.Collect(); GC.WaitForPendingFinalizers(); GC.Collect(); Print(\"RSS\" + File.ReadLines(\"/proc/self/status\").First(l => l.StartsWith(\"VmRSS\")).Split()[^2]);";
+        IEnumerable<string> input = Enumerable.Range(0, 1000).Select(i => string.Format(System.Globalization.CultureInfo.InvariantCulture, entries[i % entries.Length], i))
+            .SelectMany((entry, i) => i is 99 or 999 ? new[] { entry, Memory } : [entry]);
+
+        (int code, string output, string error) = await Pipe(string.Join('\n', input) + "\n", "repl", "--stream");
+
+        Assert.Equal((0, ""), (code, error));
+        int[] kilobytes = [.. output.Split('\n').Where(l => l.StartsWith("RSS", StringComparison.Ordinal)).Select(l => int.Parse(l[3..], System.Globalization.CultureInfo.InvariantCulture))];
+        Assert.Equal(200, output.Split('\n').Count(l => l.Length > 0) - 2);
+        Assert.True(kilobytes[1] - kilobytes[0] < 30 * 1024, $"From entry 100 to entry 1000 the process grew from {kilobytes[0]} to {kilobytes[1]} kB.");
+    }
+
     private async Task<(int Code, string Output, string Error)> Pipe(string input, params string[] arguments)
     {
         using ApertureProcess process = _folder.Start(arguments);
         await process.InputAsync(input);
-        return await process.EndAsync();
+        return await process.EndAsync(TimeSpan.FromMinutes(20));
     }
 
     private static async Task LeaveAsync(TerminalProcess repl)

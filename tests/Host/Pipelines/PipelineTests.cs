@@ -1,7 +1,9 @@
+using System.Runtime.CompilerServices;
 using Aperture.Engine;
 using Aperture.Generation;
 using Aperture.Images;
 using Aperture.Measuring;
+using Aperture.Plugins.Hosting;
 using static TorchSharp.torch;
 
 namespace Aperture.Host.Tests.Pipelines;
@@ -73,6 +75,45 @@ public sealed class PipelineTests(SmallLlava small) : IClassFixture<SmallLlava>
         Assert.True(comparison.Rows[1].Flops.Decoder > budget * 0.8);
         Assert.Contains("pooling", comparison.ToString(), StringComparison.Ordinal);
         Assert.Contains("\"pipeline\": \"none\"", ComparisonJson.Write(comparison), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_reload_gives_pipelines_the_new_version()
+    {
+        await using EngineSession session = small.Open();
+        Image picture = Image.Load(small.Picture);
+        Pipeline pruned = session.Load(small.Folder).With("fitprune", new { Recipe = new[] { 6, 0, 5, 0 } });
+        Answer before = await pruned.Ask(picture, "abc?", _short);
+
+        PluginReload reload = await session.ReloadAsync("fitprune");
+
+        Assert.IsType<PluginUnload.Unloaded>(reload.Unload);
+        Assert.Null(reload.Failure);
+        Answer after = await pruned.Ask(picture, "abc?", _short);
+        Assert.Equal(before.Tokens, after.Tokens);
+        Assert.Equal(before.VisualTokensByLayer, after.VisualTokensByLayer);
+    }
+
+    [Fact]
+    public async Task Pipelines_that_nobody_knows_any_more_give_their_plugin_back()
+    {
+        await using EngineSession session = small.Open();
+        AskAndForget(session, small);
+        for (int i = 0; i < 20 && session.Plugins.Plugins.Any(p => p.Leases > 0); i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+
+        Assert.Equal(0, session.Plugins.Plugins.Single(p => p.Entry.Id == "fitprune").Leases);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void AskAndForget(EngineSession session, SmallLlava small)
+    {
+        Pipeline pruned = session.Load(small.Folder).With("fitprune", new { Recipe = new[] { 6, 0, 5, 0 } });
+        pruned.AskNow(Image.Load(small.Picture), "abc?", _short, null, CancellationToken.None);
+        Assert.Equal(1, session.Plugins.Plugins.Single(p => p.Entry.Id == "fitprune").Leases);
     }
 
     [Fact]

@@ -49,7 +49,7 @@ internal sealed class SessionWorkspace : IDisposable
             _solution = _solution.RemoveProject(_input.ProjectId);
         }
 
-        List<CSharpCompilation> wanted = ChainOf(view.Previous);
+        List<CSharpCompilation> wanted = ChainOf(view.Previous ?? view.Compiler.Base);
         int same = 0;
         while (same < wanted.Count && same < _chain.Count && ReferenceEquals(wanted[same], _chain[same].Compilation))
         {
@@ -69,12 +69,11 @@ internal sealed class SessionWorkspace : IDisposable
             _chain.Add((compilation, document.ProjectId));
         }
 
-        bool isFirst = view.Previous is null;
-        _input = Add(SourceText.From(""), "input", view.Compiler.Options(isFirst), view.Compiler.References(isFirst));
+        _input = Add(SourceText.From(""), "input", view.Compiler.Options(), view.Added);
         _view = view;
     }
 
-    private static List<CSharpCompilation> ChainOf(CSharpCompilation? last)
+    private static List<CSharpCompilation> ChainOf(CSharpCompilation last)
     {
         List<CSharpCompilation> chain = [];
         for (CSharpCompilation? compilation = last; compilation is not null; compilation = compilation.ScriptCompilationInfo?.PreviousScriptCompilation)
