@@ -24,7 +24,7 @@ public sealed class LavinGenerator(LavinModel model, HookTable? table)
     /// <summary>Who listens to the forwards; null for nobody.</summary>
     public IDecoderTrace? Trace { get; init; }
 
-    /// <summary>Asks questions together. Where one has no picture, the tower sees a black one for it, as in the official code: with LaVIN's own adapters a picture's features depend on the batch.</summary>
+    /// <summary>Asks questions together. Where one has no picture, the tower sees zeros for it, as in the official code: with LaVIN's own adapters a picture's features depend on the batch.</summary>
     /// <param name="questions">Questions, each with its picture or null.</param>
     /// <param name="options">How to choose tokens; null for the checkpoint's own.</param>
     /// <param name="cancellationToken">Checked between layers and tokens.</param>
@@ -33,7 +33,7 @@ public sealed class LavinGenerator(LavinModel model, HookTable? table)
     {
         using IDisposable mode = inference_mode();
         int[][] prompts = [.. questions.Select(q => model.Prompt(q.Question, q.Image is null ? 0 : 1))];
-        using Tensor pixels = Pixels([.. questions.Select(q => q.Image)]);
+        using Tensor pixels = model.Pixels([.. questions.Select(q => q.Image)]);
         IReadOnlyList<VisionFeatures> features = model.EncodePixels(pixels, table?.Vision, cancellationToken);
         VisualTokens?[] images = [.. features.Select((own, i) => questions[i].Image is null ? null : model.Project(own))];
         try
@@ -73,13 +73,6 @@ public sealed class LavinGenerator(LavinModel model, HookTable? table)
         {
             Array.ForEach(texts, text => text.Dispose());
         }
-    }
-
-    private Tensor Pixels(IReadOnlyList<Image?> images)
-    {
-        using DisposeScope scope = NewDisposeScope();
-        int side = model.Tower.Config.ImageSize;
-        return stack([.. images.Select(image => image is null ? zeros(3, side, side) : model.Processor.Process(image))], 0).MoveToOuterDisposeScope();
     }
 
     private static void Check(GenerationOptions options, IReadOnlyList<int[]> prompts)

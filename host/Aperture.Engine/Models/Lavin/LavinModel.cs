@@ -21,8 +21,6 @@ namespace Aperture.Engine;
 public sealed partial class LavinModel : VisionLanguageModel
 {
     private const int BlocksPerTap = 4;
-    private static readonly double[] _imageMean = [0.485, 0.456, 0.406]; // ImageNet's, although the tower is CLIP
-    private static readonly double[] _imageDeviation = [0.229, 0.224, 0.225];
 
     private LavinModel(List<IDisposable> owned)
         : base(owned)
@@ -35,8 +33,8 @@ public sealed partial class LavinModel : VisionLanguageModel
     /// <summary>The projection of class tokens, and the modality embeddings.</summary>
     public required LavinProjection Projection { get; init; }
 
-    /// <summary>The preprocessing.</summary>
-    public required ClipImageProcessor Processor { get; init; }
+    /// <summary>The preprocessing; it takes pictures in RGB.</summary>
+    public required TorchvisionProcessor Processor { get; init; }
 
     /// <summary>Whether the checkpoint is one of EAS: it has adapters that stand in for attention.</summary>
     public bool HasReplacements => Checkpoint.Names.Any(name => name.Contains(".replaced_adapter.", StringComparison.Ordinal));
@@ -105,8 +103,18 @@ public sealed partial class LavinModel : VisionLanguageModel
             return [];
         }
 
-        using Tensor pixels = Processor.Process(images);
+        using Tensor pixels = Pixels([.. images]);
         return EncodePixels(pixels, hooks, cancellationToken);
+    }
+
+    /// <summary>Preprocesses pictures. Where there is none, its values are zeros, as in the official code.</summary>
+    /// <param name="images">At least one picture, or null for a text without.</param>
+    /// <returns><c>[images, 3, side, side]</c>; the caller disposes it.</returns>
+    public Tensor Pixels(IReadOnlyList<Image?> images)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        int side = Processor.Config.Size;
+        return stack([.. images.Select(image => image is null ? zeros(3, side, side) : Processor.Process(image.ConvertToRgb()))], 0).MoveToOuterDisposeScope();
     }
 
     /// <summary>Encodes normalised pixels.</summary>
@@ -174,7 +182,7 @@ public sealed partial class LavinModel : VisionLanguageModel
                 Decoder = decoder,
                 Tower = Own(new ClipVisionTower(vision, ClipVisionWeights.Load(clip, "", vision, policy, blocks, postNorm: false), ops)),
                 Projection = projection,
-                Processor = ProcessorFor(vision.ImageSize),
+                Processor = new TorchvisionProcessor(Preprocessing(vision.ImageSize)),
                 Tokenizer = tokenizer,
                 Generation = new GenerationOptions { MaxNewTokens = 64, Temperature = 0.1, TopP = 0.75, TopK = 0 },
                 Ops = ops,
@@ -191,17 +199,15 @@ public sealed partial class LavinModel : VisionLanguageModel
         }
     }
 
-    /// <summary>Preprocessing: the whole picture to a square whatever its sides, bicubic, ImageNet's mean and deviation.</summary>
+    /// <summary>Preprocessing: the whole picture to a square whatever its sides, bicubic; ImageNet's mean and deviation, although the tower is CLIP.</summary>
     /// <param name="side">Side of the square in pixels.</param>
-    public static ClipImageProcessor ProcessorFor(int side) => new(new ClipImageProcessorConfig
+    public static TorchvisionProcessorConfig Preprocessing(int side) => new()
     {
-        ShortestEdge = null,
-        Height = side,
-        Width = side,
-        DoCenterCrop = false,
-        ImageMean = _imageMean,
-        ImageStd = _imageDeviation,
-    });
+        Size = side,
+        CropCentre = false,
+        Mean = TorchvisionProcessorConfig.ImageNetMean,
+        Deviation = TorchvisionProcessorConfig.ImageNetDeviation,
+    };
 
     private static (IWeightSource Weights, DecoderConfig Config) OpenLlama(string folder, List<IDisposable> owned)
     {

@@ -93,14 +93,7 @@ public sealed class LavinTrainingSet : TrainingSet
 
     internal override IOwnedBatch Batch(int[] samples, CancellationToken cancellationToken)
     {
-        Tensor pixels;
-        using (DisposeScope scope = NewDisposeScope())
-        {
-            int side = _model.Tower.Config.ImageSize;
-            Tensor[] pictures = [.. samples.Select(sample => _examples[sample].Image is { } path ? _model.Processor.Process(Image.Load(path)) : zeros(3, side, side))];
-            pixels = stack(pictures, 0).MoveToOuterDisposeScope();
-        }
-
+        Tensor pixels = _model.Pixels([.. samples.Select(sample => _examples[sample].Image is { } path ? Image.Load(path) : null)]);
         return new LavinBatch(_model, _decoder, Projection(), [.. samples.Select(sample => _prompts[sample])], pixels, _rows);
     }
 

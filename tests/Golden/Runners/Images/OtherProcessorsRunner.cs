@@ -1,3 +1,4 @@
+using Aperture.Engine;
 using Aperture.Images;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -20,7 +21,7 @@ public sealed class OtherProcessorsRunner : IGoldenRunner
         {
             ["meter_clip"] = new(clip),
             ["meter_imagenet"] = new(imageNet),
-            ["lavin"] = new(imageNet with { CropCentre = false }),
+            ["lavin"] = new(LavinModel.Preprocessing(size)),
         };
         string folder = golden.Config.GetProperty("pictures").GetString()!;
         foreach (string name in golden.Names.Where(name => name.StartsWith("out.", StringComparison.Ordinal)))
