@@ -1,4 +1,5 @@
 using System.Text;
+using Aperture.Host.Commands;
 using Aperture.Scripting;
 
 namespace Aperture.Host.Repl;
@@ -17,7 +18,7 @@ internal sealed class PipedRepl(Terminal terminal, ReplSession session)
         foreach (string text in texts)
         {
             using var interrupt = new ScriptInterrupt(cancellationToken);
-            using IDisposable taken = ctrlC.Handle(() => Press(interrupt));
+            using IDisposable taken = ctrlC.Handle(() => RunCommand.Interrupted(terminal, interrupt));
             int code = ScriptReport.Write(terminal, session.Environment.Display, await session.RunAsync(text, interrupt).ConfigureAwait(false));
             _code = code == 0 ? _code : code;
             if (code == ErrorReport.Interrupted)
@@ -46,14 +47,6 @@ internal sealed class PipedRepl(Terminal terminal, ReplSession session)
         if (!string.IsNullOrWhiteSpace(entry.ToString()))
         {
             yield return entry.ToString();
-        }
-    }
-
-    private static void Press(ScriptInterrupt interrupt)
-    {
-        if (interrupt.Press() == InterruptStage.Leave)
-        {
-            CtrlC.Leave();
         }
     }
 }

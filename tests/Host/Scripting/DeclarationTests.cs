@@ -97,7 +97,7 @@ public class DeclarationTests
                     Assert.Equal(value, Convert.ToString(f.Value(expression).GetAwaiter().GetResult(), System.Globalization.CultureInfo.InvariantCulture));
                 }
             },
-            iter: 12,
+            iter: 5,
             threads: 1);
     }
 
