@@ -10,7 +10,7 @@ namespace Aperture.Host.Repl;
 internal sealed class LineHistory
 {
     private const int Most = 5000;
-        private readonly List<string> _entries = [];
+    private readonly List<string> _entries = [];
 
     /// <summary>Reads the file, if there is one.</summary>
     /// <param name="path">The file; null keeps the history in memory.</param>
