@@ -97,7 +97,7 @@ Compare("gamma-mod", "gamma-mod, router alone", llava.With("gamma-mod", new { Fo
 
 foreach (int skipped in new[] { 2, 3, 4 })
 {
-    Compare("eas", $"eas, {skipped} of 8 attentions skipped", llava.With("eas", new { Adapters = $"eas/adapters-{skipped}.safetensors" }));
+    Compare("eas", $"eas, {skipped} of 8 attentions skipped", llava.With("eas", new { Adapters = skipped == 3 ? "eas/adapters.safetensors" : $"eas/adapters-{skipped}.safetensors" }));
 }
 
 Compare("combined", "fitprune 50 % + dyvte 0.9", llava.With("fitprune", new { Reduction = 0.5 }).With("dyvte", new { Threshold = 0.9 }));

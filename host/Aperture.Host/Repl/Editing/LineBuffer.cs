@@ -59,7 +59,7 @@ internal sealed class LineBuffer
     public void MoveTo(int position)
     {
         _typing = false;
-        Cursor = Math.Clamp(position, 0, Text.Length);
+        Cursor = AtCharacter(Math.Clamp(position, 0, Text.Length));
     }
 
     public void DeleteBack() => Remove(Previous(Cursor), Cursor);
@@ -154,6 +154,18 @@ internal sealed class LineBuffer
 
     // By what a reader takes for one character: a letter with its accents, an emoji with its parts.
     private int Next(int position) => position >= Text.Length ? Text.Length : position + StringInfo.GetNextTextElementLength(Text.AsSpan(position));
+
+    // The start of the character that a position lies in.
+    private int AtCharacter(int position)
+    {
+        int at = position == 0 ? 0 : Text.LastIndexOf('\n', position - 1) + 1;
+        while (at < position && Next(at) <= position)
+        {
+            at = Next(at);
+        }
+
+        return at;
+    }
 
     private int Previous(int position)
     {
