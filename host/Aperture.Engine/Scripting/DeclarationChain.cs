@@ -31,7 +31,7 @@ internal sealed class DeclarationChain(SubmissionCompiler compiler)
         if (skeleton is not null)
         {
             CSharpCompilation linked = compiler.Link(skeleton, compilation.AssemblyName!, Last);
-            (kept, skeleton) = SubmissionSkeleton.Agree(compilation, linked) ? (linked, skeleton) : (compilation, null);
+            (kept, skeleton) = Binds(linked) && SubmissionSkeleton.Agree(compilation, linked) ? (linked, skeleton) : (compilation, null);
         }
 
         bool hasSlot = kept.SyntaxTrees.Any(tree => ((CompilationUnitSyntax)tree.GetRoot()).Members.Count > 0);
@@ -40,19 +40,20 @@ internal sealed class DeclarationChain(SubmissionCompiler compiler)
         return hasSlot;
     }
 
-    /// <summary>Takes out what later submissions hide, and returns the slots that became free, highest first.</summary>
+    /// <summary>Takes out what later submissions hide, and returns the slots that became free, highest first. Where the rest would not bind without it, it stays.</summary>
     public IReadOnlyList<int> RemoveHidden()
     {
         var hidden = new HashSet<string>(StringComparer.Ordinal);
+        List<Entry> left = [.. _entries];
         List<int> slots = [];
-        int first = _entries.Count, end = _entries.Count;
-        for (int i = end - 1; i >= 0; i--)
+        int first = left.Count;
+        for (int i = left.Count - 1; i >= 0; i--)
         {
-            Entry entry = _entries[i];
+            Entry entry = left[i];
             if (entry.IsForgettable && entry.Names.All(hidden.Contains))
             {
                 slots.Add(SlotOf(i));
-                _entries.RemoveAt(i);
+                left.RemoveAt(i);
                 first = i;
                 continue;
             }
@@ -65,7 +66,14 @@ internal sealed class DeclarationChain(SubmissionCompiler compiler)
             hidden.UnionWith(entry.Names);
         }
 
-        Relink(first);
+        if (slots.Count == 0 || !Relink(left, first))
+        {
+            return [];
+        }
+
+        _entries.Clear();
+        _entries.AddRange(left);
+        Volatile.Write(ref _last, left.Count == 0 ? null : left[^1].Compilation);
         return slots;
     }
 
@@ -78,16 +86,26 @@ internal sealed class DeclarationChain(SubmissionCompiler compiler)
     // Slot 0 is the globals object; submissions without code have none. The compiler counts the same way.
     private int SlotOf(int index) => _entries.Take(index + 1).Count(e => e.HasSlot);
 
-    private void Relink(int first)
+    // Binds the entries from one on anew, each behind the one before it; false if one of them does not bind.
+    private bool Relink(List<Entry> entries, int first)
     {
-        for (int i = first; i < _entries.Count; i++)
+        for (int i = first; i < entries.Count; i++)
         {
-            CSharpCompilation? previous = i == 0 ? null : _entries[i - 1].Compilation;
-            _entries[i] = _entries[i] with { Compilation = compiler.Link(_entries[i].Skeleton!, _entries[i].Compilation.AssemblyName!, previous) };
+            CSharpCompilation? previous = i == 0 ? null : entries[i - 1].Compilation;
+            CSharpCompilation linked = compiler.Link(entries[i].Skeleton!, entries[i].Compilation.AssemblyName!, previous);
+            if (!Binds(linked))
+            {
+                return false;
+            }
+
+            entries[i] = entries[i] with { Compilation = linked };
         }
 
-        Volatile.Write(ref _last, _entries.Count == 0 ? null : _entries[^1].Compilation);
+        return true;
     }
+
+    // The compiler refuses to put anything behind a submission with errors.
+    private static bool Binds(CSharpCompilation compilation) => !compilation.GetDiagnostics().Any(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error);
 
     private sealed record Entry(CSharpCompilation Compilation, SyntaxTree? Skeleton, IReadOnlyList<string> Names, bool IsForgettable, bool HasSlot);
 }

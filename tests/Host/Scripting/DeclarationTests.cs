@@ -34,7 +34,7 @@ public class DeclarationTests
             await f.Run("x.Length");
         }
 
-        Assert.Equal(59, await f.Value("x[0] + y - (x[0] + 1) + 1 - 1 + 30 - 30"));
+        Assert.Equal(58, await f.Value("x[0] + y - (x[0] + 1) + 1 - 1 + 30 - 30"));
         Assert.Equal("n", await f.Value("z.Name"));
         Assert.True(LengthOfChain(f.Session) <= 3, $"The chain has {LengthOfChain(f.Session)} submissions.");
     }
