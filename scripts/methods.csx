@@ -41,8 +41,13 @@ Print("|---|---|---|---|---|---|---|---|");
 void Row(string name, EvaluationReport report, string random = "", string margin = "")
     => Print(FormattableString.Invariant($"| {name} | {100 * report.Accuracy:0.0} ± {100 * report.HalfWidth:0.0} % | {100 * report.MeanFlops / all:0.0} % | {report.PrefillMs:0.00} | {report.DecodeMs:0.00} | {report.MeanCacheBytes / 1024:0} | {random} | {margin} |"));
 
-void Point(string line, EvaluationReport report)
+void Point(string? line, EvaluationReport report)
 {
+    if (line is null)
+    {
+        return;
+    }
+
     if (!lines.TryGetValue(line, out var points))
     {
         lines[line] = points = [];
@@ -51,7 +56,7 @@ void Point(string line, EvaluationReport report)
     points.Add(new TradeOffPoint(100 * report.MeanFlops / all, report.Accuracy, report.HalfWidth));
 }
 
-void Compare(string line, string name, Pipeline pipeline)
+void Compare(string? line, string name, Pipeline pipeline)
 {
     var report = Score(pipeline);
     int tokens = RandomTokens(pipeline, Flops(pipeline));
@@ -61,7 +66,7 @@ void Compare(string line, string name, Pipeline pipeline)
         FormattableString.Invariant($"{100 * random.Accuracy:0.0} ± {100 * random.HalfWidth:0.0} % ({tokens} tokens)"),
         FormattableString.Invariant($"{100 * margin:+0.0;-0.0} (needs {100 * needed:0.0})"));
     Point(line, report);
-    Point("random", random);
+    Point(pipeline.Model == llava.Model && line is not null ? "random" : null, random);
 }
 
 Row("none", none);
@@ -93,17 +98,17 @@ foreach (double threshold in new[] { 0.1, 0.5, 0.8 })
     Compare("gamma-mod", $"gamma-mod, threshold {threshold}, question and answer always run", routed.With("gamma-mod", new { PrefillThreshold = threshold, ForceTokens = "question", DecodeThreshold = 0.0 }));
 }
 
-Compare("gamma-mod", "gamma-mod, router alone", llava.With("gamma-mod", new { ForceTokens = "question", DecodeThreshold = 0.0 }));
+Compare(null, "gamma-mod, router alone", llava.With("gamma-mod", new { ForceTokens = "question", DecodeThreshold = 0.0 }));
 
 foreach (int skipped in new[] { 2, 3, 4 })
 {
     Compare("eas", $"eas, {skipped} of 8 attentions skipped", llava.With("eas", new { Adapters = skipped == 3 ? "eas/adapters.safetensors" : $"eas/adapters-{skipped}.safetensors" }));
 }
 
-Compare("combined", "fitprune 50 % + dyvte 0.9", llava.With("fitprune", new { Reduction = 0.5 }).With("dyvte", new { Threshold = 0.9 }));
-Compare("combined", "fitprune 70 % + dyvte 0.7", llava.With("fitprune", new { Reduction = 0.7 }).With("dyvte", new { Threshold = 0.7 }));
-Compare("combined", "dyvte 0.9 + eas 2", llava.With("dyvte", new { Threshold = 0.9 }).With("eas", new { Adapters = "eas/adapters-2.safetensors" }));
-Compare("combined", "fitprune 60 % + dyvte 0.8 + eas 2", llava.With("fitprune", new { Reduction = 0.6 }).With("dyvte", new { Threshold = 0.8 }).With("eas", new { Adapters = "eas/adapters-2.safetensors" }));
-Compare("combined", "dyvte 0.9 + gamma-mod 0.5", routed.With("dyvte", new { Gates = Path.Combine(llava.Model.Folder, "dyvte", "gates.safetensors"), Threshold = 0.9 }).With("gamma-mod", new { PrefillThreshold = 0.5, ForceTokens = "question", DecodeThreshold = 0.0 }));
+Compare("fitprune + dyvte", "fitprune 50 % + dyvte 0.9", llava.With("fitprune", new { Reduction = 0.5 }).With("dyvte", new { Threshold = 0.9 }));
+Compare("fitprune + dyvte", "fitprune 70 % + dyvte 0.7", llava.With("fitprune", new { Reduction = 0.7 }).With("dyvte", new { Threshold = 0.7 }));
+Compare(null, "dyvte 0.9 + eas 2", llava.With("dyvte", new { Threshold = 0.9 }).With("eas", new { Adapters = "eas/adapters-2.safetensors" }));
+Compare(null, "fitprune 60 % + dyvte 0.8 + eas 2", llava.With("fitprune", new { Reduction = 0.6 }).With("dyvte", new { Threshold = 0.8 }).With("eas", new { Adapters = "eas/adapters-2.safetensors" }));
+Compare(null, "dyvte 0.9 + gamma-mod 0.5", routed.With("dyvte", new { Gates = Path.Combine(llava.Model.Folder, "dyvte", "gates.safetensors"), Threshold = 0.9 }).With("gamma-mod", new { PrefillThreshold = 0.5, ForceTokens = "question", DecodeThreshold = 0.0 }));
 
 Print(TradeOffPlot.SavePng(Option("--output", "methods.png"), "tiny-llava on held-out shelves", "FLOPs to the first token, % of un-pruned", [.. lines.Select(l => (l.Key, (IReadOnlyList<TradeOffPoint>)l.Value))], null));

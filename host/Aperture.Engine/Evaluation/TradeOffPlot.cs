@@ -17,16 +17,19 @@ public static class TradeOffPlot
             path,
             plot =>
             {
+                int drawn = 0;
                 foreach ((string method, IReadOnlyList<TradeOffPoint> points) in series)
                 {
+                    Color color = plot.Add.Palette.GetColor(drawn++); // by hand: error bars would take every second colour
                     TradeOffPoint[] sorted = [.. points.OrderBy(p => p.Cost)];
                     var line = plot.Add.Scatter(sorted.Select(p => p.Cost).ToArray(), sorted.Select(p => 100 * p.Accuracy).ToArray());
+                    line.Color = color;
                     line.LegendText = method;
                     line.LineWidth = 2;
                     line.MarkerSize = 7;
                     var bars = plot.Add.ErrorBar(
                         sorted.Select(p => p.Cost).ToArray(), sorted.Select(p => 100 * p.Accuracy).ToArray(), sorted.Select(p => 100 * p.HalfWidth).ToArray());
-                    bars.Color = line.Color.WithAlpha(0.5);
+                    bars.Color = color.WithAlpha(0.5);
                 }
 
                 if (chance is { } guess)
