@@ -15,7 +15,7 @@ public sealed class TorchFileTests
         using var folder = new TemporaryFolder();
         var pickle = new PickleBytes().Dictionary().Mark().Text("w").Tensor("0", 6, 0, [2, 3], [3, 1]).Text("w_t").Tensor("0", 6, 0, [3, 2], [1, 3]).SetItems().Stop();
         var path = folder.Write("w.pth", PickleBytes.Zip(pickle, ("data/0", PickleBytes.Floats(1, 2, 3, 4, 5, 6))));
-        var live = Tensor.TotalCount;
+        var live = LiveTensors.Settled();
 
         using (var file = WeightFiles.Open(path))
         {
@@ -227,7 +227,7 @@ public sealed class TorchFileTests
             .Text("w").Tensor("0", 6, 0, [2, 3], [3, 1], legacy).Text("t").Tensor("0", 6, 1, [2, 2], [1, 3], legacy)
             .Text("list").Raw((byte)']').Mark().Int(3).Raw((byte)'G', 0, 0, 0, 0, 0, 0, 0, 0).Raw(0x8A, 1, 5).Raw((byte)'e').SetItems().Stop();
         var good = legacy ? PickleBytes.Legacy(pickle, ("0", new float[6])) : PickleBytes.Zip(pickle, ("data/0", new byte[24]), ("byteorder", "little"u8.ToArray()));
-        var live = Tensor.TotalCount;
+        var live = LiveTensors.Settled();
 
         Gen.Select(Gen.Int[0, good.Length - 1], Gen.Byte, Gen.Int[0, good.Length - 1], Gen.Byte).Sample(
             (first, firstValue, second, secondValue) =>

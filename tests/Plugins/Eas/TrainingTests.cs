@@ -15,7 +15,7 @@ public sealed class TrainingTests : IDisposable
     private const string Small = "\"BatchSize\": 2, \"AdapterDim\": 8, \"PiaDim\": 16, \"Rate\": 0.002";
 
     private readonly string _root = Directory.CreateTempSubdirectory("aperture-eas-train").FullName;
-    private readonly LlavaModel _model = LlavaModel.Load(Checkout("scripts", "models", "tiny-llava"), new ModelOptions { Type = "float32", Threads = 1 });
+    private readonly LlavaModel _model = LlavaModel.Load(Checkout("scripts", "models", "tiny-llava-dense"), new ModelOptions { Type = "float32", Threads = 1 });
     private readonly IReadOnlyList<TrainingExample> _examples = [.. TrainingFile.Read(Checkout("scripts", "data", "shelf-eval", "questions.jsonl")).Take(12)];
 
     public void Dispose()
@@ -89,7 +89,7 @@ public sealed class TrainingTests : IDisposable
 
     [Theory]
     [InlineData("{ }", "nothing says which layers to leave out")]
-    [InlineData("""{ "SkipLayers": [8] }""", "SkipLayers names layer 8, but tiny-llava has layers 0 to 7")]
+    [InlineData("""{ "SkipLayers": [8] }""", "SkipLayers names layer 8, but tiny-llava-dense has layers 0 to 7")]
     [InlineData("""{ "SkipLayers": [0,1,2,3,4,5,6,7] }""", "names all 8 layers; some attention must stay")]
     [InlineData("""{ "SkipLayers": [1], "PiaDim": 15 }""", "PiaDim is 15; give a multiple of Groups (2)")]
     [InlineData("""{ "SkipLayers": [1], "Dropout": 1 }""", "Dropout is 1;")]

@@ -46,7 +46,7 @@ public sealed class TrainingTests : IDisposable
     {
         double before = Loss(_model, 4);
 
-        Train("all", """{ "Steps": 12, "BatchSize": 4, "Rate": 0.001, "WarmUp": 0, "AuxLossCoef": 0.1 }""", 4);
+        Train("all", """{ "Layers": [3, 4, 5, 6], "Steps": 12, "BatchSize": 4, "Rate": 0.001, "WarmUp": 0, "AuxLossCoef": 0.1 }""", 4);
 
         using LlavaModel trained = LlavaModel.Load(Path.Combine(_root, "all"), _plain);
         Assert.Equal(new[] { 3, 4, 5, 6 }.Select(RouterWeights.KeyOf), trained.Unclaimed);
