@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text;
-using Aperture.Hub;
+using Aperture.Files;
 
 namespace Aperture.Analysis;
 

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Aperture.Files;
 using Aperture.Models;
 using Aperture.Weights;
 using TorchSharp;
@@ -245,12 +246,7 @@ public static class RandomCheckpoint
         return Encoding.UTF8.GetString(buffer.ToArray());
     }
 
-    private static void WriteText(string path, string text)
-    {
-        string temporary = path + ".tmp";
-        File.WriteAllText(temporary, text);
-        File.Move(temporary, path, overwrite: true);
-    }
+    private static void WriteText(string path, string text) => AtomicFile.Write(path, Encoding.UTF8.GetBytes(text));
 
     private static long Elements(long[] shape) => shape.Aggregate(1L, (product, size) => product * size);
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using Aperture.Files;
 
 namespace Aperture.Plugins.Eas.Meter;
 
@@ -11,12 +12,7 @@ internal static class MeterFiles
 
     public static void Write(string path, string[] labels) => Write(path, labels, MeterFilesJson.Default.StringArray);
 
-    private static void Write<T>(string path, T value, JsonTypeInfo<T> type)
-    {
-        string unfinished = path + ".tmp";
-        File.WriteAllBytes(unfinished, JsonSerializer.SerializeToUtf8Bytes(value, type));
-        File.Move(unfinished, path, overwrite: true);
-    }
+    private static void Write<T>(string path, T value, JsonTypeInfo<T> type) => AtomicFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(value, type));
 }
 
 /// <summary>Which attentions a METER is to skip.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Aperture.Files;
 
 namespace Aperture.Plugins.Eas.Search;
 
@@ -68,9 +69,5 @@ internal sealed record SearchResult
 
     /// <summary>Writes the file; it appears when it is complete.</summary>
     public void Write(string path)
-    {
-        string partial = $"{path}.{Environment.ProcessId}.partial";
-        File.WriteAllText(partial, JsonSerializer.Serialize(this, FilesJson.Default.SearchResult) + "\n");
-        File.Move(partial, path, overwrite: true);
-    }
+        => AtomicFile.Write(path, System.Text.Encoding.UTF8.GetBytes(JsonSerializer.Serialize(this, FilesJson.Default.SearchResult) + "\n"));
 }

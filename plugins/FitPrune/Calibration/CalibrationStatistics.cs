@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Files;
 
 namespace Aperture.Plugins.FitPrune.Calibration;
 

@@ -1,5 +1,5 @@
 using Aperture.Engine;
-using Aperture.Hub;
+using Aperture.Files;
 using Aperture.Models;
 using Aperture.Weights;
 using TorchSharp;
