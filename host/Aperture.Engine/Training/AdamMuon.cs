@@ -48,13 +48,6 @@ internal sealed class AdamMuon : IDisposable
         }
     }
 
-    /// <summary>Steps done; part of the state.</summary>
-    public int Steps
-    {
-        get => _adam.Steps;
-        set => _adam.Steps = value;
-    }
-
     /// <summary>The state by name, for checkpoints.</summary>
     public IReadOnlyDictionary<string, Tensor> State => _state;
 

@@ -28,10 +28,7 @@ internal sealed class AdamW : IDisposable
         }
     }
 
-    /// <summary>Steps done; part of the state.</summary>
-    public int Steps { get; set; }
-
-    /// <summary>The state by name, for checkpoints.</summary>
+    /// <summary>The state by name, for checkpoints: means of gradients and of their squares, and the steps that each parameter took part in.</summary>
     public IReadOnlyDictionary<string, Tensor> State => _state;
 
     /// <summary>Changes the parameters that have gradients, and clears these.</summary>
@@ -40,7 +37,6 @@ internal sealed class AdamW : IDisposable
     {
         using IDisposable quiet = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        Steps++;
         List<(int Index, Tensor Gradient)> gradients = [];
         for (int i = 0; i < _parameters.Count; i++)
         {

@@ -129,7 +129,7 @@ public sealed class ShelfTrainer : IDisposable
             }
         }
 
-        using AdamMuon optimizer = new(trained, IsMuon(stage), RateScale, _forward.Compute) { Steps = firstStep };
+        using AdamMuon optimizer = new(trained, IsMuon(stage), RateScale, _forward.Compute);
         if (firstStep > 0)
         {
             _checkpoint.LoadOptimizer(optimizer);

@@ -16,7 +16,7 @@ namespace Aperture.Training;
 /// <param name="decoder">Its decoder with gradients; borrowed.</param>
 /// <param name="projection">Projection and modality embeddings, trained or not; owned.</param>
 /// <param name="prompts">Tokenised samples.</param>
-/// <param name="pixels">Normalised pixels <c>[samples, 3, side, side]</c>, black where a sample has no picture; owned.</param>
+/// <param name="pixels">Normalised pixels <c>[samples, 3, side, side]</c>, zeros where a sample has no picture; owned.</param>
 /// <param name="rows">Rows of each sequence, the modality token included; longer ones are cut.</param>
 internal sealed class LavinBatch(LavinModel model, Decoder decoder, LavinProjection projection, IReadOnlyList<LabelledPrompt> prompts, Tensor pixels, int rows) : IOwnedBatch
 {

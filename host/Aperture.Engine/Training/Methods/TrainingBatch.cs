@@ -11,12 +11,11 @@ namespace Aperture.Training;
 /// <summary>The samples of one step, and the decoder as it is in that step. Owns the weights that were cast for it.</summary>
 internal sealed class TrainingBatch : IOwnedBatch
 {
-    private readonly LlavaConfig _config;
-    private readonly IReadOnlyList<(LabelledPrompt Prompt, VisionFeatures? Features)> _samples;
     private readonly Decoder _decoder;
     private readonly Projector _projector;
     private readonly bool _owns;
     private readonly SequenceLayout[] _layouts;
+    private readonly Tensor _rows;
     private readonly Tensor _labels;
 
     /// <param name="config">The model's configuration.</param>
@@ -25,20 +24,21 @@ internal sealed class TrainingBatch : IOwnedBatch
     /// <param name="model">The model.</param>
     public TrainingBatch(LlavaConfig config, IReadOnlyList<(LabelledPrompt Prompt, VisionFeatures? Features)> samples, Decoder? frozen, TrainingModel model)
     {
-        _config = config;
-        _samples = samples;
         _owns = frozen is null;
         (_decoder, _projector) = frozen is null ? model.Thaw() : (frozen, model.Model.Projector);
-        using (no_grad())
+        LlavaSequence[] sequences = [.. samples.Select(sample => Sequence(config, sample.Prompt, sample.Features))];
+        _layouts = [.. sequences.Select(sequence => sequence.Layout)];
+        _rows = cat([.. sequences.Select(sequence => sequence.Rows)], 0);
+        if (sequences.Length > 1)
         {
-            _layouts = [.. Sequences().Select(LayoutOnly)];
+            Array.ForEach(sequences, sequence => sequence.Dispose());
         }
 
-        _labels = tensor([.. samples.Zip(_layouts).SelectMany(pair => Labels(pair.First.Prompt, pair.Second))], dtype: ScalarType.Int64, device: model.Model.Ops.Device);
+        _labels = tensor([.. samples.Zip(_layouts).SelectMany(pair => Labels(config, pair.First.Prompt, pair.Second))], dtype: ScalarType.Int64, device: model.Model.Ops.Device);
     }
 
     /// <inheritdoc />
-    public int Samples => _samples.Count;
+    public int Samples => _layouts.Length;
 
     /// <inheritdoc />
     public SequenceLayout Layout(int sample) => _layouts[sample];
@@ -47,19 +47,13 @@ internal sealed class TrainingBatch : IOwnedBatch
     public IDecoderRun Begin(IReadOnlyList<IDecoderMethod> methods)
     {
         HookTable? table = methods.Count == 0 ? null : HookTableBuilder.Build(_decoder.Info, methods);
-        Tensor[] rows = [.. Sequences().Select(sequence => sequence.Rows)];
-        Tensor packed = rows.Length == 1 ? rows[0] : cat(rows, 0);
-        if (rows.Length > 1)
-        {
-            Array.ForEach(rows, part => part.Dispose());
-        }
-
-        return DecoderRun.Begin(_decoder, packed, _layouts, _labels, table);
+        return DecoderRun.Begin(_decoder, _rows.alias(), _layouts, _labels, table);
     }
 
-    /// <summary>Disposes the labels and the cast weights.</summary>
+    /// <summary>Disposes rows, labels and the cast weights.</summary>
     public void Dispose()
     {
+        _rows.Dispose();
         _labels.Dispose();
         if (_owns)
         {
@@ -68,35 +62,23 @@ internal sealed class TrainingBatch : IOwnedBatch
         }
     }
 
-    private static SequenceLayout LayoutOnly(LlavaSequence sequence)
+    private LlavaSequence Sequence(LlavaConfig config, LabelledPrompt prompt, VisionFeatures? features)
     {
-        using (sequence)
+        if (features is null)
         {
-            return sequence.Layout;
+            return LlavaSequence.Assemble(_decoder, prompt.Ids, config.ImageToken, 1, [], config.MaxPromptRows);
         }
-    }
 
-    private IEnumerable<LlavaSequence> Sequences()
-    {
-        foreach ((LabelledPrompt prompt, VisionFeatures? features) in _samples)
-        {
-            if (features is null)
-            {
-                yield return LlavaSequence.Assemble(_decoder, prompt.Ids, _config.ImageToken, 1, [], _config.MaxPromptRows);
-                continue;
-            }
-
-            using VisualTokens tokens = new(_projector.Run(features.Tokens), features.Grid, features.Places ?? [.. Enumerable.Range(0, (int)features.Tokens.size(0))]);
-            yield return LlavaSequence.Assemble(_decoder, prompt.Ids, _config.ImageToken, 1, [tokens], _config.MaxPromptRows);
-        }
+        using VisualTokens tokens = new(_projector.Run(features.Tokens), features.Grid, features.Places ?? [.. Enumerable.Range(0, (int)features.Tokens.size(0))]);
+        return LlavaSequence.Assemble(_decoder, prompt.Ids, config.ImageToken, 1, [tokens], config.MaxPromptRows);
     }
 
     // A picture's rows have no labels; a prompt that was cut lost its last ones.
-    private IEnumerable<long> Labels(LabelledPrompt prompt, SequenceLayout layout)
+    private static IEnumerable<long> Labels(LlavaConfig config, LabelledPrompt prompt, SequenceLayout layout)
     {
         int visual = layout.VisualRows().Length;
         return prompt.Ids.Zip(prompt.Labels)
-            .SelectMany(pair => pair.First == _config.ImageToken ? Enumerable.Repeat((long)TrainingLabels.Ignored, visual) : [pair.Second])
+            .SelectMany(pair => pair.First == config.ImageToken ? Enumerable.Repeat((long)TrainingLabels.Ignored, visual) : [pair.Second])
             .Take(layout.Count);
     }
 }

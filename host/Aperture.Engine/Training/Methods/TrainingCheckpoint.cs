@@ -21,7 +21,7 @@ internal sealed class TrainingCheckpoint(string folder, string run)
         using DisposeScope scope = NewDisposeScope();
         Dictionary<string, Tensor> tensors = new()
         {
-            [StepPlace] = tensor(new long[] { step, optimizer.Steps }),
+            [StepPlace] = tensor((long)step),
             [RunPlace] = tensor(System.Text.Encoding.UTF8.GetBytes(run)),
         };
         Add(tensors, Parameters, training.Parameters);
@@ -50,10 +50,8 @@ internal sealed class TrainingCheckpoint(string folder, string run)
         Copy(source, Parameters, training.Parameters);
         Copy(source, Optimizer, optimizer.State);
         Copy(source, States, training.State);
-        using Tensor steps = source.Load(StepPlace);
-        long[] values = steps.data<long>().ToArray();
-        optimizer.Steps = (int)values[1];
-        return (int)values[0];
+        using Tensor step = source.Load(StepPlace);
+        return (int)step.item<long>();
     }
 
     private static string Text(IWeightSource source)
