@@ -83,7 +83,7 @@ internal sealed class ShelfParameters : IDisposable
             AddOnes(name + "post_attention_layernorm.weight", d);
             AddMatrix(name + "self_attn.q_proj.weight", 1, q, d);
             // Keys begin as the queries, so that every head begins by looking for rows like its own: words find their likes from the first step on.
-            Set(name + "self_attn.k_proj.weight", _tensors[name + "self_attn.q_proj.weight"].detach().narrow(0, 0, kv).clone());
+            Set(name + "self_attn.k_proj.weight", First(_tensors[name + "self_attn.q_proj.weight"], kv));
             AddMatrix(name + "self_attn.v_proj.weight", 1, kv, d);
             AddMatrix(name + "self_attn.o_proj.weight", residual, d, q);
             AddMatrix(name + "mlp.gate_proj.weight", 1, m, d);
@@ -93,7 +93,15 @@ internal sealed class ShelfParameters : IDisposable
 
         AddOnes(DecoderPrefix + "norm.weight", d);
         // The output matrix begins as the embeddings, at unit length.
-        Set(Head + ".weight", Embeddings.detach().div(EmbeddingLength));
+        using Tensor embeddings = Embeddings.detach();
+        Set(Head + ".weight", embeddings.div(EmbeddingLength));
+    }
+
+    private static Tensor First(Tensor matrix, int rows)
+    {
+        using Tensor detached = matrix.detach();
+        using Tensor first = detached.narrow(0, 0, rows);
+        return first.clone();
     }
 
     private void AddNorm(string name, int width)
