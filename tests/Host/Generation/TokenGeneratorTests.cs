@@ -132,7 +132,7 @@ public sealed class TokenGeneratorTests
     {
         using SmallDecoder small = new();
         Generate(small, [SmallDecoder.Ids(5)], new GenerationOptions { MaxNewTokens = 1 });
-        long before = Tensor.TotalCount;
+        long before = LiveTensors.Settled();
 
         await foreach (GeneratedToken token in new TokenGenerator(small.Decoder).StreamAsync(Input(small, [SmallDecoder.Ids(5)]), new GenerationOptions { MaxNewTokens = 100000 }))
         {

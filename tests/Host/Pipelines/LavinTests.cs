@@ -156,7 +156,7 @@ public sealed class LavinTests(SmallLavin small) : IClassFixture<SmallLavin>
         Both();
         GC.Collect();
         GC.WaitForPendingFinalizers();
-        long before = Tensor.TotalCount;
+        long before = LiveTensors.Settled();
         Both();
 
         Assert.Equal(before, Tensor.TotalCount);

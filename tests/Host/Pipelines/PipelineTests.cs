@@ -121,7 +121,7 @@ public sealed class PipelineTests(SmallLlava small) : IClassFixture<SmallLlava>
     {
         Image picture = Image.Load(small.Picture);
         await RunSessionAsync(picture);
-        long before = Settled();
+        long before = LiveTensors.Settled();
 
         await RunSessionAsync(picture);
 
@@ -135,7 +135,7 @@ public sealed class PipelineTests(SmallLlava small) : IClassFixture<SmallLlava>
         Pipeline plain = session.Load(small.Folder);
         Image picture = Image.Load(small.Picture);
         await plain.Ask(picture, "abc?", _short);
-        long before = Settled();
+        long before = LiveTensors.Settled();
         using CancellationTokenSource source = new();
         int pieces = 0;
 
@@ -185,17 +185,9 @@ public sealed class PipelineTests(SmallLlava small) : IClassFixture<SmallLlava>
 
         Assert.Contains("[48, 32]", error.Message, StringComparison.Ordinal);
         Assert.Contains("[50, 32]", error.Message, StringComparison.Ordinal);
-        long before = Settled();
+        long before = LiveTensors.Settled();
         Assert.ThrowsAny<ApertureException>(() => session.Load(other));
         Assert.Equal(before, Tensor.TotalCount);
-    }
-
-    // What earlier tests dropped must not be freed between two counts.
-    private static long Settled()
-    {
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
-        return Tensor.TotalCount;
     }
 
     private async Task RunSessionAsync(Image picture)

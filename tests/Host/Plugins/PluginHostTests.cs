@@ -231,7 +231,7 @@ public sealed class PluginHostTests : IDisposable
     {
         _sandbox.Add("Echo");
         await using PluginHost host = _sandbox.Host("Echo");
-        long before = TorchSharp.torch.Tensor.TotalCount;
+        long before = LiveTensors.Settled();
 
         RunReducer(host);
         Assert.IsType<PluginUnload.Unloaded>(await host.UnloadAsync("echo"));

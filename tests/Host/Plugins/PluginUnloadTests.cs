@@ -21,7 +21,7 @@ public sealed class PluginUnloadTests : IDisposable
     {
         PluginCatalog catalog = PluginCatalog.Read();
         await using PluginHost host = new(catalog, new PluginHostOptions { ShadowParent = _sandbox.Shadows });
-        long before = TorchSharp.torch.Tensor.TotalCount;
+        long before = LiveTensors.Settled();
         for (int round = 0; round < Rounds; round++)
         {
             Assert.Null(host.Load(id)?.Message);

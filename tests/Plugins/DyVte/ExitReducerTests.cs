@@ -272,10 +272,10 @@ public sealed class ExitReducerTests
         })
         {
             model.Prefill([_prompt], [rows], reducer, new ExitLog()).Rows.Dispose();
-            long before = LiveTensors.Count();
+            long before = LiveTensors.Settled();
             model.Prefill([_prompt], [rows], reducer, new ExitLog()).Rows.Dispose();
             model.Prefill([_prompt], [rows], reducer).Rows.Dispose();
-            Assert.Equal(before, LiveTensors.Count());
+            Assert.Equal(before, Tensor.TotalCount);
             reducer.Dispose();
         }
     }

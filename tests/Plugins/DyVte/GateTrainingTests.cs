@@ -138,11 +138,11 @@ public sealed class GateTrainingTests : IDisposable
     {
         const string Options = """{"Steps":2,"BatchSize":3,"GateHidden":8,"LayersPerStep":2}""";
         Train("warm", Options);
-        long before = LiveTensors.Count();
+        long before = LiveTensors.Settled();
 
         Train("counted", Options);
 
-        Assert.Equal(before, LiveTensors.Count());
+        Assert.Equal(before, Tensor.TotalCount);
     }
 
     public void Dispose()

@@ -94,7 +94,7 @@ public sealed class AdapterTests
         long before = 0;
         for (int round = 0; round < 3; round++)
         {
-            before = round == 1 ? Tensor.TotalCount : before;
+            before = round == 1 ? LiveTensors.Settled() : before;
             using PropagationAdapter adapter = PropagationAdapter.Fresh(Width, 12, zero: false, generator);
             using RepAdapter ordinary = RepAdapter.Fresh(Width, 8, routerBias: true, generator);
             using Tensor mean = TokenQuery.MeanAll.Read(x), weights = adapter.Route(mean), pool = adapter.Pool(mean), y = adapter.Run(x, pool, weights);

@@ -128,7 +128,7 @@ public sealed class FactoryTests : IDisposable
         Once();
         GC.Collect();
         GC.WaitForPendingFinalizers();
-        long before = Tensor.TotalCount;
+        long before = LiveTensors.Settled();
         Once();
         Assert.Equal(before, Tensor.TotalCount);
     }

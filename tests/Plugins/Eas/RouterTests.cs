@@ -226,7 +226,7 @@ public sealed class RouterTests
         Once();
         GC.Collect();
         GC.WaitForPendingFinalizers();
-        long before = Tensor.TotalCount;
+        long before = LiveTensors.Settled();
         Once();
         Assert.Equal(before, Tensor.TotalCount);
     }

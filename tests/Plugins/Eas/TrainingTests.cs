@@ -110,7 +110,7 @@ public sealed class TrainingTests : IDisposable
         Train("adapters0", adapters);
         GC.Collect();
         GC.WaitForPendingFinalizers();
-        long before = Tensor.TotalCount;
+        long before = LiveTensors.Settled();
 
         Train("search1", search);
         Train("adapters1", adapters);

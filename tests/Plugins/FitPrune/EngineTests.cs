@@ -168,7 +168,7 @@ public sealed class EngineTests
         using Tensor rows = model.Rows(_prompt, 8);
         using FitPruneReducer reducer = Reducer(4, 0, 7, 30);
         model.Prefill([_prompt], [rows], reducer).Rows.Dispose();
-        long before = Tensor.TotalCount;
+        long before = LiveTensors.Settled();
 
         model.Prefill([_prompt], [rows], reducer).Rows.Dispose();
 

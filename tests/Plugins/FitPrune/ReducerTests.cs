@@ -249,7 +249,7 @@ public sealed class ReducerTests
         {
             ToyDecoder decoder = new(layers: 2, heads: 2, seed: 12, ToyDecoder.Prompt(2, 10, 4)) { Listening = dtype == "fp32" };
             using FitPruneReducer reducer = Reducer([3, 20], new FitPruneOptions { ScoreDType = dtype });
-            long before = Tensor.TotalCount;
+            long before = LiveTensors.Settled();
 
             decoder.Run(reducer);
 

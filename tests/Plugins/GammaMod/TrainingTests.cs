@@ -76,12 +76,12 @@ public sealed class TrainingTests : IDisposable
     {
         const string Options = """{ "Train": "routers", "Steps": 1, "BatchSize": 2 }""";
         Train("first", Options, 2);
-        long before = LiveTensorTests.Settled();
+        long before = LiveTensors.Settled();
 
         Train("second", Options, 2);
 
         // TorchSharp counts a parameter's first gradient once more: the router has one.
-        Assert.InRange(LiveTensorTests.Settled() - before, 0, 1);
+        Assert.InRange(LiveTensors.Settled() - before, 0, 1);
     }
 
     [Theory]
