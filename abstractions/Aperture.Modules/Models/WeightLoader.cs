@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Aperture.Models;
 
 /// <summary>Loads the tensors of a model by published name, checks their shapes, and owns them.</summary>
-/// <param name="source">The checkpoint; must outlive the tensors, whose memory it may be.</param>
+/// <param name="source">The checkpoint; borrowed.</param>
 /// <param name="policy">Where and in which type; matrices are kept in the type computed in.</param>
 /// <param name="own">Names whose tensors get memory of their own, so that they can be trained; null for none.</param>
 public sealed class WeightLoader(IWeightSource source, WeightPolicy policy, Func<string, bool>? own = null) : IDisposable

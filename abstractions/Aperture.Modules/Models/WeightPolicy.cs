@@ -43,7 +43,7 @@ public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType 
     /// <param name="source">The checkpoint.</param>
     /// <param name="name">Name of the tensor.</param>
     /// <param name="shape">The shape the configuration asks for.</param>
-    /// <returns>The tensor; the caller disposes it before the source, whose memory it may be.</returns>
+    /// <returns>The tensor; the caller disposes it. Its memory may be the source's, which stays as long.</returns>
     /// <exception cref="ApertureException">The tensor is missing or has another shape.</exception>
     public Tensor Matrix(IWeightSource source, string name, params long[] shape) => Load(source, name, shape, Storage);
 

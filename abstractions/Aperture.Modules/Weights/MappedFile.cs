@@ -8,20 +8,20 @@ internal sealed unsafe partial class MappedFile : IDisposable
 {
     private const int AdviceDontNeed = 4;
 
-    private readonly MemoryMappedFile? _map;
-    private readonly MemoryMappedViewAccessor? _view;
-    private byte* _start;
+    private readonly ViewedMemory _memory;
 
     private MappedFile(string path, long length, MemoryMappedFile? map, MemoryMappedViewAccessor? view)
     {
         Path = path;
         Length = length;
-        _map = map;
-        _view = view;
-        if (view is not null)
+        byte* start = null;
+        view?.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
+        _memory = new ViewedMemory(start, length, () =>
         {
-            view.SafeMemoryMappedViewHandle.AcquirePointer(ref _start);
-        }
+            view?.SafeMemoryMappedViewHandle.ReleasePointer();
+            view?.Dispose();
+            map?.Dispose();
+        });
     }
 
     public string Path { get; }
@@ -36,9 +36,12 @@ internal sealed unsafe partial class MappedFile : IDisposable
         get
         {
             ObjectDisposedException.ThrowIf(IsDisposed, this);
-            return _start;
+            return _memory.Start;
         }
     }
+
+    /// <summary>The file's bytes, as tensors may be views of them.</summary>
+    public ViewedMemory Memory => _memory;
 
     public static MappedFile Open(string path)
     {
@@ -78,25 +81,22 @@ internal sealed unsafe partial class MappedFile : IDisposable
         var page = Environment.SystemPageSize;
         var first = offset / page * page;
         var end = Math.Min((offset + count + page - 1) / page * page, (Length + page - 1) / page * page);
-        return MemoryAdvise((nint)Start + (nint)first, (nuint)(end - first), AdviceDontNeed) == 0;
+        _memory.AddView(); // Another mapping must not take its place meanwhile.
+        try
+        {
+            return MemoryAdvise((nint)_memory.Start + (nint)first, (nuint)(end - first), AdviceDontNeed) == 0;
+        }
+        finally
+        {
+            ViewedMemory.RemoveView(_memory.Start);
+        }
     }
 
+    /// <summary>Closes the file; its memory stays as long as tensors are views of it.</summary>
     public void Dispose()
     {
-        if (IsDisposed)
-        {
-            return;
-        }
-
         IsDisposed = true;
-        if (_view is not null)
-        {
-            _view.SafeMemoryMappedViewHandle.ReleasePointer();
-            _view.Dispose();
-        }
-
-        _map?.Dispose();
-        _start = null;
+        _memory.Dispose();
     }
 
     [LibraryImport("libc", EntryPoint = "madvise")]

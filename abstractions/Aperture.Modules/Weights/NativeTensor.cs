@@ -13,18 +13,20 @@ internal static unsafe partial class NativeTensor
         torch.empty(0).Dispose();
     }
 
-    /// <summary>A contiguous CPU tensor over <paramref name="data"/>, which must stay valid and aligned for the element type while the tensor lives.</summary>
-    public static Tensor View(byte* data, ReadOnlySpan<long> shape, ScalarType type)
+    /// <summary>A contiguous CPU tensor over <paramref name="data"/>, which lies in <paramref name="memory"/> and is aligned for the element type. The memory is kept as long as the tensor.</summary>
+    public static Tensor View(ViewedMemory memory, byte* data, ReadOnlySpan<long> shape, ScalarType type)
     {
+        memory.AddView();
         nint handle;
         fixed (long* sizes = shape)
         {
             long none = 0;
-            handle = THSTensor_new((nint)data, 0, sizes is null ? &none : sizes, shape.Length, (sbyte)type, (sbyte)type, (int)DeviceType.CPU, 0, 0);
+            handle = THSTensor_new((nint)data, ViewedMemory.Deleter, sizes is null ? &none : sizes, shape.Length, (sbyte)type, (sbyte)type, (int)DeviceType.CPU, 0, 0);
         }
 
         if (handle == 0)
         {
+            ViewedMemory.RemoveView(data);
             torch.CheckForErrors();
             throw new InvalidOperationException("libtorch gave no tensor over mapped memory.");
         }

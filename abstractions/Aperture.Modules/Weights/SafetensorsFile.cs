@@ -67,7 +67,7 @@ public sealed class SafetensorsFile : IMappedWeights
     {
         var entry = Find(name);
         var data = _file.Start + _dataStart + entry.Begin;
-        return StoredElements.Load(data, entry.Count, entry.Shape, entry.Type, $"Weights file '{Path}', tensor '{name}'");
+        return StoredElements.Load(_file.Memory, data, entry.Count, entry.Shape, entry.Type, $"Weights file '{Path}', tensor '{name}'");
     }
 
     /// <inheritdoc/>
@@ -80,7 +80,7 @@ public sealed class SafetensorsFile : IMappedWeights
     /// <inheritdoc/>
     public void ReleasePages() => _file.Release(0, _file.Length);
 
-    /// <summary>Closes the file. Tensors over its memory must be disposed before.</summary>
+    /// <summary>Closes the file. Its memory stays as long as tensors are views of it.</summary>
     public void Dispose() => _file.Dispose();
 
     private static SafetensorsFile Read(MappedFile file)

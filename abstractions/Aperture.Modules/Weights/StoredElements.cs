@@ -7,8 +7,8 @@ namespace Aperture.Weights;
 /// <summary>Turns stored bytes into tensors: over the bytes themselves where type and alignment allow, else in memory of the tensor's own.</summary>
 internal static unsafe class StoredElements
 {
-    /// <summary>The tensor of <paramref name="count"/> elements at <paramref name="data"/>; <paramref name="what"/> names file and tensor in errors.</summary>
-    public static Tensor Load(byte* data, long count, long[] shape, StoredType type, string what)
+    /// <summary>The tensor of <paramref name="count"/> elements at <paramref name="data"/> in <paramref name="memory"/>; <paramref name="what"/> names file and tensor in errors.</summary>
+    public static Tensor Load(ViewedMemory memory, byte* data, long count, long[] shape, StoredType type, string what)
     {
         if (type.Decoding == StoredDecoding.None)
         {
@@ -33,9 +33,10 @@ internal static unsafe class StoredElements
 
         if (type.Decoding == StoredDecoding.AsIs && (nuint)data % (nuint)type.Alignment == 0)
         {
-            return NativeTensor.View(data, shape, type.Loaded);
+            return NativeTensor.View(memory, data, shape, type.Loaded);
         }
 
+        memory.AddView(); // Stays while it is read.
         var tensor = torch.empty(shape, type.Loaded);
         try
         {
@@ -46,6 +47,10 @@ internal static unsafe class StoredElements
         {
             tensor.Dispose();
             throw;
+        }
+        finally
+        {
+            ViewedMemory.RemoveView(data);
         }
     }
 

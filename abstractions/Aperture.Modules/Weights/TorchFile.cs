@@ -91,7 +91,7 @@ public sealed class TorchFile : IMappedWeights
     /// <inheritdoc/>
     public void ReleasePages() => _file.Release(0, _file.Length);
 
-    /// <summary>Closes the file. Tensors over its memory must be disposed before.</summary>
+    /// <summary>Closes the file. Its memory stays as long as tensors are views of it.</summary>
     public void Dispose()
     {
         foreach (var storage in _content.Storages)
@@ -114,8 +114,8 @@ public sealed class TorchFile : IMappedWeights
             return none.as_strided(shape, strides, 0);
         }
 
-        var data = tensor.Storage.Data(_file, type.Alignment);
-        using var whole = StoredElements.Load(data, storageCount, [storageCount], type, $"Weights file '{Path}', tensor '{name}'");
+        var data = tensor.Storage.Data(_file, type.Alignment, out var memory);
+        using var whole = StoredElements.Load(memory, data, storageCount, [storageCount], type, $"Weights file '{Path}', tensor '{name}'");
         return whole.as_strided(shape, strides, tensor.Offset);
     }
 

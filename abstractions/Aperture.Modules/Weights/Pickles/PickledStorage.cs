@@ -5,7 +5,8 @@ namespace Aperture.Weights;
 /// <summary>A storage that tensors of a saved object share: its bytes in the mapped file, or a copy of them where the file does not align them.</summary>
 internal sealed unsafe class PickledStorage : IDisposable
 {
-    private byte* _copy;
+    private readonly Lock _gate = new();
+    private ViewedMemory? _copy;
 
     public PickledStorage(string key, StoredType type, long count)
     {
@@ -26,28 +27,29 @@ internal sealed unsafe class PickledStorage : IDisposable
     /// <summary>Where its bytes begin in the file; -1 until the file's reader has found them.</summary>
     public long FileOffset { get; set; } = -1;
 
-    /// <summary>The bytes, aligned for elements of <paramref name="alignment"/> bytes. A copy is made at most once, so that tensors keep sharing memory.</summary>
-    public byte* Data(MappedFile file, int alignment)
+    /// <summary>The bytes, aligned for elements of <paramref name="alignment"/> bytes, and the memory they lie in. A copy is made at most once, so that tensors keep sharing memory.</summary>
+    public byte* Data(MappedFile file, int alignment, out ViewedMemory memory)
     {
-        if (_copy is not null)
-        {
-            return _copy;
-        }
-
         var mapped = file.Start + FileOffset;
-        if ((nuint)mapped % (nuint)alignment == 0)
+        lock (_gate)
         {
-            return mapped;
-        }
+            if (_copy is null && (nuint)mapped % (nuint)alignment == 0)
+            {
+                memory = file.Memory;
+                return mapped;
+            }
 
-        _copy = (byte*)NativeMemory.AlignedAlloc((nuint)ByteLength, 64);
-        NativeMemory.Copy(mapped, _copy, (nuint)ByteLength);
-        return _copy;
+            memory = _copy ??= Copy(mapped);
+            return memory.Start;
+        }
     }
 
-    public void Dispose()
+    public void Dispose() => _copy?.Dispose();
+
+    private ViewedMemory Copy(byte* source)
     {
-        NativeMemory.AlignedFree(_copy);
-        _copy = null;
+        var copy = (byte*)NativeMemory.AlignedAlloc((nuint)ByteLength, 64);
+        NativeMemory.Copy(source, copy, (nuint)ByteLength);
+        return new ViewedMemory(copy, ByteLength, () => NativeMemory.AlignedFree(copy));
     }
 }
