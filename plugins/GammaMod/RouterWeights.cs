@@ -10,7 +10,7 @@ namespace Aperture.Plugins.GammaMod;
 
 /// <summary>
 /// The routers of the MoD layers: <c>Linear(d, 2)</c> without bias over the normalised rows. One matrix serves all layers; published files hold a copy for each.
-/// Owns its tensors unless they are a training's.
+/// Safe for several threads. Owns its tensors unless they are a training's.
 /// </summary>
 internal sealed partial class RouterWeights : IDisposable
 {
@@ -18,7 +18,7 @@ internal sealed partial class RouterWeights : IDisposable
     public const string KeyPattern = "*layers.*.router.weight";
 
     private readonly Dictionary<int, Tensor> _ofLayer; // float32 [2, d]
-    private readonly Dictionary<int, Tensor> _cast = [];
+    private readonly TensorCache<(int Layer, ScalarType Type, DeviceType Device, int Index)> _cast = new();
     private readonly bool _owned;
 
     private RouterWeights(Dictionary<int, Tensor> ofLayer, bool shared, bool owned)
@@ -115,7 +115,7 @@ internal sealed partial class RouterWeights : IDisposable
 
     public void Dispose()
     {
-        Dispose(_cast);
+        _cast.Dispose();
         if (_owned)
         {
             Dispose(_ofLayer);
@@ -136,12 +136,7 @@ internal sealed partial class RouterWeights : IDisposable
             return weight.to(like.dtype, like.device);
         }
 
-        if (!_cast.TryGetValue(layer, out Tensor? cast))
-        {
-            _cast[layer] = cast = weight.to(like.dtype, like.device).DetachFromDisposeScope();
-        }
-
-        return cast;
+        return _cast.Get((layer, like.dtype, like.device_type, like.device_index), _ => weight.to(like.dtype, like.device));
     }
 
     private static bool IsSame(Tensor a, Tensor b)

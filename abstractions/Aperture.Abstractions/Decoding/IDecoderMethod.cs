@@ -2,8 +2,13 @@ namespace Aperture.Decoding;
 
 /// <summary>
 /// A method that acts in the decoder: a token reducer or a layer router. It declares, when a pipeline is built, which sites of which layers it touches;
-/// sites that nobody touches cost nothing. One object may serve many requests, one after the other.
+/// sites that nobody touches cost nothing.
 /// </summary>
+/// <remarks>
+/// One object serves many requests of one pipeline on one model. The host runs the requests on a model one after the other, from changing threads, so the hooks of an object are never in two
+/// requests at a time. What belongs to a request is kept in what <see cref="Begin"/> makes, never in the object. What several objects share (a static field, a service of the plugin, what a
+/// factory remembers) meets several threads at once and must be safe for that.
+/// </remarks>
 public interface IDecoderMethod : IDisposable
 {
     /// <summary>The name that a pipeline, a table row or a refusal shows.</summary>

@@ -4,7 +4,7 @@ namespace Aperture.Plugins;
 
 /// <summary>
 /// The one entry type of a plugin assembly: public, with a parameterless constructor. The host gives it a service collection of the plugin's own and builds a child provider from it;
-/// the provider is disposed when the plugin unloads. Three things pin a plugin in memory for ever and must not be used in it: reflection-based JSON (use source generation),
+/// the provider is disposed when the plugin unloads, after every object that the host has asked the plugin for. Services that its objects share must be safe for several threads. Three things pin a plugin in memory for ever and must not be used in it: reflection-based JSON (use source generation),
 /// Newtonsoft.Json, and <c>TypeDescriptor</c>.
 /// </summary>
 public interface IAperturePlugin

@@ -5,7 +5,7 @@ namespace Aperture.Plugins.DyVte.Gates;
 
 /// <summary>
 /// The gates of a model. They stay in their file until a layer's gate is first asked; then they move to where the rows are and stay there, or, placed on the host, travel anew each time.
-/// Owns its source.
+/// Safe for several threads. Owns its source.
 /// </summary>
 internal sealed class GateSet : IDisposable
 {
@@ -13,7 +13,7 @@ internal sealed class GateSet : IDisposable
     private readonly string _prefix;
     private readonly bool _onHost;
     private readonly bool _single;
-    private readonly Dictionary<int, (Tensor W1, Tensor W2)> _placed = [];
+    private readonly TensorCache<(string Name, ScalarType Type, TorchSharp.DeviceType Device, int Index)> _placed = new();
 
     /// <summary>Gates of a checkpoint whose shapes have been checked (<see cref="GateShapes"/>).</summary>
     /// <param name="source">The checkpoint; owned.</param>
@@ -46,15 +46,7 @@ internal sealed class GateSet : IDisposable
             return Run(features, w1, w2);
         }
 
-        if (!_placed.TryGetValue(layer, out (Tensor W1, Tensor W2) gate) || gate.W1.dtype != type || !OnOneDevice(gate.W1, features))
-        {
-            gate.W1?.Dispose();
-            gate.W2?.Dispose();
-            gate = (Placed(GateKeys.First(_prefix, layer), type, features.device).DetachFromDisposeScope(), Placed(GateKeys.Second(_prefix, layer), type, features.device).DetachFromDisposeScope());
-            _placed[layer] = gate;
-        }
-
-        return Run(features, gate.W1, gate.W2);
+        return Run(features, Kept(GateKeys.First(_prefix, layer), type, features), Kept(GateKeys.Second(_prefix, layer), type, features));
     }
 
     /// <summary>Multiply-accumulates of one evaluation.</summary>
@@ -68,23 +60,18 @@ internal sealed class GateSet : IDisposable
     /// <summary>Disposes the gates and their source.</summary>
     public void Dispose()
     {
-        foreach ((Tensor w1, Tensor w2) in _placed.Values)
-        {
-            w1.Dispose();
-            w2.Dispose();
-        }
-
-        _placed.Clear();
+        _placed.Dispose();
         _source.Dispose();
     }
-
-    private static bool OnOneDevice(Tensor a, Tensor b) => a.device_type == b.device_type && a.device_index == b.device_index;
 
     private static Tensor Run(Tensor features, Tensor w1, Tensor w2)
     {
         using Tensor logits = Gate.Run(features, w1, w2);
         return logits.to_type(ScalarType.Float32);
     }
+
+    private Tensor Kept(string name, ScalarType type, Tensor features)
+        => _placed.Get((name, type, features.device_type, features.device_index), key => Placed(key.Name, key.Type, features.device));
 
     private Tensor Placed(string name, ScalarType type, Device device)
     {
