@@ -9,26 +9,15 @@ internal static class CommandLine
 {
     public static async Task<int> RunAsync(string[] args, Terminal terminal)
     {
-        try
+        using var ctrlC = new CtrlC();
+        var context = new CommandContext(terminal, new ComputeOptions(), new PluginSources(), ctrlC);
+        int code = await RunAsync(args, context).ConfigureAwait(false);
+        if (context.IsLeftRunning)
         {
-            TorchNatives.Preload();
-            using var ctrlC = new CtrlC();
-            var context = new CommandContext(terminal, new ComputeOptions(), new PluginSources(), ctrlC);
-            return await Create(context).Parse(args).InvokeAsync(
-                new InvocationConfiguration
-                {
-                    EnableDefaultExceptionHandler = false,
-                    ProcessTerminationTimeout = null,
-                    Output = terminal.Output,
-                    Error = terminal.Error,
-                },
-                ctrlC.Token).ConfigureAwait(false);
+            ProcessEnd.Now(code);
         }
-        catch (Exception e)
-        {
-            // Every exception ends here, as a line and an exit code.
-            return ErrorReport.Write(terminal, e);
-        }
+
+        return code;
     }
 
     public static RootCommand Create(CommandContext context)
@@ -42,5 +31,27 @@ internal static class CommandLine
         }
 
         return root;
+    }
+
+    private static async Task<int> RunAsync(string[] args, CommandContext context)
+    {
+        try
+        {
+            TorchNatives.Preload();
+            return await Create(context).Parse(args).InvokeAsync(
+                new InvocationConfiguration
+                {
+                    EnableDefaultExceptionHandler = false,
+                    ProcessTerminationTimeout = null,
+                    Output = context.Terminal.Output,
+                    Error = context.Terminal.Error,
+                },
+                context.CtrlC.Token).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            // Every exception ends here, as a line and an exit code.
+            return ErrorReport.Write(context.Terminal, e);
+        }
     }
 }

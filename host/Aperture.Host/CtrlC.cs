@@ -36,7 +36,7 @@ internal sealed class CtrlC : IDisposable
     }
 
     /// <summary>Ends the process as Ctrl+C does.</summary>
-    public static void Leave() => Environment.Exit(ErrorReport.Interrupted);
+    public static void Leave() => ProcessEnd.Now(ErrorReport.Interrupted);
 
     private void Pressed(PosixSignalContext context)
     {

@@ -19,6 +19,6 @@ internal static class SessionFactory
         HubCache cache = new(HubSettings.FromEnvironment());
         PluginHost plugins = new(context.Plugins.Read(parsed));
         ModelOptions options = (model ?? new ModelOptions()) with { Device = device, Threads = context.Compute.Threads(parsed) ?? 0 };
-        return new EngineSession(plugins, cache, options) { OnNotice = context.Terminal.Warn };
+        return new EngineSession(plugins, cache, options) { OnNotice = context.Terminal.Warn, OnLeftRunning = () => context.IsLeftRunning = true };
     }
 }

@@ -12,6 +12,9 @@ namespace Aperture.Models;
 /// </param>
 public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType Storage)
 {
+    /// <summary>Ends the loading of a model; checked before each tensor.</summary>
+    public CancellationToken Cancellation { get; init; }
+
     /// <summary>
     /// The policy for a device. <c>auto</c> computes a half-precision checkpoint in bf16 where the processor has it, keeps it at 2 bytes a weight and widens matrix by matrix
     /// where it has not, and computes everything else in float32.
@@ -62,6 +65,7 @@ public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType 
 
     private Tensor Load(IWeightSource source, string name, long[] shape, ScalarType type)
     {
+        Cancellation.ThrowIfCancellationRequested();
         WeightInfo info = source.Describe(name);
         if (!info.Shape.AsSpan().SequenceEqual(shape))
         {

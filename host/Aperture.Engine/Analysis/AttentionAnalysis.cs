@@ -45,15 +45,14 @@ public static class AttentionAnalysis
                 : $"Question '{items.First(item => item.Image is null).Id}' has no picture; the analysis needs one in every line.");
         }
 
-        using IDisposable mode = inference_mode();
         using PictureTokens pictures = new(model);
-        List<AttentionProfile> whole = Each(item => Profile(model, pictures.Prompt(item, cancellationToken), null, cancellationToken));
+        List<AttentionProfile> whole = Each((item, token) => Profile(model, pictures.Prompt(item, token), null, token));
         MetricSeries mass = Series("mass", AttentionProfile.Pairs, whole, p => p.Mass), density = Series("density", AttentionProfile.Pairs, whole, p => p.Density);
         MetricSeries maximum = Series("headMaximumMass", AttentionProfile.Pairs, whole, p => p.HeadMaximumMass);
         AttentionStages stages = AttentionStages.Find((options.Heads == HeadReduction.Max ? maximum : mass).Column("X>V"), density.Column("X>V"));
         ExitSweep? sweep = options.Sweep ? Sweep() : null;
         int exit = options.ExitLayer ?? ComparedExit(stages, sweep, layers);
-        List<AttentionProfile> exited = Each(item => Profile(model, pictures.Prompt(item, cancellationToken), exit, cancellationToken));
+        List<AttentionProfile> exited = Each((item, token) => Profile(model, pictures.Prompt(item, token), exit, token));
         return new AnalysisReport
         {
             Model = model.Name,
@@ -75,9 +74,15 @@ public static class AttentionAnalysis
             Pipelines = [.. pipelines.Select(Executed)],
         };
 
-        List<T> Each<T>(Func<QuestionItem, T> measure) => [.. items.Select(item =>
+        List<T> Each<T>(Func<QuestionItem, CancellationToken, T> measure) => [.. items.Select(item =>
         {
-            T result = measure(item);
+            T result = model.Use(
+                token =>
+                {
+                    using IDisposable mode = inference_mode();
+                    return measure(item, token);
+                },
+                cancellationToken);
             progress?.Report(++done);
             return result;
         })];
@@ -86,12 +91,12 @@ public static class AttentionAnalysis
         {
             int[] swept = [.. (options.SweepLayers ?? [.. Enumerable.Range(0, layers)]).Distinct().Order()];
             ExitSweeper sweeper = new(model, swept, options.MaxNewTokens);
-            return new ExitSweep(swept, Each(item => sweeper.Run(item, pictures.Prompt(item, cancellationToken), cancellationToken)));
+            return new ExitSweep(swept, Each((item, token) => sweeper.Run(item, pictures.Prompt(item, token), token)));
         }
 
         ExecutedLayers Executed(Pipeline pipeline)
         {
-            List<Answer> answers = Each(item => pipeline.AskNow(Image.Load(item.Image!), item.Question, new GenerationOptions { MaxNewTokens = options.MaxNewTokens }, null, cancellationToken));
+            List<Answer> answers = Each((item, token) => pipeline.AskNow(Image.Load(item.Image!), item.Question, new GenerationOptions { MaxNewTokens = options.MaxNewTokens }, null, token));
             bool judged = items.All(item => item.Answer is not null);
             return new ExecutedLayers(
                 pipeline.Label,

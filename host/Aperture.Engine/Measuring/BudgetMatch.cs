@@ -15,7 +15,7 @@ public static class BudgetMatch
     public static int ConstantTokens(Pipeline pipeline, Image image, string question, CancellationToken cancellationToken)
     {
         WorkCounter counter = new();
-        PipelineRun.Outcome outcome = new PipelineRun(pipeline.Model, pipeline.Hooks).Run(image, question, new() { MaxNewTokens = 1 }, null, counter, cancellationToken);
+        PipelineRun.Outcome outcome = pipeline.Run((request, token) => request.Run(image, question, new() { MaxNewTokens = 1 }, null, counter, token), cancellationToken);
         DecoderInfo info = pipeline.Model.Decoder.Info;
         int text = outcome.Prompt.Count - outcome.Prompt.VisualCount;
         return ConstantTokens(info, text, info.VisualTokens, counter.DecoderMacs(info) + counter.OwnMacs.Values.Sum());

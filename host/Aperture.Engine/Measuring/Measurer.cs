@@ -103,7 +103,7 @@ public static class Measurer
         {
             for (int i = 0; i < pipelines.Count; i++)
             {
-                times[i].Add(new PipelineRun(pipelines[i].Model, pipelines[i].Hooks).Run(image, question, options.Generation, null, null, cancellationToken).Times);
+                times[i].Add(pipelines[i].Run((request, token) => request.Run(image, question, options.Generation, null, null, token).Times, cancellationToken));
                 Step();
             }
         }
@@ -125,14 +125,8 @@ public static class Measurer
 
     private static double MethodTime(Pipeline pipeline, Image? image, string question, MeasureOptions options, CancellationToken cancellationToken)
     {
-        if (pipeline.Hooks is not { } hooks)
-        {
-            return 0;
-        }
-
         HookClock clock = new(pipeline.Model.Ops.Device);
-        new PipelineRun(pipeline.Model, hooks.Timed(clock)).Run(image, question, options.Generation, null, null, cancellationToken);
-        return clock.Milliseconds;
+        return pipeline.Run((request, token) => request.Timed(clock)?.Run(image, question, options.Generation, null, null, token), cancellationToken) is null ? 0 : clock.Milliseconds;
     }
 
     private static StageTimes Median(List<StageTimes> times, double method)

@@ -47,8 +47,9 @@ public sealed partial class LlavaModel : VisionLanguageModel
     /// <summary>Opens a checkpoint folder.</summary>
     /// <param name="folder">The folder.</param>
     /// <param name="options">How to open it.</param>
+    /// <param name="cancellationToken">Checked between tensors.</param>
     /// <exception cref="ApertureException">A file is missing or damaged, the configuration and the weights do not belong together, or the device is not there.</exception>
-    public static LlavaModel Load(string folder, ModelOptions options)
+    public static LlavaModel Load(string folder, ModelOptions options, CancellationToken cancellationToken = default)
     {
         long started = System.Diagnostics.Stopwatch.GetTimestamp();
         Devices.Parse(options.Device);
@@ -72,7 +73,8 @@ public sealed partial class LlavaModel : VisionLanguageModel
                 options,
                 owned,
                 new LlavaFolder(name, Path.GetFullPath(folder), Processor(folder, config, vision, options), HasTokenizer(folder) ? Tokenizers.FromFolder(folder) : null, ReadGeneration(folder)),
-                started);
+                started,
+                cancellationToken);
         }
         catch
         {
@@ -93,10 +95,11 @@ public sealed partial class LlavaModel : VisionLanguageModel
         LlavaKeys keys = LlavaKeys.Find(source, config);
         LlavaWeights weights = new(source, keys, vision, tower ?? source, keys.Tower ?? "vision_model.");
         LlavaFolder none = new("model", "", Processor("", config, vision, options), null, new GenerationOptions());
-        return Create(config, weights, options, [], none, System.Diagnostics.Stopwatch.GetTimestamp());
+        return Create(config, weights, options, [], none, System.Diagnostics.Stopwatch.GetTimestamp(), CancellationToken.None);
     }
 
-    private static LlavaModel Create(LlavaConfig config, LlavaWeights weights, ModelOptions options, List<IDisposable> owned, LlavaFolder folder, long started)
+    private static LlavaModel Create(
+        LlavaConfig config, LlavaWeights weights, ModelOptions options, List<IDisposable> owned, LlavaFolder folder, long started, CancellationToken cancellationToken)
     {
         Device device = Devices.Parse(options.Device);
         T Own<T>(T item)
@@ -109,7 +112,7 @@ public sealed partial class LlavaModel : VisionLanguageModel
         try
         {
             (IWeightSource source, LlavaKeys keys, ClipVisionConfig vision, IWeightSource towerSource, string towerPrefix) = weights;
-            WeightPolicy policy = WeightPolicy.For(device, options.ScalarType, source.Describe(keys.Decoder + "embed_tokens.weight").ScalarType);
+            WeightPolicy policy = WeightPolicy.For(device, options.ScalarType, source.Describe(keys.Decoder + "embed_tokens.weight").ScalarType) with { Cancellation = cancellationToken };
             Ops ops = Own(new Ops(device, policy.Compute, options.Threads));
             int[] layers = config.ResolveFeatureLayers(vision.Layers);
             DecoderInfo info = Describe(folder.Name, config, vision);

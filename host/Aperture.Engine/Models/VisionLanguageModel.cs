@@ -2,6 +2,7 @@ using Aperture.Decoding;
 using Aperture.Generation;
 using Aperture.Images;
 using Aperture.Models;
+using Aperture.Requests;
 using Aperture.Text;
 using Aperture.Vision;
 using Aperture.Weights;
@@ -10,11 +11,12 @@ namespace Aperture.Engine;
 
 /// <summary>
 /// A model that is asked about pictures, in the steps that a pipeline runs and hooks: encode, project, build the decoder's input. Owns everything it opened.
-/// Requests run one after the other.
+/// Its parts serve one thread at a time. Pipelines see to that; whoever calls the parts himself does it inside <see cref="Use"/>.
 /// </summary>
 public abstract class VisionLanguageModel : IDisposable
 {
     private readonly List<IDisposable> _owned;
+    private int _isDisposed;
 
     /// <summary>A model.</summary>
     /// <param name="owned">What it opened; disposed with it, what was opened last first.</param>
@@ -46,6 +48,9 @@ public abstract class VisionLanguageModel : IDisposable
 
     /// <summary>Wall time of opening.</summary>
     public required TimeSpan LoadTime { get; init; }
+
+    /// <summary>Where requests wait for their turn; a session's models share one.</summary>
+    public RequestQueue Requests { get; internal set; } = new();
 
     /// <summary>The method that is part of the model and acts wherever the user does not configure it himself; null for a model that is whole without one.</summary>
     public virtual MethodUse? OwnMethod => null;
@@ -120,11 +125,27 @@ public abstract class VisionLanguageModel : IDisposable
         return [new KeywordStop(options.StopStrings, RequireTokenizer())];
     }
 
-    /// <summary>Disposes weights, threads and files.</summary>
+    internal bool IsDisposed => Volatile.Read(ref _isDisposed) == 1;
+
+    /// <summary>Runs code that uses the model's parts when its turn has come: no other request runs on the model meanwhile, and the model is not disposed under it.</summary>
+    /// <typeparam name="T">What it gives.</typeparam>
+    /// <param name="work">The code; its token fires when it is to stop.</param>
+    /// <param name="cancellationToken">Ends it, waiting or running.</param>
+    /// <exception cref="OperationCanceledException">It was cancelled, or the model was disposed meanwhile.</exception>
+    /// <exception cref="ApertureException">The model is disposed.</exception>
+    public T Use<T>(Func<CancellationToken, T> work, CancellationToken cancellationToken = default) => Requests.Run(this, work, cancellationToken);
+
+    /// <summary>
+    /// Cancels the requests on the model, waits for them and disposes weights, threads and files. A request that has not ended after <see cref="RequestQueue.Patience"/> keeps them, which the
+    /// queue's notice tells.
+    /// </summary>
     public void Dispose()
     {
-        Release(_owned);
         GC.SuppressFinalize(this);
+        if (Interlocked.Exchange(ref _isDisposed, 1) == 0 && Requests.Close(this, $"The model '{Name}'"))
+        {
+            Release(_owned);
+        }
     }
 
     /// <summary>The question, if it can be asked.</summary>

@@ -2,21 +2,26 @@ using System.Runtime.CompilerServices;
 using Aperture.Decoding;
 using Aperture.Hub;
 using Aperture.Plugins.Hosting;
+using Aperture.Requests;
 using Aperture.Training;
 
 namespace Aperture.Engine;
 
 /// <summary>
-/// What a command, script or notebook works with: the plugin host, the models that are open, and the pipelines over them. Disposing it disposes all of these.
+/// What a command, script or notebook works with: the plugin host, the models that are open, and the pipelines over them. Safe to use from several threads. Disposing it cancels and awaits what
+/// runs and disposes all of these.
 /// </summary>
 public sealed class EngineSession : IAsyncDisposable
 {
     private readonly HubCache _cache;
     private readonly ModelLocator _locator;
+    private readonly RequestQueue _requests;
+    private readonly Lock _gate = new();
     private readonly Dictionary<(string Folder, ModelOptions Options), VisionLanguageModel> _models = [];
-    private readonly ConditionalWeakTable<HookTable, Pipeline> _built = []; // A pipeline lives as long as its hooks are used; one that nobody knows any more goes.
+    private readonly ConditionalWeakTable<HookTable, BuiltPipeline> _built = []; // What was built lives as long as its hooks are used; what nobody knows any more goes.
     private readonly HashSet<string> _told = [];
     private readonly List<Classifier> _classifiers = [];
+    private readonly Action<string>? _onNotice;
 
     /// <summary>Starts a session.</summary>
     /// <param name="plugins">The plugin host; owned.</param>
@@ -27,6 +32,7 @@ public sealed class EngineSession : IAsyncDisposable
         Plugins = plugins;
         _cache = cache;
         _locator = new ModelLocator(cache);
+        _requests = new RequestQueue();
         Defaults = defaults;
     }
 
@@ -36,44 +42,62 @@ public sealed class EngineSession : IAsyncDisposable
     /// <summary>How models are opened unless a caller says otherwise.</summary>
     public ModelOptions Defaults { get; }
 
-    /// <summary>Gets lines that a user should see though nothing failed, such as weights of a checkpoint that nothing uses, each once; null for nobody.</summary>
-    public Action<string>? OnNotice { get; init; }
+    /// <summary>
+    /// Gets lines that a user should see though nothing failed, such as weights of a checkpoint that nothing uses, each once, and what stays in memory because it did not stop; null for nobody.
+    /// </summary>
+    public Action<string>? OnNotice
+    {
+        get => _onNotice;
+        init => _requests.OnNotice = _onNotice = value;
+    }
+
+    /// <summary>Called when disposing the session had to leave something running: a process that then ends in an orderly way may crash.</summary>
+    public Action? OnLeftRunning { get; init; }
 
     /// <summary>Models that are open.</summary>
-    public IReadOnlyCollection<VisionLanguageModel> Models => _models.Values;
+    public IReadOnlyCollection<VisionLanguageModel> Models
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _models.Values];
+            }
+        }
+    }
 
     /// <summary>Opens a model, or hands out the one that is open already.</summary>
     /// <param name="idOrFolder">A shipped model's name, a folder in a published layout, or a Hugging Face id in the cache.</param>
     /// <param name="options">How to open it; null for <see cref="Defaults"/>.</param>
+    /// <param name="cancellationToken">Checked between layers; without one the opening ends with the script, entry or cell that asks for it.</param>
     /// <returns>A pipeline without methods; the session disposes the model.</returns>
     /// <exception cref="ApertureException">The model is not there or cannot be opened.</exception>
-    public Pipeline Load(string idOrFolder, ModelOptions? options = null)
+    public Pipeline Load(string idOrFolder, ModelOptions? options = null, CancellationToken cancellationToken = default)
     {
         options ??= Defaults;
         string folder = _locator.Resolve(idOrFolder);
-        if (!_models.TryGetValue((folder, options), out VisionLanguageModel? model))
-        {
-            model = LavinFiles.IsLavin(folder) ? LavinModel.Load(folder, options) : LlavaModel.Load(folder, options with { Tower = options.Tower ?? PulledTower(folder) });
-            _models[(folder, options)] = model;
-        }
-
-        return new Pipeline(model, this, []);
+        return new Pipeline(Open(folder, options) ?? _requests.Run(_models, token => Open(folder, options) ?? Opened(folder, options, token), cancellationToken), this, []);
     }
 
     /// <summary>
-    /// Unloads a plugin and loads what its folder holds now. Pipelines with its methods let go of them and take the new ones at their next question.
+    /// Unloads a plugin and loads what its folder holds now. It waits for the questions that are being answered, and later ones wait for it: pipelines with the plugin's methods let go of them
+    /// and take the new ones at their next question.
     /// </summary>
     /// <param name="plugin">The plugin's id.</param>
     /// <param name="cancellationToken">Ends the waiting for those who still use it; the plugin stays loaded then.</param>
-    /// <exception cref="ApertureException">There is no such plugin, it is disabled, or it is already being unloaded.</exception>
+    /// <exception cref="ApertureException">There is no such plugin, it is disabled, or the caller is part of a question that runs.</exception>
     public Task<PluginReload> ReloadAsync(string plugin, CancellationToken cancellationToken = default)
-    {
-        ReleaseMethods(pipeline => pipeline.Uses(plugin));
-        return Plugins.ReloadAsync(plugin, TimeSpan.Zero, cancellationToken);
-    }
+        => _requests.RunAloneAsync(
+            token =>
+            {
+                CollectDropped();
+                ReleaseMethods(built => built.Uses(plugin));
+                return Plugins.ReloadAsync(plugin, TimeSpan.Zero, token);
+            },
+            cancellationToken);
 
     /// <summary>Remembers a pipeline that holds methods, to release them with the session or before a reload.</summary>
-    internal void Track(HookTable table, Pipeline pipeline) => _built.AddOrUpdate(table, pipeline);
+    internal void Track(BuiltPipeline built) => _built.AddOrUpdate(built.Table!, built);
 
     /// <summary>Tells which weights of a pipeline's checkpoint neither the model nor its methods use.</summary>
     internal void TellUnused(Pipeline pipeline)
@@ -105,11 +129,12 @@ public sealed class EngineSession : IAsyncDisposable
     /// <returns>The classifier; the session disposes it if the caller has not.</returns>
     /// <exception cref="ApertureException">No plugin knows the architecture, or the file cannot be opened as one.</exception>
     public Classifier LoadClassifier(string architecture, string checkpoint, object? options = null)
-    {
-        Classifier classifier = Classifier.Open(Plugins, _cache, architecture, checkpoint, OptionsJson.From(options), Defaults.Device);
-        _classifiers.Add(classifier);
-        return classifier;
-    }
+        => _requests.Run(_classifiers, _ =>
+        {
+            Classifier classifier = Classifier.Open(Plugins, _requests, _cache, architecture, checkpoint, OptionsJson.From(options), Defaults.Device);
+            _classifiers.Add(classifier);
+            return classifier;
+        });
 
     /// <summary>Trains a classifier of a plugin on labelled samples. A run that was stopped or killed goes on from its last checkpoint.</summary>
     /// <param name="architecture">The name a plugin registers it under.</param>
@@ -123,15 +148,40 @@ public sealed class EngineSession : IAsyncDisposable
     /// <exception cref="ApertureException">No plugin knows the architecture, the file cannot be opened as one, or samples or options do not serve.</exception>
     public TrainingResult TrainClassifier(
         string architecture, string checkpoint, string samples, string output, object? options = null, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
-        => Classifier.Train(Plugins, _cache, architecture, checkpoint, samples, output, OptionsJson.From(options), Defaults.Device, progress, cancellationToken);
+        => _requests.Run(
+            new object(),
+            token => Classifier.Train(Plugins, _cache, architecture, checkpoint, samples, output, OptionsJson.From(options), Defaults.Device, progress, token),
+            cancellationToken);
 
-    private void ReleaseMethods(Predicate<Pipeline> which)
+    private VisionLanguageModel? Open(string folder, ModelOptions options)
     {
-        foreach ((_, Pipeline pipeline) in _built)
+        lock (_gate)
         {
-            if (which(pipeline))
+            return _models.GetValueOrDefault((folder, options)) is { IsDisposed: false } model ? model : null;
+        }
+    }
+
+    private VisionLanguageModel Opened(string folder, ModelOptions options, CancellationToken cancellationToken)
+    {
+        VisionLanguageModel model = LavinFiles.IsLavin(folder)
+            ? LavinModel.Load(folder, options, cancellationToken)
+            : LlavaModel.Load(folder, options with { Tower = options.Tower ?? PulledTower(folder) }, cancellationToken);
+        model.Requests = _requests;
+        lock (_gate)
+        {
+            _models[(folder, options)] = model;
+        }
+
+        return model;
+    }
+
+    private void ReleaseMethods(Predicate<BuiltPipeline> which)
+    {
+        foreach ((_, BuiltPipeline built) in _built)
+        {
+            if (which(built))
             {
-                pipeline.Dispose();
+                built.Release();
             }
         }
     }
@@ -139,9 +189,18 @@ public sealed class EngineSession : IAsyncDisposable
     private string? PulledTower(string folder)
         => ModelFiles.FindVisionTower(folder) is { } repository && HubRepo.IsId(repository) ? _cache.Find(HubRepo.Parse(repository)) : null;
 
-    /// <summary>Disposes pipelines, models and plugins.</summary>
+    /// <summary>
+    /// Cancels what runs, waits for it and disposes pipelines, models and plugins. What has not stopped after <see cref="RequestQueue.Patience"/> keeps all of them, which a notice tells.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
+        if (!await _requests.CloseAsync(null, RequestQueue.Patience).ConfigureAwait(false))
+        {
+            OnNotice?.Invoke(RequestQueue.StillRuns("What the session opened"));
+            OnLeftRunning?.Invoke();
+            return;
+        }
+
         _classifiers.ForEach(classifier => classifier.Dispose());
         _classifiers.Clear();
         ReleaseMethods(_ => true);
@@ -151,6 +210,23 @@ public sealed class EngineSession : IAsyncDisposable
         }
 
         _models.Clear();
+        if (Plugins.Plugins.Any(plugin => plugin.Leases > 0))
+        {
+            CollectDropped();
+        }
+
         await Plugins.DisposeAsync().ConfigureAwait(false);
+        foreach (PluginStatus plugin in Plugins.Plugins.Where(plugin => plugin.Leases > 0))
+        {
+            OnNotice?.Invoke($"Plugin '{plugin.Entry.Id}' stays in memory until the process ends: {plugin.Leases} {(plugin.Leases == 1 ? "object" : "objects")} still used it.");
+            OnLeftRunning?.Invoke();
+        }
+    }
+
+    // Pipelines that were dropped without being disposed give their plugins back with the garbage.
+    private static void CollectDropped()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
     }
 }

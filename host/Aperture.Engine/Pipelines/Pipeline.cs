@@ -8,15 +8,15 @@ using Aperture.Plugins;
 namespace Aperture.Engine;
 
 /// <summary>
-/// A model with the methods that act in it, in the order given. Describing is free: plugins load and hooks compile at the first question (or <see cref="Build"/>).
-/// <see cref="With(string, object?)"/> gives a new pipeline over the same model. Disposing releases the methods, not the model.
+/// A model with the methods that act in it, in the order given: a description, which never changes. Describing is free: plugins load and hooks compile at the first question (or
+/// <see cref="Build"/>), once, however many questions come at a time. <see cref="With(string, object?)"/> gives a new pipeline over the same model. Questions on one model are answered in the
+/// order they were asked, from any thread. Disposing releases the methods, not the model; a question that runs keeps them until it ends.
 /// </summary>
 public sealed class Pipeline : IDisposable
 {
     private readonly EngineSession _session;
-    private PipelineMethods? _methods;
-    private HookTable? _table;
-    private bool _built;
+    private readonly Lock _gate = new();
+    private BuiltPipeline? _built;
 
     internal Pipeline(VisionLanguageModel model, EngineSession session, IReadOnlyList<MethodUse> methods)
     {
@@ -40,15 +40,8 @@ public sealed class Pipeline : IDisposable
     /// <summary>How a table names the pipeline: its methods, or <c>none</c>.</summary>
     public string Label => Methods.Count == 0 ? "none" : string.Join(" + ", Methods.Select(m => m.Label));
 
-    /// <summary>The compiled hooks; null where no method acts.</summary>
-    public HookTable? Hooks
-    {
-        get
-        {
-            Build();
-            return _table;
-        }
-    }
+    /// <summary>The compiled hooks; null where no method acts. They are of use until the pipeline is disposed or one of its plugins reloaded.</summary>
+    internal HookTable? Hooks => Lease(built => built.Table);
 
     /// <summary>The same model with one method more.</summary>
     /// <param name="method">The method's name, as a plugin registers it.</param>
@@ -69,35 +62,7 @@ public sealed class Pipeline : IDisposable
     /// <exception cref="ApertureException">A method is unknown, its options are wrong, or methods cannot work together.</exception>
     public Pipeline Build()
     {
-        if (_built)
-        {
-            return this;
-        }
-
-        try
-        {
-            MethodUse[] acting = [.. Acting];
-            if (acting.Length > 0 || Model.Decoder.Info.LayersWithoutAttention.Count > 0)
-            {
-                _methods = new PipelineMethods();
-                foreach (MethodUse method in acting)
-                {
-                    _methods.Add(_session.Plugins.Create(method.Name, method.Options, Model.Decoder.Info, new MethodFiles(Model)));
-                }
-
-                _table = HookTableBuilder.Build(Model.Decoder.Info, _methods.All);
-                _session.Track(_table, this);
-            }
-
-            _built = true;
-            _session.TellUnused(this);
-        }
-        catch
-        {
-            Dispose();
-            throw;
-        }
-
+        Run((_, _) => true, CancellationToken.None);
         return this;
     }
 
@@ -105,10 +70,12 @@ public sealed class Pipeline : IDisposable
     /// <param name="image">The picture; null for a question without one.</param>
     /// <param name="question">The question.</param>
     /// <param name="options">How to generate; null for greedy and the checkpoint's own settings.</param>
-    /// <param name="cancellationToken">Checked between layers and tokens.</param>
+    /// <param name="cancellationToken">Checked between layers and tokens; without one the question ends with the script, entry or cell that asks.</param>
     /// <returns>The answer.</returns>
+    /// <exception cref="ApertureException">The pipeline cannot be built, the question cannot be asked, or the model is disposed.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled, or the model was disposed before the answer was there.</exception>
     public Task<Answer> Ask(Image? image, string question, GenerationOptions? options = null, CancellationToken cancellationToken = default)
-        => Task.Run(() => AskNow(image, question, options, null, cancellationToken), cancellationToken);
+        => RunAsync((run, token) => run.Ask(image, question, options, null, token), cancellationToken);
 
     /// <summary>Asks about a picture and hands out the answer piece by piece as it is generated.</summary>
     /// <inheritdoc cref="Ask"/>
@@ -116,19 +83,7 @@ public sealed class Pipeline : IDisposable
     {
         using CancellationTokenSource left = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Channel<string> pieces = Channel.CreateUnbounded<string>();
-        Task asking = Task.Run(
-            () =>
-            {
-                try
-                {
-                    AskNow(image, question, options, piece => pieces.Writer.TryWrite(piece), left.Token);
-                }
-                finally
-                {
-                    pieces.Writer.Complete();
-                }
-            },
-            CancellationToken.None);
+        Task asking = AskingAsync(image, question, options, pieces.Writer, left.Token);
         bool read = false;
         try
         {
@@ -150,27 +105,103 @@ public sealed class Pipeline : IDisposable
         }
     }
 
-    /// <summary>Asks on the calling thread.</summary>
+    /// <summary>Asks, and returns when the answer is there.</summary>
     /// <param name="image">The picture; null for a question without one.</param>
     /// <param name="question">The question.</param>
     /// <param name="options">How to generate; null for greedy.</param>
     /// <param name="onPiece">Gets pieces of the answer as they come; null for nobody.</param>
-    /// <param name="cancellationToken">Checked between layers and tokens.</param>
+    /// <param name="cancellationToken">Checked between layers and tokens; without one the question ends with the script, entry or cell that asks.</param>
+    /// <exception cref="ApertureException">The pipeline cannot be built, the question cannot be asked, or the model is disposed.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled, or the model was disposed before the answer was there.</exception>
     public Answer AskNow(Image? image, string question, GenerationOptions? options, Action<string>? onPiece, CancellationToken cancellationToken)
-    {
-        Build();
-        return new PipelineRun(Model, _table).Ask(image, question, options, onPiece, cancellationToken);
-    }
+        => Run((run, token) => run.Ask(image, question, options, onPiece, token), cancellationToken);
 
-    /// <summary>Releases the methods and their plugins.</summary>
+    /// <summary>Releases the methods and their plugins. A later question makes them anew.</summary>
     public void Dispose()
     {
-        _table = null;
-        _built = false;
-        _methods?.Dispose();
-        _methods = null;
+        lock (_gate)
+        {
+            _built?.Release();
+            _built = null;
+        }
     }
 
-    /// <summary>Whether it holds methods of a plugin.</summary>
-    internal bool Uses(string plugin) => _methods?.AreOf(plugin) == true;
+    /// <summary>Runs a request when its turn on the model has come.</summary>
+    internal T Run<T>(Func<PipelineRun, CancellationToken, T> request, CancellationToken cancellationToken)
+        => Model.Requests.Run(Model, token => Lease(built => request(new PipelineRun(Model, built.Table), token)), cancellationToken);
+
+    private Task<T> RunAsync<T>(Func<PipelineRun, CancellationToken, T> request, CancellationToken cancellationToken)
+        => Model.Requests.RunAsync(Model, token => Lease(built => request(new PipelineRun(Model, built.Table), token)), cancellationToken);
+
+    private async Task AskingAsync(Image? image, string question, GenerationOptions? options, ChannelWriter<string> pieces, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await RunAsync((run, token) => run.Ask(image, question, options, piece => pieces.TryWrite(piece), token), cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            pieces.Complete();
+        }
+    }
+
+    private T Lease<T>(Func<BuiltPipeline, T> use)
+    {
+        BuiltPipeline built = Leased(out bool isNew);
+        try
+        {
+            if (isNew)
+            {
+                _session.TellUnused(this);
+            }
+
+            return use(built);
+        }
+        finally
+        {
+            built.Return();
+        }
+    }
+
+    private BuiltPipeline Leased(out bool isNew)
+    {
+        lock (_gate)
+        {
+            isNew = _built?.TryLease() != true;
+            if (isNew)
+            {
+                _built = Make(); // The one before was released by a reload.
+                _built.TryLease();
+            }
+
+            return _built!;
+        }
+    }
+
+    private BuiltPipeline Make()
+    {
+        PipelineMethods methods = new();
+        try
+        {
+            MethodUse[] acting = [.. Acting];
+            if (acting.Length == 0 && Model.Decoder.Info.LayersWithoutAttention.Count == 0)
+            {
+                return new BuiltPipeline(methods, null);
+            }
+
+            foreach (MethodUse method in acting)
+            {
+                methods.Add(_session.Plugins.Create(method.Name, method.Options, Model.Decoder.Info, new MethodFiles(Model)));
+            }
+
+            BuiltPipeline built = new(methods, HookTableBuilder.Build(Model.Decoder.Info, methods.All));
+            _session.Track(built);
+            return built;
+        }
+        catch
+        {
+            methods.Dispose();
+            throw;
+        }
+    }
 }

@@ -57,14 +57,18 @@ public sealed class PipelineCalibration : ICalibrationModel, IDisposable
 
     /// <inheritdoc />
     public void RunPrefill(int sample, ITokenReducer reducer, CancellationToken cancellationToken)
-    {
-        using IDisposable mode = inference_mode();
-        HookTable table = HookTableBuilder.Build(Decoder, [reducer]);
-        GenerationInput input = _model.BuildInput(_model.Prompt(_items[sample].Question, 1), [Tokens(sample, cancellationToken)]);
-        using RequestContext request = new(Decoder, input.Layouts, table, null, new KvCache(Decoder.Layers, 1, 0));
-        using ForwardState state = _model.Decoder.Begin(request, DecoderPhase.Prefill, input.Layouts);
-        _model.Decoder.Run(state, input.Rows, cancellationToken).Dispose();
-    }
+        => _model.Use(
+            token =>
+            {
+                using IDisposable mode = inference_mode();
+                HookTable table = HookTableBuilder.Build(Decoder, [reducer]);
+                GenerationInput input = _model.BuildInput(_model.Prompt(_items[sample].Question, 1), [Tokens(sample, token)]);
+                using RequestContext request = new(Decoder, input.Layouts, table, null, new KvCache(Decoder.Layers, 1, 0));
+                using ForwardState state = _model.Decoder.Begin(request, DecoderPhase.Prefill, input.Layouts);
+                _model.Decoder.Run(state, input.Rows, token).Dispose();
+                return true;
+            },
+            cancellationToken);
 
     /// <summary>Disposes the projected tokens.</summary>
     public void Dispose()

@@ -4,18 +4,28 @@ using Aperture.Plugins.Hosting;
 namespace Aperture.Engine;
 
 /// <summary>
-/// The methods that a pipeline has made. A pipeline that was dropped without being disposed (a variable of a session that was assigned anew) gives its methods and their
-/// plugins back when the garbage is collected.
+/// The methods of a pipeline: those that plugins made for it, which it owns, and those it was given. A pipeline that was dropped without being disposed (a variable of a session that was
+/// assigned anew) gives its methods and their plugins back when the garbage is collected.
 /// </summary>
 internal sealed class PipelineMethods : IDisposable
 {
     private readonly List<LeasedMethod> _leased = [];
+    private readonly List<IDecoderMethod> _all = [];
 
     ~PipelineMethods() => Release();
 
-    public IReadOnlyList<IDecoderMethod> All => [.. _leased.Select(l => l.Method)];
+    /// <summary>The methods, in the order they were added.</summary>
+    public IReadOnlyList<IDecoderMethod> All => [.. _all];
 
-    public void Add(LeasedMethod method) => _leased.Add(method);
+    /// <summary>Adds a method of a plugin; owned from here on.</summary>
+    public void Add(LeasedMethod method)
+    {
+        _leased.Add(method);
+        _all.Add(method.Method);
+    }
+
+    /// <summary>Adds a method that somebody else disposes.</summary>
+    public void Add(IDecoderMethod method) => _all.Add(method);
 
     public bool AreOf(string plugin) => _leased.Any(l => string.Equals(l.Plugin, plugin, StringComparison.OrdinalIgnoreCase));
 
@@ -29,5 +39,6 @@ internal sealed class PipelineMethods : IDisposable
     {
         _leased.ForEach(method => method.Dispose());
         _leased.Clear();
+        _all.Clear();
     }
 }

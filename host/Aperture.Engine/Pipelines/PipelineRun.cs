@@ -38,6 +38,9 @@ internal sealed class PipelineRun(VisionLanguageModel model, HookTable? table)
         };
     }
 
+    /// <summary>The same request with its hooks timed; null where no method acts.</summary>
+    public PipelineRun? Timed(HookClock clock) => table is null ? null : new PipelineRun(model, table.Timed(clock));
+
     /// <summary>Runs a question without counting or tracing.</summary>
     public Outcome Run(Image? image, string question, GenerationOptions? options, Action<string>? onPiece, IDecoderTrace? trace, CancellationToken cancellationToken)
     {

@@ -267,24 +267,54 @@ public sealed class PluginHost : IAsyncDisposable
     /// <param name="assembly">The assembly of an object's type.</param>
     public string? RetiredPluginOf(Assembly assembly) => _retired.PluginOf(assembly);
 
-    /// <summary>Disposes the services of every plugin and lets all of them go, leases or not.</summary>
+    /// <summary>
+    /// Gives no more leases, waits for those that are out, disposes the services of the plugins and lets them go. A plugin that is still in use after <see cref="PluginHostOptions.Patience"/> stays
+    /// as it is, because freeing it could end the process; <see cref="Plugins"/> shows it with its leases.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
-        List<PluginHandle> handles;
+        PluginSlot[] loaded;
+        Task[] returned;
         lock (_gate)
         {
+            if (_disposed)
+            {
+                return;
+            }
+
             _disposed = true;
-            handles = [.. _slots.Select(slot => slot.Handle).OfType<PluginHandle>()];
-            _slots.ForEach(slot => slot.Handle = null);
+            loaded = [.. _slots.Where(slot => slot.Handle is not null)];
+            returned = [.. loaded.Where(slot => slot.Leases > 0).Select(slot => (slot.Closing ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task)];
         }
 
-        foreach (PluginHandle handle in handles)
+        if (returned.Length > 0)
         {
-            await handle.DisposeServicesAsync().ConfigureAwait(false);
-            handle.StartUnload();
+            await Task.WhenAny(Task.WhenAll(returned), Task.Delay(_options.Patience)).ConfigureAwait(false);
         }
 
-        _shadows.Dispose();
+        foreach (PluginSlot slot in loaded)
+        {
+            if (TakeUnused(slot) is { } handle)
+            {
+                await handle.DisposeServicesAsync().ConfigureAwait(false);
+                handle.StartUnload();
+            }
+        }
+
+        if (Plugins.All(plugin => plugin.Leases == 0))
+        {
+            _shadows.Dispose();
+        }
+    }
+
+    private PluginHandle? TakeUnused(PluginSlot slot)
+    {
+        lock (_gate)
+        {
+            PluginHandle? handle = slot.Leases == 0 ? slot.Handle : null;
+            slot.Handle = slot.Leases == 0 ? null : slot.Handle;
+            return handle;
+        }
     }
 
     private PluginFailure? Load(PluginSlot slot)

@@ -14,4 +14,7 @@ public sealed record PluginHostOptions
 
     /// <summary>How many garbage collections an unload tries before it calls a plugin pinned. Two or three suffice for a plugin that nothing holds.</summary>
     public int MaxCollections { get; init; } = 20;
+
+    /// <summary>How long disposing the host waits for leases.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(5);
 }

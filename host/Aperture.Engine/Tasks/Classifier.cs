@@ -3,20 +3,23 @@ using Aperture.Hub;
 using Aperture.Images;
 using Aperture.Plugins;
 using Aperture.Plugins.Hosting;
+using Aperture.Requests;
 using Aperture.Tasks;
 using Aperture.Training;
 using Aperture.Vision;
 
 namespace Aperture.Engine;
 
-/// <summary>A model of a plugin that chooses among labels for pictures and a text. It holds its plugin until it is disposed.</summary>
+/// <summary>A model of a plugin that chooses among labels for pictures and a text. It holds its plugin until it is disposed. Questions are answered in the order they were asked, from any thread.</summary>
 public sealed class Classifier : IDisposable
 {
+    private readonly RequestQueue _requests;
     private readonly PluginLease _lease;
     private IVisionLanguageClassifier? _model;
 
-    private Classifier(PluginLease lease, IVisionLanguageClassifier model, string checkpoint)
+    private Classifier(RequestQueue requests, PluginLease lease, IVisionLanguageClassifier model, string checkpoint)
     {
+        _requests = requests;
         _lease = lease;
         _model = model;
         Checkpoint = checkpoint;
@@ -45,22 +48,7 @@ public sealed class Classifier : IDisposable
     /// <returns>Text by text all labels, the likeliest first.</returns>
     /// <exception cref="ApertureException">The checkpoint has no such task, or the number of pictures is not the task's.</exception>
     public IReadOnlyList<IReadOnlyList<LabelScore>> Classify(string task, IReadOnlyList<Image> images, IReadOnlyList<string> texts, CancellationToken cancellationToken = default)
-    {
-        List<VisionInput> pictures = [];
-        try
-        {
-            foreach (Image image in images)
-            {
-                pictures.Add(Model.Prepare(image.ConvertToRgb().Pixels, image.Width, image.Height));
-            }
-
-            return Model.Classify(task, pictures, texts, cancellationToken);
-        }
-        finally
-        {
-            pictures.ForEach(picture => picture.Dispose());
-        }
-    }
+        => _requests.Run(this, token => ClassifyNow(task, images, texts, token), cancellationToken);
 
     /// <summary>Texts by how well they fit a picture, the best first.</summary>
     /// <param name="task">A task with a single label, such as METER's <c>retrieval</c>.</param>
@@ -70,13 +58,18 @@ public sealed class Classifier : IDisposable
     public IReadOnlyList<(string Text, double Score)> Rank(string task, Image image, IReadOnlyList<string> texts, CancellationToken cancellationToken = default)
         => [.. Classify(task, [image], texts, cancellationToken).Select((scores, i) => (texts[i], scores[0].Score)).OrderByDescending(pair => pair.Score)];
 
-    /// <summary>Disposes the model and gives its plugin back.</summary>
+    /// <summary>Cancels the questions that are being answered, waits for them, disposes the model and gives its plugin back.</summary>
     public void Dispose()
     {
         IVisionLanguageClassifier? model = Interlocked.Exchange(ref _model, null);
+        if (model is null || !_requests.Close(this, $"The classifier '{Checkpoint}'"))
+        {
+            return;
+        }
+
         try
         {
-            model?.Dispose();
+            model.Dispose();
         }
         finally
         {
@@ -85,13 +78,13 @@ public sealed class Classifier : IDisposable
     }
 
     /// <summary>Opens a checkpoint with the plugin that knows its architecture.</summary>
-    internal static Classifier Open(PluginHost plugins, HubCache cache, string architecture, string checkpoint, JsonElement options, string device)
+    internal static Classifier Open(PluginHost plugins, RequestQueue requests, HubCache cache, string architecture, string checkpoint, JsonElement options, string device)
     {
         string path = Existing(checkpoint);
         PluginLease lease = plugins.LeaseFor(architecture, "classifier", out IVisionLanguageClassifierFactory factory);
         try
         {
-            return new Classifier(lease, factory.Open(path, options, Devices.Parse(device), new Files(Path.GetDirectoryName(path)!, cache)), path);
+            return new Classifier(requests, lease, factory.Open(path, options, Devices.Parse(device), new Files(Path.GetDirectoryName(path)!, cache)), path);
         }
         catch
         {
@@ -111,6 +104,24 @@ public sealed class Classifier : IDisposable
         return factory is ITrainedClassifier trained
             ? ClassifierTrainer.Run(architecture, trained, path, read, options, Devices.Parse(device), new Files(Path.GetDirectoryName(path)!, cache), output, progress, cancellationToken)
             : throw new ApertureException($"The classifier '{architecture}' has nothing to train; it works as it is.");
+    }
+
+    private IReadOnlyList<IReadOnlyList<LabelScore>> ClassifyNow(string task, IReadOnlyList<Image> images, IReadOnlyList<string> texts, CancellationToken cancellationToken)
+    {
+        List<VisionInput> pictures = [];
+        try
+        {
+            foreach (Image image in images)
+            {
+                pictures.Add(Model.Prepare(image.ConvertToRgb().Pixels, image.Width, image.Height));
+            }
+
+            return Model.Classify(task, pictures, texts, cancellationToken);
+        }
+        finally
+        {
+            pictures.ForEach(picture => picture.Dispose());
+        }
     }
 
     private static string Existing(string checkpoint)

@@ -36,7 +36,7 @@ internal static class AnalyzeCommand
                 SweepLayers = layers is null or "none" ? null : Layers(layers),
             };
             await using EngineSession session = SessionFactory.Open(context, parsed, model.Options(parsed));
-            Pipeline plain = session.Load(parsed.GetRequiredValue(model.Model));
+            Pipeline plain = session.Load(parsed.GetRequiredValue(model.Model), cancellationToken: token);
             LlavaModel llava = plain.Model as LlavaModel
                 ?? throw new ApertureException($"{parsed.GetValue(model.Model)} is no LLaVA model, and `analyze` reads the attention of those alone; give the folder or name of one.");
             IReadOnlyList<Pipeline> pipelines = model.Pipelines(parsed, plain);

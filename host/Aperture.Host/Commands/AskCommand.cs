@@ -37,7 +37,7 @@ internal static class AskCommand
             };
             options.Validate();
             await using EngineSession session = SessionFactory.Open(context, parsed, model.Options(parsed));
-            Pipeline pipeline = model.Pipeline(parsed, session.Load(parsed.GetRequiredValue(model.Model)));
+            Pipeline pipeline = model.Pipeline(parsed, session.Load(parsed.GetRequiredValue(model.Model), cancellationToken: token));
             Answer answer = await pipeline.Ask(image, parsed.GetRequiredValue(question), options, token).ConfigureAwait(false);
             context.Terminal.Output.WriteLine(answer.Text);
             context.Terminal.Error.WriteLine(Cost(pipeline, answer));

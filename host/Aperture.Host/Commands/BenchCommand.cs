@@ -31,7 +31,7 @@ internal static class BenchCommand
 
             Image image = Image.Load(parsed.GetValue(picture) ?? Path.Combine(AppContext.BaseDirectory, "scripts", "shelf.png"));
             await using EngineSession session = SessionFactory.Open(context, parsed, model.Options(parsed));
-            Pipeline plain = session.Load(parsed.GetValue(name) ?? "tiny-llava");
+            Pipeline plain = session.Load(parsed.GetValue(name) ?? "tiny-llava", cancellationToken: token);
             IReadOnlyList<Pipeline> pipelines = model.Pipelines(parsed, plain);
             pipelines = pipelines.Count > 0 ? [plain, .. pipelines] : [plain, plain.Plain().With("fitprune", new { Reduction = 0.6 })];
             MeasureOptions options = new() { Runs = parsed.GetValue(runs), Generation = new() { MaxNewTokens = parsed.GetValue(tokens) } };

@@ -24,7 +24,7 @@ internal static class EvalCommand
             IReadOnlyList<QuestionItem> items = QuestionFile.Read(parsed.GetRequiredValue(file), needAnswers: true);
             items = parsed.GetValue(limit) is > 0 and var most ? [.. items.Take(most)] : items;
             await using EngineSession session = SessionFactory.Open(context, parsed, model.Options(parsed));
-            Pipeline plain = session.Load(parsed.GetRequiredValue(model.Model));
+            Pipeline plain = session.Load(parsed.GetRequiredValue(model.Model), cancellationToken: token);
             List<(Pipeline Pipeline, bool Blind)> runs = [(plain, false)];
             if (parsed.GetValue(blind))
             {

@@ -26,7 +26,7 @@ internal static class FitCommand
             IReadOnlyList<QuestionItem> items = QuestionFile.Read(parsed.GetRequiredValue(file), needAnswers: false);
             items = parsed.GetValue(limit) is > 0 and var most ? [.. items.Take(most)] : items;
             await using EngineSession session = SessionFactory.Open(context, parsed, model.Options(parsed));
-            Pipeline plain = session.Load(parsed.GetRequiredValue(model.Model));
+            Pipeline plain = session.Load(parsed.GetRequiredValue(model.Model), cancellationToken: token);
             using PluginLease lease = session.Plugins.LeaseFor(use.Name);
             ICalibratedMethod calibrated = lease.Method(use.Name) as ICalibratedMethod
                 ?? throw new ApertureException($"{use.Name} has nothing to fit; it works as it is.");

@@ -68,7 +68,7 @@ internal static class JupyterCommand
         NetMQConfig.Cleanup(block: true);
         if (!isIdle)
         {
-            Environment.Exit(0); // A cell that cannot be stopped still uses the session: nothing may be disposed under it.
+            ProcessEnd.Now(0); // A cell that cannot be stopped still uses the session: nothing may be disposed under it.
         }
 
         session.Dispose();

@@ -39,7 +39,7 @@ internal static class TrainCommand
                 return 0;
             }
 
-            Pipeline plain = session.Load(parsed.GetRequiredValue(model.Model));
+            Pipeline plain = session.Load(parsed.GetRequiredValue(model.Model), cancellationToken: token);
             string folder = parsed.GetRequiredValue(output);
             using TrainingSet samples = plain.Model is LavinModel lavin ? new LavinTrainingSet(lavin, examples, folder) : new TrainingModel((LlavaModel)plain.Model, examples, folder);
             TrainingResult result = await RunAsync(context.Terminal, use.Name, trained, use.Options, samples, token).ConfigureAwait(false);

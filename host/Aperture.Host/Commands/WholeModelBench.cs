@@ -30,7 +30,7 @@ internal static class WholeModelBench
         await using EngineSession session = SessionFactory.Open(context, parsed, options with { Type = "auto", Prompt = "llava_hf" });
         PeakMemory.Reset();
         long started = Stopwatch.GetTimestamp();
-        Pipeline plain = session.Load(folder);
+        Pipeline plain = session.Load(folder, cancellationToken: cancellationToken);
         double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
         Image picture = Image.Load(Path.Combine(AppContext.BaseDirectory, "scripts", "shelf.png"));
         Pipeline pruned = plain.Plain().With("fitprune", new { Recipe = "official:llava-v1.5-7b/60" });

@@ -54,8 +54,9 @@ public sealed partial class LavinModel : VisionLanguageModel
     /// <summary>Opens the files of a LaVIN: see <see cref="LavinFiles"/> for where they are looked for.</summary>
     /// <param name="folder">The folder of LLaMA, or the one above it.</param>
     /// <param name="options">How to open it.</param>
+    /// <param name="cancellationToken">Checked between tensors.</param>
     /// <exception cref="ApertureException">A file is missing or damaged, the files do not belong together, or the device is not there.</exception>
-    public static LavinModel Load(string folder, ModelOptions options)
+    public static LavinModel Load(string folder, ModelOptions options, CancellationToken cancellationToken = default)
     {
         long started = Stopwatch.GetTimestamp();
         Devices.Parse(options.Device);
@@ -80,7 +81,7 @@ public sealed partial class LavinModel : VisionLanguageModel
             IWeightSource adapters = Own(files.Adapters is { } file ? WeightFiles.Open(file, new WeightFileOptions { Lenient = true }) : new LavinFreshAdapters(decoder, vision));
             ITokenizer? tokenizer = files.Tokenizer is { } place ? Tokenizers.FromFolder(place, new TokenizerOptions { Class = "LlamaTokenizer", Fast = false, Legacy = true, AddBegin = false }) : null;
             LavinWeights weights = new(llama, decoder, clip, vision, adapters);
-            return Create(weights, options, owned, Path.GetFullPath(folder), tokenizer, started);
+            return Create(weights, options, owned, Path.GetFullPath(folder), tokenizer, started, cancellationToken);
         }
         catch
         {
@@ -93,7 +94,7 @@ public sealed partial class LavinModel : VisionLanguageModel
     /// <param name="weights">The weights; borrowed, and must outlive the model.</param>
     /// <param name="options">How to open it.</param>
     /// <exception cref="ApertureException">The weights do not belong together.</exception>
-    public static LavinModel Create(LavinWeights weights, ModelOptions options) => Create(weights, options, [], "", null, Stopwatch.GetTimestamp());
+    public static LavinModel Create(LavinWeights weights, ModelOptions options) => Create(weights, options, [], "", null, Stopwatch.GetTimestamp(), CancellationToken.None);
 
     /// <inheritdoc />
     public override IReadOnlyList<VisionFeatures> Encode(IReadOnlyList<Image> images, VisionTrunkHooks? hooks, CancellationToken cancellationToken)
@@ -155,7 +156,8 @@ public sealed partial class LavinModel : VisionLanguageModel
     /// <inheritdoc />
     public override long ProjectorMacs(int rows) => rows * Projection.RowMacs;
 
-    private static LavinModel Create(LavinWeights weights, ModelOptions options, List<IDisposable> owned, string folder, ITokenizer? tokenizer, long started)
+    private static LavinModel Create(
+        LavinWeights weights, ModelOptions options, List<IDisposable> owned, string folder, ITokenizer? tokenizer, long started, CancellationToken cancellationToken)
     {
         Device device = Devices.Parse(options.Device);
         T Own<T>(T item)
@@ -168,7 +170,7 @@ public sealed partial class LavinModel : VisionLanguageModel
         try
         {
             (IWeightSource llama, DecoderConfig config, IWeightSource clip, ClipVisionConfig vision, IWeightSource adapters) = weights;
-            WeightPolicy policy = WeightPolicy.For(device, options.ScalarType, llama.Describe("model.embed_tokens.weight").ScalarType);
+            WeightPolicy policy = WeightPolicy.For(device, options.ScalarType, llama.Describe("model.embed_tokens.weight").ScalarType) with { Cancellation = cancellationToken };
             Ops ops = Own(new Ops(device, policy.Compute, options.Threads));
             string name = folder.Length == 0 ? "lavin" : Path.GetFileName(Path.TrimEndingDirectorySeparator(folder));
             DecoderInfo info = config.Describe(name, vision.Layers / BlocksPerTap);

@@ -19,11 +19,15 @@ public static class MethodTrainer
     /// <param name="model">The model and its samples; borrowed.</param>
     /// <param name="pace">How often to save and report; null for the defaults.</param>
     /// <param name="progress">Told as often as the log; null for nobody.</param>
-    /// <param name="cancellationToken">Stops after the step, with a checkpoint.</param>
+    /// <param name="cancellationToken">Stops after the step, with a checkpoint; without one the training ends with the script, entry or cell that started it.</param>
     /// <returns>What was written.</returns>
     /// <exception cref="ApertureException">Options do not fit, the folder holds another run, the loss is not a number any more, or the disk refuses.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static TrainingResult Run(
+        string name, ITrainedMethod method, JsonElement options, TrainingSet model, TrainingPace? pace, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
+        => model.Base.Use(token => Train(name, method, options, model, pace, progress, token), cancellationToken);
+
+    private static TrainingResult Train(
         string name, ITrainedMethod method, JsonElement options, TrainingSet model, TrainingPace? pace, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
     {
         using ITrainingRun run = method.BeginTraining(model, options);

@@ -58,6 +58,8 @@ public sealed class TrainingModel : TrainingSet
     /// <inheritdoc />
     public override int Samples => _examples.Count;
 
+    internal override VisionLanguageModel Base => _model;
+
     internal override IReadOnlyList<int> Lengths => [.. _prompts.Select(prompt => prompt.Ids.Length)];
 
     internal override string Fingerprint => FingerprintOf(_model.Name, _examples);

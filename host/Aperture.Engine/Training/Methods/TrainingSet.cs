@@ -1,4 +1,5 @@
 using Aperture.Decoding;
+using Aperture.Engine;
 using Aperture.Plugins;
 using static TorchSharp.torch;
 
@@ -22,6 +23,9 @@ public abstract class TrainingSet : ITrainingModel, IDisposable
 
     /// <inheritdoc />
     public abstract int Samples { get; }
+
+    /// <summary>The model, whose turn a training takes.</summary>
+    internal abstract VisionLanguageModel Base { get; }
 
     /// <summary>Token ids of each sample; pictures count one.</summary>
     internal abstract IReadOnlyList<int> Lengths { get; }

@@ -1,0 +1,63 @@
+using Aperture.Decoding;
+
+namespace Aperture.Engine;
+
+/// <summary>
+/// What a pipeline runs with: its methods and their compiled hooks, made once and never changed. Every request takes a lease; the methods are disposed, and their plugins given back, when it has been
+/// released and the last lease is back.
+/// </summary>
+internal sealed class BuiltPipeline
+{
+    private readonly Lock _gate = new();
+    private readonly PipelineMethods _methods;
+    private HookTable? _table;
+    private int _leases;
+    private bool _isReleased;
+
+    /// <param name="methods">The methods; owned.</param>
+    /// <param name="table">Their hooks; null for none.</param>
+    public BuiltPipeline(PipelineMethods methods, HookTable? table)
+    {
+        _methods = methods;
+        _table = table;
+    }
+
+    /// <summary>The compiled hooks; null where no method acts.</summary>
+    public HookTable? Table => _table;
+
+    /// <summary>Whether it holds methods of a plugin.</summary>
+    public bool Uses(string plugin) => _methods.AreOf(plugin);
+
+    /// <summary>Takes a lease, unless it has been released.</summary>
+    public bool TryLease()
+    {
+        lock (_gate)
+        {
+            _leases += _isReleased ? 0 : 1;
+            return !_isReleased;
+        }
+    }
+
+    /// <summary>Gives a lease back.</summary>
+    public void Return() => Change(() => _leases--);
+
+    /// <summary>Gives no more leases and lets the methods go when none is out.</summary>
+    public void Release() => Change(() => _isReleased = true);
+
+    private void Change(Action change)
+    {
+        bool isOver;
+        lock (_gate)
+        {
+            bool was = _isReleased && _leases == 0;
+            change();
+            isOver = !was && _isReleased && _leases == 0;
+        }
+
+        if (isOver)
+        {
+            _table = null; // The pipeline may keep this object; what it was made of must not stay in memory with it.
+            _methods.Dispose();
+        }
+    }
+}
