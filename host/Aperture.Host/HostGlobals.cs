@@ -20,10 +20,10 @@ public sealed class HostGlobals(IScriptDisplay display, Func<torch.Device> openD
     public torch.Device Device => _device.Value;
 
     /// <summary>Opens models.</summary>
-    public ModelGlobals Models => new(_session.Value, Cancellation);
+    public ModelGlobals Models => new(_session.Value);
 
     /// <summary>Lists and reloads plugins.</summary>
-    public PluginGlobals Plugins => new(_session.Value, () => [.. RetiredVariables.Select(v => v.Name)], Cancellation);
+    public PluginGlobals Plugins => new(_session.Value, () => [.. RetiredVariables.Select(v => v.Name)]);
 
     /// <summary>Opens pictures.</summary>
     public ImageGlobals Images => new(ScriptFolder);
@@ -35,7 +35,7 @@ public sealed class HostGlobals(IScriptDisplay display, Func<torch.Device> openD
     /// <returns>The comparison.</returns>
     public Comparison Compare(Image image, string question, params Pipeline[] pipelines)
     {
-        Comparison comparison = Measurer.Compare(pipelines, image, question, null, null, Cancellation);
+        Comparison comparison = Measurer.Compare(pipelines, image, question);
         Show(comparison);
         return comparison;
     }
@@ -44,7 +44,7 @@ public sealed class HostGlobals(IScriptDisplay display, Func<torch.Device> openD
     /// <param name="pipeline">The pipeline.</param>
     /// <param name="image">The picture.</param>
     /// <param name="question">The question.</param>
-    public Measurement Measure(Pipeline pipeline, Image image, string question) => Measurer.Measure(pipeline, image, question, null, Cancellation);
+    public Measurement Measure(Pipeline pipeline, Image image, string question) => Measurer.Measure(pipeline, image, question);
 
     /// <summary>The assembly of a plugin, or null.</summary>
     internal Assembly? FindPlugin(AssemblyName name) => _session.Value.Plugins.FindAssembly(name);

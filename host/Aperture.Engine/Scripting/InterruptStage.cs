@@ -6,10 +6,12 @@ public enum InterruptStage
     /// <summary>Nobody asked.</summary>
     None,
 
-    /// <summary>The script's cancellation token has fired; what takes the token stops at its next check.</summary>
+    /// <summary>
+    /// The script's cancellation token has fired: what takes it, and the engine's long work, stops at its next check. A script that then awaits something else for half a second is left where it stands.
+    /// </summary>
     Requested,
 
-    /// <summary>Managed code of the script is aborted where it stands. Calls into native code, sleeps and locks end first.</summary>
+    /// <summary>The script is left at its next await, or its managed code is aborted where it stands, waits included. Calls into native code end first.</summary>
     Forced,
 
     /// <summary>The process should be left.</summary>

@@ -1,3 +1,5 @@
+using Aperture.Requests;
+
 namespace Aperture.Scripting;
 
 /// <summary>
@@ -8,8 +10,10 @@ public class ScriptGlobals(IScriptDisplay display)
     /// <summary>The arguments after <c>--</c> on the command line.</summary>
     public IReadOnlyList<string> Args { get; init; } = [];
 
-    /// <summary>Fires at the first Ctrl+C. Long work takes it; loops of the script's own may check it.</summary>
-    public CancellationToken Cancellation { get; internal set; }
+    /// <summary>
+    /// Fires at the first Ctrl+C, for the entry that asks and what it has started. The engine's long work ends with it unasked; loops of the script's own may check it.
+    /// </summary>
+    public CancellationToken Cancellation => WorkScope.Current?.Stop ?? CancellationToken.None;
 
     /// <summary>The folder of the running script file, or the current folder in cells. Paths beside the script start here.</summary>
     public string ScriptFolder { get; internal set; } = Environment.CurrentDirectory;

@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Runtime;
+using Aperture.Requests;
 using Microsoft.CodeAnalysis.CSharp;
 
 namespace Aperture.Scripting;
@@ -11,6 +12,9 @@ namespace Aperture.Scripting;
 /// </summary>
 public sealed class ScriptSession : IDisposable
 {
+    // An abort may hit library code in the middle. An entry that awaits needs none: it is left at its next await.
+    private static readonly TimeSpan _untilAbort = TimeSpan.FromMilliseconds(50);
+
     private readonly Type _globalsType;
     private readonly object _globals;
     private readonly ScriptSessionOptions _options;
@@ -19,6 +23,7 @@ public sealed class ScriptSession : IDisposable
     private readonly ScriptThread _thread = new();
     private readonly ScriptCache? _cache;
     private readonly ScriptAssemblies _assemblies;
+    private readonly CancellationTokenSource _ended = new();
     private SubmissionCompiler? _compiler;
     private DeclarationChain? _declarations;
     private (ScriptSource Source, string Name)? _uncompiled;
@@ -94,7 +99,10 @@ public sealed class ScriptSession : IDisposable
     /// <returns>How it ended. A submission that failed leaves the session as it was, except for what it had declared and assigned before it failed.</returns>
     public Task<ScriptResult> RunAsync(ScriptSource source, ScriptInterrupt interrupt) => _thread.Run(() => CompileAndRun(source, interrupt));
 
-    /// <summary>Ends the session. Its code is unloaded once nothing refers to its objects any more.</summary>
+    /// <summary>
+    /// Ends the session: an entry that runs is stopped, what entries left in the background goes no further than to its next await. Its code is unloaded once nothing refers to its objects any
+    /// more.
+    /// </summary>
     public void Dispose()
     {
         if (_disposed)
@@ -103,6 +111,7 @@ public sealed class ScriptSession : IDisposable
         }
 
         _disposed = true;
+        _ended.Cancel();
         _thread.Run(() =>
         {
             _chain.Clear();
@@ -189,7 +198,6 @@ public sealed class ScriptSession : IDisposable
         MethodInfo? factory = _assemblies.LoadFactory(submission);
         if (_globals is ScriptGlobals globals)
         {
-            globals.Cancellation = interrupt.Requested;
             globals.ScriptFolder = source.IsFile ? Path.GetDirectoryName(source.Path)! : _options.BaseFolder;
         }
 
@@ -226,9 +234,20 @@ public sealed class ScriptSession : IDisposable
         var start = factory.CreateDelegate<Func<object?[], Task<object?>>>();
         object?[] slots = _chain.Slots;
         Task<object?>? task = null;
-        using var pump = new ScriptPump();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(interrupt.Requested, _ended.Token);
+        using var abandon = CancellationTokenSource.CreateLinkedTokenSource(interrupt.Forced, _ended.Token);
+        var abort = new CancellationTokenSource(); // Not disposed: the timer may fire it while the entry ends.
+        var scope = new WorkScope(stop.Token, abandon.Token);
+        using var pump = new ScriptPump(scope, _ended.Token);
+        using var force = new Timer(_ =>
+        {
+            pump.WakeOwner();
+            abort.Cancel();
+        });
+        using CancellationTokenRegistration forced = abandon.Token.Register(() => force.Change(_untilAbort, Timeout.InfiniteTimeSpan));
         SynchronizationContext? outer = SynchronizationContext.Current;
         SynchronizationContext.SetSynchronizationContext(pump);
+        WorkScope.Current = scope;
         try
         {
 #pragma warning disable SYSLIB0046 // The second stage of stopping a script: the user asked twice, and the process may have to be left after it.
@@ -236,23 +255,28 @@ public sealed class ScriptSession : IDisposable
                 () =>
                 {
                     task = start(slots);
-                    pump.RunUntilCompleted(task, interrupt.Forced);
+                    pump.RunUntilCompleted(task);
                 },
-                interrupt.Forced);
+                abort.Token);
 #pragma warning restore SYSLIB0046
-            return new ScriptResult.Value(task!.GetAwaiter().GetResult(), isExpression);
+            var value = new ScriptResult.Value(task!.GetAwaiter().GetResult(), isExpression);
+            scope.HandOver(_ended.Token);
+            return value;
         }
-        catch (OperationCanceledException) when (interrupt.Requested.IsCancellationRequested || interrupt.Forced.IsCancellationRequested)
+        catch (Exception e) when (abandon.IsCancellationRequested || (e is OperationCanceledException && stop.IsCancellationRequested))
         {
+            pump.Abandon();
             return new ScriptResult.Cancelled();
         }
         catch (Exception e)
         {
             // The script's own failure, of whatever type: it is the result of the run.
+            scope.HandOver(_ended.Token);
             return ScriptFailure.Describe(e, _assemblies);
         }
         finally
         {
+            WorkScope.Current = null;
             SynchronizationContext.SetSynchronizationContext(outer);
         }
     }

@@ -58,6 +58,10 @@ internal sealed class ReplDirectives
         {
             _repl.Terminal.Fail(e.Message);
         }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            _repl.Terminal.Error.WriteLine("Cancelled.");
+        }
 
         return true;
     }
@@ -95,9 +99,10 @@ internal sealed class ReplDirectives
 
     private Task ShowPlugins() => Done(() => _repl.Session.Environment.Display.Show(_repl.Session.Environment.Globals.Plugins.List));
 
-    private async Task ReloadAsync(string id, CancellationToken _)
+    private async Task ReloadAsync(string id, CancellationToken cancellationToken)
     {
-        PluginReload reload = await _repl.Session.Environment.Globals.Plugins.Reload(id).ConfigureAwait(false);
+        PluginGlobals plugins = _repl.Session.Environment.Globals.Plugins;
+        PluginReload reload = await _repl.Interrupt.WatchAsync(interrupt => plugins.Reload(id, interrupt.Requested), cancellationToken).ConfigureAwait(false);
         await Write(reload.Message).ConfigureAwait(false);
     }
 

@@ -7,8 +7,8 @@ internal sealed class ReplInterrupt(Terminal terminal, LineHistory history)
 {
     private ScriptInterrupt? _running;
 
-    /// <summary>Runs an entry that presses reach.</summary>
-    public async Task<ScriptResult> WatchAsync(Func<ScriptInterrupt, Task<ScriptResult>> run, CancellationToken cancellationToken)
+    /// <summary>Runs an entry or a command that presses reach.</summary>
+    public async Task<T> WatchAsync<T>(Func<ScriptInterrupt, Task<T>> run, CancellationToken cancellationToken)
     {
         using var interrupt = new ScriptInterrupt(cancellationToken);
         _running = interrupt;

@@ -17,6 +17,8 @@ internal sealed class ReplLoop(CommandContext context, RawTerminal raw, LineHist
 
     public LineHistory History => history;
 
+    public ReplInterrupt Interrupt => _interrupt;
+
     /// <summary>Runs until the user leaves.</summary>
     /// <param name="script">A script to load first; null for none.</param>
     /// <param name="cancellationToken">Ends the session.</param>

@@ -1,3 +1,5 @@
+using Aperture.Host.Tests.Data;
+
 namespace Aperture.Host.Tests.Cli;
 
 /// <summary>The REPL as a user meets it: at a terminal, with <c>--eval</c>, in a pipe.</summary>
@@ -62,6 +64,43 @@ public sealed class ReplCommandTests : IDisposable
         await repl.SeeAsync("Cancelled.");
         await repl.EnterAsync("\"al\" + \"ive\"", "alive\r\n");
         await LeaveAsync(repl);
+    }
+
+    [Theory]
+    [InlineData("await Task.Delay(1);")]
+    [InlineData("await m.Ask(p, \"How many boots are there?\");")]
+    public async Task A_loop_that_was_cancelled_counts_no_further(string awaited)
+    {
+        using TerminalProcess repl = await StartAsync();
+        await repl.EnterAsync("int n = 0; var m = await Models.Load(\"tiny-llava\");", Prompt);
+        await repl.EnterAsync($"var p = Images.Load(\"{Repository.Path("scripts", "shelf.png")}\");", Prompt);
+        await repl.TypeAsync($"while (true) {{ {awaited} if (++n == 3) Print(\"go\" + \"ing\"); }}\r");
+        await repl.SeeAsync("going\r\n");
+        await repl.TypeAsync("\x03");
+        await repl.SeeAsync("Cancelled.");
+        await repl.SeeAsync(Prompt);
+        await repl.EnterAsync("var then = n; await Task.Delay(1000); n == then ? \"still \" + \"there\" : \"gone \" + \"on\"", "still there\r\n");
+        await LeaveAsync(repl);
+    }
+
+    [Fact]
+    public async Task Leaving_and_resetting_under_questions_that_run_ends_without_a_signal()
+    {
+        using TerminalProcess repl = await StartAsync();
+        string[] ask =
+        [
+            "var m = (await Models.Load(\"tiny-llava\")).With(\"fitprune\", new { Reduction = 0.6 });",
+            $"var p = Images.Load(\"{Repository.Path("scripts", "shelf.png")}\");",
+            "for (int i = 0; i < 4; i++) { _ = Task.Run(() => { while (true) { m.AskNow(p, \"What is in the top left?\", null, null, default); } }); }",
+        ];
+        foreach (string entry in ask.Concat(["#reset"]).Concat(ask))
+        {
+            await repl.EnterAsync(entry, Prompt);
+        }
+
+        await repl.TypeAsync("\x04");
+        Assert.Equal(0, await repl.EndAsync());
+        Assert.DoesNotContain("stays in memory", repl.Text, StringComparison.Ordinal);
     }
 
     [Fact]

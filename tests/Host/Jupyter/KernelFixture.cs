@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Aperture.Engine;
 using Aperture.Jupyter;
 using Aperture.Scripting;
 using NetMQ;
@@ -214,6 +215,11 @@ internal sealed class MessageLog
 public sealed class KernelGlobals(IScriptDisplay display) : ScriptGlobals(display)
 {
     public TaskCompletionSource Started { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public int Counter { get; set; }
+
+    /// <summary>A pipeline to ask, where a test has opened one.</summary>
+    public Pipeline? Model { get; set; }
 
     public TextReader Input => ((CellDisplay)Display).StandardInput;
 

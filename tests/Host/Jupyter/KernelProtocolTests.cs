@@ -1,6 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Aperture.Engine;
+using Aperture.Hub;
 using Aperture.Jupyter;
+using Aperture.Plugins.Hosting;
 using NetMQ;
 
 namespace Aperture.Host.Tests.Jupyter;
@@ -141,6 +144,30 @@ public class KernelProtocolTests
         Assert.Equal("Interrupted", f.Receive("shell").Content.GetProperty("ename").GetString());
         Assert.Contains(f.Published(id), m => m.Type == "error");
         Assert.Contains("execute_result 7", f.Run("kept").Published.Select(Brief));
+    }
+
+    [Theory]
+    [InlineData("await Task.Delay(1);")]
+    [InlineData("await Model.Ask(null, \"How many boots are there?\");")]
+    public async Task A_loop_that_was_interrupted_counts_no_further(string awaited)
+    {
+        await using EngineSession session = new(new PluginHost(PluginCatalog.Read()), new HubCache(HubSettings.FromEnvironment()), new ModelOptions { Type = "float32", Threads = 1 });
+        using var f = new KernelFixture();
+        f.Globals.Model = session.Load("tiny-llava");
+        string id = f.Execute($"Started.SetResult(); while (true) {{ {awaited} Counter++; }}");
+        f.AwaitStart();
+        while (f.Globals.Counter < 3)
+        {
+            await Task.Delay(1);
+        }
+
+        f.Ask("control", "interrupt_request");
+
+        Assert.Equal("Interrupted", f.Receive("shell").Content.GetProperty("ename").GetString());
+        int counted = f.Globals.Counter;
+        await Task.Delay(1000);
+        Assert.Equal(counted, f.Globals.Counter);
+        Assert.Contains(f.Published(id), m => m.Type == "error");
     }
 
     [Theory]

@@ -45,4 +45,67 @@ public class ScriptInterruptTests
         Assert.IsType<ScriptResult.Cancelled>(await run);
         Assert.Equal(9, await f.Value("kept"));
     }
+
+    // What counts on in each of these is left where it stands: nobody posts to it any more.
+    [Theory]
+    [InlineData("while (true) { await Task.Delay(1); Counter++; }", 1)]
+    [InlineData("while (true) { await Task.Delay(1); Counter++; }", 2)]
+    [InlineData("while (true) { await Task.Yield(); Counter++; }", 1)]
+    [InlineData("while (true) { try { await Task.Delay(1, Cancellation); } catch { } await Task.Delay(1); Counter++; }", 1)]
+    [InlineData("async Task Count() { while (true) { await Task.Delay(1); Counter++; } } var counting = Count(); await Task.Delay(-1, Cancellation);", 1)]
+    [InlineData("async Task Count() { while (true) { await Task.Delay(1); Counter++; } } Count().Wait();", 2)]
+    public async Task What_a_stopped_entry_awaits_is_dropped_for_ever(string text, int presses)
+    {
+        using var f = new ScriptFixture();
+        using var interrupt = new ScriptInterrupt();
+        Task<ScriptResult> run = f.Session.RunAsync(ScriptSource.FromText(text), interrupt);
+        await Counted(f, 3);
+        for (int press = 0; press < presses; press++)
+        {
+            interrupt.Press();
+        }
+
+        Assert.IsType<ScriptResult.Cancelled>(await run.WaitAsync(TimeSpan.FromSeconds(60)));
+        int counted = f.Globals.Counter;
+        await Task.Delay(1000);
+        Assert.InRange(f.Globals.Counter, counted, counted + 1); // One that was past its await may still count.
+    }
+
+    [Fact]
+    public async Task What_an_entry_leaves_in_the_background_goes_on_until_the_session_ends()
+    {
+        using var f = new ScriptFixture();
+        await f.Value("async Task Count() { while (true) { await Task.Delay(1); Counter++; } } var counting = Count(); 1");
+        await Counted(f, f.Globals.Counter + 3);
+
+        f.Session.Dispose();
+
+        int counted = f.Globals.Counter;
+        await Task.Delay(300);
+        Assert.InRange(f.Globals.Counter, counted, counted + 1);
+    }
+
+    [Fact]
+    public async Task The_token_of_an_entry_is_that_of_what_it_started()
+    {
+        using var f = new ScriptFixture();
+        await f.Value("var seen = Task.Run(async () => { while (!Cancellation.IsCancellationRequested) { await Task.Delay(1); } return true; }); 1");
+        using var interrupt = new ScriptInterrupt();
+        Task<ScriptResult> later = f.Session.RunAsync(ScriptSource.FromText("Started.SetResult(); await Task.Delay(-1, Cancellation);"), interrupt);
+        await f.Globals.Started.Task;
+        interrupt.Press();
+        Assert.IsType<ScriptResult.Cancelled>(await later);
+        Assert.Equal(false, await f.Value("seen.IsCompleted")); // Another entry was stopped.
+        var background = (Task<bool>)(await f.Value("seen"))!;
+        f.Session.Dispose();
+        Assert.True(await background.WaitAsync(TimeSpan.FromSeconds(60)));
+    }
+
+    private static async Task Counted(ScriptFixture f, int count)
+    {
+        while (f.Globals.Counter < count)
+        {
+            await Task.Delay(1);
+        }
+    }
 }
