@@ -14,7 +14,7 @@ internal sealed record ScriptEnvironment(HostGlobals Globals, IScriptDisplay Dis
         var plugins = new Lazy<IReadOnlySet<string>>(() => PluginNames(context, parsed));
         return new ScriptEnvironment(globals, display, new ScriptSessionOptions
         {
-            Imports = [.. new ScriptSessionOptions().Imports, "TorchSharp", "Aperture", "Aperture.Engine", "Aperture.Evaluation", "Aperture.Generation", "Aperture.Images", "Aperture.Measuring", "Aperture.Scripting"],
+            Imports = [.. new ScriptSessionOptions().Imports, "TorchSharp", "Aperture", "Aperture.Engine", "Aperture.Decoding", "Aperture.Evaluation", "Aperture.Generation", "Aperture.Images", "Aperture.Measuring", "Aperture.Scripting", "Aperture.Sequences", "Aperture.Vision"],
             ResolveAssembly = name => plugins.Value.Contains(name.Name!) ? globals.FindPlugin(name) : null,
             RetiredPluginOf = globals.RetiredPluginOf,
             References = [typeof(ApertureException).Assembly, typeof(Aperture.Images.Image).Assembly, typeof(Aperture.Engine.Pipeline).Assembly, typeof(torch).Assembly],

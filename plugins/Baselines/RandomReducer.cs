@@ -1,6 +1,5 @@
 using Aperture.Decoding;
 using Aperture.Vision;
-using static TorchSharp.torch;
 
 namespace Aperture.Plugins.Baselines;
 
@@ -22,20 +21,7 @@ internal sealed class RandomReducer(RandomOptions options) : ITokenReducer
     {
         int count = tokens.Places.Length;
         int keep = TokenBudget.Of(count, options.Reduction, options.Keep, options.Tokens);
-        if (keep == count)
-        {
-            return tokens;
-        }
-
-        int[] kept = Subset(count, keep, options.Seed);
-        using (tokens)
-        using (Tensor index = tensor(Array.ConvertAll(kept, k => (long)k), device: tokens.Rows.device))
-        {
-            return new VisualTokens(tokens.Rows.index_select(0, index), tokens.Grid, Array.ConvertAll(kept, k => tokens.Places[k])) // [keep, d]
-            {
-                Sources = tokens.Sources is { } sources ? Array.ConvertAll(kept, k => sources[k]) : null,
-            };
-        }
+        return keep == count ? tokens : tokens.Keep(Subset(count, keep, options.Seed));
     }
 
     /// <summary>A uniformly random subset, ascending.</summary>

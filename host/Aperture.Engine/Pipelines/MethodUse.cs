@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Decoding;
 
 namespace Aperture.Engine;
 
@@ -7,6 +8,9 @@ namespace Aperture.Engine;
 /// <param name="Options">Its options, a JSON object; undefined for all defaults.</param>
 public sealed record MethodUse(string Name, JsonElement Options)
 {
+    /// <summary>The method itself, where the user wrote it instead of naming a plugin's; the user disposes it.</summary>
+    public IDecoderMethod? Object { get; init; }
+
     /// <summary>How a table shows it: the name, and the options that were given.</summary>
     public string Label
     {

@@ -12,7 +12,7 @@ namespace Aperture.Engine;
 /// <see cref="Build"/>), once, however many questions come at a time. <see cref="With(string, object?)"/> gives a new pipeline over the same model. Questions on one model are answered in the
 /// order they were asked, from any thread. Disposing releases the methods, not the model; a question that runs keeps them until it ends.
 /// </summary>
-public sealed class Pipeline : IDisposable
+public sealed partial class Pipeline : IDisposable
 {
     private readonly EngineSession _session;
     private readonly Lock _gate = new();
@@ -34,7 +34,7 @@ public sealed class Pipeline : IDisposable
     // A model's own method comes first, unless the user configures it: then its options lie under the user's.
     internal IEnumerable<MethodUse> Acting
         => Model.OwnMethod is not { } own ? Methods
-            : Methods.Any(method => method.Name == own.Name) ? Methods.Select(method => method.Name == own.Name ? method.Over(own) : method)
+            : Methods.Any(method => method.Name == own.Name) ? Methods.Select(method => method.Name == own.Name && method.Object is null ? method.Over(own) : method)
             : [own, .. Methods];
 
     /// <summary>How a table names the pipeline: its methods, or <c>none</c>.</summary>
@@ -42,17 +42,6 @@ public sealed class Pipeline : IDisposable
 
     /// <summary>The compiled hooks; null where no method acts. They are of use until the pipeline is disposed or one of its plugins reloaded.</summary>
     internal HookTable? Hooks => Lease(built => built.Table);
-
-    /// <summary>The same model with one method more.</summary>
-    /// <param name="method">The method's name, as a plugin registers it.</param>
-    /// <param name="options">Its options, for example <c>new { Reduction = 0.6 }</c>; null for all defaults.</param>
-    /// <returns>A new pipeline; this one stays as it is.</returns>
-    /// <exception cref="ApertureException">The options are not an object of plain values.</exception>
-    public Pipeline With(string method, object? options = null) => With(new MethodUse(method, OptionsJson.From(options)));
-
-    /// <summary>The same model with one method more.</summary>
-    /// <param name="method">The method.</param>
-    public Pipeline With(MethodUse method) => new(Model, _session, [.. Methods, method]);
 
     /// <summary>The same model without methods.</summary>
     public Pipeline Plain() => new(Model, _session, []);
@@ -191,7 +180,14 @@ public sealed class Pipeline : IDisposable
 
             foreach (MethodUse method in acting)
             {
-                methods.Add(_session.Plugins.Create(method.Name, method.Options, Model.Decoder.Info, new MethodFiles(Model)));
+                if (method.Object is { } given)
+                {
+                    methods.Add(given);
+                }
+                else
+                {
+                    methods.Add(_session.Plugins.Create(method.Name, method.Options, Model.Decoder.Info, new MethodFiles(Model)));
+                }
             }
 
             BuiltPipeline built = new(methods, HookTableBuilder.Build(Model.Decoder.Info, methods.All));

@@ -173,6 +173,32 @@ public sealed class ReplCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task A_method_written_at_the_prompt_is_asked_compared_and_drawn()
+    {
+        string[] entries =
+        [
+            $"var m = await Models.Load(\"tiny-llava\"); var p = Images.Load(\"{Repository.Path("scripts", "shelf.png")}\");",
+            """
+            class Middle(int rows) : ITokenReducer
+            {
+                public string Name => "middle";
+                public void Declare(IReducerSites sites) => sites.BeforeDecoder(t => t.Keep([.. Enumerable.Range(36, rows)]));
+                public void Dispose() { }
+            }
+            """,
+            "var own = m.With(new Middle(72)); var odd = m.With(\"odd\", (VisualTokens t) => t.Keep([.. Enumerable.Range(0, t.Places.Length).Where(i => i % 2 == 1)]));",
+            "var a = await own.Ask(p, \"How many boots are there?\"); Print($\"{a.VisualTokens} {a.TokenMap.Kept[0].Count}\");",
+            "Print(string.Join(\",\", Compare(p, \"How many boots are there?\", own, odd).Rows.Select(r => $\"{r.Label}:{r.VisualTokens}\").Where(r => !r.StartsWith(\"none\"))));",
+        ];
+
+        (int code, string output, string error) = await Pipe(string.Join('\n', entries) + "\n", "repl", "--stream");
+
+        Assert.Equal((0, ""), (code, error));
+        Assert.Contains("72 72\n", output, StringComparison.Ordinal);
+        Assert.Contains("random(Tokens=72):72,pooling(Tokens=72):72,middle:72,odd:72\n", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_script_can_be_loaded_first()
     {
         _folder.Write("tools.csx", "int Twice(int x) => 2 * x;");

@@ -25,16 +25,13 @@ internal sealed class MyMethodReducer(MyMethodOptions options) : ITokenReducer
             return tokens;
         }
 
-        using (tokens)
-        using (NewDisposeScope()) // Disposes every tensor made below, but for the one that is moved out.
+        int[] kept;
+        using (NewDisposeScope()) // Disposes every tensor made below.
         {
             Tensor norms = tokens.Rows.to(ScalarType.Float32).norm(1); // [tokens, d] -> [tokens]
-            Tensor kept = norms.topk(keep).indexes.sort().Values; // [keep], ascending
-            int[] rows = [.. kept.data<long>().ToArray().Select(row => (int)row)];
-            return new VisualTokens(tokens.Rows.index_select(0, kept).MoveToOuterDisposeScope(), tokens.Grid, [.. rows.Select(row => tokens.Places[row])])
-            {
-                Sources = tokens.Sources is { } sources ? [.. rows.Select(row => sources[row])] : null,
-            };
+            kept = [.. norms.topk(keep).indexes.sort().Values.cpu().data<long>().ToArray().Select(row => (int)row)]; // [keep], ascending
         }
+
+        return tokens.Keep(kept);
     }
 }
