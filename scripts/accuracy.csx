@@ -50,4 +50,5 @@ for (int percent = 10; percent <= 90; percent += 10)
     Print($"| {percent} % | {tokens} | {reports[0].MeanFlops / none.MeanFlops:P1} | {string.Join(" | ", reports.Select(r => $"{r.Accuracy:P1} ± {r.HalfWidth:P1}"))} | {string.Join(" | ", reports.Select(r => $"{r.PrefillMs:0.00}"))} |");
 }
 
+Print($"\n{none.MeasuredOn}; times are medians in ms\n");
 Print(TradeOffPlot.SavePng(output, "tiny-llava on held-out shelves", "FLOPs to the first token, % of un-pruned", [.. lines.Select(l => (l.Key, (IReadOnlyList<TradeOffPoint>)l.Value))], blind.Accuracy));

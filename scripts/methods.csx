@@ -111,4 +111,5 @@ Compare(null, "dyvte 0.9 + eas 2", llava.With("dyvte", new { Threshold = 0.9 }).
 Compare(null, "fitprune 60 % + dyvte 0.8 + eas 2", llava.With("fitprune", new { Reduction = 0.6 }).With("dyvte", new { Threshold = 0.8 }).With("eas", new { Adapters = "eas/adapters-2.safetensors" }));
 Compare(null, "dyvte 0.9 + gamma-mod 0.5", routed.With("dyvte", new { Gates = Path.Combine(llava.Model.Folder, "dyvte", "gates.safetensors"), Threshold = 0.9 }).With("gamma-mod", new { PrefillThreshold = 0.5, ForceTokens = "question", DecodeThreshold = 0.0 }));
 
+Print($"\n{none.MeasuredOn}; times are medians in ms\n");
 Print(TradeOffPlot.SavePng(Option("--output", "methods.png"), "tiny-llava on held-out shelves", "FLOPs to the first token, % of un-pruned", [.. lines.Select(l => (l.Key, (IReadOnlyList<TradeOffPoint>)l.Value))], null));

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Aperture.Analysis;
 
-/// <summary>Writes a report as JSON: format, version, model, stages, metrics by layer with mean and standard deviation, exits, pipelines.</summary>
+/// <summary>Writes a report as JSON: format, version, model, what it was measured on, stages, metrics by layer with mean and standard deviation, exits, pipelines.</summary>
 public static class AnalysisJson
 {
     private const string Format = "dyvte-analysis";
@@ -20,6 +20,7 @@ public static class AnalysisJson
             json.WriteString("format", Format);
             json.WriteNumber("version", Version);
             json.WriteString("model", report.Model);
+            report.MeasuredOn.Write(json);
             json.WriteNumber("layers", report.Layers);
             json.WriteNumber("samples", report.Samples);
             WriteStages(json, report);

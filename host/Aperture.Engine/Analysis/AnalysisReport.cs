@@ -1,3 +1,5 @@
+using Aperture.Measuring;
+
 namespace Aperture.Analysis;
 
 /// <summary>What an analysis found.</summary>
@@ -5,6 +7,9 @@ public sealed record AnalysisReport
 {
     /// <summary>The model.</summary>
     public required string Model { get; init; }
+
+    /// <summary>Element type, device, threads and processor: the figures are those of this arithmetic.</summary>
+    public required MeasuredOn MeasuredOn { get; init; }
 
     /// <summary>Decoder layers.</summary>
     public required int Layers { get; init; }

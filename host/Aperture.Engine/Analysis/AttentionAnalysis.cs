@@ -3,6 +3,7 @@ using Aperture.Engine;
 using Aperture.Evaluation;
 using Aperture.Generation;
 using Aperture.Images;
+using Aperture.Measuring;
 using Aperture.Models;
 using Aperture.Sequences;
 using Aperture.Vision;
@@ -56,6 +57,7 @@ public static class AttentionAnalysis
         return new AnalysisReport
         {
             Model = model.Name,
+            MeasuredOn = MeasuredOn.Of(model.Ops),
             Layers = layers,
             Samples = items.Count,
             Metrics =

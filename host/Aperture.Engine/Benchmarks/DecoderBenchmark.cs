@@ -53,60 +53,38 @@ public sealed class DecoderBenchmark : IDisposable
         _rows = scaled.to_type(options.Type);
     }
 
-    /// <summary>Threads in use.</summary>
-    public int Threads => _ops.Threads;
+    /// <summary>Element type, device, threads and processor.</summary>
+    public MeasuredOn MeasuredOn => MeasuredOn.Of(_ops);
 
-    /// <summary>Sizes that methods see.</summary>
-    public DecoderInfo Info => _decoder.Info;
+    /// <summary>Rows of the prompt.</summary>
+    public int PromptRows => _layout.Count;
 
     /// <summary>Prefill of the product and of the straight-line loop, alternating.</summary>
     /// <param name="cancellationToken">Checked between layers.</param>
     public PrefillComparison ComparePrefill(CancellationToken cancellationToken)
     {
         StraightLineDecoder straight = new(_shape.Decoder, _decoder.Weights);
-        List<double> ours = [], theirs = [];
-        for (int round = 0; round <= _options.Rounds; round++)
+        (double ours, double theirs, double ratio) = Alternate(() => Prefill(null, cancellationToken), () =>
         {
-            double a = Time(() => Prefill(null, cancellationToken));
-            double b = Time(() =>
-            {
-                using IDisposable mode = inference_mode();
-                straight.Run(_rows).Dispose();
-            });
-            if (round > 0)
-            {
-                ours.Add(a);
-                theirs.Add(b);
-            }
-        }
-
-        return new PrefillComparison(_layout.Count, Statistics.Median(ours), Statistics.Median(theirs));
+            using IDisposable mode = inference_mode();
+            straight.Run(_rows).Dispose();
+        });
+        return new PrefillComparison(ours, theirs, ratio);
     }
 
     /// <summary>Prefill with methods and without, alternating.</summary>
     /// <param name="label">How the result names them.</param>
-    /// <param name="methods">The methods.</param>
+    /// <param name="table">The methods' hooks on a decoder of this shape.</param>
     /// <param name="cancellationToken">Checked between layers.</param>
-    public ReductionComparison CompareReduction(string label, IReadOnlyList<IDecoderMethod> methods, CancellationToken cancellationToken)
+    public ReductionComparison CompareReduction(string label, HookTable table, CancellationToken cancellationToken)
     {
-        HookTable table = HookTableBuilder.Build(_decoder.Info, methods);
         WorkCounter full = Count(null, cancellationToken), reduced = Count(table, cancellationToken);
-        List<double> with = [], without = [];
-        for (int round = 0; round <= _options.Rounds; round++)
-        {
-            double a = Time(() => Prefill(table, cancellationToken));
-            double b = Time(() => Prefill(null, cancellationToken));
-            if (round > 0)
-            {
-                with.Add(a);
-                without.Add(b);
-            }
-        }
-
+        (double with, double without, double ratio) = Alternate(() => Prefill(table, cancellationToken), () => Prefill(null, cancellationToken));
         return new ReductionComparison(
             label,
-            Statistics.Median(with),
-            Statistics.Median(without),
+            with,
+            without,
+            ratio,
             (reduced.DecoderMacs(_decoder.Info) + reduced.OwnMacs.Values.Sum()) / (double)full.DecoderMacs(_decoder.Info),
             reduced.VisualTokens);
     }
@@ -189,6 +167,23 @@ public sealed class DecoderBenchmark : IDisposable
     // Every weight but the embedding table, of which one row is read.
     private long StreamedBytes()
         => _decoder.Weights.Named("model.", "lm_head").Where(n => n.Name != "model.embed_tokens.weight").Sum(n => n.Tensor.numel() * n.Tensor.element_size());
+
+    // Medians of both in milliseconds, and of the rounds' own ratios: a load that comes and goes between rounds moves the times but not these. Every other round begins with the second.
+    private (double First, double Second, double Ratio) Alternate(Action first, Action second)
+    {
+        List<double> firsts = [], seconds = [];
+        for (int round = 0; round <= _options.Rounds; round++)
+        {
+            double before = round % 2 == 0 ? 0 : Time(second), own = Time(first), other = round % 2 == 0 ? Time(second) : before;
+            if (round > 0)
+            {
+                firsts.Add(own);
+                seconds.Add(other);
+            }
+        }
+
+        return (Statistics.Median(firsts), Statistics.Median(seconds), Statistics.Median(firsts.Zip(seconds, (a, b) => a / b)));
+    }
 
     private double Time(Action action)
     {

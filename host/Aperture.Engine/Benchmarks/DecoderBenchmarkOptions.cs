@@ -25,26 +25,19 @@ public sealed record DecoderBenchmarkOptions
 }
 
 /// <summary>Prefill of the product beside a straight-line loop.</summary>
-/// <param name="Tokens">Rows of the prompt.</param>
 /// <param name="ProductMs">Median milliseconds of the product.</param>
 /// <param name="StraightLineMs">Median milliseconds of the loop.</param>
-public sealed record PrefillComparison(int Tokens, double ProductMs, double StraightLineMs)
-{
-    /// <summary>Product over loop; below 1 the product is faster.</summary>
-    public double Ratio => ProductMs / StraightLineMs;
-}
+/// <param name="Ratio">Median over the rounds of product over loop; below 1 the product is faster.</param>
+public sealed record PrefillComparison(double ProductMs, double StraightLineMs, double Ratio);
 
 /// <summary>Prefill with methods beside the un-reduced one.</summary>
 /// <param name="Methods">The methods and their settings, in words.</param>
 /// <param name="ReducedMs">Median milliseconds with them, their overhead included.</param>
 /// <param name="FullMs">Median milliseconds without.</param>
+/// <param name="TimeRatio">Median over the rounds of the time with methods over the time without.</param>
 /// <param name="MacRatio">Decoder multiply-accumulates with them, their own included, over those without.</param>
 /// <param name="VisualTokens">Visual tokens that leave each layer.</param>
-public sealed record ReductionComparison(string Methods, double ReducedMs, double FullMs, double MacRatio, IReadOnlyList<int> VisualTokens)
-{
-    /// <summary>Time with methods over time without.</summary>
-    public double TimeRatio => ReducedMs / FullMs;
-}
+public sealed record ReductionComparison(string Methods, double ReducedMs, double FullMs, double TimeRatio, double MacRatio, IReadOnlyList<int> VisualTokens);
 
 /// <summary>A decode step beside a plain read of memory.</summary>
 /// <param name="MedianMs">Median milliseconds a token.</param>

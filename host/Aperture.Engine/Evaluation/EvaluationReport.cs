@@ -1,3 +1,5 @@
+using Aperture.Measuring;
+
 namespace Aperture.Evaluation;
 
 /// <summary>How a pipeline did on a question file.</summary>
@@ -5,6 +7,9 @@ namespace Aperture.Evaluation;
 /// <param name="Results">One entry a question.</param>
 public sealed record EvaluationReport(string Label, IReadOnlyList<QuestionResult> Results)
 {
+    /// <summary>Element type, device, threads and processor of the times.</summary>
+    public required MeasuredOn MeasuredOn { get; init; }
+
     /// <summary>Share of right answers.</summary>
     public double Accuracy => Results.Count == 0 ? 0 : Results.Count(r => r.Right) / (double)Results.Count;
 

@@ -1,5 +1,6 @@
 using Aperture.Engine;
 using Aperture.Images;
+using Aperture.Measuring;
 
 namespace Aperture.Evaluation;
 
@@ -29,7 +30,7 @@ public static class Evaluator
             progress?.Report(results.Count);
         }
 
-        return new EvaluationReport(options.Blind ? pipeline.Label + ", blind" : pipeline.Label, results);
+        return new EvaluationReport(options.Blind ? pipeline.Label + ", blind" : pipeline.Label, results) { MeasuredOn = MeasuredOn.Of(pipeline.Model.Ops) };
     }
 
     /// <summary>Whether an answer is the right one: equal but for case, surrounding space and a final full stop.</summary>

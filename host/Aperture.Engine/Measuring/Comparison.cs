@@ -1,16 +1,14 @@
-using Aperture.Models;
-
 namespace Aperture.Measuring;
 
 /// <summary>Pipelines side by side on one question.</summary>
 /// <param name="Question">The question.</param>
 /// <param name="Model">Name of the model.</param>
-/// <param name="Ops">Device, element type and threads that were used.</param>
+/// <param name="MeasuredOn">Element type, device, threads and processor.</param>
 /// <param name="Rows">One measurement a pipeline.</param>
-public sealed record Comparison(string Question, string Model, Ops Ops, IReadOnlyList<Measurement> Rows)
+public sealed record Comparison(string Question, string Model, MeasuredOn MeasuredOn, IReadOnlyList<Measurement> Rows)
 {
     /// <summary>One line that says where the numbers come from.</summary>
-    public string Setting => $"{Model}, {Ops.Type} on {Ops.Device}, {Ops.Threads} thread(s); times are medians in ms";
+    public string Setting => $"{Model}, {MeasuredOn}; times are medians in ms";
 
     /// <summary>Column heads of <see cref="Cells"/>.</summary>
     public static IReadOnlyList<string> Heads { get; } =

@@ -16,9 +16,7 @@ public static class ComparisonJson
             json.WriteStartObject();
             json.WriteString("question", comparison.Question);
             json.WriteString("model", comparison.Model);
-            json.WriteString("type", comparison.Ops.Type.ToString());
-            json.WriteString("device", comparison.Ops.Device.ToString());
-            json.WriteNumber("threads", comparison.Ops.Threads);
+            comparison.MeasuredOn.Write(json);
             json.WriteStartArray("rows");
             foreach (Measurement row in comparison.Rows)
             {

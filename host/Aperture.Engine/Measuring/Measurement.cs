@@ -8,6 +8,9 @@ public sealed record Measurement
     /// <summary>The pipeline's name in the table.</summary>
     public required string Label { get; init; }
 
+    /// <summary>Element type, device, threads and processor of the times.</summary>
+    public required MeasuredOn MeasuredOn { get; init; }
+
     /// <summary>The answer.</summary>
     public required string Answer { get; init; }
 

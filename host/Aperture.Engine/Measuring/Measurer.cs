@@ -44,7 +44,7 @@ public static class Measurer
                 rows.InsertRange(rows[0].Methods.Count == 0 ? 1 : 0, added);
             }
 
-            return new Comparison(question, pipelines[0].Model.Name, pipelines[0].Model.Ops, Run(rows, image, question, options, progress, cancellationToken));
+            return new Comparison(question, pipelines[0].Model.Name, MeasuredOn.Of(pipelines[0].Model.Ops), Run(rows, image, question, options, progress, cancellationToken));
         }
         finally
         {
@@ -111,6 +111,7 @@ public static class Measurer
         return [.. pipelines.Select((pipeline, i) => new Measurement
         {
             Label = pipeline.Label,
+            MeasuredOn = MeasuredOn.Of(pipeline.Model.Ops),
             Answer = answers[i].Text,
             VisualTokens = answers[i].VisualTokens,
             VisualTokensByLayer = answers[i].VisualTokensByLayer,

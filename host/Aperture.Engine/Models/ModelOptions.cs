@@ -27,7 +27,9 @@ public sealed record ModelOptions
     /// <summary>Name of the prompt template; null for the checkpoint's own.</summary>
     public string? Prompt { get; init; }
 
-    internal ScalarType? ScalarType => Type switch
+    /// <summary>The element type that <see cref="Type"/> names; null for <c>auto</c>.</summary>
+    /// <exception cref="ApertureException">It names none.</exception>
+    public ScalarType? ScalarType => Type switch
     {
         "auto" => null,
         "float32" or "fp32" or "f32" => TorchSharp.torch.ScalarType.Float32,

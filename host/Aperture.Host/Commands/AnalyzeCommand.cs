@@ -66,6 +66,7 @@ internal static class AnalyzeCommand
         }
 
         terminal.Rich.Write(ToTable(report));
+        terminal.Output.WriteLine($"{report.Model}, {report.MeasuredOn}; {report.Samples} question(s)");
         AttentionStages stages = report.Stages;
         terminal.Output.WriteLine(
             $"stages: fusion ends {Layer(stages.FusionEnd)}, reasoning begins {Layer(stages.ReasoningStart)}; suggested exit after layer {stages.SuggestedExit}");

@@ -53,5 +53,5 @@ internal static class AskCommand
 
     private static string Cost(Pipeline pipeline, Answer answer)
         => $"{pipeline.Model.Name}, {pipeline.Label}: visual tokens {Comparison.Runs(answer.VisualTokensByLayer)}; {answer.Flops.Total / 1e9:0.000} GFLOPs and {answer.Times.FirstToken:0.0} ms to the first token, "
-            + $"{answer.Times.DecodePerToken:0.0} ms a token; KV {Comparison.Size(answer.CacheBytes)}";
+            + $"{answer.Times.DecodePerToken:0.0} ms a token; KV {Comparison.Size(answer.CacheBytes)}; {MeasuredOn.Of(pipeline.Model.Ops)}";
 }

@@ -19,14 +19,26 @@ internal static class BenchCommand
         Option<int> runs = new("--runs") { Description = "Timed runs, after one that warms up.", HelpName = "count", DefaultValueFactory = _ => 5 };
         Option<int> tokens = new("--max-new-tokens") { Description = "Longest answer in tokens.", HelpName = "count", DefaultValueFactory = _ => 16 };
         Option<string?> checkpoint = new("--checkpoint") { Description = "With --shape of a whole model: where its checkpoint is written and kept (13.5 GB); the cache folder by default.", HelpName = "folder" };
+        Option<string[]> only = new("--only")
+        {
+            Description = $"With --shape: measure this row alone: {ShapeRows.List(ShapeRows.OfDecoder)}; of a whole model {ShapeRows.List(ShapeRows.OfModel)}. May be repeated.",
+            HelpName = "row",
+        };
         Option<bool> json = new("--json") { Description = "Write the figures as JSON to standard output." };
-        Command command = new("bench", "Measure pipelines side by side.") { name, picture, question, shape, runs, tokens, checkpoint, json };
+        Command command = new("bench", "Measure pipelines side by side.") { name, picture, question, shape, runs, tokens, checkpoint, only, json };
         model.AddOptions(command);
         command.SetAction(async (parsed, token) =>
         {
+            string[] rows = parsed.GetValue(only) ?? [];
             if (parsed.GetValue(shape) is { } asked)
             {
-                return await ShapeBench.RunAsync(context, parsed, ModelShape.Find(asked), model.Options(parsed), parsed.GetValue(runs), parsed.GetValue(checkpoint), parsed.GetValue(json), token).ConfigureAwait(false);
+                ShapeBenchOptions benchmark = new(model.Options(parsed), parsed.GetValue(runs), rows, parsed.GetValue(json), parsed.GetValue(checkpoint));
+                return await ShapeBench.RunAsync(context, parsed, ModelShape.Find(asked), benchmark, token).ConfigureAwait(false);
+            }
+
+            if (rows.Length > 0)
+            {
+                throw new ApertureException($"--only {rows[0]}: rows can be picked with --shape alone; pipelines to compare are named with --with.");
             }
 
             Image image = Image.Load(parsed.GetValue(picture) ?? Path.Combine(AppContext.BaseDirectory, "scripts", "shelf.png"));

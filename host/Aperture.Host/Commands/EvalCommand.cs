@@ -45,6 +45,7 @@ internal static class EvalCommand
             else
             {
                 context.Terminal.Rich.Write(ToTable(reports));
+                context.Terminal.Output.WriteLine($"{plain.Model.Name}, {reports[0].MeasuredOn}; times are medians in ms");
             }
 
             return 0;
@@ -92,6 +93,7 @@ internal static class EvalCommand
             {
                 json.WriteStartObject();
                 json.WriteString("pipeline", report.Label);
+                report.MeasuredOn.Write(json);
                 json.WriteNumber("questions", report.Results.Count);
                 json.WriteNumber("accuracy", report.Accuracy);
                 json.WriteNumber("halfWidth95", report.HalfWidth);

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Text;
 using System.Text.Json;
 using Aperture.Benchmarks;
-using Aperture.Engine;
+using Aperture.Measuring;
 using Aperture.Plugins.Hosting;
 using static TorchSharp.torch;
 
@@ -11,83 +11,110 @@ namespace Aperture.Host.Commands;
 /// <summary>The part of <c>bench</c> that measures a decoder of a published size with random weights: prefill beside a straight-line loop, with each in-decoder method and all together, and decode beside a plain read of memory.</summary>
 internal static class ShapeBench
 {
-    public static Task<int> RunAsync(CommandContext context, ParseResult parsed, ModelShape shape, ModelOptions options, int rounds, string? checkpoint, bool json, CancellationToken cancellationToken)
+    public static Task<int> RunAsync(CommandContext context, ParseResult parsed, ModelShape shape, ShapeBenchOptions options, CancellationToken cancellationToken)
         => shape.Vision is null
-            ? Task.Run(async () => await DecoderAsync(context, parsed, shape, options, rounds, json, cancellationToken).ConfigureAwait(false), cancellationToken)
-            : WholeModelBench.RunAsync(context, parsed, shape, options, checkpoint, json, cancellationToken);
+            ? Task.Run(async () => await DecoderAsync(context, parsed, shape, options, cancellationToken).ConfigureAwait(false), cancellationToken)
+            : WholeModelBench.RunAsync(context, parsed, shape, options, cancellationToken);
 
-    private static async Task<int> DecoderAsync(CommandContext context, ParseResult parsed, ModelShape shape, ModelOptions options, int rounds, bool json, CancellationToken cancellationToken)
+    private static async Task<int> DecoderAsync(CommandContext context, ParseResult parsed, ModelShape shape, ShapeBenchOptions options, CancellationToken cancellationToken)
     {
+        IReadOnlyList<string> picked = ShapeRows.Pick(shape, options.Only);
         Device device = context.Compute.Open(parsed);
-        ScalarType[] types = options.Type == "auto" ? [ScalarType.BFloat16, ScalarType.Float32] : [options.Type is "float32" or "f32" or "fp32" ? ScalarType.Float32 : ScalarType.BFloat16];
-        await using PluginHost plugins = new(PluginCatalog.Read());
-        List<(ScalarType Type, int Threads, PrefillComparison Prefill, IReadOnlyList<ReductionComparison> Reductions, DecodeBandwidth Decode)> results = [];
+        ScalarType[] types = options.Model.ScalarType is { } asked ? [asked] : [ScalarType.BFloat16, ScalarType.Float32];
+        using ShapeMethods methods = new(shape);
+        await using PluginHost plugins = new(context.Plugins.Read(parsed));
+
+        // Before weights are made: what is refused then costs no minutes.
+        methods.Check(plugins, methods.Rows.Where(row => picked.Contains(row.Name)));
+        List<Figures> results = [];
         foreach (ScalarType type in types)
         {
             context.Terminal.Error.WriteLine($"{shape.Name}, {type}: making random weights");
-            using DecoderBenchmark bench = new(shape, new DecoderBenchmarkOptions { Device = device, Type = type, Threads = context.Compute.Threads(parsed) ?? 0, Rounds = rounds });
-            context.Terminal.Error.WriteLine($"{shape.Name}, {type}: decode");
-            DecodeBandwidth decode = bench.MeasureDecode(cancellationToken);
-            context.Terminal.Error.WriteLine($"{shape.Name}, {type}: prefill");
-            PrefillComparison prefill = bench.ComparePrefill(cancellationToken);
-            using ShapeMethods methods = new(bench.Info);
-            List<ReductionComparison> reductions = [];
-            foreach ((string label, (string Name, object Options)[] uses) in methods.Pipelines)
+            using DecoderBenchmark bench = new(shape, new DecoderBenchmarkOptions { Device = device, Type = type, Threads = context.Compute.Threads(parsed) ?? 0, Rounds = options.Rounds });
+            Figures figures = new(bench.MeasuredOn, bench.PromptRows);
+            results.Add(figures);
+            Tell($"{shape.Name}, {bench.MeasuredOn}, prompt of {bench.PromptRows} rows");
+            if (Begins(ShapeRows.Decode, "decode"))
             {
-                context.Terminal.Error.WriteLine($"{shape.Name}, {type}: prefill with {label}");
-                IReadOnlyList<LeasedMethod> leased = methods.Create(plugins, uses);
-                reductions.Add(bench.CompareReduction(label, [.. leased.Select(lease => lease.Method)], cancellationToken));
-                foreach (LeasedMethod lease in leased)
-                {
-                    lease.Dispose();
-                }
+                figures.Decode = bench.MeasureDecode(cancellationToken);
+                Tell(Row(figures.Decode));
             }
 
-            results.Add((type, bench.Threads, prefill, reductions, decode));
+            if (Begins(ShapeRows.Prefill, "prefill"))
+            {
+                figures.Prefill = bench.ComparePrefill(cancellationToken);
+                Tell(Row(figures.Prefill));
+            }
+
+            foreach (ShapeRow row in methods.Rows.Where(row => Begins(row.Name, $"prefill with {row.Label}")))
+            {
+                ReductionComparison reduction = methods.With(plugins, row, table => bench.CompareReduction(row.Label, table, cancellationToken));
+                figures.Reductions.Add((row.Name, reduction));
+                Tell(Row(row.Name, reduction));
+            }
+
+            bool Begins(string row, string what)
+            {
+                if (!picked.Contains(row))
+                {
+                    return false;
+                }
+
+                context.Terminal.Error.WriteLine($"{shape.Name}, {type}: {what}");
+                return true;
+            }
         }
 
-        if (json)
+        if (options.Json)
         {
             context.Terminal.Output.WriteLine(ToJson(shape, results));
-            return 0;
-        }
-
-        foreach ((ScalarType type, int threads, PrefillComparison prefill, IReadOnlyList<ReductionComparison> reductions, DecodeBandwidth decode) in results)
-        {
-            TextWriter output = context.Terminal.Output;
-            output.WriteLine($"{shape.Name}, {type}, {device}, {threads} thread(s), prompt of {prefill.Tokens} rows");
-            output.WriteLine($"  prefill            {prefill.ProductMs,9:0.0} ms   straight-line loop {prefill.StraightLineMs,9:0.0} ms   ratio {prefill.Ratio:0.000} (at most 1.10)");
-            foreach (ReductionComparison reduction in reductions)
-            {
-                output.WriteLine($"  prefill            {reduction.ReducedMs,9:0.0} ms   without            {reduction.FullMs,9:0.0} ms   ratio {reduction.TimeRatio:0.000}, FLOPs ratio {reduction.MacRatio:0.000}   {reduction.Methods}");
-            }
-
-            output.WriteLine($"  decode a token     {decode.MedianMs,9:0.0} ms   {decode.BytesPerSecond / 1e9:0.0} GB/s of weights (best of 5), plain read {decode.ReadBytesPerSecond / 1e9:0.0} GB/s, share {100 * decode.Share:0} % (at least 70 %)");
         }
 
         return 0;
+
+        void Tell(string line)
+        {
+            if (!options.Json)
+            {
+                context.Terminal.Output.WriteLine(line);
+                context.Terminal.Output.Flush();
+            }
+        }
     }
 
-    private static string ToJson(ModelShape shape, List<(ScalarType Type, int Threads, PrefillComparison Prefill, IReadOnlyList<ReductionComparison> Reductions, DecodeBandwidth Decode)> results)
+    private static string Row(DecodeBandwidth decode)
+        => $"  {ShapeRows.Decode,-9} {decode.MedianMs,9:0.0} ms a token   {decode.BytesPerSecond / 1e9:0.0} GB/s of weights (best of 5), plain read {decode.ReadBytesPerSecond / 1e9:0.0} GB/s, share {100 * decode.Share:0} % (at least 70 %)";
+
+    private static string Row(PrefillComparison prefill)
+        => $"  {ShapeRows.Prefill,-9} {prefill.ProductMs,9:0.0} ms   straight-line loop {prefill.StraightLineMs,9:0.0} ms   ratio {prefill.Ratio:0.000} (at most 1.02)";
+
+    private static string Row(string name, ReductionComparison reduction)
+        => $"  {name,-9} {reduction.ReducedMs,9:0.0} ms   without            {reduction.FullMs,9:0.0} ms   ratio {reduction.TimeRatio:0.000}, FLOPs ratio {reduction.MacRatio:0.000}   {reduction.Methods}";
+
+    private static string ToJson(ModelShape shape, List<Figures> results)
     {
         using MemoryStream buffer = new();
         using (Utf8JsonWriter json = new(buffer, new JsonWriterOptions { Indented = true }))
         {
             json.WriteStartArray();
-            foreach ((ScalarType type, int threads, PrefillComparison prefill, IReadOnlyList<ReductionComparison> reductions, DecodeBandwidth decode) in results)
+            foreach (Figures figures in results)
             {
                 json.WriteStartObject();
                 json.WriteString("shape", shape.Name);
-                json.WriteString("type", type.ToString());
-                json.WriteNumber("threads", threads);
-                json.WriteNumber("promptRows", prefill.Tokens);
-                json.WriteNumber("prefillMs", prefill.ProductMs);
-                json.WriteNumber("straightLineMs", prefill.StraightLineMs);
-                json.WriteNumber("prefillRatio", prefill.Ratio);
+                figures.MeasuredOn.Write(json);
+                json.WriteNumber("promptRows", figures.PromptRows);
+                if (figures.Prefill is { } prefill)
+                {
+                    json.WriteNumber("prefillMs", prefill.ProductMs);
+                    json.WriteNumber("straightLineMs", prefill.StraightLineMs);
+                    json.WriteNumber("prefillRatio", prefill.Ratio);
+                }
+
                 json.WriteStartArray("methods");
-                foreach (ReductionComparison reduction in reductions)
+                foreach ((string row, ReductionComparison reduction) in figures.Reductions)
                 {
                     json.WriteStartObject();
+                    json.WriteString("row", row);
                     json.WriteString("methods", reduction.Methods);
                     json.WriteNumber("milliseconds", reduction.ReducedMs);
                     json.WriteNumber("withoutMilliseconds", reduction.FullMs);
@@ -97,10 +124,14 @@ internal static class ShapeBench
                 }
 
                 json.WriteEndArray();
-                json.WriteNumber("decodeMs", decode.MedianMs);
-                json.WriteNumber("decodeBestBytesPerSecond", decode.BytesPerSecond);
-                json.WriteNumber("readBytesPerSecond", decode.ReadBytesPerSecond);
-                json.WriteNumber("decodeShare", decode.Share);
+                if (figures.Decode is { } decode)
+                {
+                    json.WriteNumber("decodeMs", decode.MedianMs);
+                    json.WriteNumber("decodeBestBytesPerSecond", decode.BytesPerSecond);
+                    json.WriteNumber("readBytesPerSecond", decode.ReadBytesPerSecond);
+                    json.WriteNumber("decodeShare", decode.Share);
+                }
+
                 json.WriteEndObject();
             }
 
@@ -108,5 +139,15 @@ internal static class ShapeBench
         }
 
         return Encoding.UTF8.GetString(buffer.ToArray());
+    }
+
+    // What was measured in one element type; null for a row that was not asked for.
+    private sealed record Figures(MeasuredOn MeasuredOn, int PromptRows)
+    {
+        public DecodeBandwidth? Decode { get; set; }
+
+        public PrefillComparison? Prefill { get; set; }
+
+        public List<(string Row, ReductionComparison Reduction)> Reductions { get; } = [];
     }
 }

@@ -18,43 +18,76 @@ internal static class WholeModelBench
 {
     private const string Question = "What is shown in this image?";
 
-    public static async Task<int> RunAsync(CommandContext context, ParseResult parsed, ModelShape shape, ModelOptions options, string? folder, bool json, CancellationToken cancellationToken)
+    public static async Task<int> RunAsync(CommandContext context, ParseResult parsed, ModelShape shape, ShapeBenchOptions options, CancellationToken cancellationToken)
     {
-        ScalarType stored = options.Type is "float16" or "fp16" or "f16" ? ScalarType.Float16 : ScalarType.BFloat16;
-        folder ??= Path.Combine(CacheFolder(), $"{shape.Name}-{(stored == ScalarType.Float16 ? "fp16" : "bf16")}");
+        IReadOnlyList<string> picked = ShapeRows.Pick(shape, options.Only);
+        ScalarType stored = options.Model.ScalarType ?? ScalarType.BFloat16;
+        if (stored == ScalarType.Float32)
+        {
+            throw new ApertureException($"--dtype {options.Model.Type}: a whole model is stored at two bytes a weight; give bfloat16 or float16.");
+        }
+
+        string folder = options.Checkpoint ?? Path.Combine(CacheFolder(), $"{shape.Name}-{(stored == ScalarType.Float16 ? "fp16" : "bf16")}");
+        using ShapeMethods methods = new(shape);
+        await using EngineSession session = SessionFactory.Open(context, parsed, options.Model with { Type = "auto", Prompt = "llava_hf" });
+
+        // Before the checkpoint is written: what is refused then costs no minutes.
+        IReadOnlyList<ShapeRow> rows = [.. methods.Rows.Where(row => picked.Contains(row.Name))];
+        methods.Check(session.Plugins, rows);
         await Progressing.RunAsync(context.Terminal, "writing the checkpoint", 1000, progress =>
         {
             RandomCheckpoint.Write(folder, shape, stored, done => progress.Report((int)(done * 1000)), cancellationToken);
             return 0;
         }).ConfigureAwait(false);
-        await using EngineSession session = SessionFactory.Open(context, parsed, options with { Type = "auto", Prompt = "llava_hf" });
         PeakMemory.Reset();
         long started = Stopwatch.GetTimestamp();
         Pipeline plain = session.Load(folder, cancellationToken: cancellationToken);
         double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
+        MeasuredOn measuredOn = MeasuredOn.Of(plain.Model.Ops);
+        Tell($"{shape.Name}, stored {stored}, computed in {measuredOn}");
+        Tell($"  opened in          {seconds:0.00} s");
         Image picture = Image.Load(Path.Combine(AppContext.BaseDirectory, "scripts", "shelf.png"));
-        Pipeline pruned = plain.Plain().With("fitprune", new { Recipe = "official:llava-v1.5-7b/60" });
-        Answer full = plain.AskNow(picture, Question, new() { MaxNewTokens = 8 }, null, cancellationToken);
-        Answer reduced = pruned.AskNow(picture, Question, new() { MaxNewTokens = 8 }, null, cancellationToken);
+        List<(string Row, Answer Answer)> answers = [];
+        if (picked.Contains(ShapeRows.Unpruned))
+        {
+            Ask(ShapeRows.Unpruned, ShapeRows.Unpruned, plain);
+        }
+
+        foreach (ShapeRow row in rows)
+        {
+            Ask(row.Name, row.Label, row.Methods.Aggregate(plain.Plain(), (pipeline, method) => pipeline.With(method)));
+        }
+
         long peak = PeakMemory.Read();
         long weights = RandomCheckpoint.Weights(shape);
-        double limit = (1.1 * 2 * weights) + full.CacheBytes;
-        Report report = new(shape.Name, stored, plain.Model.Ops.Type, plain.Model.Ops.Threads, seconds, full, reduced, peak, weights, limit);
-        context.Terminal.Output.WriteLine(json ? ToJson(report) : ToText(report));
+        double limit = (1.1 * 2 * weights) + answers.Max(answer => answer.Answer.CacheBytes);
+        Tell($"  peak memory        {peak / 1e9:0.00} GB, {peak / limit:0.00} of the limit of 1.1 x 2 bytes a weight plus KV ({limit / 1e9:0.00} GB, {weights / 1e9:0.00} G weights)");
+        if (options.Json)
+        {
+            context.Terminal.Output.WriteLine(ToJson(new Report(shape.Name, stored, measuredOn, seconds, answers, peak, limit)));
+        }
+
         return 0;
+
+        void Ask(string row, string label, Pipeline pipeline)
+        {
+            Answer answer = pipeline.AskNow(picture, Question, new() { MaxNewTokens = 8 }, null, cancellationToken);
+            answers.Add((row, answer));
+            Tell($"  {label,-18} vision {answer.Times.Vision:0} ms, prefill {answer.Times.Prefill:0} ms, {answer.Times.DecodePerToken:0} ms a token, {answer.Flops.Total / 1e12:0.00} TFLOPs, KV {Comparison.Size(answer.CacheBytes)}");
+        }
+
+        void Tell(string line)
+        {
+            if (!options.Json)
+            {
+                context.Terminal.Output.WriteLine(line);
+                context.Terminal.Output.Flush();
+            }
+        }
     }
 
     private static string CacheFolder()
         => Path.Combine(Environment.GetEnvironmentVariable("XDG_CACHE_HOME") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"), "aperture", "bench");
-
-    private static string ToText(Report r) => string.Join('\n',
-    [
-        $"{r.Shape}, stored {r.Stored}, computed in {r.Computed}, {r.Threads} thread(s)",
-        $"  opened in          {r.LoadSeconds:0.00} s",
-        $"  un-pruned          vision {r.Full.Times.Vision:0} ms, prefill {r.Full.Times.Prefill:0} ms, {r.Full.Times.DecodePerToken:0} ms a token, {r.Full.Flops.Total / 1e12:0.00} TFLOPs, KV {Comparison.Size(r.Full.CacheBytes)}",
-        $"  fitprune 60 %      vision {r.Pruned.Times.Vision:0} ms, prefill {r.Pruned.Times.Prefill:0} ms, {r.Pruned.Times.DecodePerToken:0} ms a token, {r.Pruned.Flops.Total / 1e12:0.00} TFLOPs, KV {Comparison.Size(r.Pruned.CacheBytes)}",
-        $"  peak memory        {r.Peak / 1e9:0.00} GB, {r.Peak / r.Limit:0.00} of the limit of 1.1 x 2 bytes a weight plus KV ({r.Limit / 1e9:0.00} GB, {r.Weights / 1e9:0.00} G weights)",
-    ]);
 
     private static string ToJson(Report r)
     {
@@ -64,15 +97,16 @@ internal static class WholeModelBench
             json.WriteStartObject();
             json.WriteString("shape", r.Shape);
             json.WriteString("stored", r.Stored.ToString());
-            json.WriteString("computed", r.Computed.ToString());
-            json.WriteNumber("threads", r.Threads);
+            r.MeasuredOn.Write(json);
             json.WriteNumber("loadSeconds", r.LoadSeconds);
-            json.WriteNumber("prefillMs", r.Full.Times.Prefill);
-            json.WriteNumber("prefillFitpruneMs", r.Pruned.Times.Prefill);
-            json.WriteNumber("decodeMs", r.Full.Times.DecodePerToken);
-            json.WriteNumber("decodeFitpruneMs", r.Pruned.Times.DecodePerToken);
-            json.WriteNumber("cacheBytes", r.Full.CacheBytes);
-            json.WriteNumber("cacheFitpruneBytes", r.Pruned.CacheBytes);
+            foreach ((string row, Answer answer) in r.Answers)
+            {
+                string of = row == ShapeRows.FitPrune ? "Fitprune" : "";
+                json.WriteNumber($"prefill{of}Ms", answer.Times.Prefill);
+                json.WriteNumber($"decode{of}Ms", answer.Times.DecodePerToken);
+                json.WriteNumber($"cache{of}Bytes", answer.CacheBytes);
+            }
+
             json.WriteNumber("peakBytes", r.Peak);
             json.WriteNumber("peakLimitBytes", r.Limit);
             json.WriteEndObject();
@@ -81,5 +115,5 @@ internal static class WholeModelBench
         return Encoding.UTF8.GetString(buffer.ToArray());
     }
 
-    private sealed record Report(string Shape, ScalarType Stored, ScalarType Computed, int Threads, double LoadSeconds, Answer Full, Answer Pruned, long Peak, long Weights, double Limit);
+    private sealed record Report(string Shape, ScalarType Stored, MeasuredOn MeasuredOn, double LoadSeconds, IReadOnlyList<(string Row, Answer Answer)> Answers, long Peak, double Limit);
 }

@@ -26,5 +26,5 @@ internal static class EngineText
 
     public static DisplayForm Describe(Measurement measurement) => new(
         $"{measurement.Label}: {measurement.Answer}\n  visual tokens {Comparison.Runs(measurement.VisualTokensByLayer)}, {measurement.Flops.Total / 1e9:0.000} GFLOPs, "
-        + $"prefill {measurement.Times.Prefill:0.00} ms, {measurement.Times.DecodePerToken:0.00} ms a token, KV {Comparison.Size(measurement.CacheBytes)}");
+        + $"prefill {measurement.Times.Prefill:0.00} ms, {measurement.Times.DecodePerToken:0.00} ms a token, KV {Comparison.Size(measurement.CacheBytes)}\n  {measurement.MeasuredOn}");
 }

@@ -1,0 +1,30 @@
+using System.Text.Json;
+using Aperture.Models;
+using static TorchSharp.torch;
+
+namespace Aperture.Measuring;
+
+/// <summary>What figures were measured on. Every table and every JSON of figures names it, because machines differ.</summary>
+/// <param name="Type">The element type computed in.</param>
+/// <param name="Device">The device, as the command line names it.</param>
+/// <param name="Threads">Threads on the CPU.</param>
+/// <param name="Processor">Name of the CPU or, where a GPU computes, of the GPU.</param>
+public sealed record MeasuredOn(ScalarType Type, string Device, int Threads, string Processor)
+{
+    /// <summary>What a model computes on.</summary>
+    /// <param name="ops">The model's operations.</param>
+    public static MeasuredOn Of(Ops ops) => new(ops.Type, ops.Device.ToString(), ops.Threads, ProcessorName.Of(ops.Device));
+
+    /// <summary>One line: <c>BFloat16 on cpu, 2 thread(s), AMD EPYC 9R14</c>.</summary>
+    public override string ToString() => $"{Type} on {Device}, {Threads} thread(s), {Processor}";
+
+    /// <summary>Writes the properties <c>type</c>, <c>device</c>, <c>threads</c> and <c>processor</c> into the object that is open.</summary>
+    /// <param name="json">The writer.</param>
+    public void Write(Utf8JsonWriter json)
+    {
+        json.WriteString("type", Type.ToString());
+        json.WriteString("device", Device);
+        json.WriteNumber("threads", Threads);
+        json.WriteString("processor", Processor);
+    }
+}

@@ -1,0 +1,174 @@
+using System.CommandLine;
+using System.Text.Json;
+using Aperture.Benchmarks;
+using Aperture.Engine;
+using Aperture.Host.Commands;
+using Aperture.Host.Tests.Plugins;
+using Aperture.Measuring;
+using Aperture.Models;
+using Aperture.Plugins.Hosting;
+using static TorchSharp.torch;
+
+namespace Aperture.Host.Tests.Cli;
+
+/// <summary><c>bench --shape</c>: its rows, on shapes of a few weights where something is measured. A whole model's peak of memory is that of the process.</summary>
+[Collection(WholeProcess.Name)]
+public sealed class ShapeBenchTests
+{
+    public static TheoryData<string> Shapes => [.. ModelShape.All.Select(shape => shape.Name)];
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public async Task The_methods_of_every_row_work_together(string name)
+    {
+        await using PluginHost plugins = new(PluginCatalog.Read());
+        ModelShape shape = ModelShape.Find(name);
+        using ShapeMethods methods = new(shape);
+
+        int[] built = [.. methods.Rows.Select(row => methods.With(plugins, row, table => table.Methods.Count))];
+
+        Assert.Equal(methods.Rows.Select(row => row.Methods.Count), built);
+        Assert.Equal(methods.Rows.Select(row => row.Name), ShapeRows.Pick(shape, []).Except([ShapeRows.Decode, ShapeRows.Prefill, ShapeRows.Unpruned]));
+    }
+
+    [Theory]
+    [InlineData(4, new[] { 2 })]
+    [InlineData(22, new[] { 6, 8, 10, 12, 14, 16, 18, 20 })]
+    [InlineData(32, new[] { 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30 })]
+    public void Three_eighths_of_the_layers_are_left_without_attention_and_one_behind_each_attends(int layers, int[] skipped)
+    {
+        using ShapeMethods methods = new(Shape(layers));
+
+        JsonElement options = methods.Rows.Single(row => row.Name == ShapeRows.Eas).Methods[0].Options;
+
+        Assert.Equal(skipped, options.GetProperty("SkipLayers").EnumerateArray().Select(layer => layer.GetInt32()));
+    }
+
+    [Fact]
+    public async Task Methods_are_given_back_when_their_row_is_cancelled()
+    {
+        await using PluginHost plugins = new(PluginCatalog.Read());
+        using ShapeMethods methods = new(Shape(8));
+        ShapeRow mixture = methods.Rows.Single(row => row.Name == ShapeRows.Mixture);
+
+        Assert.Throws<OperationCanceledException>(() => methods.With<int>(plugins, mixture, _ => throw new OperationCanceledException()));
+
+        Assert.Equal(4, plugins.Plugins.Count(plugin => plugin.Loaded));
+        Assert.All(plugins.Plugins, plugin => Assert.Equal(0, plugin.Leases));
+    }
+
+    [Fact]
+    public async Task Each_row_is_a_line_under_what_it_was_measured_on()
+    {
+        (string output, string error) = await Run(Shape(8), new ShapeBenchOptions(Float32, 1, ["prefill", "MIXTURE", "eas"], Json: false, null));
+
+        string[] lines = output.TrimEnd('\n').Split('\n');
+        Assert.Equal($"shape, {On}, prompt of 640 rows", lines[0]);
+        Assert.Equal(["prefill", "eas", "mixture"], lines[1..].Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[0]));
+        Assert.EndsWith(" (at most 1.02)", lines[1], StringComparison.Ordinal);
+        Assert.EndsWith("   fitprune + dyvte + gamma-mod + eas", lines[3], StringComparison.Ordinal);
+        Assert.Equal(4, error.TrimEnd('\n').Split('\n').Length);
+    }
+
+    [Fact]
+    public async Task Json_is_one_document_with_the_rows_that_were_picked()
+    {
+        (string output, _) = await Run(Shape(8), new ShapeBenchOptions(Float32, 1, ["Prefill", "fitprune", "gamma-mod"], Json: true, null));
+
+        JsonElement figures = Assert.Single(JsonDocument.Parse(output).RootElement.EnumerateArray());
+        Assert.Equal(
+            ["shape", "type", "device", "threads", "processor", "promptRows", "prefillMs", "straightLineMs", "prefillRatio", "methods"],
+            figures.EnumerateObject().Select(property => property.Name));
+        Assert.Equal(("Float32", "cpu", On.Threads, On.Processor), (
+            figures.GetProperty("type").GetString(), figures.GetProperty("device").GetString(), figures.GetProperty("threads").GetInt32(), figures.GetProperty("processor").GetString()));
+        Assert.Equal(["fitprune", "gamma-mod"], figures.GetProperty("methods").EnumerateArray().Select(row => row.GetProperty("row").GetString()));
+        Assert.All(figures.GetProperty("methods").EnumerateArray(), row => Assert.InRange(row.GetProperty("flopsRatio").GetDouble(), 0.2, 1.2));
+    }
+
+    [Fact]
+    public async Task A_whole_model_is_asked_un_pruned_and_through_fitprune()
+    {
+        using CommandFolder folder = new();
+        ModelShape whole = Shape(32) with { Vision = new ClipVisionConfig { HiddenSize = 16, IntermediateSize = 32, Layers = 3, Heads = 2, ImageSize = 336, PatchSize = 14 } };
+
+        (string output, _) = await Run(whole, new ShapeBenchOptions(new ModelOptions(), 1, [], Json: false, folder.Folder));
+        (string json, _) = await Run(whole, new ShapeBenchOptions(new ModelOptions(), 1, ["FitPrune"], Json: true, folder.Folder));
+
+        string[] lines = output.TrimEnd('\n').Split('\n');
+        Assert.Equal(["shape, stored BFloat16, computed in", "  opened in", "  un-pruned", "  fitprune 60 %", "  peak memory"], lines.Select((line, i) => i == 0 ? line[..35] : line[..20].TrimEnd()));
+        Assert.EndsWith($" on cpu, {On.Threads} thread(s), {On.Processor}", lines[0], StringComparison.Ordinal);
+        Assert.Equal(
+            ["shape", "stored", "type", "device", "threads", "processor", "loadSeconds", "prefillFitpruneMs", "decodeFitpruneMs", "cacheFitpruneBytes", "peakBytes", "peakLimitBytes"],
+            JsonDocument.Parse(json).RootElement.EnumerateObject().Select(property => property.Name));
+    }
+
+    [Fact]
+    public async Task Methods_that_do_not_fit_the_shape_are_refused_before_weights_are_made()
+    {
+        StringWriter error = new();
+
+        ApertureException refused = await Assert.ThrowsAsync<ApertureException>(() => Run(Shape(1), new ShapeBenchOptions(Float32, 1, [], Json: false, null), error));
+
+        Assert.StartsWith("dyvte", refused.Message, StringComparison.Ordinal);
+        Assert.Equal("", error.ToString());
+    }
+
+    [Theory]
+    [InlineData("llama-1.1b", "decode, prefill, fitprune, dyvte, gamma-mod, eas or mixture")]
+    [InlineData("llava-1.5-7b", "un-pruned or fitprune")]
+    public async Task An_unknown_row_is_refused_with_the_rows_there_are(string shape, string rows)
+    {
+        using CommandFolder folder = new();
+
+        Assert.Equal((1, "", $"error: --only nosuch: {shape} has no such row; give {rows}.\n"), await folder.Run("bench", "--shape", shape, "--only", "fitprune", "--only", "nosuch"));
+    }
+
+    [Fact]
+    public async Task Rows_without_a_shape_are_refused()
+    {
+        using CommandFolder folder = new();
+
+        (int code, string output, string error) = await folder.Run("bench", "--only", "prefill");
+
+        Assert.Equal((1, "", "error: --only prefill: rows can be picked with --shape alone; pipelines to compare are named with --with.\n"), (code, output, error));
+    }
+
+    private static ModelOptions Float32 => new() { Type = "float32" };
+
+    private static MeasuredOn On
+    {
+        get
+        {
+            using Ops ops = new(CPU, ScalarType.Float32);
+            return MeasuredOn.Of(ops);
+        }
+    }
+
+    private static ModelShape Shape(int layers) => new(
+        "shape",
+        new DecoderConfig
+        {
+            HiddenSize = 32,
+            IntermediateSize = 48,
+            Layers = layers,
+            Heads = 4,
+            KeyValueHeads = 2,
+            HeadSize = 8,
+            VocabularySize = 64,
+            NormEpsilon = 1e-5,
+            MaxPositions = 1024,
+            Rotary = new RotaryConfig { Dimensions = 8, MaxPositions = 1024 },
+        },
+        null);
+
+    private static async Task<(string Output, string Error)> Run(ModelShape shape, ShapeBenchOptions options, StringWriter? error = null)
+    {
+        StringWriter output = new();
+        error ??= new StringWriter();
+        using CtrlC ctrlC = new();
+        CommandContext context = new(new Terminal(output, error), new ComputeOptions(), new PluginSources(), ctrlC);
+        ParseResult parsed = CommandLine.Create(context).Parse(["bench", "--device", "cpu"]);
+        Assert.Equal(0, await ShapeBench.RunAsync(context, parsed, shape, options, CancellationToken.None));
+        return (output.ToString(), error.ToString());
+    }
+}
