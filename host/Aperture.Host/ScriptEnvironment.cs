@@ -17,6 +17,7 @@ internal sealed record ScriptEnvironment(HostGlobals Globals, IScriptDisplay Dis
             Imports = [.. new ScriptSessionOptions().Imports, "TorchSharp", "Aperture", "Aperture.Engine", "Aperture.Decoding", "Aperture.Evaluation", "Aperture.Generation", "Aperture.Images", "Aperture.Measuring", "Aperture.Scripting", "Aperture.Sequences", "Aperture.Vision"],
             ResolveAssembly = name => plugins.Value.Contains(name.Name!) ? globals.FindPlugin(name) : null,
             RetiredPluginOf = globals.RetiredPluginOf,
+            OnBackgroundError = error => context.Terminal.Fail($"in the background: {(error is ApertureException ? error.Message : $"{error.GetType().Name}: {error.Message}")}"),
             References = [typeof(ApertureException).Assembly, typeof(Aperture.Images.Image).Assembly, typeof(Aperture.Engine.Pipeline).Assembly, typeof(torch).Assembly],
         });
     }

@@ -10,8 +10,9 @@ namespace Aperture.Scripting;
 /// what entries left in the background.
 /// </summary>
 /// <param name="scope">The entry that is run.</param>
+/// <param name="onLost">Gets what code in the background threw that nobody awaits (<c>async void</c>).</param>
 /// <param name="ended">Fires when the session ends.</param>
-internal sealed class ScriptPump(WorkScope scope, CancellationToken ended) : SynchronizationContext, IDisposable
+internal sealed class ScriptPump(WorkScope scope, Action<Exception> onLost, CancellationToken ended) : SynchronizationContext, IDisposable
 {
     private static readonly TimeSpan _blockedCheck = TimeSpan.FromMilliseconds(15);
 
@@ -19,6 +20,7 @@ internal sealed class ScriptPump(WorkScope scope, CancellationToken ended) : Syn
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(0.5);
     private static readonly TimeSpan _atWorkCheck = TimeSpan.FromMilliseconds(20);
 
+    private readonly Action<Exception> _onLost = onLost;
     private readonly Thread _owner = Thread.CurrentThread;
     private readonly Queue<(SendOrPostCallback Callback, object? State)> _queue = new();
     private Timer? _check;
@@ -225,6 +227,11 @@ internal sealed class ScriptPump(WorkScope scope, CancellationToken ended) : Syn
                 try
                 {
                     item.Callback(item.State);
+                }
+                catch (Exception e)
+                {
+                    // Of whatever type: on a thread of the pool it would end the process.
+                    item.Pump._onLost(e);
                 }
                 finally
                 {

@@ -238,7 +238,7 @@ public sealed class ScriptSession : IDisposable
         using var abandon = CancellationTokenSource.CreateLinkedTokenSource(interrupt.Forced, _ended.Token);
         var abort = new CancellationTokenSource(); // Not disposed: the timer may fire it while the entry ends.
         var scope = new WorkScope(stop.Token, abandon.Token);
-        using var pump = new ScriptPump(scope, _ended.Token);
+        using var pump = new ScriptPump(scope, _options.OnBackgroundError, _ended.Token);
         using var force = new Timer(_ =>
         {
             pump.WakeOwner();

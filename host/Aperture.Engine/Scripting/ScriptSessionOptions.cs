@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Runtime.ExceptionServices;
 
 namespace Aperture.Scripting;
 
@@ -25,6 +26,9 @@ public sealed record ScriptSessionOptions
     /// assembly is refused.
     /// </summary>
     public Func<Assembly, string?> RetiredPluginOf { get; init; } = static _ => null;
+
+    /// <summary>Gets what code that an entry left in the background threw and nobody awaits, such as an <c>async void</c> method. By default it ends the process, as it does everywhere.</summary>
+    public Action<Exception> OnBackgroundError { get; init; } = static error => ExceptionDispatchInfo.Throw(error);
 
     /// <summary>The folder that <c>#r</c> and <c>#load</c> in cells are relative to. Files use their own folder.</summary>
     public string BaseFolder { get; init; } = Environment.CurrentDirectory;

@@ -86,6 +86,17 @@ public class ScriptInterruptTests
     }
 
     [Fact]
+    public async Task What_nobody_awaits_in_the_background_is_told_and_ends_nothing()
+    {
+        TaskCompletionSource<Exception> told = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var f = new ScriptFixture(options => options with { OnBackgroundError = told.SetResult });
+        await f.Value("async void Fail() { await Started.Task; throw new ApertureException(\"lost\"); } Fail(); 1");
+        f.Globals.Started.SetResult();
+        Assert.Equal("lost", (await told.Task.WaitAsync(TimeSpan.FromSeconds(60))).Message);
+        Assert.Equal(2, await f.Value("1 + 1"));
+    }
+
+    [Fact]
     public async Task The_token_of_an_entry_is_that_of_what_it_started()
     {
         using var f = new ScriptFixture();
