@@ -15,9 +15,9 @@ public static class VisualTokensExtensions
         using (tokens)
         {
             int[] kept = [.. rows];
-            if (Array.Find(kept, row => row < 0 || row >= tokens.Places.Length) is var wrong && (wrong < 0 || wrong >= tokens.Places.Length))
+            if (Array.FindIndex(kept, row => row < 0 || row >= tokens.Places.Length) is >= 0 and var wrong)
             {
-                throw new ApertureException($"Row {wrong} cannot be kept: the picture has {tokens.Places.Length} tokens, 0 to {tokens.Places.Length - 1}.");
+                throw new ApertureException($"Row {kept[wrong]} cannot be kept: the picture has {tokens.Places.Length} tokens, 0 to {tokens.Places.Length - 1}.");
             }
 
             using Tensor index = tensor(Array.ConvertAll(kept, row => (long)row), device: tokens.Rows.device);

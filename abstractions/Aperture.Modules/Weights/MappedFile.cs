@@ -8,15 +8,13 @@ internal sealed unsafe partial class MappedFile : IDisposable
 {
     private const int AdviceDontNeed = 4;
 
-    private readonly ViewedMemory _memory;
-
     private MappedFile(string path, long length, MemoryMappedFile? map, MemoryMappedViewAccessor? view)
     {
         Path = path;
         Length = length;
         byte* start = null;
         view?.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
-        _memory = new ViewedMemory(start, length, () =>
+        Memory = new ViewedMemory(start, () =>
         {
             view?.SafeMemoryMappedViewHandle.ReleasePointer();
             view?.Dispose();
@@ -36,12 +34,12 @@ internal sealed unsafe partial class MappedFile : IDisposable
         get
         {
             ObjectDisposedException.ThrowIf(IsDisposed, this);
-            return _memory.Start;
+            return Memory.Start;
         }
     }
 
     /// <summary>The file's bytes, as tensors may be views of them.</summary>
-    public ViewedMemory Memory => _memory;
+    public ViewedMemory Memory { get; }
 
     public static MappedFile Open(string path)
     {
@@ -81,14 +79,14 @@ internal sealed unsafe partial class MappedFile : IDisposable
         var page = Environment.SystemPageSize;
         var first = offset / page * page;
         var end = Math.Min((offset + count + page - 1) / page * page, (Length + page - 1) / page * page);
-        _memory.AddView(); // Another mapping must not take its place meanwhile.
+        Memory.AddView(); // Another mapping must not take its place meanwhile.
         try
         {
-            return MemoryAdvise((nint)_memory.Start + (nint)first, (nuint)(end - first), AdviceDontNeed) == 0;
+            return MemoryAdvise((nint)Memory.Start + (nint)first, (nuint)(end - first), AdviceDontNeed) == 0;
         }
         finally
         {
-            ViewedMemory.RemoveView(_memory.Start);
+            ViewedMemory.RemoveView(Memory.Start);
         }
     }
 
@@ -96,7 +94,7 @@ internal sealed unsafe partial class MappedFile : IDisposable
     public void Dispose()
     {
         IsDisposed = true;
-        _memory.Dispose();
+        Memory.Dispose();
     }
 
     [LibraryImport("libc", EntryPoint = "madvise")]

@@ -17,20 +17,15 @@ internal sealed unsafe class ViewedMemory : IDisposable
     private bool _isDisposed;
 
     /// <param name="start">The first byte.</param>
-    /// <param name="length">Number of bytes.</param>
     /// <param name="free">Frees it; called once.</param>
-    public ViewedMemory(byte* start, long length, Action free)
+    public ViewedMemory(byte* start, Action free)
     {
         Start = start;
-        Length = length;
         _free = free;
     }
 
     /// <summary>The first byte.</summary>
     public byte* Start { get; }
-
-    /// <summary>Number of bytes.</summary>
-    public long Length { get; }
 
     /// <summary>The function that libtorch calls when the last tensor over a view has gone.</summary>
     public static nint Deleter => (nint)(delegate* unmanaged<void*, void>)&ViewHasGone;

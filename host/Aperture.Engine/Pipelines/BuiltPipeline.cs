@@ -10,7 +10,6 @@ internal sealed class BuiltPipeline
 {
     private readonly Lock _gate = new();
     private readonly PipelineMethods _methods;
-    private HookTable? _table;
     private int _leases;
     private bool _isReleased;
 
@@ -19,11 +18,11 @@ internal sealed class BuiltPipeline
     public BuiltPipeline(PipelineMethods methods, HookTable? table)
     {
         _methods = methods;
-        _table = table;
+        Table = table;
     }
 
     /// <summary>The compiled hooks; null where no method acts.</summary>
-    public HookTable? Table => _table;
+    public HookTable? Table { get; private set; }
 
     /// <summary>Whether it holds methods of a plugin.</summary>
     public bool Uses(string plugin) => _methods.AreOf(plugin);
@@ -56,7 +55,7 @@ internal sealed class BuiltPipeline
 
         if (isOver)
         {
-            _table = null; // The pipeline may keep this object; what it was made of must not stay in memory with it.
+            Table = null; // The pipeline may keep this object; what it was made of must not stay in memory with it.
             _methods.Dispose();
         }
     }

@@ -311,8 +311,13 @@ public sealed class PluginHost : IAsyncDisposable
     {
         lock (_gate)
         {
-            PluginHandle? handle = slot.Leases == 0 ? slot.Handle : null;
-            slot.Handle = slot.Leases == 0 ? null : slot.Handle;
+            if (slot.Leases > 0)
+            {
+                return null;
+            }
+
+            PluginHandle? handle = slot.Handle;
+            slot.Handle = null;
             return handle;
         }
     }

@@ -50,6 +50,6 @@ internal sealed unsafe class PickledStorage : IDisposable
     {
         var copy = (byte*)NativeMemory.AlignedAlloc((nuint)ByteLength, 64);
         NativeMemory.Copy(source, copy, (nuint)ByteLength);
-        return new ViewedMemory(copy, ByteLength, () => NativeMemory.AlignedFree(copy));
+        return new ViewedMemory(copy, () => NativeMemory.AlignedFree(copy));
     }
 }

@@ -1,0 +1,40 @@
+using Aperture.Sequences;
+using Aperture.Vision;
+using static TorchSharp.torch;
+
+namespace Aperture.Abstractions.Tests.Vision;
+
+[Collection("tensors")]
+public sealed class VisualTokensTests
+{
+    [Fact]
+    public void Kept_tokens_keep_their_values_places_and_sources()
+    {
+        using var kept = new VisualTokens(arange(8).reshape(4, 2), new VisualGrid(2, 2), [0, 1, 2, 3]) { Sources = [[0], [1], [2], [3, 1]] }.Keep([3, 1]); // [8] -> [4, 2]
+
+        Assert.Equal([6L, 7L, 2L, 3L], kept.Rows.data<long>().ToArray());
+        Assert.Equal([3, 1], kept.Places);
+        Assert.Equal([[3, 1], [1]], kept.Sources);
+    }
+
+    [Fact]
+    public void Nothing_can_be_kept_of_nothing()
+    {
+        using var kept = new VisualTokens(zeros(0, 2), new VisualGrid(2, 2), []).Keep([]);
+
+        Assert.Equal([0L, 2L], kept.Rows.shape);
+    }
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(4)]
+    public void A_row_that_does_not_exist_is_refused_and_the_tokens_are_disposed(int row)
+    {
+        var tokens = new VisualTokens(zeros(4, 2), new VisualGrid(2, 2), [0, 1, 2, 3]);
+
+        var error = Assert.Throws<ApertureException>(() => tokens.Keep([0, row]));
+
+        Assert.Equal($"Row {row} cannot be kept: the picture has 4 tokens, 0 to 3.", error.Message);
+        Assert.True(tokens.Rows.IsInvalid);
+    }
+}
