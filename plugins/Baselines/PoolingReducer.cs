@@ -13,7 +13,7 @@ internal sealed class PoolingReducer(PoolingOptions options) : ITokenReducer
 {
     public string Name => PoolingFactory.MethodName;
 
-    public void Declare(IReducerSites sites) => sites.BeforeDecoder(Reduce);
+    public void Declare(IReducerSites sites) => sites.BeforeDecoder((_, tokens) => Reduce(tokens));
 
     public void Dispose()
     {
@@ -21,22 +21,29 @@ internal sealed class PoolingReducer(PoolingOptions options) : ITokenReducer
 
     internal VisualTokens Reduce(VisualTokens tokens)
     {
-        int count = tokens.Places.Length;
-        int budget = TokenBudget.Of(count, options.Reduction, options.Keep, options.Tokens);
+        int count = tokens.Count, budget = TokenBudget.Of(count, options.Reduction, options.Keep, options.Tokens);
         if (budget >= count)
         {
             return tokens;
         }
 
-        int[] unplaced = [.. Enumerable.Range(0, count).Where(t => tokens.Places[t] < 0)];
-        VisualGrid small = SmallerGrid(tokens.Grid, Math.Max(budget - unplaced.Length, 1));
-        int[][] members = [.. unplaced.Select(t => new[] { t }), .. Cells(tokens, small).Where(c => c.Count > 0).Select(c => c.ToArray())];
         using (tokens)
         {
-            return new VisualTokens(Average(tokens.Rows, members), tokens.Grid, [.. members.Select(m => Representative(tokens, m))])
+            List<VisualSegment> segments = [];
+            List<int[]> members = [];
+            int first = 0, spent = 0;
+            foreach (VisualSegment segment in tokens.Segments)
             {
-                Sources = [.. members.Select(m => m.SelectMany(t => tokens.Sources?[t] ?? [tokens.Places[t]]).Where(place => place >= 0).Order().ToArray())],
-            };
+                // Each segment gets the share of the budget that it has of the tokens; what rounding leaves goes to the next.
+                int share = (int)Math.Round((double)budget * (first + segment.Rows) / count, MidpointRounding.AwayFromZero) - spent;
+                int[][] own = Members(segment, share);
+                segments.Add(Pooled(segment, own));
+                members.AddRange(own.Select(cell => Array.ConvertAll(cell, row => first + row)));
+                first += segment.Rows;
+                spent += share;
+            }
+
+            return new VisualTokens(Average(tokens.Rows, [.. members]), segments);
         }
     }
 
@@ -58,23 +65,39 @@ internal sealed class PoolingReducer(PoolingOptions options) : ITokenReducer
         return best;
     }
 
-    private static List<int>[] Cells(VisualTokens tokens, VisualGrid small)
+    // Rows without a place go on as they are; the others by cells.
+    private static int[][] Members(VisualSegment segment, int budget)
     {
-        List<int>[] cells = [.. Enumerable.Range(0, small.Count).Select(_ => new List<int>())];
-        VisualGrid grid = tokens.Grid;
-        for (int t = 0; t < tokens.Places.Length; t++)
+        int[] places = segment.WrittenPlaces, unplaced = [.. Enumerable.Range(0, places.Length).Where(row => places[row] < 0)];
+        if (unplaced.Length == places.Length)
         {
-            if (tokens.Places[t] < 0)
-            {
-                continue;
-            }
-
-            int row = tokens.Places[t] / grid.Columns * small.Rows / grid.Rows;
-            int column = tokens.Places[t] % grid.Columns * small.Columns / grid.Columns;
-            cells[(row * small.Columns) + column].Add(t);
+            return [.. unplaced.Select(row => new[] { row })];
         }
 
-        return cells;
+        VisualGrid grid = segment.Grid, small = SmallerGrid(grid, Math.Max(budget - unplaced.Length, 1));
+        List<int>[] cells = [.. Enumerable.Range(0, small.Count).Select(_ => new List<int>())];
+        for (int row = 0; row < places.Length; row++)
+        {
+            if (places[row] >= 0)
+            {
+                cells[(places[row] / grid.Columns * small.Rows / grid.Rows * small.Columns) + (places[row] % grid.Columns * small.Columns / grid.Columns)].Add(row);
+            }
+        }
+
+        return [.. unplaced.Select(row => new[] { row }), .. cells.Where(cell => cell.Count > 0).Select(cell => cell.ToArray())];
+    }
+
+    private static VisualSegment Pooled(VisualSegment segment, int[][] members)
+    {
+        int[] places = segment.WrittenPlaces;
+        HashSet<int> separators = [.. segment.Separators];
+        return segment with
+        {
+            Rows = members.Length,
+            Places = [.. members.Select(cell => Representative(places, segment.Grid.Columns, cell))],
+            Sources = [.. members.Select(cell => cell.SelectMany(row => segment.Sources?[row] ?? [places[row]]).Where(place => place >= 0).Order().ToArray())],
+            Separators = [.. Enumerable.Range(0, members.Length).Where(cell => members[cell].Length == 1 && separators.Contains(members[cell][0]))],
+        };
     }
 
     private static Tensor Average(Tensor rows, int[][] members)
@@ -95,13 +118,17 @@ internal sealed class PoolingReducer(PoolingOptions options) : ITokenReducer
         return means.to(rows.dtype, copy: true);
     }
 
-    private static int Representative(VisualTokens tokens, int[] members)
+    private static int Representative(int[] places, int columns, int[] members)
     {
-        int columns = tokens.Grid.Columns;
-        double row = members.Average(t => tokens.Places[t] / columns);
-        double column = members.Average(t => tokens.Places[t] % columns);
+        if (columns == 0)
+        {
+            return places[members[0]];
+        }
+
+        double row = members.Average(member => places[member] / columns);
+        double column = members.Average(member => places[member] % columns);
         return members
-            .Select(t => tokens.Places[t])
+            .Select(member => places[member])
             .MinBy(place => Math.Pow((place / columns) - row, 2) + Math.Pow((place % columns) - column, 2));
     }
 }

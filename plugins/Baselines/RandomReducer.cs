@@ -11,7 +11,7 @@ internal sealed class RandomReducer(RandomOptions options) : ITokenReducer
 {
     public string Name => RandomFactory.MethodName;
 
-    public void Declare(IReducerSites sites) => sites.BeforeDecoder(Reduce);
+    public void Declare(IReducerSites sites) => sites.BeforeDecoder((_, tokens) => Reduce(tokens));
 
     public void Dispose()
     {
@@ -19,7 +19,7 @@ internal sealed class RandomReducer(RandomOptions options) : ITokenReducer
 
     internal VisualTokens Reduce(VisualTokens tokens)
     {
-        int count = tokens.Places.Length;
+        int count = tokens.Count;
         int keep = TokenBudget.Of(count, options.Reduction, options.Keep, options.Tokens);
         return keep == count ? tokens : tokens.Keep(Subset(count, keep, options.Seed));
     }

@@ -34,10 +34,12 @@ public delegate RowSelection? AfterAttentionHook(ILayerContext context, IAttenti
 /// <returns>The rows that go on, or null for all.</returns>
 public delegate RowSelection? AfterLayerHook(ILayerContext context, Tensor rows, IAttentionStatistics? statistics);
 
-/// <summary>Reduces an image's features before the projector.</summary>
-/// <param name="features">The features of one image; the hook takes ownership and gives its result's away.</param>
-public delegate VisionFeatures BeforeProjectorHook(VisionFeatures features);
+/// <summary>Reduces a picture's features before the projector.</summary>
+/// <param name="context">The picture and its request.</param>
+/// <param name="features">The features of one picture; the hook takes ownership and gives its result's away.</param>
+public delegate VisionFeatures BeforeProjectorHook(IPictureContext context, VisionFeatures features);
 
-/// <summary>Reduces an image's projected tokens before they enter the decoder.</summary>
-/// <param name="tokens">The tokens of one image; the hook takes ownership and gives its result's away.</param>
-public delegate VisualTokens BeforeDecoderHook(VisualTokens tokens);
+/// <summary>Reduces a picture's projected tokens before they enter the decoder.</summary>
+/// <param name="context">The picture and its request.</param>
+/// <param name="tokens">The tokens of one picture; the hook takes ownership and gives its result's away.</param>
+public delegate VisualTokens BeforeDecoderHook(IPictureContext context, VisualTokens tokens);

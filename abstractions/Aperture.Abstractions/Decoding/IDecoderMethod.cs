@@ -14,7 +14,10 @@ public interface IDecoderMethod : IDisposable
     /// <summary>The name that a pipeline, a table row or a refusal shows.</summary>
     string Name { get; }
 
-    /// <summary>Makes the method's state for a request, with one entry a sequence; null if it needs none. The request disposes it.</summary>
+    /// <summary>
+    /// Makes the method's state for a request, with one entry a sequence; null if it needs none. The request disposes it. Called when the sequences enter the decoder, after the hooks on pictures,
+    /// which hand tensors on through <see cref="IRequestContext.Share"/>.
+    /// </summary>
     /// <param name="request">The request that begins.</param>
     ISequenceState? Begin(IRequestContext request) => null;
 }

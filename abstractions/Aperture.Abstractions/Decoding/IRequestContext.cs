@@ -12,8 +12,9 @@ public interface IRequestContext
     /// <summary>Sizes of the decoder.</summary>
     DecoderInfo Decoder { get; }
 
-    /// <summary>The sequence of a sample as it entered the decoder.</summary>
+    /// <summary>The sequence of a sample as it entered the decoder. Hooks on pictures come before that.</summary>
     /// <param name="sample">Index of the sample in the batch.</param>
+    /// <exception cref="InvalidOperationException">The pictures are being looked at and no sequence has entered yet.</exception>
     SequenceLayout Prompt(int sample);
 
     /// <summary>Number of forwards on the cache since the prompt: 0 during prefill.</summary>
@@ -34,6 +35,9 @@ public interface IRequestContext
     /// <param name="name">Name of the tensor.</param>
     /// <param name="tensor">The tensor.</param>
     void Share(string name, Tensor tensor);
+
+    /// <summary>Fires when the request is to stop.</summary>
+    CancellationToken Cancellation => CancellationToken.None;
 
     /// <summary>Where named values and method costs go; null when nobody listens.</summary>
     IDecoderTrace? Trace { get; }

@@ -108,7 +108,12 @@ public sealed class SequenceLayout
 
     /// <summary>What a row stands for.</summary>
     /// <param name="row">Current row index.</param>
-    public SpanKind KindOf(int row) => SpanOf(row).Kind;
+    public SpanKind KindOf(int row)
+    {
+        int original = _original[row], index = _spanOf[original];
+        Span span = _origins[index];
+        return span.Separators.Length > 0 && Array.BinarySearch(span.Separators, original - _firstOf[index]) >= 0 ? SpanKind.ImageSeparator : span.Kind;
+    }
 
     /// <summary>The image a row belongs to, or -1.</summary>
     /// <param name="row">Current row index.</param>
@@ -117,6 +122,10 @@ public sealed class SequenceLayout
     /// <summary>The span, as it entered the decoder, that a row comes from.</summary>
     /// <param name="row">Current row index.</param>
     public Span SpanOf(int row) => _origins[_spanOf[_original[row]]];
+
+    /// <summary>The index that a row had in its span as it entered the decoder.</summary>
+    /// <param name="row">Current row index.</param>
+    public int IndexInSpan(int row) => _original[row] - _firstOf[_spanOf[_original[row]]];
 
     /// <summary>The place of a visual row in its image's (or tile's) original grid; -1 for rows that have none.</summary>
     /// <param name="row">Current row index.</param>
@@ -141,7 +150,7 @@ public sealed class SequenceLayout
         List<int> rows = [];
         for (int row = 0; row < Count; row++)
         {
-            if (_origins[_spanOf[_original[row]]].Kind == kind)
+            if (KindOf(row) == kind)
             {
                 rows.Add(row);
             }

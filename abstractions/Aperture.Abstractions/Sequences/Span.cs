@@ -1,3 +1,5 @@
+using Aperture.Vision;
+
 namespace Aperture.Sequences;
 
 /// <summary>A run of neighbouring rows of one kind in a sequence as it entered the decoder.</summary>
@@ -24,4 +26,24 @@ public sealed record Span(SpanKind Kind, int Length)
 
     /// <summary>For merged tokens: all grid places that each row stands for; null means only its own.</summary>
     public int[][]? Sources { get; init; }
+
+    /// <summary>For visual rows the rectangle of the picture that the grid covers; null where rows have no place in the picture.</summary>
+    public PictureArea? Area { get; init; }
+
+    /// <summary>Which rows, by their index in the span, ascending, are separators without a place: their kind is <see cref="SpanKind.ImageSeparator"/>.</summary>
+    public int[] Separators { get; init; } = [];
+
+    /// <summary>The span of a picture's segment.</summary>
+    /// <param name="segment">The segment.</param>
+    /// <param name="image">Which image of the request, from 0.</param>
+    public static Span Of(VisualSegment segment, int image) => new(segment.Kind, segment.Rows)
+    {
+        Image = image,
+        Tile = segment.Tile,
+        Grid = segment.Grid,
+        Places = segment.Places,
+        Sources = segment.Sources,
+        Area = segment.Area,
+        Separators = segment.Separators,
+    };
 }

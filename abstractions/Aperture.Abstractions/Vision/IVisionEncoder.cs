@@ -1,3 +1,4 @@
+using Aperture.Decoding;
 using static TorchSharp.torch;
 
 namespace Aperture.Vision;
@@ -23,6 +24,9 @@ public interface IVisionEncoder : IDisposable
     /// <param name="cancellationToken">Checked between blocks.</param>
     /// <returns>One entry a picture; the caller disposes them.</returns>
     IReadOnlyList<VisionFeatures> Encode(IReadOnlyList<VisionInput> inputs, VisionRequest request, CancellationToken cancellationToken);
+
+    /// <summary>What stands for a picture in training where a sample has none, for models whose training code encodes one nevertheless; null for all others. The caller disposes it.</summary>
+    VisionInput? Blank() => null;
 }
 
 /// <summary>A prepared picture: pixel values by name, one for an ordinary encoder (<c>pixels</c>). Owns its tensors.</summary>
@@ -53,6 +57,20 @@ public sealed record VisionRequest
     /// <summary>Text features that condition the encoder, <c>[tokens, channels]</c>, borrowed; null for none.</summary>
     public Tensor? Condition { get; init; }
 
+    /// <summary>The request that the pictures belong to; null outside of one. Hooks see it.</summary>
+    public IRequestContext? Request { get; init; }
+
+    /// <summary>For each input the picture of the request that it is; null where that does not matter.</summary>
+    public IReadOnlyList<PictureTile>? Pictures { get; init; }
+
+    /// <summary>Whether gradients flow through the encoder.</summary>
+    public bool Differentiable { get; init; }
+
     /// <summary>Callbacks inside the trunk; null for none, at no cost.</summary>
     public VisionTrunkHooks? Hooks { get; init; }
 }
+
+/// <summary>A tile of a picture of a request.</summary>
+/// <param name="Image">Which picture, from 0.</param>
+/// <param name="Tile">Which tile of it, from 0.</param>
+public readonly record struct PictureTile(int Image, int Tile);

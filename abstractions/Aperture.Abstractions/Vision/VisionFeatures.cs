@@ -3,16 +3,25 @@ using static TorchSharp.torch;
 
 namespace Aperture.Vision;
 
-/// <summary>The features of one image as they leave the vision encoder. Owns its tensors.</summary>
-/// <param name="Tokens">Feature rows <c>[tokens, channels]</c>.</param>
-/// <param name="Grid">The grid the rows stand in.</param>
-public sealed record VisionFeatures(Tensor Tokens, VisualGrid Grid) : IDisposable
+/// <summary>The features of one picture as they leave the vision encoder. Owns its tensors.</summary>
+/// <param name="Tokens">Feature rows of all segments, one after the other, <c>[tokens, channels]</c>.</param>
+/// <param name="Segments">What the rows are; their row counts add up to the rows of <paramref name="Tokens"/>.</param>
+public sealed record VisionFeatures(Tensor Tokens, IReadOnlyList<VisualSegment> Segments) : IDisposable
 {
-    /// <summary>The grid place of each row; null means 0, 1, 2, … in order.</summary>
-    public int[]? Places { get; init; }
+    /// <summary>Features of one segment whose rows fill a grid, or some places of it.</summary>
+    /// <param name="tokens">Feature rows <c>[tokens, channels]</c>.</param>
+    /// <param name="grid">The grid.</param>
+    /// <param name="places">The place of each row; null for 0, 1, 2, ….</param>
+    public VisionFeatures(Tensor tokens, VisualGrid grid, int[]? places = null)
+        : this(tokens, [new VisualSegment((int)tokens.size(0)) { Grid = grid, Places = places }])
+    {
+    }
 
     /// <summary>Hidden states by layer, <c>[tokens, channels]</c>, where they were asked for.</summary>
     public IReadOnlyDictionary<int, Tensor> HiddenStates { get; init; } = new Dictionary<int, Tensor>();
+
+    /// <summary>Multiply-accumulates that encoding the picture took.</summary>
+    public long Macs { get; init; }
 
     /// <summary>Disposes the tensors.</summary>
     public void Dispose()

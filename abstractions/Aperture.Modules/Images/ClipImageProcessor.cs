@@ -1,3 +1,4 @@
+using Aperture.Vision;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -92,7 +93,7 @@ public sealed class ClipImageProcessor
             rgb = rgb.PadToSquare(red, green, blue);
         }
 
-        var (width, height) = TargetSize(rgb);
+        var (width, height) = TargetSize(rgb.Width, rgb.Height);
         if (!Config.DoCenterCrop)
         {
             return rgb.Resize(width, height, Config.Resample);
@@ -106,11 +107,27 @@ public sealed class ClipImageProcessor
         return keptWidth == Config.CropWidth && keptHeight == Config.CropHeight ? kept : kept.Crop(Math.Min(left, 0), Math.Min(top, 0), Config.CropWidth, Config.CropHeight);
     }
 
-    private (int Width, int Height) TargetSize(Image image)
+    /// <summary>The rectangle of a picture that the pixel values show, in the picture's pixels; padding lies beyond its edges.</summary>
+    /// <param name="width">Width of the picture.</param>
+    /// <param name="height">Height of the picture.</param>
+    /// <exception cref="ApertureException">The picture is so elongated that its padded or resized form would be too large.</exception>
+    public PictureArea AreaOf(int width, int height)
+    {
+        int side = Math.Max(width, height);
+        (int paddedWidth, int paddedHeight) = Config.PadToSquare ? (side, side) : (width, height);
+        (int x, int y) = ((paddedWidth - width) / 2, (paddedHeight - height) / 2);
+        (int targetWidth, int targetHeight) = TargetSize(paddedWidth, paddedHeight);
+        (double scaleX, double scaleY) = ((double)paddedWidth / targetWidth, (double)paddedHeight / targetHeight);
+        (int cropWidth, int cropHeight) = Config.DoCenterCrop ? (Config.CropWidth, Config.CropHeight) : (targetWidth, targetHeight);
+        (int left, int top) = ((targetWidth - cropWidth) >> 1, (targetHeight - cropHeight) >> 1);
+        return new PictureArea((left * scaleX) - x, (top * scaleY) - y, cropWidth * scaleX, cropHeight * scaleY);
+    }
+
+    private (int Width, int Height) TargetSize(int imageWidth, int imageHeight)
     {
         if (!Config.DoResize)
         {
-            return (image.Width, image.Height);
+            return (imageWidth, imageHeight);
         }
 
         if (Config.ShortestEdge is not { } edge)
@@ -118,14 +135,14 @@ public sealed class ClipImageProcessor
             return (Config.Width, Config.Height);
         }
 
-        var (shorter, longer) = (Math.Min(image.Width, image.Height), Math.Max(image.Width, image.Height));
+        var (shorter, longer) = (Math.Min(imageWidth, imageHeight), Math.Max(imageWidth, imageHeight));
         var scaled = Math.Truncate((double)((long)edge * longer) / shorter);
         if (scaled > int.MaxValue)
         {
-            throw new ApertureException($"An image of {image.Width}x{image.Height} pixels is too elongated to be resized to a shortest edge of {edge}: crop it first.");
+            throw new ApertureException($"An image of {imageWidth}x{imageHeight} pixels is too elongated to be resized to a shortest edge of {edge}: crop it first.");
         }
 
-        return image.Width <= image.Height ? (edge, (int)scaled) : ((int)scaled, edge);
+        return imageWidth <= imageHeight ? (edge, (int)scaled) : ((int)scaled, edge);
     }
 
     private byte Padding(int channel) => (byte)Math.Clamp(Math.Truncate(Config.ImageMean[channel] * 255), 0, 255);

@@ -57,7 +57,8 @@ public sealed class ClipVisionEncoder : IVisionEncoder
         }
 
         using Tensor pixels = cat([.. inputs.Select(input => input.Tensors[Pixels])], 0);
-        return EncodePixels(pixels, request, cancellationToken);
+        IReadOnlyList<VisionFeatures> features = EncodePixels(pixels, request, cancellationToken);
+        return [.. features.Zip(inputs, (own, input) => own with { Segments = [own.Segments[0] with { Area = _processor.AreaOf(input.Width, input.Height) }] })];
     }
 
     /// <summary>Encodes normalised pixels.</summary>
@@ -67,7 +68,8 @@ public sealed class ClipVisionEncoder : IVisionEncoder
     /// <returns>One entry a picture; the caller disposes them.</returns>
     public IReadOnlyList<VisionFeatures> EncodePixels(Tensor pixels, VisionRequest request, CancellationToken cancellationToken)
     {
-        IReadOnlyDictionary<int, Tensor> states = _tower.Run(pixels, new HashSet<int>([.. _layers, .. request.HiddenStates]), request.Hooks, cancellationToken);
+        ClipVisionTower trunk = request.Differentiable ? _tower.ForTraining() : _tower;
+        IReadOnlyDictionary<int, Tensor> states = trunk.Run(pixels, new HashSet<int>([.. _layers, .. request.HiddenStates]), request.Hooks, cancellationToken);
         using DisposeScope scope = NewDisposeScope();
         int batch = (int)pixels.size(0), first = _keepClassToken ? 0 : 1;
         VisualGrid grid = new((int)pixels.size(2) / _tower.Config.PatchSize, (int)pixels.size(3) / _tower.Config.PatchSize);
@@ -77,9 +79,9 @@ public sealed class ClipVisionEncoder : IVisionEncoder
         VisionFeatures[] features = new VisionFeatures[batch];
         for (int i = 0; i < batch; i++)
         {
-            features[i] = new VisionFeatures(joined.select(0, i).contiguous().DetachFromDisposeScope(), grid)
+            features[i] = new VisionFeatures(joined.select(0, i).contiguous().DetachFromDisposeScope(), grid, places)
             {
-                Places = places,
+                Macs = _tower.Macs,
                 HiddenStates = request.HiddenStates.ToDictionary(layer => layer, layer => states[layer].select(0, i).DetachFromDisposeScope()),
             };
         }

@@ -25,6 +25,17 @@ public sealed class ClipVisionTower : IDisposable
     /// <summary>The weights.</summary>
     public ClipVisionWeights Weights { get; }
 
+    /// <summary>Multiply-accumulates of one picture of the tower's own size through the blocks that are loaded.</summary>
+    public long Macs
+    {
+        get
+        {
+            long patches = (long)Config.Grid * Config.Grid, n = patches + 1, d = Config.HiddenSize, m = Config.IntermediateSize;
+            long block = (4 * n * d * d) + (2 * n * n * d) + (2 * n * d * m);
+            return (Weights.Blocks.Count * block) + (patches * 3 * Config.PatchSize * Config.PatchSize * d);
+        }
+    }
+
     /// <summary>The same tower with gradients: shares weights; do not dispose it.</summary>
     public ClipVisionTower ForTraining() => new(Config, Weights, _ops.ForTraining());
 

@@ -1,18 +1,20 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Aperture.Vision;
 using Aperture.Weights;
 using static TorchSharp.torch;
 
 namespace Aperture.Models;
 
 /// <summary>A LLaVA projector: linear layers with an activation between them. Owns its weights.</summary>
-public sealed partial class Projector : IDisposable
+public sealed partial class Projector : IProjector
 {
     private readonly LinearWeights[] _layers;
     private readonly string[] _names;
     private readonly string _activation;
+    private readonly WeightPolicy _policy;
 
-    private Projector(LinearWeights[] layers, string[] names, string activation) => (_layers, _names, _activation) = (layers, names, activation);
+    private Projector(LinearWeights[] layers, string[] names, string activation, WeightPolicy policy) => (_layers, _names, _activation, _policy) = (layers, names, activation, policy);
 
     /// <summary>The linear layers, first to last; none for an identity.</summary>
     public IReadOnlyList<LinearWeights> Layers => _layers;
@@ -58,10 +60,20 @@ public sealed partial class Projector : IDisposable
             throw;
         }
 
-        return new Projector([.. layers], [.. names], activation);
+        return new Projector([.. layers], [.. names], activation, own);
     }
 
-    /// <summary>All tensors by published name.</summary>
+    /// <inheritdoc/>
+    public VisualTokens Project(VisionFeatures features) => new(Run(features.Tokens), features.Segments); // [tokens, inputs] -> [tokens, d]
+
+    /// <inheritdoc/>
+    public long Macs(int rows) => _layers.Sum(layer => (long)rows * layer.Inputs * layer.Outputs);
+
+    /// <inheritdoc/>
+    public IProjector Over(IWeightSource parameters)
+        => Load(parameters, _names, _layers.Length == 0 ? 0 : _layers[0].Inputs, _layers.Length == 0 ? 0 : _layers[^1].Outputs, _activation, _layers.Any(layer => layer.Bias is not null), _policy);
+
+    /// <summary>All tensors by the names they were loaded under.</summary>
     public IEnumerable<(string Name, Tensor Tensor)> Named()
     {
         for (int i = 0; i < _layers.Length; i++)

@@ -15,16 +15,44 @@ public static class VisualTokensExtensions
         using (tokens)
         {
             int[] kept = [.. rows];
-            if (Array.FindIndex(kept, row => row < 0 || row >= tokens.Places.Length) is >= 0 and var wrong)
+            if (Array.FindIndex(kept, row => row < 0 || row >= tokens.Count) is >= 0 and var wrong)
             {
-                throw new ApertureException($"Row {kept[wrong]} cannot be kept: the picture has {tokens.Places.Length} tokens, 0 to {tokens.Places.Length - 1}.");
+                throw new ApertureException($"Row {kept[wrong]} cannot be kept: the picture has {tokens.Count} tokens, 0 to {tokens.Count - 1}.");
             }
 
             using Tensor index = tensor(Array.ConvertAll(kept, row => (long)row), device: tokens.Rows.device);
-            return new VisualTokens(tokens.Rows.index_select(0, index), tokens.Grid, Array.ConvertAll(kept, row => tokens.Places[row])) // [tokens, d] -> [rows, d]
-            {
-                Sources = tokens.Sources is { } sources ? Array.ConvertAll(kept, row => sources[row]) : null,
-            };
+            return new VisualTokens(tokens.Rows.index_select(0, index), Segments(tokens.Segments, kept)); // [tokens, d] -> [rows, d]
         }
+    }
+
+    // Neighbouring rows of one segment stay one segment.
+    private static List<VisualSegment> Segments(IReadOnlyList<VisualSegment> segments, int[] kept)
+    {
+        List<VisualSegment> left = [];
+        for (int at = 0; at < kept.Length;)
+        {
+            (int segment, int first) = SegmentOf(segments, kept[at]);
+            int end = at;
+            while (end < kept.Length && kept[end] >= first && kept[end] < first + segments[segment].Rows)
+            {
+                end++;
+            }
+
+            left.Add(segments[segment].Keep(Array.ConvertAll(kept[at..end], row => row - first)));
+            at = end;
+        }
+
+        return left;
+    }
+
+    private static (int Segment, int First) SegmentOf(IReadOnlyList<VisualSegment> segments, int row)
+    {
+        int segment = 0, first = 0;
+        while (row >= first + segments[segment].Rows)
+        {
+            first += segments[segment++].Rows;
+        }
+
+        return (segment, first);
     }
 }

@@ -39,8 +39,8 @@ public sealed class HookTable
     /// <param name="clock">Where the time is added up.</param>
     public HookTable Timed(HookClock clock) => new(
         _rows.ToDictionary(phase => phase.Key, phase => phase.Value.Select(row => row?.Timed(clock)).ToArray()),
-        [.. BeforeProjector.Select(hook => (BeforeProjectorHook)(features => clock.Time(() => hook(features))))],
-        [.. BeforeDecoder.Select(hook => (BeforeDecoderHook)(tokens => clock.Time(() => hook(tokens))))],
+        [.. BeforeProjector.Select(hook => (BeforeProjectorHook)((context, features) => clock.Time(() => hook(context, features))))],
+        [.. BeforeDecoder.Select(hook => (BeforeDecoderHook)((context, tokens) => clock.Time(() => hook(context, tokens))))],
         Vision,
         Methods,
         LayersWithoutAttention);

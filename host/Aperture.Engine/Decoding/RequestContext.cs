@@ -9,10 +9,25 @@ public sealed class RequestContext : IRequestContext, IDisposable
     private readonly Dictionary<IDecoderMethod, ISequenceState> _states = [];
     private readonly Dictionary<string, Tensor> _shared = [];
     private readonly List<(string Name, Tensor Loss)> _losses = [];
-    private SequenceLayout[] _prompts;
-    private int[] _nextPositions;
+    private SequenceLayout[]? _prompts;
+    private int[] _nextPositions = [];
 
-    /// <summary>Begins a request.</summary>
+    /// <summary>Begins a request before its pictures are looked at.</summary>
+    /// <param name="decoder">Sizes of the decoder.</param>
+    /// <param name="samples">Number of sequences.</param>
+    /// <param name="table">The pipeline's hooks; null for none.</param>
+    /// <param name="trace">Who listens; null for nobody.</param>
+    /// <param name="cancellation">Fires when the request is to stop.</param>
+    public RequestContext(DecoderInfo decoder, int samples, HookTable? table, IDecoderTrace? trace, CancellationToken cancellation)
+    {
+        Decoder = decoder;
+        Samples = samples;
+        Table = table;
+        Trace = trace;
+        Cancellation = cancellation;
+    }
+
+    /// <summary>Begins a request whose sequences enter at once.</summary>
     /// <param name="decoder">Sizes of the decoder.</param>
     /// <param name="prompts">The sequences as they enter the decoder.</param>
     /// <param name="table">The pipeline's hooks; null for none.</param>
@@ -20,16 +35,54 @@ public sealed class RequestContext : IRequestContext, IDisposable
     /// <param name="cache">The cache, owned by the request; null to run without one.</param>
     /// <param name="nextPositions">Per sequence the position id of the token after the prompt; null for the one after the prompt's last.</param>
     public RequestContext(DecoderInfo decoder, IReadOnlyList<SequenceLayout> prompts, HookTable? table, IDecoderTrace? trace, KvCache? cache, IReadOnlyList<int>? nextPositions = null)
+        : this(decoder, prompts.Count, table, trace, CancellationToken.None)
+        => Enter(prompts, cache, nextPositions);
+
+    /// <inheritdoc />
+    public int Samples { get; private set; }
+
+    /// <inheritdoc />
+    public DecoderInfo Decoder { get; }
+
+    /// <inheritdoc />
+    public int Step { get; internal set; }
+
+    /// <inheritdoc />
+    public IDecoderTrace? Trace { get; }
+
+    /// <inheritdoc />
+    public CancellationToken Cancellation { get; }
+
+    /// <summary>The cache; null without one.</summary>
+    public KvCache? Cache { get; private set; }
+
+    /// <summary>The pipeline's hooks; null for none.</summary>
+    public HookTable? Table { get; }
+
+    /// <summary>Auxiliary losses that methods added, in order.</summary>
+    public IReadOnlyList<(string Name, Tensor Loss)> Losses => _losses;
+
+    /// <inheritdoc />
+    public SequenceLayout Prompt(int sample)
+        => _prompts is { } prompts ? prompts[sample] : throw new InvalidOperationException("No sequence has entered the decoder yet: the request's pictures are being looked at.");
+
+    /// <summary>The sequences enter the decoder; methods make their states.</summary>
+    /// <param name="prompts">The sequences.</param>
+    /// <param name="cache">The cache, owned by the request; null to run without one.</param>
+    /// <param name="nextPositions">Per sequence the position id of the token after the prompt; null for the one after the prompt's last.</param>
+    public void Enter(IReadOnlyList<SequenceLayout> prompts, KvCache? cache, IReadOnlyList<int>? nextPositions = null)
     {
-        Decoder = decoder;
-        _prompts = [.. prompts];
-        _nextPositions = [.. nextPositions ?? prompts.Select(p => p.Count == 0 ? 0 : p.Positions[^1] + 1)];
-        Table = table;
-        Trace = trace;
         Cache = cache;
         try
         {
-            foreach (IDecoderMethod method in table?.Methods ?? [])
+            if (_prompts is not null || prompts.Count != Samples)
+            {
+                throw new InvalidOperationException(_prompts is null ? $"{prompts.Count} sequences do not fit a request of {Samples}." : "The request's sequences have entered already.");
+            }
+
+            _prompts = [.. prompts];
+            _nextPositions = [.. nextPositions ?? prompts.Select(prompt => prompt.Count == 0 ? 0 : prompt.Positions[^1] + 1)];
+            foreach (IDecoderMethod method in Table?.Methods ?? [])
             {
                 if (method.Begin(this) is { } state)
                 {
@@ -43,30 +96,6 @@ public sealed class RequestContext : IRequestContext, IDisposable
             throw;
         }
     }
-
-    /// <inheritdoc />
-    public int Samples => _prompts.Length;
-
-    /// <inheritdoc />
-    public DecoderInfo Decoder { get; }
-
-    /// <inheritdoc />
-    public int Step { get; internal set; }
-
-    /// <inheritdoc />
-    public IDecoderTrace? Trace { get; }
-
-    /// <summary>The cache; null without one.</summary>
-    public KvCache? Cache { get; }
-
-    /// <summary>The pipeline's hooks; null for none.</summary>
-    public HookTable? Table { get; }
-
-    /// <summary>Auxiliary losses that methods added, in order.</summary>
-    public IReadOnlyList<(string Name, Tensor Loss)> Losses => _losses;
-
-    /// <inheritdoc />
-    public SequenceLayout Prompt(int sample) => _prompts[sample];
 
     /// <summary>The position id that a sequence's next token gets: never inferred from a cache length.</summary>
     /// <param name="sample">Index of the sample in the batch.</param>
@@ -98,7 +127,8 @@ public sealed class RequestContext : IRequestContext, IDisposable
     /// <param name="indices">For each new sequence the old one it continues.</param>
     public void Select(ReadOnlySpan<int> indices)
     {
-        _prompts = Pick(_prompts, indices);
+        _prompts = Pick(_prompts!, indices);
+        Samples = _prompts.Length;
         _nextPositions = Pick(_nextPositions, indices);
         Cache?.Select(indices);
         foreach (ISequenceState state in _states.Values)

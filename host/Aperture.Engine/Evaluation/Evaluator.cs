@@ -1,6 +1,7 @@
 using Aperture.Engine;
 using Aperture.Images;
 using Aperture.Measuring;
+using Aperture.Requests;
 
 namespace Aperture.Evaluation;
 
@@ -17,15 +18,11 @@ public static class Evaluator
     {
         options ??= new EvaluationOptions();
         List<QuestionResult> results = [];
-        (string? Path, Image? Image) loaded = (null, null);
+        using SeenPictures pictures = new((image, token) => pipeline.Run((run, inner) => run.See([image], inner), token), path => Load(path, options.Blind));
         foreach (QuestionItem item in items)
         {
-            if (item.Image != loaded.Path)
-            {
-                loaded = (item.Image, item.Image is null ? null : Load(item.Image, options.Blind));
-            }
-
-            Answer answer = pipeline.AskNow(loaded.Image, item.Question, new() { MaxNewTokens = options.MaxNewTokens }, null, cancellationToken);
+            PromptRequest asked = item.Image is { } path ? PromptRequest.Of(item.Question, pictures.Load(path, cancellationToken)) : PromptRequest.Of(item.Question, []);
+            Answer answer = pipeline.AskNow(asked, new() { MaxNewTokens = options.MaxNewTokens }, null, cancellationToken);
             results.Add(new QuestionResult(item, answer.Text, IsRight(answer.Text, item.Answer ?? ""), answer.Flops.Total, answer.Times.Prefill, answer.Times.DecodePerToken, answer.CacheBytes));
             progress?.Report(results.Count);
         }

@@ -1,4 +1,3 @@
-using Aperture.Engine;
 
 namespace Aperture.Hub;
 
@@ -28,9 +27,7 @@ public sealed class ModelLocator
     {
         if (Directory.Exists(idOrFolder))
         {
-            return IsModel(idOrFolder)
-                ? Path.GetFullPath(idOrFolder)
-                : throw new ApertureException($"The folder '{idOrFolder}' holds no model: it has no config.json (or, for a LaVIN, params.json).");
+            return Path.GetFullPath(idOrFolder); // what it holds is for the model families to say
         }
 
         if (HubNames.IsSafePath(idOrFolder) && _shippedFolders.Select(f => Path.Combine(f, idOrFolder)).FirstOrDefault(IsModel) is { } shipped)
@@ -57,5 +54,5 @@ public sealed class ModelLocator
 
     private string Shipped() => ShippedModels is { Count: > 0 } names ? $" Models that come with the application: {string.Join(", ", names)}." : "";
 
-    private static bool IsModel(string folder) => File.Exists(Path.Combine(folder, "config.json")) || File.Exists(Path.Combine(folder, "model_index.json")) || LavinFiles.IsLavin(folder);
+    private static bool IsModel(string folder) => File.Exists(Path.Combine(folder, "config.json")) || File.Exists(Path.Combine(folder, "model_index.json"));
 }

@@ -1,6 +1,7 @@
 using Aperture.Decoding;
 using Aperture.Engine;
 using Aperture.Images;
+using Aperture.Requests;
 
 namespace Aperture.Measuring;
 
@@ -15,10 +16,10 @@ public static class BudgetMatch
     public static int ConstantTokens(Pipeline pipeline, Image image, string question, CancellationToken cancellationToken)
     {
         WorkCounter counter = new();
-        PipelineRun.Outcome outcome = pipeline.Run((request, token) => request.Run(image, question, new() { MaxNewTokens = 1 }, null, counter, token), cancellationToken);
+        RequestOutcome outcome = pipeline.Run((run, token) => run.Run([PromptRequest.Of(question, [image])], new() { MaxNewTokens = 1 }, null, counter, token), cancellationToken);
         DecoderInfo info = pipeline.Model.Decoder.Info;
-        int text = outcome.Prompt.Count - outcome.Prompt.VisualCount;
-        return ConstantTokens(info, text, info.VisualTokens, counter.DecoderMacs(info) + counter.OwnMacs.Values.Sum());
+        int text = outcome.Prompts[0].Count - outcome.Prompts[0].VisualCount;
+        return ConstantTokens(info, text, outcome.SeenRows, counter.DecoderMacs(info) + counter.OwnMacs.Values.Sum());
     }
 
     /// <summary>The largest constant number of visual tokens whose prefill costs at most a budget.</summary>

@@ -1,6 +1,6 @@
 using Aperture.Decoding;
 using Aperture.Engine;
-using Aperture.Models;
+using Aperture.Requests;
 
 namespace Aperture.Measuring;
 
@@ -21,26 +21,16 @@ public sealed record FlopCount(long Vision, long Projector, long Decoder, long H
     /// <summary>Counts a request.</summary>
     /// <param name="model">The model.</param>
     /// <param name="counter">What the decoder did.</param>
-    /// <param name="images">Pictures encoded.</param>
-    /// <param name="projectedTokens">Rows through the projector.</param>
-    public static FlopCount Of(VisionLanguageModel model, WorkCounter counter, int images, int projectedTokens)
+    /// <param name="outcome">What the request gave.</param>
+    internal static FlopCount Of(Model model, WorkCounter counter, RequestOutcome outcome)
     {
         DecoderInfo info = model.Decoder.Info;
         return new FlopCount(
-            2 * images * model.TowerMacs,
-            2 * model.ProjectorMacs(projectedTokens),
+            2 * outcome.VisionMacs,
+            2 * model.Projector.Macs(outcome.ProjectedRows),
             2 * counter.DecoderMacs(info),
-            2L * info.HiddenSize * info.VocabularySize,
+            2L * outcome.Prompts.Count * info.HiddenSize * info.VocabularySize,
             2 * counter.OwnMacs.Values.Sum(),
             2 * counter.FastVMacs(info));
-    }
-
-    /// <summary>Multiply-accumulates of one picture through a CLIP tower's loaded blocks.</summary>
-    internal static long TowerMacs(ClipVisionTower tower)
-    {
-        ClipVisionConfig config = tower.Config;
-        long patches = (long)config.Grid * config.Grid, n = patches + 1, d = config.HiddenSize, m = config.IntermediateSize;
-        long block = (4 * n * d * d) + (2 * n * n * d) + (2 * n * d * m);
-        return (tower.Weights.Blocks.Count * block) + (patches * 3 * config.PatchSize * config.PatchSize * d);
     }
 }

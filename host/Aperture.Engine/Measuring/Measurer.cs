@@ -2,6 +2,7 @@ using Aperture.Benchmarks;
 using Aperture.Decoding;
 using Aperture.Engine;
 using Aperture.Images;
+using Aperture.Requests;
 
 namespace Aperture.Measuring;
 
@@ -98,12 +99,13 @@ public static class Measurer
             Step();
         }
 
+        PromptRequest asked = PromptRequest.Of(question, image is null ? [] : [image]);
         List<StageTimes>[] times = [.. pipelines.Select(_ => new List<StageTimes>())];
-        for (int run = 0; run < options.Runs; run++)
+        for (int round = 0; round < options.Runs; round++)
         {
             for (int i = 0; i < pipelines.Count; i++)
             {
-                times[i].Add(pipelines[i].Run((request, token) => request.Run(image, question, options.Generation, null, null, token).Times, cancellationToken));
+                times[i].Add(pipelines[i].Run((run, token) => run.Run([asked], options.Generation, null, null, token).Times, cancellationToken));
                 Step();
             }
         }
@@ -127,7 +129,7 @@ public static class Measurer
     private static double MethodTime(Pipeline pipeline, Image? image, string question, MeasureOptions options, CancellationToken cancellationToken)
     {
         HookClock clock = new(pipeline.Model.Ops.Device);
-        return pipeline.Run((request, token) => request.Timed(clock)?.Run(image, question, options.Generation, null, null, token), cancellationToken) is null ? 0 : clock.Milliseconds;
+        return pipeline.Run((run, token) => run.Timed(clock)?.Run([PromptRequest.Of(question, image is null ? [] : [image])], options.Generation, null, null, token), cancellationToken) is null ? 0 : clock.Milliseconds;
     }
 
     private static StageTimes Median(List<StageTimes> times, double method)

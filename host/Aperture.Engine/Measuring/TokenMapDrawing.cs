@@ -1,4 +1,5 @@
 using Aperture.Images;
+using Aperture.Vision;
 using SkiaSharp;
 
 namespace Aperture.Measuring;
@@ -14,7 +15,9 @@ internal static class TokenMapDrawing
 
     public static Image Draw(TokenMap map)
     {
-        int[] panels = Panels(map);
+        int[] stages = Stages(map);
+        IReadOnlyList<TokenMapTile>[] sheets = [.. Sheets(map)];
+        (int Stage, int Sheet)[] panels = [.. stages.SelectMany(stage => sheets.Select((_, sheet) => (stage, sheet)))];
         int columns = Math.Min(PanelsARow, panels.Length), rows = (panels.Length + columns - 1) / columns;
         SKImageInfo info = new((columns * (Side + Gap)) + Gap, (rows * (Side + Gap + Caption)) + Gap, SKColorType.Rgba8888, SKAlphaType.Opaque);
         using SKBitmap bitmap = new(info);
@@ -25,18 +28,53 @@ internal static class TokenMapDrawing
         canvas.Clear(SKColors.White);
         for (int i = 0; i < panels.Length; i++)
         {
-            float x = Gap + (i % columns * (Side + Gap)), y = Gap + (i / columns * (Side + Gap + Caption));
-            canvas.DrawImage(picture, new SKRect(x, y, x + Side, y + Side), new SKSamplingOptions(SKFilterMode.Linear));
-            Darken(canvas, map, map.Kept[panels[i]], x, y);
-            string stage = panels[i] == 0 ? "into the decoder" : $"after layer {panels[i] - 1}";
-            canvas.DrawText($"{stage}: {map.Kept[panels[i]].Count} of {map.Grid.Count}", x, y + Side + 19, SKTextAlign.Left, font, ink);
+            (int stage, int sheet) = panels[i];
+            SKRect frame = Frame(map.Picture, Gap + (i % columns * (Side + Gap)), Gap + (i / columns * (Side + Gap + Caption)));
+            canvas.DrawImage(picture, frame, new SKSamplingOptions(SKFilterMode.Linear));
+            foreach (TokenMapTile tile in sheets[sheet])
+            {
+                Darken(canvas, map, tile, map.Kept[stage], frame);
+            }
+
+            string name = stage == 0 ? "into the decoder" : $"after layer {stage - 1}";
+            int of = sheets[sheet].Sum(tile => tile.Grid.Count), left = sheets[sheet].Sum(tile => map.Kept[stage].Count(place => place >= tile.First && place < tile.First + tile.Grid.Count));
+            canvas.DrawText($"{name}: {left} of {of}", frame.Left, Gap + (i / columns * (Side + Gap + Caption)) + Side + 19, SKTextAlign.Left, font, ink);
         }
 
         return ToImage(bitmap);
     }
 
+    // Tiles that lie over each other, such as a whole picture and its cut-outs, go on sheets of their own.
+    private static List<List<TokenMapTile>> Sheets(TokenMap map)
+    {
+        List<List<TokenMapTile>> sheets = [];
+        foreach (TokenMapTile tile in map.Tiles)
+        {
+            List<TokenMapTile>? free = sheets.Find(sheet => !sheet.Exists(other => Overlap(tile.Area, other.Area)));
+            if (free is null)
+            {
+                sheets.Add(free = []);
+            }
+
+            free.Add(tile);
+        }
+
+        return sheets;
+    }
+
+    private static bool Overlap(PictureArea a, PictureArea b)
+        => Math.Min(a.X + a.Width, b.X + b.Width) - Math.Max(a.X, b.X) > 1 && Math.Min(a.Y + a.Height, b.Y + b.Height) - Math.Max(a.Y, b.Y) > 1;
+
+    // The picture's own shape, as large as a square panel lets it be.
+    private static SKRect Frame(Image picture, float x, float y)
+    {
+        float scale = (float)Side / Math.Max(picture.Width, picture.Height), width = picture.Width * scale, height = picture.Height * scale;
+        float left = x + ((Side - width) / 2), top = y + ((Side - height) / 2);
+        return new SKRect(left, top, left + width, top + height);
+    }
+
     // The start, every change, and the end; thinned evenly where that is too many.
-    private static int[] Panels(TokenMap map)
+    private static int[] Stages(TokenMap map)
     {
         int[] changes = [.. Enumerable.Range(0, map.Kept.Count).Where(i => i == 0 || map.Kept[i].Count != map.Kept[i - 1].Count)];
         if (changes.Length <= MostPanels)
@@ -47,16 +85,18 @@ internal static class TokenMapDrawing
         return [.. Enumerable.Range(0, MostPanels).Select(i => changes[i * (changes.Length - 1) / (MostPanels - 1)]).Distinct()];
     }
 
-    private static void Darken(SKCanvas canvas, TokenMap map, IReadOnlySet<int> kept, float x, float y)
+    private static void Darken(SKCanvas canvas, TokenMap map, TokenMapTile tile, IReadOnlySet<int> kept, SKRect frame)
     {
-        float width = (float)Side / map.Grid.Columns, height = (float)Side / map.Grid.Rows;
+        float scaleX = frame.Width / map.Picture.Width, scaleY = frame.Height / map.Picture.Height;
+        float width = (float)tile.Area.Width * scaleX / tile.Grid.Columns, height = (float)tile.Area.Height * scaleY / tile.Grid.Rows;
+        float left = frame.Left + ((float)tile.Area.X * scaleX), top = frame.Top + ((float)tile.Area.Y * scaleY);
         using SKPaint shade = new() { Color = new SKColor(18, 20, 26, 205) };
         using SKPaint line = new() { Color = new SKColor(255, 255, 255, 40), Style = SKPaintStyle.Stroke, StrokeWidth = 0.5f };
-        for (int place = 0; place < map.Grid.Count; place++)
+        for (int place = 0; place < tile.Grid.Count; place++)
         {
-            float left = x + (place % map.Grid.Columns * width), top = y + (place / map.Grid.Columns * height);
-            SKRect cell = new(left, top, left + width, top + height);
-            if (!kept.Contains(place))
+            float x = left + (place % tile.Grid.Columns * width), y = top + (place / tile.Grid.Columns * height);
+            SKRect cell = new(x, y, x + width, y + height);
+            if (!kept.Contains(tile.First + place))
             {
                 canvas.DrawRect(cell, shade);
             }

@@ -22,8 +22,10 @@ public sealed class WorkCounter : IDecoderTrace
     /// <summary>Visual tokens of the first sample that each layer of the prefill computed and passed on.</summary>
     public IReadOnlyList<int> VisualTokens => [.. _work.Where(w => w.Phase == DecoderPhase.Prefill && w.Work.Sample == 0).Select(w => w.Work.Computed.VisualCount)];
 
-    /// <summary>The rows of the first sample that each layer of the prefill computed and passed on.</summary>
-    public IReadOnlyList<SequenceLayout> Layouts => [.. _work.Where(w => w.Phase == DecoderPhase.Prefill && w.Work.Sample == 0).Select(w => w.Work.Computed)];
+    /// <summary>The rows of a sample that each layer of the prefill computed and passed on.</summary>
+    /// <param name="sample">Index of the sample in the batch.</param>
+    public IReadOnlyList<SequenceLayout> LayoutsOf(int sample)
+        => [.. _work.Where(w => w.Phase == DecoderPhase.Prefill && w.Work.Sample == sample).Select(w => w.Work.Computed)];
 
     /// <inheritdoc />
     public void LayerWork(ILayerContext context, LayerWork work) => _work.Add((context.Layer, context.Phase, work));

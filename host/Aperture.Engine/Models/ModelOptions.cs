@@ -1,4 +1,5 @@
 using Aperture.Models;
+using Aperture.Images;
 using static TorchSharp.torch;
 
 namespace Aperture.Engine;
@@ -21,11 +22,14 @@ public sealed record ModelOptions
     /// <summary>Folder of the vision tower, for checkpoints without one; null to look beside the checkpoint and in the hub cache.</summary>
     public string? Tower { get; init; }
 
-    /// <summary>The file with a LaVIN's adapters; null to look for the only one beside the model; <c>fresh</c> for untrained ones, to begin a training.</summary>
+    /// <summary>The file with the adapters of a model that is made of frozen models and adapters; null to look for the only one beside the model; <c>fresh</c> for untrained ones, to begin a training.</summary>
     public string? Adapters { get; init; }
 
     /// <summary>Name of the prompt template; null for the checkpoint's own.</summary>
     public string? Prompt { get; init; }
+
+    /// <summary>Name of the model family that opens the folder; null for the one that recognises it.</summary>
+    public string? Family { get; init; }
 
     /// <summary>The element type that <see cref="Type"/> names; null for <c>auto</c>.</summary>
     /// <exception cref="ApertureException">It names none.</exception>

@@ -1,4 +1,5 @@
 using Aperture.Decoding;
+using Aperture.Requests;
 
 namespace Aperture.Engine;
 
@@ -8,10 +9,8 @@ namespace Aperture.Engine;
 /// </summary>
 internal sealed class BuiltPipeline
 {
-    private readonly Lock _gate = new();
     private readonly PipelineMethods _methods;
-    private int _leases;
-    private bool _isReleased;
+    private readonly LeaseCount _leases;
 
     /// <param name="methods">The methods; owned.</param>
     /// <param name="table">Their hooks; null for none.</param>
@@ -19,6 +18,7 @@ internal sealed class BuiltPipeline
     {
         _methods = methods;
         Table = table;
+        _leases = new LeaseCount(Free);
     }
 
     /// <summary>The compiled hooks; null where no method acts.</summary>
@@ -28,35 +28,17 @@ internal sealed class BuiltPipeline
     public bool Uses(string plugin) => _methods.AreOf(plugin);
 
     /// <summary>Takes a lease, unless it has been released.</summary>
-    public bool TryLease()
-    {
-        lock (_gate)
-        {
-            _leases += _isReleased ? 0 : 1;
-            return !_isReleased;
-        }
-    }
+    public bool TryLease() => _leases.TryTake();
 
     /// <summary>Gives a lease back.</summary>
-    public void Return() => Change(() => _leases--);
+    public void Return() => _leases.Return();
 
     /// <summary>Gives no more leases and lets the methods go when none is out.</summary>
-    public void Release() => Change(() => _isReleased = true);
+    public void Release() => _leases.Release();
 
-    private void Change(Action change)
+    private void Free()
     {
-        bool isOver;
-        lock (_gate)
-        {
-            bool was = _isReleased && _leases == 0;
-            change();
-            isOver = !was && _isReleased && _leases == 0;
-        }
-
-        if (isOver)
-        {
-            Table = null; // The pipeline may keep this object; what it was made of must not stay in memory with it.
-            _methods.Dispose();
-        }
+        Table = null; // The pipeline may keep this object; what it was made of must not stay in memory with it.
+        _methods.Dispose();
     }
 }

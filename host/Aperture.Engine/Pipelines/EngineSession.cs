@@ -17,7 +17,7 @@ public sealed class EngineSession : IAsyncDisposable
     private readonly ModelLocator _locator;
     private readonly RequestQueue _requests;
     private readonly Lock _gate = new();
-    private readonly Dictionary<(string Folder, ModelOptions Options), VisionLanguageModel> _models = [];
+    private readonly Dictionary<(string Folder, ModelOptions Options), Model> _models = [];
     private readonly ConditionalWeakTable<HookTable, BuiltPipeline> _built = []; // What was built lives as long as its hooks are used; what nobody knows any more goes.
     private readonly HashSet<string> _told = [];
     private readonly List<Classifier> _classifiers = [];
@@ -55,7 +55,7 @@ public sealed class EngineSession : IAsyncDisposable
     public Action? OnLeftRunning { get; init; }
 
     /// <summary>Models that are open.</summary>
-    public IReadOnlyCollection<VisionLanguageModel> Models
+    public IReadOnlyCollection<Model> Models
     {
         get
         {
@@ -153,7 +153,7 @@ public sealed class EngineSession : IAsyncDisposable
             token => Classifier.Train(Plugins, _cache, architecture, checkpoint, samples, output, OptionsJson.From(options), Defaults.Device, progress, token),
             cancellationToken);
 
-    private VisionLanguageModel? Open(string folder, ModelOptions options)
+    private Model? Open(string folder, ModelOptions options)
     {
         lock (_gate)
         {
@@ -161,11 +161,9 @@ public sealed class EngineSession : IAsyncDisposable
         }
     }
 
-    private VisionLanguageModel Opened(string folder, ModelOptions options, CancellationToken cancellationToken)
+    private Model Opened(string folder, ModelOptions options, CancellationToken cancellationToken)
     {
-        VisionLanguageModel model = LavinFiles.IsLavin(folder)
-            ? LavinModel.Load(folder, options, cancellationToken)
-            : LlavaModel.Load(folder, options with { Tower = options.Tower ?? PulledTower(folder) }, cancellationToken);
+        Model model = new ModelOpener(Plugins, _cache).Open(folder, options, cancellationToken);
         model.Requests = _requests;
         lock (_gate)
         {
@@ -186,9 +184,6 @@ public sealed class EngineSession : IAsyncDisposable
         }
     }
 
-    private string? PulledTower(string folder)
-        => ModelFiles.FindVisionTower(folder) is { } repository && HubRepo.IsId(repository) ? _cache.Find(HubRepo.Parse(repository)) : null;
-
     /// <summary>
     /// Cancels what runs, waits for it and disposes pipelines, models and plugins. What has not stopped after <see cref="RequestQueue.Patience"/> keeps all of them, which a notice tells.
     /// </summary>
@@ -204,7 +199,7 @@ public sealed class EngineSession : IAsyncDisposable
         _classifiers.ForEach(classifier => classifier.Dispose());
         _classifiers.Clear();
         ReleaseMethods(_ => true);
-        foreach (VisionLanguageModel model in _models.Values)
+        foreach (Model model in _models.Values)
         {
             model.Dispose();
         }

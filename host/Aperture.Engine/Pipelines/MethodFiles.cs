@@ -4,7 +4,7 @@ using Aperture.Weights;
 namespace Aperture.Engine;
 
 /// <summary>Finds the files that method options name: as given, or in the model's folder; and the open checkpoint.</summary>
-internal sealed class MethodFiles(VisionLanguageModel model) : IMethodFiles
+internal sealed class MethodFiles(Model model) : IMethodFiles
 {
     public string? ModelFolder => model.Folder.Length == 0 ? null : model.Folder;
 

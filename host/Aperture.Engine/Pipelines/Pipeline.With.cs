@@ -1,4 +1,5 @@
 using Aperture.Decoding;
+using Aperture.Vision;
 
 namespace Aperture.Engine;
 
@@ -44,10 +45,23 @@ public sealed partial class Pipeline
     /// <param name="hook">Takes ownership of the features and gives its result's away.</param>
     public Pipeline With(string name, BeforeProjectorHook hook) => With(new LambdaMethod(name, sites => sites.BeforeProjector(hook)));
 
-    /// <summary>The same model with a function that reduces each picture's tokens before the decoder, such as <c>With("half", (VisualTokens t) => t.Keep([.. Enumerable.Range(0, t.Places.Length / 2)]))</c>.</summary>
+    /// <summary>The same model with a function that reduces each picture's tokens before the decoder.</summary>
     /// <param name="name">How tables and refusals name it.</param>
     /// <param name="hook">Takes ownership of the tokens and gives its result's away.</param>
     public Pipeline With(string name, BeforeDecoderHook hook) => With(new LambdaMethod(name, sites => sites.BeforeDecoder(hook)));
+
+    /// <summary>The same model with a function that reduces each picture's features before the projector, and does not ask for the picture it is called for.</summary>
+    /// <param name="name">How tables and refusals name it.</param>
+    /// <param name="hook">Takes ownership of the features and gives its result's away.</param>
+    public Pipeline With(string name, Func<VisionFeatures, VisionFeatures> hook) => With(name, (BeforeProjectorHook)((_, features) => hook(features)));
+
+    /// <summary>
+    /// The same model with a function that reduces each picture's tokens before the decoder, such as
+    /// <c>With("half", (VisualTokens t) => t.Keep([.. Enumerable.Range(0, t.Count / 2)]))</c>.
+    /// </summary>
+    /// <param name="name">How tables and refusals name it.</param>
+    /// <param name="hook">Takes ownership of the tokens and gives its result's away.</param>
+    public Pipeline With(string name, Func<VisualTokens, VisualTokens> hook) => With(name, (BeforeDecoderHook)((_, tokens) => hook(tokens)));
 
     /// <summary>The same model with a function that edits a prompt's rows in place before a layer.</summary>
     /// <param name="name">How tables and refusals name it.</param>

@@ -1,8 +1,7 @@
+using Aperture.Requests;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Aperture.Decoding;
-using Aperture.Generation;
-using Aperture.Images;
 using Aperture.Plugins;
 
 namespace Aperture.Engine;
@@ -18,7 +17,7 @@ public sealed partial class Pipeline : IDisposable
     private readonly Lock _gate = new();
     private BuiltPipeline? _built;
 
-    internal Pipeline(VisionLanguageModel model, EngineSession session, IReadOnlyList<MethodUse> methods)
+    internal Pipeline(Model model, EngineSession session, IReadOnlyList<MethodUse> methods)
     {
         Model = model;
         _session = session;
@@ -26,7 +25,7 @@ public sealed partial class Pipeline : IDisposable
     }
 
     /// <summary>The model.</summary>
-    public VisionLanguageModel Model { get; }
+    public Model Model { get; }
 
     /// <summary>The methods, in the order they act.</summary>
     public IReadOnlyList<MethodUse> Methods { get; }
@@ -55,56 +54,6 @@ public sealed partial class Pipeline : IDisposable
         return this;
     }
 
-    /// <summary>Asks about a picture.</summary>
-    /// <param name="image">The picture; null for a question without one.</param>
-    /// <param name="question">The question.</param>
-    /// <param name="options">How to generate; null for greedy and the checkpoint's own settings.</param>
-    /// <param name="cancellationToken">Checked between layers and tokens; without one the question ends with the script, entry or cell that asks.</param>
-    /// <returns>The answer.</returns>
-    /// <exception cref="ApertureException">The pipeline cannot be built, the question cannot be asked, or the model is disposed.</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled, or the model was disposed before the answer was there.</exception>
-    public Task<Answer> Ask(Image? image, string question, GenerationOptions? options = null, CancellationToken cancellationToken = default)
-        => RunAsync((run, token) => run.Ask(image, question, options, null, token), cancellationToken);
-
-    /// <summary>Asks about a picture and hands out the answer piece by piece as it is generated.</summary>
-    /// <inheritdoc cref="Ask"/>
-    public async IAsyncEnumerable<string> Stream(Image? image, string question, GenerationOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
-    {
-        using CancellationTokenSource left = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Channel<string> pieces = Channel.CreateUnbounded<string>();
-        Task asking = AskingAsync(image, question, options, pieces.Writer, left.Token);
-        bool read = false;
-        try
-        {
-            await foreach (string piece in pieces.Reader.ReadAllAsync(CancellationToken.None).ConfigureAwait(false))
-            {
-                yield return piece;
-            }
-
-            read = true;
-        }
-        finally
-        {
-            if (!read)
-            {
-                await left.CancelAsync().ConfigureAwait(false);
-            }
-
-            await asking.ConfigureAwait(read ? ConfigureAwaitOptions.None : ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
-
-    /// <summary>Asks, and returns when the answer is there.</summary>
-    /// <param name="image">The picture; null for a question without one.</param>
-    /// <param name="question">The question.</param>
-    /// <param name="options">How to generate; null for greedy.</param>
-    /// <param name="onPiece">Gets pieces of the answer as they come; null for nobody.</param>
-    /// <param name="cancellationToken">Checked between layers and tokens; without one the question ends with the script, entry or cell that asks.</param>
-    /// <exception cref="ApertureException">The pipeline cannot be built, the question cannot be asked, or the model is disposed.</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled, or the model was disposed before the answer was there.</exception>
-    public Answer AskNow(Image? image, string question, GenerationOptions? options, Action<string>? onPiece, CancellationToken cancellationToken)
-        => Run((run, token) => run.Ask(image, question, options, onPiece, token), cancellationToken);
-
     /// <summary>Releases the methods and their plugins. A later question makes them anew.</summary>
     public void Dispose()
     {
@@ -116,23 +65,11 @@ public sealed partial class Pipeline : IDisposable
     }
 
     /// <summary>Runs a request when its turn on the model has come.</summary>
-    internal T Run<T>(Func<PipelineRun, CancellationToken, T> request, CancellationToken cancellationToken)
-        => Model.Requests.Run(Model, token => Lease(built => request(new PipelineRun(Model, built.Table), token)), cancellationToken);
+    internal T Run<T>(Func<RequestRun, CancellationToken, T> request, CancellationToken cancellationToken)
+        => Model.Requests.Run(Model, token => Lease(built => request(new RequestRun(Model, built.Table), token)), cancellationToken);
 
-    private Task<T> RunAsync<T>(Func<PipelineRun, CancellationToken, T> request, CancellationToken cancellationToken)
-        => Model.Requests.RunAsync(Model, token => Lease(built => request(new PipelineRun(Model, built.Table), token)), cancellationToken);
-
-    private async Task AskingAsync(Image? image, string question, GenerationOptions? options, ChannelWriter<string> pieces, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await RunAsync((run, token) => run.Ask(image, question, options, piece => pieces.TryWrite(piece), token), cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            pieces.Complete();
-        }
-    }
+    private Task<T> RunAsync<T>(Func<RequestRun, CancellationToken, T> request, CancellationToken cancellationToken)
+        => Model.Requests.RunAsync(Model, token => Lease(built => request(new RequestRun(Model, built.Table), token)), cancellationToken);
 
     private T Lease<T>(Func<BuiltPipeline, T> use)
     {

@@ -6,14 +6,17 @@ using Aperture.Measuring;
 
 namespace Aperture.Host.Commands;
 
-/// <summary><c>aperture ask MODEL PICTURE "question"</c>: one question from the shell. The answer goes to standard output, what it cost to standard error.</summary>
+/// <summary><c>aperture ask MODEL PICTURE… "question"</c>: one question from the shell, about one picture, several or none. The answer goes to standard output, what it cost to standard error.</summary>
 internal static class AskCommand
 {
     public static Command Create(CommandContext context)
     {
         ModelArguments model = new();
-        Argument<string> picture = new("picture") { Description = "An image file: PNG, JPEG, WebP, GIF or BMP." };
-        Argument<string> question = new("question") { Description = "What you want to know." };
+        Argument<string[]> asked = new("pictures and question")
+        {
+            Description = "Image files (PNG, JPEG, WebP, GIF or BMP; one, several or none), and last what you want to know.",
+            Arity = ArgumentArity.OneOrMore,
+        };
         Option<int> tokens = new("--max-new-tokens") { Description = "Longest answer in tokens.", HelpName = "count", DefaultValueFactory = _ => 128 };
         Option<double> temperature = new("--temperature") { Description = "0 takes the likeliest token; above, tokens are drawn.", HelpName = "number" };
         Option<double> topP = new("--top-p") { Description = "Draw from the likeliest tokens with this much probability together.", HelpName = "number", DefaultValueFactory = _ => 1 };
@@ -21,11 +24,13 @@ internal static class AskCommand
         Option<int> beams = new("--beams") { Description = "Beams of beam search.", HelpName = "count", DefaultValueFactory = _ => 1 };
         Option<ulong?> seed = new("--seed") { Description = "Seed of drawing.", HelpName = "number" };
         Option<string?> map = new("--token-map") { Description = "Draw which parts of the picture each layer still saw into this PNG file.", HelpName = "file" };
-        Command command = new("ask", "Ask a model about a picture.") { model.Model, picture, question, tokens, temperature, topP, topK, beams, seed, map };
+        Command command = new("ask", "Ask a model about a picture.") { model.Model, asked, tokens, temperature, topP, topK, beams, seed, map };
         model.AddOptions(command);
         command.SetAction(async (parsed, token) =>
         {
-            Image image = Image.Load(parsed.GetRequiredValue(picture));
+            string[] words = parsed.GetRequiredValue(asked);
+            RefuseForgottenQuestion(words[^1]);
+            Image[] images = [.. words[..^1].Select(file => Image.Load(file))];
             GenerationOptions options = new()
             {
                 MaxNewTokens = parsed.GetValue(tokens),
@@ -38,17 +43,41 @@ internal static class AskCommand
             options.Validate();
             await using EngineSession session = SessionFactory.Open(context, parsed, model.Options(parsed));
             Pipeline pipeline = model.Pipeline(parsed, session.Load(parsed.GetRequiredValue(model.Model), cancellationToken: token));
-            Answer answer = await pipeline.Ask(image, parsed.GetRequiredValue(question), options, token).ConfigureAwait(false);
+            Answer answer = await pipeline.Ask(images, words[^1], options, token).ConfigureAwait(false);
             context.Terminal.Output.WriteLine(answer.Text);
             context.Terminal.Error.WriteLine(Cost(pipeline, answer));
-            if (parsed.GetValue(map) is { } file && answer.TokenMap is { } tokenMap)
+            if (parsed.GetValue(map) is { } file)
             {
-                context.Terminal.Error.WriteLine($"token map: {tokenMap.SavePng(file)}");
+                SaveMaps(context.Terminal, answer, file);
             }
 
             return 0;
         });
         return command;
+    }
+
+    // A lone file name is a picture whose question is missing, not a question.
+    private static void RefuseForgottenQuestion(string question)
+    {
+        if (File.Exists(question))
+        {
+            throw new ApertureException($"The question is missing: '{question}' is a file; write what you want to know behind the pictures.");
+        }
+    }
+
+    // The first picture's map has the name that was asked for, further ones a number.
+    private static void SaveMaps(Terminal terminal, Answer answer, string file)
+    {
+        for (int image = 0; image < answer.TokenMaps.Count; image++)
+        {
+            string own = image == 0 ? file : Path.Combine(Path.GetDirectoryName(file) ?? "", $"{Path.GetFileNameWithoutExtension(file)}-{image + 1}{Path.GetExtension(file)}");
+            terminal.Error.WriteLine($"token map: {answer.TokenMaps[image].SavePng(own)}");
+        }
+
+        if (answer.TokenMaps.Count == 0)
+        {
+            terminal.Error.WriteLine("token map: none, because no visual token of the answer has a place in a picture");
+        }
     }
 
     private static string Cost(Pipeline pipeline, Answer answer)

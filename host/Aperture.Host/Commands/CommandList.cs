@@ -14,10 +14,10 @@ internal static class CommandList
         AskCommand.Create,
         BenchCommand.Create,
         EvalCommand.Create,
-        AnalyzeCommand.Create,
         FitCommand.Create,
         TrainCommand.Create,
         ShelfCommand.Create,
+        ModelsCommand.Create,
         PullCommand.Create,
         PluginsCommand.Create,
     ];

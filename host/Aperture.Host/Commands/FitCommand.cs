@@ -4,6 +4,7 @@ using Aperture.Engine;
 using Aperture.Evaluation;
 using Aperture.Plugins;
 using Aperture.Plugins.Hosting;
+using Aperture.Requests;
 using Spectre.Console;
 
 namespace Aperture.Host.Commands;
@@ -30,7 +31,7 @@ internal static class FitCommand
             using PluginLease lease = session.Plugins.LeaseFor(use.Name);
             ICalibratedMethod calibrated = lease.Method(use.Name) as ICalibratedMethod
                 ?? throw new ApertureException($"{use.Name} has nothing to fit; it works as it is.");
-            using PipelineCalibration samples = new(plain.Model, items, parsed.GetValue(output));
+            using SampledModel samples = new(plain.Model, items, parsed.GetValue(output));
             CalibrationResult result = await RunAsync(context.Terminal, calibrated, samples, use.Options, token).ConfigureAwait(false);
             foreach (string line in result.Summary.Concat(result.Files.Select(written => $"wrote {written}")))
             {
@@ -42,7 +43,7 @@ internal static class FitCommand
         return command;
     }
 
-    private static Task<CalibrationResult> RunAsync(Terminal terminal, ICalibratedMethod method, PipelineCalibration samples, JsonElement options, CancellationToken cancellationToken)
+    private static Task<CalibrationResult> RunAsync(Terminal terminal, ICalibratedMethod method, SampledModel samples, JsonElement options, CancellationToken cancellationToken)
         => terminal.RichError.Progress()
             .AutoClear(true)
             .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn(), new RemainingTimeColumn())

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Aperture.Engine;
-using Aperture.Models;
+using Aperture.Images;
 
 namespace Aperture.Host.Commands;
 
@@ -9,7 +9,8 @@ internal sealed class ModelArguments
 {
     private readonly Option<string> _type = new("--dtype") { Description = "Element type: auto, float32, bfloat16 or float16.", HelpName = "type", DefaultValueFactory = _ => "auto" };
     private readonly Option<string?> _tower = new("--tower") { Description = "Folder of the vision tower, for checkpoints without one.", HelpName = "folder" };
-    private readonly Option<string?> _adapters = new("--adapters") { Description = "File with a LaVIN's adapters; by default the only one beside the model; fresh begins a training.", HelpName = "file" };
+    private readonly Option<string?> _adapters = new("--adapters") { Description = "File with the adapters of a model made of frozen models and adapters; by default the only one beside the model; fresh begins a training.", HelpName = "file" };
+    private readonly Option<string?> _family = new("--family") { Description = "Model family that opens the folder; by default the one that recognises it (aperture models list).", HelpName = "name" };
     private readonly Option<string?> _prompt = new("--prompt") { Description = "Prompt template; the checkpoint's own by default.", HelpName = "name" };
     private readonly Option<string?> _aspect = new("--aspect") { Description = "What a picture becomes: pad (to a square) or crop (the centre); the checkpoint's own by default.", HelpName = "aspect" };
 
@@ -29,6 +30,7 @@ internal sealed class ModelArguments
         command.Options.Add(_type);
         command.Options.Add(_tower);
         command.Options.Add(_adapters);
+        command.Options.Add(_family);
         command.Options.Add(_prompt);
         command.Options.Add(_aspect);
     }
@@ -40,6 +42,7 @@ internal sealed class ModelArguments
         Type = parsed.GetValue(_type) ?? "auto",
         Tower = parsed.GetValue(_tower),
         Adapters = parsed.GetValue(_adapters),
+        Family = parsed.GetValue(_family),
         Prompt = parsed.GetValue(_prompt),
         Aspect = parsed.GetValue(_aspect) switch
         {

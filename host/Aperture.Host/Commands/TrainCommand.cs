@@ -41,7 +41,7 @@ internal static class TrainCommand
 
             Pipeline plain = session.Load(parsed.GetRequiredValue(model.Model), cancellationToken: token);
             string folder = parsed.GetRequiredValue(output);
-            using TrainingSet samples = plain.Model is LavinModel lavin ? new LavinTrainingSet(lavin, examples, folder) : new TrainingModel((LlavaModel)plain.Model, examples, folder);
+            using TrainingModel samples = new(plain.Model, examples, folder);
             TrainingResult result = await RunAsync(context.Terminal, use.Name, trained, use.Options, samples, token).ConfigureAwait(false);
             foreach (string line in result.Summary.Concat(result.Files.Select(written => $"wrote {written}")))
             {
@@ -64,7 +64,7 @@ internal static class TrainCommand
         terminal.Rich.Write(table);
     }
 
-    private static Task<TrainingResult> RunAsync(Terminal terminal, string name, ITrainedMethod method, JsonElement options, TrainingSet samples, CancellationToken cancellationToken)
+    private static Task<TrainingResult> RunAsync(Terminal terminal, string name, ITrainedMethod method, JsonElement options, TrainingModel samples, CancellationToken cancellationToken)
         => terminal.RichError.Progress()
             .AutoClear(true)
             .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn(), new RemainingTimeColumn())

@@ -5,6 +5,7 @@ using Aperture.Generation;
 using Aperture.Images;
 using Aperture.Models;
 using Aperture.Plugins.Hosting;
+using Aperture.Requests;
 using Aperture.Text;
 using Aperture.Training;
 using Aperture.Weights;
@@ -35,16 +36,17 @@ public sealed class LavinTests(SmallLavin small) : IClassFixture<SmallLavin>
     }
 
     [Fact]
-    public async Task A_batch_of_one_is_an_ordinary_request()
+    public async Task A_batch_answers_as_single_questions_do()
     {
         await using EngineSession session = small.Open();
         Pipeline lavin = session.Load(small.Folder, small.Options(small.EasAdapters)).With("eas", new { SkipLayers = new[] { 1, 3 } });
         Image picture = Image.Load(small.Picture);
-        LavinGenerator generator = new((LavinModel)lavin.Model, lavin.Hooks);
 
-        Assert.Equal((await lavin.Ask(picture, "ab?", _short)).Text, generator.Ask([("ab?", picture)], _short)[0]);
-        Assert.Equal((await lavin.Ask(null, "ab?", _short)).Text, generator.Ask([("ab?", null)], _short)[0]);
-        Assert.Equal(3, generator.Ask([("ab?", picture), ("a longer one, ab?", picture), ("ab?", null)], _short).Count);
+        IReadOnlyList<Answer> batch = await lavin.AskBatch([(picture, "ab?"), (null, "a longer one, ab?"), (picture, "bb?")], _short);
+
+        Assert.Equal((await lavin.Ask(picture, "ab?", _short)).Text, batch[0].Text);
+        Assert.Equal((await lavin.Ask(null, "a longer one, ab?", _short)).Text, batch[1].Text);
+        Assert.Equal((await lavin.Ask(picture, "bb?", _short)).Text, batch[2].Text);
     }
 
     [Fact]
@@ -58,7 +60,7 @@ public sealed class LavinTests(SmallLavin small) : IClassFixture<SmallLavin>
         Answer half = await lavin.With("eas", new { SkipLayers = new[] { 1, 3 } }).Ask(picture, "ab?", _short);
 
         // The modality row is in no cache, and the token chosen last has not run.
-        int rows = ((LavinModel)lavin.Model).Prompt("ab?", 1).Length + 1 + all.Tokens.Count - 1;
+        int rows = (lavin.Model).Prompt("ab?", 1).Length + 1 + all.Tokens.Count - 1;
         Assert.Equal(SmallLavin.Layers * rows * SmallLavin.Width * 2 * sizeof(float), all.CacheBytes);
         Assert.Equal(all.CacheBytes / 2 / rows, half.CacheBytes / (rows - all.Tokens.Count + half.Tokens.Count));
         Assert.True(half.Flops.Decoder < all.Flops.Decoder);
@@ -146,11 +148,10 @@ public sealed class LavinTests(SmallLavin small) : IClassFixture<SmallLavin>
         await using EngineSession session = small.Open();
         Pipeline lavin = session.Load(small.Folder, small.Options(small.EasAdapters)).With("eas", new { SkipLayers = new[] { 2 }, Merge = "LowRank" });
         Image picture = Image.Load(small.Picture);
-        LavinGenerator generator = new((LavinModel)lavin.Model, lavin.Hooks);
         void Both()
         {
             lavin.AskNow(picture, "ab?", _short, null, CancellationToken.None);
-            generator.Ask([("ab?", picture), ("a longer one", null)], _short);
+            lavin.AskBatch([(picture, "ab?"), (null, "a longer one")], _short).GetAwaiter().GetResult();
         }
 
         Both();
@@ -166,7 +167,7 @@ public sealed class LavinTests(SmallLavin small) : IClassFixture<SmallLavin>
     public async Task Training_goes_on_with_the_files_adapters_and_its_file_says_what_is_skipped()
     {
         await using EngineSession session = small.Open();
-        LavinModel model = (LavinModel)session.Load(small.Folder, small.Options(small.Adapters)).Model;
+        Model model = session.Load(small.Folder, small.Options(small.Adapters)).Model;
         string output = Path.Combine(small.Root, "trained");
         List<double> losses = [];
 
@@ -190,25 +191,25 @@ public sealed class LavinTests(SmallLavin small) : IClassFixture<SmallLavin>
         Pipeline fresh = session.Load(small.Folder, small.Options("fresh"));
         using Tensor plain = Logits(fresh.Model, null), untrained = Logits(fresh.Model, fresh.With("eas", new { SkipLayers = Array.Empty<int>() }).Hooks);
 
-        TrainingResult found = Train(session, (LavinModel)fresh.Model, Path.Combine(small.Root, "search"), """{ "Stage": "Search", "Steps": 4, "SkipCount": 2, "Every": 1, "BatchSize": 2 }""", []);
+        TrainingResult found = Train(session, fresh.Model, Path.Combine(small.Root, "search"), """{ "Stage": "Search", "Steps": 4, "SkipCount": 2, "Every": 1, "BatchSize": 2 }""", []);
 
         Assert.True((plain - untrained).abs().max().item<float>() < 1e-5);
         Assert.Contains("\"LaVIN\"", File.ReadAllText(found.Files[0]), StringComparison.Ordinal);
     }
 
-    private TrainingResult Train(EngineSession session, LavinModel model, string output, string options, List<double> losses)
+    private TrainingResult Train(EngineSession session, Model model, string output, string options, List<double> losses)
     {
         TrainingExample Sample(string id, string? image, string question, string answer)
             => new(id, image, [new TrainingMessage("human", question), new TrainingMessage("gpt", answer)]);
         TrainingExample[] examples = [Sample("a", small.Picture, "ab?", "ba"), Sample("b", null, "aa?", "bb"), Sample("c", small.Picture, "bb?", "aa"), Sample("d", null, "ba?", "ab")];
-        using LavinTrainingSet set = new(model, examples, output, rows: 40);
+        using TrainingModel set = new(model, examples, output) { Rows = 40 };
         using PluginLease lease = session.Plugins.LeaseFor("eas");
         using JsonDocument json = JsonDocument.Parse(options);
         return MethodTrainer.Run(
             "eas", (ITrainedMethod)lease.Method("eas"), json.RootElement, set, new TrainingPace { ReportEvery = 1 }, new Losses(losses), CancellationToken.None);
     }
 
-    private static float[] Values(VisionLanguageModel model, string name)
+    private static float[] Values(Model model, string name)
     {
         using Tensor tensor = model.Checkpoint.Load(name);
         return tensor.data<float>().ToArray();
@@ -219,13 +220,12 @@ public sealed class LavinTests(SmallLavin small) : IClassFixture<SmallLavin>
         public void Report(TrainingProgress value) => losses.Add(value.Loss);
     }
 
-    private static Tensor Logits(VisionLanguageModel model, HookTable? table)
+    private static Tensor Logits(Model model, HookTable? table)
     {
         using IDisposable mode = inference_mode();
-        GenerationInput input = model.BuildInput(model.Prompt("ab?", 0), []);
-        using RequestContext request = new(model.Decoder.Info, input.Layouts, table, null, new KvCache(SmallLavin.Layers, 1, 1));
-        using ForwardState state = model.Decoder.Begin(request, DecoderPhase.Prefill, input.Layouts);
-        using Tensor rows = model.Decoder.Run(state, input.Rows, CancellationToken.None);
+        using EnteredRequest entered = new RequestRun(model, table).Enter([PromptRequest.Of("ab?", [])], null, 1, CancellationToken.None);
+        using ForwardState state = model.Decoder.Begin(entered.Request, DecoderPhase.Prefill, entered.Layouts);
+        using Tensor rows = model.Decoder.Run(state, entered.TakeRows(), CancellationToken.None);
         return model.Decoder.Logits(rows, state.Rows);
     }
 }

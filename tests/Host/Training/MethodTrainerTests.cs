@@ -15,11 +15,11 @@ public sealed class MethodTrainerTests : IDisposable
 {
     private static readonly string _questions = Repository.Path("scripts", "data", "shelf-eval", "questions.jsonl");
     private readonly string _root = Directory.CreateTempSubdirectory("aperture-train").FullName;
-    private readonly LlavaModel _model = LlavaModel.Load(Repository.Path("scripts", "models", "tiny-llava"), new ModelOptions { Type = "float32", Threads = 1 });
+    private readonly OpenedModel _opened = new(Repository.Path("scripts", "models", "tiny-llava"));
 
     public void Dispose()
     {
-        _model.Dispose();
+        _opened.Dispose();
         Directory.Delete(_root, recursive: true);
     }
 
@@ -37,21 +37,21 @@ public sealed class MethodTrainerTests : IDisposable
         Train("broken", Options, CancellationToken.None);
 
         Assert.Equal(File.ReadAllBytes(Path.Combine(_root, "whole", "model.safetensors")), File.ReadAllBytes(Path.Combine(_root, "broken", "model.safetensors")));
-        Assert.NotEqual(File.ReadAllBytes(Path.Combine(_model.Folder, "model.safetensors")), File.ReadAllBytes(Path.Combine(_root, "whole", "model.safetensors")));
+        Assert.NotEqual(File.ReadAllBytes(Path.Combine(_opened.Model.Folder, "model.safetensors")), File.ReadAllBytes(Path.Combine(_root, "whole", "model.safetensors")));
     }
 
     [Fact]
     public void The_written_checkpoint_opens_and_its_loss_on_the_samples_is_lower()
     {
         TrainingExample[] few = [.. TrainingFile.Read(_questions).Take(4)];
-        double before = Loss(_model, few);
+        double before = Loss(_opened.Model, few);
 
         Train("few", """{ "Steps": 12, "BatchSize": 4, "Rate": 0.001, "WarmUp": 0 }""", CancellationToken.None, examples: few);
 
-        using LlavaModel trained = LlavaModel.Load(Path.Combine(_root, "few"), new ModelOptions { Type = "float32", Threads = 1 });
-        double after = Loss(trained, few);
+        using OpenedModel trained = new(Path.Combine(_root, "few"));
+        double after = Loss(trained.Model, few);
         Assert.True(after < before / 2, $"{before} -> {after}");
-        Assert.Empty(trained.Unclaimed);
+        Assert.Empty(trained.Model.Unclaimed);
     }
 
     [Fact]
@@ -67,7 +67,7 @@ public sealed class MethodTrainerTests : IDisposable
     [Fact]
     public void The_model_itself_is_not_written_over()
     {
-        ApertureException error = Assert.Throws<ApertureException>(() => CheckpointFolder.Write(_model, _model.Folder, new Dictionary<string, Tensor>(), new Dictionary<string, Tensor>(), _ => false));
+        ApertureException error = Assert.Throws<ApertureException>(() => new TrainingModel(_opened.Model, [.. TrainingFile.Read(_questions).Take(1)], _opened.Model.Folder).SaveCheckpoint(new Dictionary<string, Tensor>()));
 
         Assert.Contains("another --output", error.Message, StringComparison.Ordinal);
     }
@@ -76,7 +76,7 @@ public sealed class MethodTrainerTests : IDisposable
     public void A_batch_of_ragged_samples_gives_the_mean_of_its_samples()
     {
         TrainingExample[] few = [.. TrainingFile.Read(_questions).Take(3)];
-        using TrainingModel model = new(_model, few, _root);
+        using TrainingModel model = new(_opened.Model, few, _root);
         using IDisposable quiet = no_grad();
 
         (double sum, long count) = (0, 0);
@@ -93,9 +93,9 @@ public sealed class MethodTrainerTests : IDisposable
     public void A_fork_drops_rows_that_the_other_keeps()
     {
         TrainingExample[] few = [.. TrainingFile.Read(_questions).Take(2)];
-        using TrainingModel model = new(_model, few, _root);
+        using TrainingModel model = new(_opened.Model, few, _root);
         using IDisposable quiet = no_grad();
-        using IOwnedBatch batch = model.Batch([0, 1], CancellationToken.None);
+        using TrainingBatch batch = model.Batch([0, 1], CancellationToken.None);
         using IDecoderRun whole = batch.Begin([]), plain = batch.Begin([]);
         whole.RunTo(3, CancellationToken.None);
         using (IDecoderRun fork = whole.Fork())
@@ -120,7 +120,7 @@ public sealed class MethodTrainerTests : IDisposable
         LiveTensors.MustNotGrow(() => Train("counted", """{ "Steps": 2, "BatchSize": 2 }""", CancellationToken.None, examples: few));
     }
 
-    private static double Loss(LlavaModel model, TrainingExample[] examples)
+    private static double Loss(Model model, TrainingExample[] examples)
     {
         using TrainingModel training = new(model, examples, model.Folder);
         using IDisposable quiet = no_grad();
@@ -130,7 +130,7 @@ public sealed class MethodTrainerTests : IDisposable
     private static (double Loss, long Tokens) LossOf(TrainingModel model, int[] samples)
     {
         using DisposeScope scope = NewDisposeScope();
-        using IOwnedBatch batch = model.Batch(samples, CancellationToken.None);
+        using TrainingBatch batch = model.Batch(samples, CancellationToken.None);
         using IDecoderRun run = batch.Begin([]);
         run.RunTo(model.Decoder.Layers, CancellationToken.None);
         return (run.NextTokenLoss().item<float>(), run.Predictions().Targets.size(0));
@@ -139,7 +139,7 @@ public sealed class MethodTrainerTests : IDisposable
     private void Train(string folder, string options, CancellationToken cancellationToken, IProgress<TrainingProgress>? progress = null, IReadOnlyList<TrainingExample>? examples = null)
     {
         using JsonDocument json = JsonDocument.Parse(options);
-        using TrainingModel model = new(_model, examples ?? [.. TrainingFile.Read(_questions).Take(12)], Path.Combine(_root, folder));
+        using TrainingModel model = new(_opened.Model, examples ?? [.. TrainingFile.Read(_questions).Take(12)], Path.Combine(_root, folder));
         MethodTrainer.Run(DenseTraining.Name, new DenseTraining(), json.RootElement, model, new TrainingPace { ReportEvery = 1 }, progress, cancellationToken);
     }
 

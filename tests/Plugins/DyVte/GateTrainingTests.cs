@@ -16,7 +16,7 @@ public sealed class GateTrainingTests : IDisposable
     private static readonly string _repository = FindRepository();
     private static readonly string _questions = Path.Combine(_repository, "scripts", "data", "shelf-eval", "questions.jsonl");
     private readonly string _root = Directory.CreateTempSubdirectory("aperture-gates-").FullName;
-    private readonly LlavaModel _model = LlavaModel.Load(Path.Combine(_repository, "scripts", "models", "tiny-llava"), new ModelOptions { Type = "float32", Threads = 1 });
+    private readonly OpenedModel _opened = new(Path.Combine(_repository, "scripts", "models", "tiny-llava"));
 
     [Fact]
     public void A_run_writes_gates_that_the_method_opens_and_leaves_the_model_alone()
@@ -26,7 +26,7 @@ public sealed class GateTrainingTests : IDisposable
         string path = Path.Combine(_root, "run", GateFiles.Beside);
         Assert.Equal([Path.GetFullPath(path)], result.Files);
         Assert.Equal(8, result.Summary.Count);
-        using GateSet gates = GateFiles.Open(new DyVteOptions { Gates = path }, _model.Decoder.Info, new TestFolder());
+        using GateSet gates = GateFiles.Open(new DyVteOptions { Gates = path }, _opened.Model.Decoder.Info, new TestFolder());
         using GateTensors fresh = new(GateInitialisation.Create(8, 256, 8, 42));
         using IWeightSource written = WeightFiles.Open(path);
         Assert.Equal(16, written.Names.Count);
@@ -58,7 +58,7 @@ public sealed class GateTrainingTests : IDisposable
     public void The_last_layers_label_is_always_exit()
     {
         using TrainingModel samples = Samples("labels", 6);
-        using IOwnedBatch batch = samples.Batch([0, 1, 2, 3, 4, 5], CancellationToken.None);
+        using TrainingBatch batch = samples.Batch([0, 1, 2, 3, 4, 5], CancellationToken.None);
         IReadOnlyList<ExitOutcome> outcomes = new ExitPass(batch, 8, withPrefix: false).Run([0, 7], CancellationToken.None);
 
         Assert.All(outcomes[1].Answers, answer => Assert.True(new LabelRule().Exits(answer)));
@@ -77,8 +77,8 @@ public sealed class GateTrainingTests : IDisposable
 
         string folder = Path.Combine(_root, "run");
         File.Delete(Path.Combine(folder, GateFiles.Beside));
-        using LlavaModel trained = LlavaModel.Load(folder, new ModelOptions { Type = "float32", Threads = 1 });
-        using GateSet gates = GateFiles.Open(new DyVteOptions(), trained.Decoder.Info, new TestFolder(folder));
+        using OpenedModel trained = new(folder);
+        using GateSet gates = GateFiles.Open(new DyVteOptions(), trained.Model.Decoder.Info, new TestFolder(folder));
         Assert.Equal(256, gates.Inputs);
     }
 
@@ -147,7 +147,7 @@ public sealed class GateTrainingTests : IDisposable
 
     public void Dispose()
     {
-        _model.Dispose();
+        _opened.Dispose();
         Directory.Delete(_root, recursive: true);
     }
 
@@ -168,14 +168,14 @@ public sealed class GateTrainingTests : IDisposable
         return folder ?? throw new InvalidOperationException("The tests do not lie in the repository.");
     }
 
-    private TrainingModel Samples(string folder, int count) => new(_model, [.. TrainingFile.Read(_questions).Take(count)], Path.Combine(_root, folder));
+    private TrainingModel Samples(string folder, int count) => new(_opened.Model, [.. TrainingFile.Read(_questions).Take(count)], Path.Combine(_root, folder));
 
     private double Loss(string options)
     {
         using DisposeScope scope = NewDisposeScope();
         using TrainingModel samples = Samples("loss", 8);
         using ITrainingRun run = new DyVteFactory().BeginTraining(samples, JsonDocument.Parse(options).RootElement);
-        using IOwnedBatch batch = samples.Batch([.. Enumerable.Range(0, 8)], CancellationToken.None);
+        using TrainingBatch batch = samples.Batch([.. Enumerable.Range(0, 8)], CancellationToken.None);
         return run.Step(0, batch, CancellationToken.None).Loss!.item<float>();
     }
 

@@ -15,12 +15,12 @@ public sealed class TrainingTests : IDisposable
     private const string Small = "\"BatchSize\": 2, \"AdapterDim\": 8, \"PiaDim\": 16, \"Rate\": 0.002";
 
     private readonly string _root = Directory.CreateTempSubdirectory("aperture-eas-train").FullName;
-    private readonly LlavaModel _model = LlavaModel.Load(Checkout("scripts", "models", "tiny-llava-dense"), new ModelOptions { Type = "float32", Threads = 1 });
+    private readonly OpenedModel _opened = new(Checkout("scripts", "models", "tiny-llava-dense"));
     private readonly IReadOnlyList<TrainingExample> _examples = [.. TrainingFile.Read(Checkout("scripts", "data", "shelf-eval", "questions.jsonl")).Take(12)];
 
     public void Dispose()
     {
-        _model.Dispose();
+        _opened.Dispose();
         Directory.Delete(_root, recursive: true);
     }
 
@@ -52,7 +52,7 @@ public sealed class TrainingTests : IDisposable
 
         Assert.True(last < first / 2, $"{first} -> {last}");
         string file = Path.Combine(_root, "adapters", "adapters.safetensors");
-        using EasRouter router = (EasRouter)new EasFactory().Create(TestFiles.Json($$"""{ "Adapters": "{{file}}" }"""), _model.Decoder.Info, new AbsoluteFiles());
+        using EasRouter router = (EasRouter)new EasFactory().Create(TestFiles.Json($$"""{ "Adapters": "{{file}}" }"""), _opened.Model.Decoder.Info, new AbsoluteFiles());
         Assert.Equal([2, 5], router.Skipped.Order());
     }
 
@@ -61,14 +61,14 @@ public sealed class TrainingTests : IDisposable
     {
         Train("checkpoint", $$"""{ "SkipLayers": [1], "Steps": 2, {{Small}} }""");
 
-        using LlavaModel trained = LlavaModel.Load(Path.Combine(_root, "checkpoint"), new ModelOptions { Type = "float32", Threads = 1 });
-        Assert.Equal([1], trained.Decoder.Info.LayersWithoutAttention);
-        using EasRouter router = (EasRouter)new EasFactory().Create(default, trained.Decoder.Info, new CheckpointFiles(trained));
+        using OpenedModel trained = new(Path.Combine(_root, "checkpoint"));
+        Assert.Equal([1], trained.Model.Decoder.Info.LayersWithoutAttention);
+        using EasRouter router = (EasRouter)new EasFactory().Create(default, trained.Model.Decoder.Info, new CheckpointFiles(trained.Model));
         Assert.Equal([1], router.Skipped);
         Assert.NotEqual(
-            _model.Projector.Layers[0].Weight.data<float>().ToArray(),
-            trained.Projector.Layers[0].Weight.to_type(ScalarType.Float32).data<float>().ToArray());
-        HookTableBuilder.Build(trained.Decoder.Info, [router]);
+            ((Projector)_opened.Model.Projector).Layers[0].Weight.data<float>().ToArray(),
+            ((Projector)trained.Model.Projector).Layers[0].Weight.to_type(ScalarType.Float32).data<float>().ToArray());
+        HookTableBuilder.Build(trained.Model.Decoder.Info, [router]);
     }
 
     [Fact]
@@ -78,7 +78,7 @@ public sealed class TrainingTests : IDisposable
         int[] found = [.. SearchResult.Read(Path.Combine(_root, "both", "search.json")).Skip];
         Directory.Delete(Path.Combine(_root, "both", MethodTrainer.RunFolder), recursive: true);
 
-        using TrainingModel model = new(_model, _examples, Path.Combine(_root, "both"));
+        using TrainingModel model = new(_opened.Model, _examples, Path.Combine(_root, "both"));
         using ITrainingRun run = new EasFactory().BeginTraining(model, TestFiles.Json($$"""{ "Steps": 1, {{Small}} }"""));
 
         Assert.Equal(
@@ -121,7 +121,7 @@ public sealed class TrainingTests : IDisposable
     private void Train(string folder, string options, IProgress<TrainingProgress>? progress = null, IReadOnlyList<TrainingExample>? examples = null, CancellationToken cancellationToken = default)
     {
         using JsonDocument json = JsonDocument.Parse(options);
-        using TrainingModel model = new(_model, examples ?? _examples, Path.Combine(_root, folder));
+        using TrainingModel model = new(_opened.Model, examples ?? _examples, Path.Combine(_root, folder));
         MethodTrainer.Run("eas", new EasFactory(), json.RootElement, model, new TrainingPace { ReportEvery = 1 }, progress, cancellationToken);
     }
 
@@ -159,7 +159,7 @@ public sealed class TrainingTests : IDisposable
         public string Resolve(string path) => path;
     }
 
-    private sealed class CheckpointFiles(LlavaModel model) : IMethodFiles
+    private sealed class CheckpointFiles(Model model) : IMethodFiles
     {
         public string? ModelFolder => model.Folder;
 

@@ -12,13 +12,12 @@ namespace Aperture.Plugins.GammaMod.Tests;
 public sealed class TrainingTests : IDisposable
 {
     private static readonly string _repository = Root();
-    private static readonly ModelOptions _plain = new() { Type = "float32", Threads = 1 };
     private readonly string _root = Directory.CreateTempSubdirectory("aperture-gamma-mod-train").FullName;
-    private readonly LlavaModel _model = LlavaModel.Load(Path.Combine(_repository, "scripts", "models", "tiny-llava"), _plain);
+    private readonly OpenedModel _opened = new(Path.Combine(_repository, "scripts", "models", "tiny-llava"));
 
     public void Dispose()
     {
-        _model.Dispose();
+        _opened.Dispose();
         Directory.Delete(_root, recursive: true);
     }
 
@@ -30,11 +29,11 @@ public sealed class TrainingTests : IDisposable
         string file = Assert.Single(result.Files);
         Assert.Equal(Path.Combine(_root, "routers", "gamma-mod", "router.safetensors"), file);
         using JsonDocument options = JsonDocument.Parse($$"""{ "Weights": {{JsonSerializer.Serialize(file)}} }""");
-        using GammaModRouter router = (GammaModRouter)TestFiles.Factory().Create(options.RootElement, _model.Decoder.Info, new NamedFiles());
+        using GammaModRouter router = (GammaModRouter)TestFiles.Factory().Create(options.RootElement, _opened.Model.Decoder.Info, new NamedFiles());
         Assert.Equal([2, 3, 5], router.Layers);
         using IWeightSource source = WeightFiles.Open(file);
-        using RouterWeights trained = RouterWeights.Load(source, RouterWeights.Find(source), null, _model.Decoder.Info);
-        using TrainingModel samples = new(_model, Samples(4), Path.Combine(_root, "other"));
+        using RouterWeights trained = RouterWeights.Load(source, RouterWeights.Find(source), null, _opened.Model.Decoder.Info);
+        using TrainingModel samples = new(_opened.Model, Samples(4), Path.Combine(_root, "other"));
         using Tensor first = RouterStart.Weight(samples, 7, miniGemini: false), last = trained.CopyOf(2);
         Assert.True(trained.AreShared);
         using Tensor moved = (last - first).abs().max();
@@ -44,15 +43,15 @@ public sealed class TrainingTests : IDisposable
     [Fact]
     public void Fine_tuning_lowers_the_loss_and_writes_a_checkpoint_that_opens_with_its_routers()
     {
-        double before = Loss(_model, 4);
+        double before = Loss(_opened.Model, 4);
 
         Train("all", """{ "Layers": [3, 4, 5, 6], "Steps": 12, "BatchSize": 4, "Rate": 0.001, "WarmUp": 0, "AuxLossCoef": 0.1 }""", 4);
 
-        using LlavaModel trained = LlavaModel.Load(Path.Combine(_root, "all"), _plain);
-        Assert.Equal(new[] { 3, 4, 5, 6 }.Select(RouterWeights.KeyOf), trained.Unclaimed);
-        double after = Loss(trained, 4);
+        using OpenedModel trained = new(Path.Combine(_root, "all"));
+        Assert.Equal(new[] { 3, 4, 5, 6 }.Select(RouterWeights.KeyOf), trained.Model.Unclaimed);
+        double after = Loss(trained.Model, 4);
         Assert.True(after < before, $"{before} -> {after}");
-        using GammaModRouter router = (GammaModRouter)TestFiles.Factory().Create(default, trained.Decoder.Info, new CheckpointFiles(trained));
+        using GammaModRouter router = (GammaModRouter)TestFiles.Factory().Create(default, trained.Model.Decoder.Info, new CheckpointFiles(trained.Model));
         Assert.Equal([3, 4, 5, 6], router.Layers);
     }
 
@@ -104,12 +103,12 @@ public sealed class TrainingTests : IDisposable
 
     private TrainingResult Train(string folder, string options, int samples, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
     {
-        using TrainingModel model = new(_model, Samples(samples), Path.Combine(_root, folder));
+        using TrainingModel model = new(_opened.Model, Samples(samples), Path.Combine(_root, folder));
         return MethodTrainer.Run("gamma-mod", TestFiles.Factory(), TestFiles.Json(options), model, new TrainingPace { ReportEvery = 1 }, progress, cancellationToken);
     }
 
     // The loss of one training forward with the routers that the model has, or that a run would begin with.
-    private double Loss(LlavaModel model, int samples)
+    private double Loss(Model model, int samples)
     {
         using TrainingModel data = new(model, Samples(samples), Path.Combine(_root, Guid.NewGuid().ToString("n")));
         using GammaModTrainingRun run = new(data, new GammaModTrainingOptions { Train = "routers", Steps = 1, BatchSize = samples });
@@ -174,7 +173,7 @@ public sealed class TrainingTests : IDisposable
         public string Resolve(string path) => path;
     }
 
-    private sealed class CheckpointFiles(LlavaModel model) : IMethodFiles
+    private sealed class CheckpointFiles(Model model) : IMethodFiles
     {
         public string? ModelFolder => model.Folder;
 

@@ -14,7 +14,7 @@ internal static class EngineText
         return new DisplayForm($"Pipeline over {Describe(pipeline.Model).Text}\n{string.Join('\n', methods)}");
     }
 
-    public static DisplayForm Describe(VisionLanguageModel model)
+    public static DisplayForm Describe(Model model)
     {
         DecoderInfo info = model.Decoder.Info;
         return new DisplayForm($"{model.Name}: {info.Layers} layers of width {info.HiddenSize}, {model.Ops.Type} on {model.Ops.Device}");

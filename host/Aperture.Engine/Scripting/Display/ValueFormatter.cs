@@ -28,7 +28,7 @@ public sealed class ValueFormatter
         Rule<Measurement>(EngineText.Describe),
         Rule<Pipeline>(EngineText.Describe),
         Rule<Answer>(EngineText.Describe),
-        Rule<VisionLanguageModel>(EngineText.Describe),
+        Rule<Model>(EngineText.Describe),
         Rule<WorkProgress>(progress => new DisplayForm(progress.ToString()) { Html = progress.ToHtml() }),
         Rule<IReadOnlyList<PluginStatus>>(plugins => OfTable(PluginTable.Create(plugins))),
         Rule<PluginReload>(reload => new DisplayForm(reload.Message)),

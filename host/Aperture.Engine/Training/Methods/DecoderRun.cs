@@ -1,4 +1,5 @@
 using Aperture.Decoding;
+using Aperture.Requests;
 using Aperture.Sequences;
 using static TorchSharp.torch;
 
@@ -35,6 +36,18 @@ public sealed class DecoderRun : IDecoderRun
         return new DecoderRun(decoder, state, rows, 0, ownsRequest: true);
     }
 
+    /// <summary>Starts a forward of a request that stands before the decoder without a cache.</summary>
+    /// <param name="decoder">The decoder; borrowed.</param>
+    /// <param name="entered">The request with its rows; owned from here on.</param>
+    /// <param name="phase">The phase.</param>
+    /// <param name="labels">int64 <c>[rows]</c>, -100 where no loss is taken; borrowed. Null where there are none.</param>
+    internal static DecoderRun Begin(Decoder decoder, EnteredRequest entered, DecoderPhase phase = DecoderPhase.Prefill, Tensor? labels = null)
+    {
+        ForwardState state = decoder.Begin(entered.Request, phase, entered.Layouts);
+        state.Labels = labels;
+        return new DecoderRun(decoder, state, entered.TakeRows(), 0, ownsRequest: true);
+    }
+
     /// <inheritdoc />
     public int Layer { get; private set; }
 
@@ -48,7 +61,7 @@ public sealed class DecoderRun : IDecoderRun
     public Tensor Hidden => _hidden;
 
     /// <inheritdoc />
-    public Tensor Labels => _state.Labels!;
+    public Tensor Labels => _state.Labels ?? throw new InvalidOperationException("The forward has no labels.");
 
     /// <inheritdoc />
     public IReadOnlyList<(string Name, Tensor Loss)> Losses => _state.Request.Losses;

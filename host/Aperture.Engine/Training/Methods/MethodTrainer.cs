@@ -24,11 +24,11 @@ public static class MethodTrainer
     /// <exception cref="ApertureException">Options do not fit, the folder holds another run, the loss is not a number any more, or the disk refuses.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static TrainingResult Run(
-        string name, ITrainedMethod method, JsonElement options, TrainingSet model, TrainingPace? pace, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
-        => model.Base.Use(token => Train(name, method, options, model, pace, progress, token), cancellationToken);
+        string name, ITrainedMethod method, JsonElement options, TrainingModel model, TrainingPace? pace, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
+        => model.Model.Use(token => Train(name, method, options, model, pace, progress, token), cancellationToken);
 
     private static TrainingResult Train(
-        string name, ITrainedMethod method, JsonElement options, TrainingSet model, TrainingPace? pace, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
+        string name, ITrainedMethod method, JsonElement options, TrainingModel model, TrainingPace? pace, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
     {
         using ITrainingRun run = method.BeginTraining(model, options);
         string fingerprint = $"{name} {(options.ValueKind == JsonValueKind.Object ? options.GetRawText() : "{}")} on {model.Fingerprint}";
@@ -36,7 +36,7 @@ public static class MethodTrainer
 
         TrainingStep Step(int step, int[] samples, Action<Tensor> backward)
         {
-            using IOwnedBatch batch = model.Batch(samples, CancellationToken.None);
+            using TrainingBatch batch = model.Batch(samples, CancellationToken.None);
             TrainingStep result = run.Step(step, batch, CancellationToken.None);
             if (result.Loss is { } loss)
             {

@@ -1,84 +1,115 @@
 using Aperture.Decoding;
 using Aperture.Engine;
+using Aperture.Images;
 using Aperture.Models;
-using Aperture.Sequences;
-using Aperture.Text;
+using Aperture.Requests;
 using Aperture.Vision;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Aperture.Training;
 
-/// <summary>The samples of one step, and the decoder as it is in that step. Owns the weights that were cast for it.</summary>
-internal sealed class TrainingBatch : IOwnedBatch
+/// <summary>The samples of one step, and decoder and projector as they are in that step. Every forward takes the one request path, with the hooks of the methods that act in it.</summary>
+/// <param name="owner">The model and its rules; borrowed.</param>
+/// <param name="samples">The samples.</param>
+/// <param name="decoder">The decoder with gradients.</param>
+/// <param name="projector">The projector.</param>
+/// <param name="cancellationToken">Checked while pictures are encoded.</param>
+internal sealed class TrainingBatch(TrainingModel owner, IReadOnlyList<TrainingSample> samples, Decoder decoder, IProjector projector, CancellationToken cancellationToken) : ITrainingBatch, IDisposable
 {
-    private readonly Decoder _decoder;
-    private readonly Projector _projector;
-    private readonly bool _owns;
-    private readonly SequenceLayout[] _layouts;
-    private readonly Tensor _rows;
-    private readonly Tensor _labels;
+    private readonly List<Tensor> _labels = [];
 
-    /// <param name="config">The model's configuration.</param>
-    /// <param name="samples">Prompts with their pictures' features; borrowed.</param>
-    /// <param name="frozen">The decoder where nothing of the model is trained, borrowed; null to take the weights as they are now.</param>
-    /// <param name="model">The model.</param>
-    public TrainingBatch(LlavaConfig config, IReadOnlyList<(LabelledPrompt Prompt, VisionFeatures? Features)> samples, Decoder? frozen, TrainingModel model)
-    {
-        _owns = frozen is null;
-        (_decoder, _projector) = frozen is null ? model.Thaw() : (frozen, model.Model.Projector);
-        LlavaSequence[] sequences = [.. samples.Select(sample => Sequence(config, sample.Prompt, sample.Features))];
-        _layouts = [.. sequences.Select(sequence => sequence.Layout)];
-        _rows = cat([.. sequences.Select(sequence => sequence.Rows)], 0);
-        if (sequences.Length > 1)
-        {
-            Array.ForEach(sequences, sequence => sequence.Dispose());
-        }
+    /// <summary>Whether the decoder's weights were cast for this step.</summary>
+    public bool OwnsDecoder { get; init; }
 
-        _labels = tensor([.. samples.Zip(_layouts).SelectMany(pair => Labels(config, pair.First.Prompt, pair.Second))], dtype: ScalarType.Int64, device: model.Model.Ops.Device);
-    }
+    /// <summary>Whether the projector was.</summary>
+    public bool OwnsProjector { get; init; }
 
     /// <inheritdoc />
-    public int Samples => _layouts.Length;
-
-    /// <inheritdoc />
-    public SequenceLayout Layout(int sample) => _layouts[sample];
+    public int Samples => samples.Count;
 
     /// <inheritdoc />
     public IDecoderRun Begin(IReadOnlyList<IDecoderMethod> methods)
     {
-        HookTable? table = methods.Count == 0 ? null : HookTableBuilder.Build(_decoder.Info, methods);
-        return DecoderRun.Begin(_decoder, _rows.alias(), _layouts, _labels, table);
+        HookTable? table = methods.Count == 0 ? null : HookTableBuilder.Build(decoder.Info, methods);
+        RequestPath path = new(owner.Model, table) { Decoder = decoder, Projector = projector, Differentiable = true };
+        EnteredRequest entered = new(path.Begin(Samples, null, cancellationToken));
+        try
+        {
+            Bring(entered, path, together: table?.Vision is not null);
+            entered.Enter(null);
+            Tensor labels = tensor([.. samples.SelectMany((sample, i) => TrainingRows.LabelsOf(sample.Prompt, entered.Layouts[i], owner.Model.Packer.ImageToken))], dtype: ScalarType.Int64, device: owner.Model.Ops.Device);
+            _labels.Add(labels);
+            return DecoderRun.Begin(decoder, entered, DecoderPhase.Train, labels);
+        }
+        catch
+        {
+            entered.Dispose();
+            throw;
+        }
     }
 
-    /// <summary>Disposes rows, labels and the cast weights.</summary>
+    /// <summary>Disposes labels and the cast weights.</summary>
     public void Dispose()
     {
-        _rows.Dispose();
-        _labels.Dispose();
-        if (_owns)
+        _labels.ForEach(labels => labels.Dispose());
+        if (OwnsDecoder)
         {
-            _decoder.Dispose();
-            _projector.Dispose();
+            decoder.Dispose();
+        }
+
+        if (OwnsProjector)
+        {
+            projector.Dispose();
         }
     }
 
-    private LlavaSequence Sequence(LlavaConfig config, LabelledPrompt prompt, VisionFeatures? features)
+    // Where methods act inside the encoder, a batch's pictures are encoded together and with gradients, as training code does; else they were seen before.
+    private void Bring(EnteredRequest entered, RequestPath path, bool together)
     {
-        if (features is null)
+        IReadOnlyDictionary<string, Seen>? seen = together ? null : owner.Seen(samples.Select(sample => sample.Image).OfType<string>(), cancellationToken);
+        IReadOnlyList<VisionFeatures?> encoded = together ? Encode(entered.Request, path) : [];
+        try
         {
-            return LlavaSequence.Assemble(_decoder, prompt.Ids, config.ImageToken, 1, [], config.MaxPromptRows);
+            for (int i = 0; i < samples.Count; i++)
+            {
+                TrainingSample sample = samples[i];
+                IReadOnlyList<VisionFeatures> features = sample.Image is null ? [] : together ? [encoded[i]!] : seen![sample.Image].Features;
+                int projected = 0;
+                IReadOnlyList<VisualTokens> tokens = path.Project(entered.Request, i, features, ref projected);
+                entered.Add(TrainingRows.Fitted(path.Pack(sample.Prompt.Ids, tokens), owner.Rows, owner.PadId, decoder));
+                foreach (VisualTokens token in tokens)
+                {
+                    token.Dispose();
+                }
+            }
         }
-
-        using VisualTokens tokens = new(_projector.Run(features.Tokens), features.Grid, features.Places ?? [.. Enumerable.Range(0, (int)features.Tokens.size(0))]);
-        return LlavaSequence.Assemble(_decoder, prompt.Ids, config.ImageToken, 1, [tokens], config.MaxPromptRows);
+        finally
+        {
+            foreach (VisionFeatures? features in encoded)
+            {
+                features?.Dispose();
+            }
+        }
     }
 
-    // A picture's rows have no labels; a prompt that was cut lost its last ones.
-    private static IEnumerable<long> Labels(LlavaConfig config, LabelledPrompt prompt, SequenceLayout layout)
+    private VisionFeatures?[] Encode(RequestContext request, RequestPath path)
     {
-        int visual = layout.VisualRows().Length;
-        return prompt.Ids.Zip(prompt.Labels)
-            .SelectMany(pair => pair.First == config.ImageToken ? Enumerable.Repeat((long)TrainingLabels.Ignored, visual) : [pair.Second])
-            .Take(layout.Count);
+        bool blanks = owner.Model.Encoder.Blank() is { } blank && Disposed(blank);
+        int[] shown = [.. Enumerable.Range(0, samples.Count).Where(i => blanks || samples[i].Image is not null)];
+        VisionFeatures?[] encoded = new VisionFeatures?[samples.Count];
+        IReadOnlyList<VisionFeatures> features = path.Encode(request, [.. shown.Select(i => samples[i].Image is { } file ? Image.Load(file) : null)]);
+        for (int i = 0; i < shown.Length; i++)
+        {
+            encoded[shown[i]] = features[i];
+        }
+
+        return encoded;
+    }
+
+    private static bool Disposed(VisionInput blank)
+    {
+        blank.Dispose();
+        return true;
     }
 }

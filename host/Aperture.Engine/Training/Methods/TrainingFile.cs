@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Aperture.Engine;
+using Aperture.Models;
 using Aperture.Evaluation;
 using Aperture.Text;
 
@@ -20,14 +20,14 @@ public static class TrainingFile
 
     private static List<TrainingExample> ReadRecords(string path)
     {
-        using JsonDocument json = Checkpoints.ReadJson(path);
-        if (json.RootElement.ValueKind != JsonValueKind.Array || json.RootElement.GetArrayLength() == 0)
+        JsonElement json = ModelFolder.ReadJson(path);
+        if (json.ValueKind != JsonValueKind.Array || json.GetArrayLength() == 0)
         {
             throw new ApertureException($"'{path}' is not a list of records with image and conversations; give such a list, or JSON lines with image, question and answer.");
         }
 
         string folder = Path.GetDirectoryName(Path.GetFullPath(path)) ?? ".";
-        return [.. json.RootElement.EnumerateArray().Select((record, index) => Record(record, $"{path}[{index}]", folder, index))];
+        return [.. json.EnumerateArray().Select((record, index) => Record(record, $"{path}[{index}]", folder, index))];
     }
 
     private static TrainingExample Record(JsonElement record, string where, string folder, int index)

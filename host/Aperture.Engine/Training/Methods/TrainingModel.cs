@@ -1,22 +1,24 @@
+using System.Security.Cryptography;
 using Aperture.Decoding;
 using Aperture.Engine;
 using Aperture.Models;
 using Aperture.Plugins;
+using Aperture.Requests;
 using Aperture.Vision;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Aperture.Training;
 
-/// <summary>A LLaVA model with labelled conversations, as methods are trained on it. Owns what was unfrozen; borrows the model.</summary>
-public sealed class TrainingModel : TrainingSet
+/// <summary>A model with labelled conversations, as methods are trained on it by the rules of its family. Owns what was unfrozen; borrows the model.</summary>
+public sealed class TrainingModel : ITrainingModel, IDisposable
 {
     private const string DecoderPrefix = "model.", Head = "lm_head";
 
-    private readonly LlavaModel _model;
-    private readonly LabelledPrompt[] _prompts;
+    private readonly IModelTraining _rules;
     private readonly IReadOnlyList<TrainingExample> _examples;
-    private readonly FeatureStore _features;
+    private readonly LabelledPrompt[] _prompts;
+    private readonly SeenPictures _pictures;
     private readonly Decoder _frozen;
     private readonly Dictionary<string, Tensor> _leaves = new(StringComparer.Ordinal);
 
@@ -24,52 +26,61 @@ public sealed class TrainingModel : TrainingSet
     /// <param name="model">The model; borrowed.</param>
     /// <param name="examples">The labelled conversations.</param>
     /// <param name="outputFolder">Where trained files go; created if absent.</param>
-    /// <exception cref="ApertureException">There are no samples, or one cannot be labelled.</exception>
-    public TrainingModel(LlavaModel model, IReadOnlyList<TrainingExample> examples, string outputFolder)
+    /// <exception cref="ApertureException">There are no samples, one cannot be labelled, or models of this family are not trained.</exception>
+    public TrainingModel(Model model, IReadOnlyList<TrainingExample> examples, string outputFolder)
     {
         if (examples.Count == 0)
         {
             throw new ApertureException("There are no samples to train on; give a file with at least one question and answer.");
         }
 
-        _model = model;
+        Model = model;
+        _rules = model.Training ?? throw new ApertureException($"{model.Name} is a {model.Family} model, and models of this family cannot be trained here.");
         _examples = examples;
-        _prompts = [.. examples.Select(example => LabelledPrompt.Create(model, example))];
-        if (Array.FindIndex(_prompts, prompt => prompt.Labels.All(label => label < 0)) is >= 0 and var empty)
-        {
-            throw new ApertureException($"Sample '{examples[empty].Id}' has no answer tokens to learn; check its messages.");
-        }
-
+        _prompts = [.. examples.Select(Label)];
         OutputFolder = Path.GetFullPath(outputFolder);
         Files = new MethodFiles(model);
-        _features = new FeatureStore(model);
+        Rows = _rules.Rows;
+        _pictures = new SeenPictures(See);
         _frozen = model.Decoder.ForTraining();
     }
 
-    /// <inheritdoc />
-    public override DecoderInfo Decoder => _model.Decoder.Info;
+    /// <summary>Rows of every sequence, where not the family's own number: shorter ones are padded, longer ones cut; 0 where sequences keep their lengths.</summary>
+    public int Rows { get; init; }
 
     /// <inheritdoc />
-    public override IMethodFiles Files { get; }
+    public DecoderInfo Decoder => Model.Decoder.Info;
 
     /// <inheritdoc />
-    public override string OutputFolder { get; }
+    public IMethodFiles Files { get; }
 
     /// <inheritdoc />
-    public override int Samples => _examples.Count;
-
-    internal override VisionLanguageModel Base => _model;
-
-    internal override IReadOnlyList<int> Lengths => [.. _prompts.Select(prompt => prompt.Ids.Length)];
-
-    internal override string Fingerprint => FingerprintOf(_model.Name, _examples);
-
-    internal LlavaModel Model => _model;
-
-    internal IReadOnlyDictionary<string, Tensor> Leaves => _leaves;
+    public string OutputFolder { get; }
 
     /// <inheritdoc />
-    public override IReadOnlyDictionary<string, Tensor> Unfreeze(Func<string, bool> wanted)
+    public int Samples => _examples.Count;
+
+    /// <summary>The model, whose turn a training takes.</summary>
+    internal Model Model { get; }
+
+    /// <summary>Token ids of each sample; pictures count one.</summary>
+    internal IReadOnlyList<int> Lengths => [.. _prompts.Select(prompt => prompt.Ids.Length)];
+
+    /// <summary>The id whose embedding fills shorter sequences.</summary>
+    internal int PadId => _rules.PadId;
+
+    /// <summary>A name for model and samples together, by which a continued run knows that it is the same.</summary>
+    internal string Fingerprint
+    {
+        get
+        {
+            string text = string.Join('\n', _examples.Select(example => example.Id + '\t' + example.Image + '\t' + string.Join('\t', example.Messages.Select(message => message.Value))));
+            return Model.Name + " " + Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text)).AsSpan(0, 8));
+        }
+    }
+
+    /// <inheritdoc />
+    public IReadOnlyDictionary<string, Tensor> Unfreeze(Func<string, bool> wanted)
     {
         Dictionary<string, Tensor> chosen = new(StringComparer.Ordinal);
         foreach ((string name, Tensor tensor) in Parameters().Where(parameter => wanted(parameter.Name)))
@@ -87,42 +98,13 @@ public sealed class TrainingModel : TrainingSet
     }
 
     /// <inheritdoc />
-    public override IReadOnlyList<string> SaveCheckpoint(IReadOnlyDictionary<string, Tensor> added, Func<string, bool>? left = null)
-        => CheckpointFolder.Write(_model, OutputFolder, _leaves, added, left ?? (_ => false));
+    public IReadOnlyList<string> SaveCheckpoint(IReadOnlyDictionary<string, Tensor> added, Func<string, bool>? left = null)
+        => _rules.Save(new TrainedModel(Model.Folder, OutputFolder, _leaves, added, left ?? (_ => false)));
 
-    internal override IOwnedBatch Batch(int[] samples, CancellationToken cancellationToken)
+    /// <summary>Disposes what was unfrozen and seen.</summary>
+    public void Dispose()
     {
-        IReadOnlyDictionary<string, VisionFeatures> features = _features.Load(samples.Select(sample => _examples[sample].Image).OfType<string>(), cancellationToken);
-        return new TrainingBatch(
-            _model.Config,
-            [.. samples.Select(sample => (_prompts[sample], _examples[sample].Image is { } path ? features[path] : null))],
-            _leaves.Count == 0 ? _frozen : null,
-            this);
-    }
-
-    /// <summary>The weights as they are now, in the type computed in, with gradients to what was unfrozen.</summary>
-    internal (Decoder Decoder, Projector Projector) Thaw()
-    {
-        Dictionary<string, Tensor> all = Parameters().ToDictionary(parameter => parameter.Name, parameter => parameter.Tensor, StringComparer.Ordinal);
-        foreach ((string name, Tensor leaf) in _leaves)
-        {
-            all[name] = leaf;
-        }
-
-        LlavaConfig config = _model.Config;
-        Ops ops = _model.Ops;
-        using ParameterSource source = new(all, ops.Type);
-        WeightPolicy policy = new(ops.Device, ops.Type, ops.Type);
-        DecoderWeights weights = DecoderWeights.Load(source, DecoderPrefix, Head, config.Decoder, policy);
-        int layers = _model.Projector.Layers.Count;
-        Projector projector = Projector.Load(
-            source, ProjectorNames(layers), layers == 0 ? 0 : _model.Projector.Layers[0].Inputs, config.Decoder.HiddenSize, config.ProjectorActivation, config.ProjectorBias, policy);
-        return (new Decoder(config.Decoder, weights, ops.ForTraining(), Decoder), projector);
-    }
-
-    private protected override void Release()
-    {
-        _features.Dispose();
+        _pictures.Dispose();
         _frozen.Dispose();
         foreach (Tensor leaf in _leaves.Values)
         {
@@ -132,20 +114,92 @@ public sealed class TrainingModel : TrainingSet
         _leaves.Clear();
     }
 
-    // Decoder and projector under the names of LLaVA's own layout. A tied output matrix is the embedding table and has no name of its own.
-    private IEnumerable<(string Name, Tensor Tensor)> Parameters()
+    /// <summary>The samples of a step.</summary>
+    /// <param name="samples">Their indices.</param>
+    /// <param name="cancellationToken">Checked while pictures are encoded.</param>
+    /// <returns>The batch; the caller disposes it.</returns>
+    internal TrainingBatch Batch(int[] samples, CancellationToken cancellationToken)
     {
-        bool tied = _model.Config.Decoder.TiedEmbeddings;
-        IEnumerable<(string, Tensor)> decoder = _model.Decoder.Weights.Named(DecoderPrefix, Head).Where(parameter => !tied || parameter.Name != Head + ".weight");
-        string[] own = ProjectorNames(_model.Projector.Layers.Count);
-        IEnumerable<(string, Tensor)> projector = own.SelectMany((name, layer) =>
+        (Decoder decoder, IProjector projector) = Thaw();
+        return new TrainingBatch(this, [.. samples.Select(sample => new TrainingSample(_prompts[sample], _examples[sample].Image))], decoder, projector, cancellationToken)
         {
-            LinearWeights linear = _model.Projector.Layers[layer];
-            return linear.Bias is { } bias ? new[] { (name + ".weight", linear.Weight), (name + ".bias", bias) } : [(name + ".weight", linear.Weight)];
-        });
-        return decoder.Concat(projector);
+            OwnsDecoder = decoder != _frozen,
+            OwnsProjector = projector != Model.Projector,
+        };
     }
 
-    private static string[] ProjectorNames(int layers)
-        => layers == 1 ? ["model.mm_projector"] : [.. Enumerable.Range(0, layers).Select(layer => $"model.mm_projector.{2 * layer}")];
+    /// <summary>Pictures as the frozen encoder sees them; borrowed until the next call.</summary>
+    internal IReadOnlyDictionary<string, Seen> Seen(IEnumerable<string> paths, CancellationToken cancellationToken) => _pictures.Load(paths, cancellationToken);
+
+    // Not in inference mode: what was seen meets gradients.
+    private Seen See(Images.Image image, CancellationToken cancellationToken)
+    {
+        using IDisposable quiet = no_grad();
+        RequestPath path = new(Model, null);
+        using RequestContext request = path.Begin(1, null, cancellationToken);
+        return path.See(request, [image]);
+    }
+
+    private LabelledPrompt Label(TrainingExample example)
+    {
+        PromptMessage[] messages =
+        [
+            .. example.Messages.Select((message, i) => new PromptMessage(message.IsUser ? PromptRole.User : PromptRole.Assistant, message.Value, i == 0 && example.Image is not null ? 1 : 0)),
+        ];
+        LabelledPrompt prompt;
+        try
+        {
+            prompt = Model.Prompts.Label(messages);
+        }
+        catch (ApertureException error)
+        {
+            throw new ApertureException($"Sample '{example.Id}': {error.Message}", error);
+        }
+
+        return prompt.Labels.All(label => label < 0) ? throw new ApertureException($"Sample '{example.Id}' has no answer tokens to learn; check its messages.") : prompt;
+    }
+
+    // The weights as they are now, in the type computed in, with gradients to what was unfrozen. What is frozen stays the model's own.
+    private (Decoder Decoder, IProjector Projector) Thaw()
+    {
+        if (_leaves.Count == 0)
+        {
+            return (_frozen, Model.Projector);
+        }
+
+        Dictionary<string, Tensor> all = Parameters().ToDictionary(parameter => parameter.Name, parameter => _leaves.GetValueOrDefault(parameter.Name, parameter.Tensor), StringComparer.Ordinal);
+        Ops ops = Model.Ops;
+        using ParameterSource source = new(all, ops.Type);
+        IProjector projector = Model.Projector.Over(source);
+        if (!_rules.TrainsDecoder)
+        {
+            return (_frozen, projector);
+        }
+
+        DecoderWeights weights = DecoderWeights.Load(source, DecoderPrefix, Head, Model.Decoder.Config, new WeightPolicy(ops.Device, ops.Type, ops.Type));
+        return (new Decoder(Model.Decoder.Config, weights, ops.ForTraining(), Decoder), projector);
+    }
+
+    // A tied output matrix is the embedding table and has no name of its own.
+    private IEnumerable<(string Name, Tensor Tensor)> Parameters()
+    {
+        bool tied = Model.Decoder.Config.TiedEmbeddings;
+        IEnumerable<(string, Tensor)> decoder = Model.Decoder.Weights.Named(DecoderPrefix, Head).Where(parameter => !tied || parameter.Name != Head + ".weight");
+        return _rules.TrainsDecoder ? decoder.Concat(Model.Projector.Named()) : Model.Projector.Named();
+    }
+
+    // A float32 leaf with a parameter's values.
+    private static Tensor Leaf(Tensor parameter)
+    {
+        using IDisposable quiet = no_grad();
+        Tensor leaf = empty(parameter.shape, dtype: ScalarType.Float32, device: parameter.device).DetachFromDisposeScope();
+        leaf.copy_(parameter);
+        leaf.requires_grad = true;
+        return leaf;
+    }
 }
+
+/// <summary>A sample of a training batch.</summary>
+/// <param name="Prompt">Token ids with labels.</param>
+/// <param name="Image">Full path of its picture; null for a sample without one.</param>
+internal sealed record TrainingSample(LabelledPrompt Prompt, string? Image);

@@ -6,6 +6,7 @@ using Aperture.Sequences;
 using Aperture.Vision;
 using Aperture.Weights;
 using TorchSharp;
+using Aperture.Plugins.Llava;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.BaseModels;
@@ -29,7 +30,7 @@ public sealed class CheckpointRunner : IGoldenRunner
             CompareTensors(tower, towerTensors);
         }
 
-        using (LlavaModel model = LlavaModel.Load(folder, new ModelOptions { Type = "float32", Threads = 1, Tower = tower }))
+        using (Model model = RecordedLlava.OpenFolder(folder, tower))
         {
             using Tensor logits = Logits(golden, model);
             golden.Compare("out.logits", logits);
@@ -47,14 +48,14 @@ public sealed class CheckpointRunner : IGoldenRunner
         }
     }
 
-    private static Tensor Logits(GoldenCase golden, LlavaModel model)
+    private static Tensor Logits(GoldenCase golden, Model model)
     {
         using DisposeScope scope = NewDisposeScope();
         int[][] prompts = PaddedBatch.Rows(golden.Get("in.input_ids"));
         IReadOnlyList<VisionFeatures> features = RecordedLlava.Encode(model, golden.Get(golden.Has("in.images") ? "in.images" : "in.pixel_values"));
-        VisualTokens[] images = [.. features.Select(model.Project)];
-        int placeholders = model.Config.Layout == LlavaLayout.HuggingFace ? images[0].Places.Length : 1;
-        LlavaSequence[] sequences = RecordedLlava.Assemble(model, prompts, images, placeholders);
+        VisualTokens[] images = [.. features.Select(model.Projector.Project)];
+        int placeholders = golden.Has("in.pixel_values") ? images[0].Count : 1;
+        PackedPrompt[] sequences = RecordedLlava.Assemble(model, prompts, images, placeholders);
         SequenceLayout[] layouts = [.. sequences.Select(s => s.Layout)];
         using RequestContext request = new(model.Decoder.Info, layouts, null, null, null);
         Tensor logits = RecordedLlava.Prefill(model, layouts, RecordedLlava.Pack(sequences), request, out _).view(golden.Get("out.logits").shape).MoveToOuterDisposeScope();

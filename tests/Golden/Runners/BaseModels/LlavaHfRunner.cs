@@ -4,6 +4,7 @@ using Aperture.Generation;
 using Aperture.Sequences;
 using Aperture.Vision;
 using TorchSharp;
+using Aperture.Models;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.BaseModels;
@@ -17,20 +18,20 @@ public sealed class LlavaHfRunner : IGoldenRunner
 
     public void Run(GoldenCase golden)
     {
-        using LlavaModel model = RecordedLlava.Open(golden);
+        using Model model = RecordedLlava.Open(golden);
         PaddedBatch batch = new(golden);
         Tensor pixels = golden.Get("in.pixel_values");
         CompareTower(golden, model, pixels);
 
         IReadOnlyList<VisionFeatures> features = RecordedLlava.Encode(model, pixels);
-        VisualTokens[] images = [.. features.Select(model.Project)];
+        VisualTokens[] images = [.. features.Select(model.Projector.Project)];
         using (DisposeScope scope = NewDisposeScope())
         {
             golden.Compare("mid.vision.selected", stack([.. features.Select(f => f.Tokens)], 0));
             golden.Compare("mid.projected", stack([.. images.Select(i => i.Rows)], 0));
         }
 
-        LlavaSequence[] sequences = RecordedLlava.Assemble(model, batch.RealIds, images, images[0].Places.Length);
+        PackedPrompt[] sequences = RecordedLlava.Assemble(model, batch.RealIds, images, images[0].Places.Length);
         using Tensor rows = RecordedLlava.Pack(sequences);
         SequenceLayout[] layouts = [.. sequences.Select((s, i) => s.Layout.WithPositions(batch.Layouts[i].Positions))];
         ComparePrompt(golden, model, batch, layouts, rows);
@@ -50,23 +51,23 @@ public sealed class LlavaHfRunner : IGoldenRunner
     }
 
     // The recorded tower shows all its states; the model loads only the blocks it needs.
-    private static void CompareTower(GoldenCase golden, LlavaModel model, Tensor pixels)
+    private static void CompareTower(GoldenCase golden, Model model, Tensor pixels)
     {
-        int loaded = model.Encoder.Tower.Weights.Blocks.Count;
-        IReadOnlyDictionary<int, Tensor> states = model.Encoder.Tower.Run(pixels, Enumerable.Range(0, loaded + 1).ToHashSet(), null, CancellationToken.None);
+        int loaded = ((ClipVisionEncoder)model.Encoder).Tower.Weights.Blocks.Count;
+        IReadOnlyDictionary<int, Tensor> states = ((ClipVisionEncoder)model.Encoder).Tower.Run(pixels, Enumerable.Range(0, loaded + 1).ToHashSet(), null, CancellationToken.None);
         foreach ((int layer, Tensor state) in states)
         {
             golden.Compare($"mid.vision.hidden_states.{layer}", state);
             state.Dispose();
         }
 
-        for (int layer = loaded + 1; layer <= model.Encoder.Tower.Config.Layers; layer++)
+        for (int layer = loaded + 1; layer <= ((ClipVisionEncoder)model.Encoder).Tower.Config.Layers; layer++)
         {
             golden.NotCompared($"mid.vision.hidden_states.{layer}", "blocks behind the feature layer are neither loaded nor run");
         }
     }
 
-    private static void ComparePrompt(GoldenCase golden, LlavaModel model, PaddedBatch batch, SequenceLayout[] layouts, Tensor rows)
+    private static void ComparePrompt(GoldenCase golden, Model model, PaddedBatch batch, SequenceLayout[] layouts, Tensor rows)
     {
         int layers = model.Decoder.Config.Layers;
         using RecordingTrace trace = new();

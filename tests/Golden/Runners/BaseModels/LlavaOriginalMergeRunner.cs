@@ -3,6 +3,7 @@ using Aperture.Engine;
 using Aperture.Sequences;
 using Aperture.Vision;
 using TorchSharp;
+using Aperture.Models;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
@@ -18,15 +19,15 @@ public sealed class LlavaOriginalMergeRunner : IGoldenRunner
     public void Run(GoldenCase golden)
     {
         using DisposeScope scope = NewDisposeScope();
-        using LlavaModel model = RecordedLlava.Open(golden);
+        using Model model = RecordedLlava.Open(golden);
         int[][] ids = PaddedBatch.Rows(golden.Get("in.input_ids")), mask = PaddedBatch.Rows(golden.Get("in.attention_mask")), labels = PaddedBatch.Rows(golden.Get("in.labels"));
         (int[] Ids, long[] Labels)[] prompts = [.. ids.Select((row, i) => (
             row.Where((_, column) => mask[i][column] != 0).ToArray(),
             labels[i].Where((_, column) => mask[i][column] != 0).Select(label => (long)label).ToArray()))];
         IReadOnlyList<VisionFeatures> features = RecordedLlava.Encode(model, golden.Get("in.images"));
-        VisualTokens[] images = [.. features.Select(model.Project)];
+        VisualTokens[] images = [.. features.Select(model.Projector.Project)];
         bool left = golden.Config.GetProperty("tokenizer_padding_side").GetString() == "left";
-        using LlavaBatch batch = LlavaBatch.Merge(model.Decoder, prompts, model.Config.ImageToken, images, left, model.Config.MaxPromptRows);
+        using LlavaBatch batch = LlavaBatch.Merge(model.Decoder, prompts, model.Packer.ImageToken, images, left, ((PlaceholderPacker)model.Packer).MaxRows);
         golden.Compare("mid.inputs_embeds", batch.Rows);
         golden.CompareExact("out.labels", batch.Labels);
         golden.CompareExact("out.position_ids", batch.Positions);
@@ -42,7 +43,7 @@ public sealed class LlavaOriginalMergeRunner : IGoldenRunner
     }
 
     // Only real rows run; padded rows of the recorded logits are zero.
-    private static Tensor Logits(LlavaModel model, LlavaBatch batch)
+    private static Tensor Logits(Model model, LlavaBatch batch)
     {
         Tensor flat = batch.Mask.flatten(), rows = batch.Rows.view(-1, batch.Rows.shape[2]), real = flat.nonzero().flatten();
         SequenceLayout[] layouts = [.. Enumerable.Range(0, (int)batch.Mask.shape[0]).Select(i =>

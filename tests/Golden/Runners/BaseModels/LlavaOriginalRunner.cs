@@ -4,6 +4,7 @@ using Aperture.Generation;
 using Aperture.Sequences;
 using Aperture.Vision;
 using TorchSharp;
+using Aperture.Models;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.BaseModels;
@@ -18,12 +19,12 @@ public sealed class LlavaOriginalRunner : IGoldenRunner
     public void Run(GoldenCase golden)
     {
         using DisposeScope scope = NewDisposeScope();
-        using LlavaModel model = RecordedLlava.Open(golden);
+        using Model model = RecordedLlava.Open(golden);
         int[][] prompts = PaddedBatch.Rows(golden.Get("in.input_ids"));
         IReadOnlyList<VisionFeatures> features = RecordedLlava.Encode(model, golden.Get("in.images"));
-        VisualTokens[] images = [.. features.Select(model.Project)];
+        VisualTokens[] images = [.. features.Select(model.Projector.Project)];
         golden.Compare("mid.image_features", stack([.. images.Select(i => i.Rows)], 0));
-        LlavaSequence[] sequences = RecordedLlava.Assemble(model, prompts, images, 1);
+        PackedPrompt[] sequences = RecordedLlava.Assemble(model, prompts, images, 1);
         Tensor rows = RecordedLlava.Pack(sequences);
         SequenceLayout[] layouts = [.. sequences.Select(s => s.Layout)];
 

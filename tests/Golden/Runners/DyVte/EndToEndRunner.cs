@@ -52,7 +52,7 @@ public sealed class EndToEndRunner : IGoldenRunner
             }
         });
         int[] ids = [.. golden.Get($"in.input_ids.{request}").data<long>().ToArray().Select(id => (int)id)];
-        using LlavaSequence prompt = LlavaSequence.Assemble(decoder, ids, config.Int("image_token_id"), 1, [image]);
+        using PackedPrompt prompt = Packing.Pack(decoder, ids, config.Int("image_token_id"), 1, [image]);
         Assert.Equal(config.GetProperty("text_after")[request].GetInt32(), prompt.Layout.TextRowsAfterImage().Length);
         CompareRows(golden, prompt, $"mid.inputs_embeds.{request}");
 
@@ -73,7 +73,7 @@ public sealed class EndToEndRunner : IGoldenRunner
         return trace.ExitLayer < 0 ? decoder.Info.Layers : trace.ExitLayer + 1;
     }
 
-    private static void CompareRows(GoldenCase golden, LlavaSequence prompt, string name)
+    private static void CompareRows(GoldenCase golden, PackedPrompt prompt, string name)
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor rows = prompt.Rows;

@@ -37,7 +37,7 @@ public abstract class LavinGenerateRunner : IGoldenRunner
         using ILayerRouter method = recorded.Method();
         IReadOnlyList<VisionFeatures> features = recorded.Encode(golden.Get("in.images"), HookTableBuilder.Build(recorded.Model.Decoder.Info, [method]));
         golden.Compare("mid.visual_taps", stack([.. features.Select(own => own.Tokens)], 0));
-        golden.Compare("mid.visual_tokens", stack([.. features.Select(own => recorded.Model.Project(own).Rows)], 0));
+        golden.Compare("mid.visual_tokens", stack([.. features.Select(own => recorded.Model.Projector.Project(own).Rows)], 0));
     }
 
     private static void Generate(GoldenCase golden, RecordedLavin recorded, string prefix, LavinTrace? trace, params (string Name, object Value)[] options)

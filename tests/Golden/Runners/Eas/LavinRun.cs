@@ -18,7 +18,7 @@ internal static class LavinRun
         HookTable table = HookTableBuilder.Build(recorded.Model.Decoder.Info, [method]);
         long[] indicators = golden.Get("in.indicators").data<long>().ToArray();
         IReadOnlyList<VisionFeatures> features = recorded.Encode(golden.Get("in.images"), table);
-        VisualTokens?[] images = [.. features.Select((own, i) => indicators[i] == 1 ? recorded.Model.Project(own) : null)];
+        VisualTokens?[] images = [.. features.Select((own, i) => indicators[i] == 1 ? recorded.Model.Projector.Project(own) : null)];
         LavinGenerator generator = new(recorded.Model, table) { MaxLength = recorded.Config.GetProperty("max_seq_len").GetInt32(), Trace = trace };
         return generator.Generate(recorded.Prompts(golden), images, new GenerationOptions { MaxNewTokens = recorded.Config.GetProperty("gen").GetInt32() }, keepLogits: true, CancellationToken.None);
     }

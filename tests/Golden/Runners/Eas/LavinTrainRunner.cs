@@ -6,6 +6,9 @@ using Aperture.Plugins.Eas;
 using Aperture.Text;
 using Aperture.Training;
 using TorchSharp;
+using Aperture.Plugins.Eas.Lavin;
+using Aperture.Requests;
+using Aperture.Vision;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.Eas;
@@ -23,10 +26,10 @@ public sealed class LavinTrainRunner : IGoldenRunner
     {
         using DisposeScope scope = NewDisposeScope();
         using RecordedLavin recorded = new(golden);
-        LavinModel model = recorded.Model;
+        Model model = recorded.Model;
         using EasRouter method = (EasRouter)recorded.Method();
         LavinProjection projection = LavinProjection.Load(
-            model.Checkpoint, model.Tower.Config.HiddenSize, model.Decoder.Info.HiddenSize, WeightPolicy.For(CPU, ScalarType.Float32, ScalarType.Float32));
+            model.Checkpoint, recorded.Encoder.Channels, model.Decoder.Info.HiddenSize, WeightPolicy.For(CPU, ScalarType.Float32, ScalarType.Float32));
         Dictionary<string, Tensor> trained = projection.Named().Concat(method.Adapters.Named("layers.")).Concat(method.Adapters.Vision!.Named()).ToDictionary(entry => entry.Name, entry => entry.Tensor);
         foreach (Tensor tensor in trained.Values)
         {
@@ -35,19 +38,39 @@ public sealed class LavinTrainRunner : IGoldenRunner
 
         int rows = (int)golden.Get("in.examples").size(1);
         using Decoder decoder = model.Decoder.ForTraining();
-        using LavinBatch batch = new(model, decoder, projection, Prompts(golden), golden.Get("in.images").clone(), rows);
-        using IDecoderRun run = batch.Begin([method]);
+        LabelledPrompt[] prompts = Prompts(golden);
+        using IDecoderRun run = Begin(golden, recorded, decoder, projection, method, prompts, rows);
         for (int layer = 0; layer < model.Decoder.Info.Layers; layer++)
         {
             run.RunTo(layer + 1, CancellationToken.None);
-            golden.Compare($"mid.layer_{layer}", run.Hidden.view(batch.Samples, rows, -1));
+            golden.Compare($"mid.layer_{layer}", run.Hidden.view(prompts.Length, rows, -1));
         }
 
-        golden.Compare("out.logits", run.Logits().view(batch.Samples, rows, -1));
+        golden.Compare("out.logits", run.Logits().view(prompts.Length, rows, -1));
         Tensor loss = run.NextTokenLoss();
         golden.Compare("out.loss", loss);
         loss.backward();
         CompareGradients(golden, trained);
+    }
+
+    // As a training batch runs it, from recorded pixels instead of pictures.
+    private static DecoderRun Begin(GoldenCase golden, RecordedLavin recorded, Decoder decoder, LavinProjection projection, EasRouter method, LabelledPrompt[] prompts, int rows)
+    {
+        HookTable table = HookTableBuilder.Build(decoder.Info, [method]);
+        RequestPath path = new(recorded.Model, table) { Decoder = decoder, Projector = projection, Differentiable = true };
+        EnteredRequest entered = new(path.Begin(prompts.Length, null, CancellationToken.None));
+        VisionRequest vision = new() { Request = entered.Request, Hooks = table.Vision, Differentiable = true };
+        IReadOnlyList<VisionFeatures> features = recorded.Encoder.EncodePixels(golden.Get("in.images"), vision, CancellationToken.None);
+        int projected = 0;
+        for (int i = 0; i < prompts.Length; i++)
+        {
+            IReadOnlyList<VisualTokens> tokens = path.Project(entered.Request, i, prompts[i].Ids.Contains(LavinPacker.Placeholder) ? [features[i]] : [], ref projected);
+            entered.Add(TrainingRows.Fitted(path.Pack(prompts[i].Ids, tokens), rows, padId: 0, decoder));
+        }
+
+        entered.Enter(null);
+        Tensor labels = tensor([.. prompts.SelectMany((prompt, i) => TrainingRows.LabelsOf(prompt, entered.Layouts[i], LavinPacker.Placeholder))], dtype: ScalarType.Int64);
+        return DecoderRun.Begin(decoder, entered, DecoderPhase.Train, labels);
     }
 
     private static void CompareGradients(GoldenCase golden, Dictionary<string, Tensor> trained)
@@ -71,10 +94,10 @@ public sealed class LavinTrainRunner : IGoldenRunner
         int length = examples.Length / indicators.Length;
         return [.. indicators.Select((indicator, i) =>
         {
-            int[] prefix = indicator == 1 ? [.. withImage, LavinModel.ImageToken] : without;
+            int[] prefix = indicator == 1 ? [.. withImage, LavinPacker.Placeholder] : without;
             Range own = (i * length)..((i + 1) * length);
-            int[] label = [.. labels[own].Select(value => value == 0 ? TrainingLabels.Ignored : value)];
-            return new LabelledPrompt([examples[own][0], .. prefix, .. examples[own][1..]], [label[0], .. prefix.Select(_ => TrainingLabels.Ignored), .. label[1..]]);
+            int[] label = [.. labels[own].Select(value => value == 0 ? LabelledPrompt.Ignored : value)];
+            return new LabelledPrompt([examples[own][0], .. prefix, .. examples[own][1..]], [label[0], .. prefix.Select(_ => LabelledPrompt.Ignored), .. label[1..]]);
         })];
     }
 }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Aperture.Models;
 using Aperture.Plugins.Eas.Meter;
 using TorchSharp;
+using Aperture.Engine;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.Eas;

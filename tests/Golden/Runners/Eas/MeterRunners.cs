@@ -1,6 +1,7 @@
 using Aperture.Models;
 using Aperture.Plugins.Eas.Meter;
 using TorchSharp;
+using Aperture.Engine;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.Eas;

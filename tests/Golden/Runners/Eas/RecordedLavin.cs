@@ -6,6 +6,7 @@ using Aperture.Plugins;
 using Aperture.Plugins.Eas;
 using Aperture.Vision;
 using Aperture.Weights;
+using Aperture.Plugins.Eas.Lavin;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.Eas;
@@ -30,12 +31,16 @@ internal sealed class RecordedLavin : IDisposable
             NormEpsilon = vision.GetProperty("ln_eps").GetDouble(),
         };
         IWeightSource adapters = all.Where(IsAdapter);
-        Model = LavinModel.Create(new LavinWeights(llama, llama.Config, clip, tower, adapters), new ModelOptions { Type = "float32", Threads = 1 });
+        ModelOpening opening = new(CPU, ScalarType.Float32, threads: 1);
+        Model = Model.Assemble("lavin", LavinFamily.Parts(new LavinWeights(llama, llama.Config, clip, tower, adapters), opening), opening);
         _files = new MethodFilesOf(adapters);
-        Assert.Equal(Config.GetProperty("n_feats").GetInt32(), Model.Taps);
+        Assert.Equal(Config.GetProperty("n_feats").GetInt32(), Encoder.Taps);
     }
 
-    public LavinModel Model { get; }
+    public Model Model { get; }
+
+    /// <summary>Its vision encoder.</summary>
+    public LavinEncoder Encoder => (LavinEncoder)Model.Encoder;
 
     public JsonElement Config { get; }
 
@@ -72,7 +77,7 @@ internal sealed class RecordedLavin : IDisposable
     }
 
     /// <summary>Features of a batch of pixel values, through the method's adapters; the caller disposes them.</summary>
-    public IReadOnlyList<VisionFeatures> Encode(Tensor pixels, HookTable table) => Model.EncodePixels(pixels, table.Vision, CancellationToken.None);
+    public IReadOnlyList<VisionFeatures> Encode(Tensor pixels, HookTable table) => Encoder.EncodePixels(pixels, new VisionRequest { Hooks = table.Vision }, CancellationToken.None);
 
     /// <summary>The rows of a table of ids, without padding.</summary>
     public static int[][] Rows(Tensor ids)
@@ -82,8 +87,8 @@ internal sealed class RecordedLavin : IDisposable
 
     private int[] WithPlace(int[] ids, int from)
     {
-        int place = Enumerable.Range(from, ids.Length).First(i => ids.AsSpan(i, Model.Taps).IndexOfAnyExcept(0) < 0);
-        return [.. ids[..place], LavinModel.ImageToken, .. ids[(place + Model.Taps)..]];
+        int place = Enumerable.Range(from, ids.Length).First(i => ids.AsSpan(i, Encoder.Taps).IndexOfAnyExcept(0) < 0);
+        return [.. ids[..place], LavinPacker.Placeholder, .. ids[(place + Encoder.Taps)..]];
     }
 
     private sealed class MethodFilesOf(IWeightSource adapters) : IMethodFiles

@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 using Aperture.Plugins.FitPrune;
 using Aperture.Plugins.FitPrune.Calibration;
 using TorchSharp;
+using Aperture.Vision;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.FitPrune;

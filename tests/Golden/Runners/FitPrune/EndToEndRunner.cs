@@ -5,6 +5,7 @@ using Aperture.Generation;
 using Aperture.Golden.Tests.BaseModels;
 using Aperture.Sequences;
 using Aperture.Vision;
+using Aperture.Models;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.FitPrune;
@@ -24,7 +25,7 @@ public sealed class EndToEndRunner : IGoldenRunner
         using VisualTokens image = RecordedPicture.See(
             golden, "in.image", "vision_model.", model.Decoder.Info.HiddenSize, model.Ops, (name, actual) => golden.Compare($"mid.{name}", actual));
         int[] ids = [.. golden.Get("in.input_ids").data<long>().ToArray().Select(id => (int)id)];
-        using LlavaSequence prompt = LlavaSequence.Assemble(model.Decoder, ids, config.Int("image_token_id"), 1, [image]);
+        using PackedPrompt prompt = Packing.Pack(model.Decoder, ids, config.Int("image_token_id"), 1, [image]);
         Compare(golden, "mid.inputs_embeds", prompt.Rows.unsqueeze(0));
         Assert.Equal(config.Int("prefix"), prompt.Layout.VisualRows()[0]);
         Assert.Equal(config.Int("text_after"), prompt.Layout.TextRowsAfterImage().Length);
@@ -34,7 +35,7 @@ public sealed class EndToEndRunner : IGoldenRunner
         }
     }
 
-    private static void Answer(GoldenCase golden, JsonElement config, PrunedDecoder model, LlavaSequence prompt, JsonProperty run)
+    private static void Answer(GoldenCase golden, JsonElement config, PrunedDecoder model, PackedPrompt prompt, JsonProperty run)
     {
         int prefix = config.Int("prefix");
         int[] delete = run.Value.Ints("delete");

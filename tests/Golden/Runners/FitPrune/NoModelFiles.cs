@@ -1,4 +1,5 @@
 using Aperture.Plugins;
+using Aperture.Models;
 
 namespace Aperture.Golden.Tests.FitPrune;
 

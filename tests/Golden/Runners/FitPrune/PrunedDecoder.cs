@@ -5,6 +5,8 @@ using Aperture.Plugins.FitPrune;
 using Aperture.Sequences;
 using Aperture.Weights;
 using TorchSharp;
+using Aperture.Engine;
+using Aperture.Vision;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.FitPrune;

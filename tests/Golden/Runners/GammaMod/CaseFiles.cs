@@ -1,5 +1,6 @@
 using Aperture.Plugins;
 using Aperture.Weights;
+using Aperture.Models;
 
 namespace Aperture.Golden.Tests.GammaMod;
 

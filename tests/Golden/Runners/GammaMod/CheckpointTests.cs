@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Aperture.Decoding;
 using Aperture.Engine;
+using Aperture.Golden.Tests.BaseModels;
 using Aperture.Plugins.GammaMod;
 using Aperture.Plugins.Hosting;
 using Aperture.Weights;
@@ -31,7 +32,7 @@ public sealed class CheckpointTests : IDisposable
     [Fact]
     public void The_model_opens_and_its_routers_load_for_the_layers_that_its_configuration_names()
     {
-        using LlavaModel model = LlavaModel.Load(_folder, new ModelOptions { Type = "float32", Threads = 1, Tower = Tower(weights: false) });
+        using Model model = RecordedLlava.OpenFolder(_folder, Tower(weights: false));
 
         Assert.Equal([2, 3, 4], Layers(model));
         Assert.Equal(_routers, model.Unclaimed);
@@ -42,7 +43,7 @@ public sealed class CheckpointTests : IDisposable
     {
         string[] added = ["model.vision_tower.slow_vision_tower.vision_tower.stem.0.weight", "model.vision_tower.align_stages_latent.0.gate.0.bias", "model.vision_tower.align_stages.0.fast_proj.bias"];
         string folder = Variant("mod_llava_llama", name => name.Replace(TowerPrefix, "model.vision_tower.fast_vision_tower.vision_tower.", StringComparison.Ordinal), added);
-        using LlavaModel model = LlavaModel.Load(folder, new ModelOptions { Type = "float32", Threads = 1, Tower = Tower(weights: true) });
+        using Model model = RecordedLlava.OpenFolder(folder, Tower(weights: true));
 
         Assert.Equal([2, 3, 4], Layers(model));
         Assert.Superset(added.ToHashSet(), model.Unclaimed.ToHashSet());
@@ -56,7 +57,7 @@ public sealed class CheckpointTests : IDisposable
     {
         string[] added = ["model.vlm_uni_query_projector.0.weight", "model.vlm_uni_aux_projector.1.bias", "model.vision_tower_aux.vision_stem.0.weight"];
         string folder = Variant("mod_mgm", name => name, added);
-        using LlavaModel model = LlavaModel.Load(folder, new ModelOptions { Type = "float32", Threads = 1, Tower = Tower(weights: false) });
+        using Model model = RecordedLlava.OpenFolder(folder, Tower(weights: false));
 
         Assert.Equal([2, 3, 4], Layers(model));
         Assert.True(CheckpointSettings.Read(folder).IsMiniGemini);
@@ -66,7 +67,7 @@ public sealed class CheckpointTests : IDisposable
 
     public void Dispose() => Directory.Delete(_root, recursive: true);
 
-    private static IReadOnlyList<int> Layers(LlavaModel model)
+    private static IReadOnlyList<int> Layers(Model model)
     {
         using JsonDocument none = JsonDocument.Parse("{}");
         using GammaModRouter router = (GammaModRouter)RoutedDecoder.Factory().Create(none.RootElement, model.Decoder.Info, new MethodFiles(model));
@@ -75,7 +76,7 @@ public sealed class CheckpointTests : IDisposable
     }
 
     // What a user of the method is told.
-    private static IReadOnlyList<string> Notices(LlavaModel model)
+    private static IReadOnlyList<string> Notices(Model model)
         => UnusedWeights.Describe(model.Name, model.Unclaimed, [new PluginMethod("gamma-mod", "gamma-mod", "", []) { WeightKeys = RoutedDecoder.Factory().WeightKeys }], ["gamma-mod"]);
 
     // The tower's configuration, which original checkpoints do not hold, and its weights where the checkpoint has another front end.

@@ -2,6 +2,7 @@ using Aperture.Decoding;
 using Aperture.Engine;
 using Aperture.Golden.Tests.BaseModels;
 using Aperture.Vision;
+using Aperture.Models;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.GammaMod;
@@ -17,15 +18,15 @@ public sealed class EndToEndRunner : IGoldenRunner
     {
         using IDisposable grad = no_grad();
         int[] layers = RecordedModel.Layers(golden);
-        using LlavaModel model = RecordedModel.Open(golden, golden.Weights());
+        using Model model = RecordedModel.Open(golden, golden.Weights());
         Decoder decoder = model.Decoder;
         int all = decoder.Info.Layers;
         using ILayerRouter router = RoutedDecoder.Router(golden.Config, layers, decoder.Info, model.Checkpoint);
         IReadOnlyList<VisionFeatures> features = RecordedLlava.Encode(model, golden.Get("in.images"));
         golden.Compare("mid.vision_features", features[0].Tokens.unsqueeze(0));
-        using VisualTokens image = model.Project(features[0]);
+        using VisualTokens image = model.Projector.Project(features[0]);
         golden.Compare("mid.image_embeds", image.Rows.unsqueeze(0));
-        using LlavaSequence prompt = RecordedLlava.Assemble(model, PaddedBatch.Rows(golden.Get("in.input_ids")), [image], 1)[0];
+        using PackedPrompt prompt = RecordedLlava.Assemble(model, PaddedBatch.Rows(golden.Get("in.input_ids")), [image], 1)[0];
         golden.Compare("mid.prefill.inputs_embeds", prompt.Rows.unsqueeze(0));
         using RoutingTrace trace = new();
         long[] recorded = golden.Get("out.tokens").data<long>().ToArray();

@@ -1,15 +1,17 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Aperture.Golden.Tests.BaseModels;
 using Aperture.Engine;
 using Aperture.Models;
 using Aperture.Weights;
+using Aperture.Plugins.Llava;
 
 namespace Aperture.Golden.Tests.GammaMod;
 
 /// <summary>A case's whole LLaVA, with the configuration put together as a published checkpoint has it.</summary>
 internal static class RecordedModel
 {
-    public static LlavaModel Open(GoldenCase golden, IWeightSource weights)
+    public static Model Open(GoldenCase golden, IWeightSource weights)
     {
         JsonObject config = JsonNode.Parse(golden.Config.GetProperty("llm").GetRawText())!.AsObject();
         config["model_type"] = "mod_llava_llama";
@@ -21,7 +23,7 @@ internal static class RecordedModel
         }
 
         using JsonDocument json = JsonDocument.Parse(config.ToJsonString());
-        return LlavaModel.Create(LlavaConfig.Parse(json.RootElement, golden.Name), weights, new ModelOptions { Type = "float32", Threads = 1 });
+        return RecordedLlava.Open(LlavaConfig.Parse(json.RootElement, golden.Name), weights);
     }
 
     public static int[] Layers(GoldenCase golden) => [.. golden.Config.GetProperty("mod_layers_idx").EnumerateArray().Select(value => value.GetInt32())];

@@ -28,13 +28,13 @@ public sealed class TrainRunner : IGoldenRunner
         Dictionary<string, Tensor> parameters = Parameters(golden.Weights());
         string routerKey = RouterWeights.KeyOf(layers[0]);
         using ParameterSource source = new(parameters, ScalarType.Float32);
-        using LlavaModel model = RecordedModel.Open(golden, source);
+        using Model model = RecordedModel.Open(golden, source);
         using Decoder decoder = model.Decoder.ForTraining();
         using LlavaBatch batch = Batch(golden, model, decoder);
         golden.Compare("mid.inputs_embeds", batch.Rows);
         golden.CompareExact("mid.labels", batch.Labels);
         SequenceLayout[] layouts = Layouts(
-            PaddedBatch.Rows(golden.Get("in.input_ids")), PaddedBatch.Rows(golden.Get("in.attention_mask")), model.Config.ImageToken, (int)batch.Rows.size(1));
+            PaddedBatch.Rows(golden.Get("in.input_ids")), PaddedBatch.Rows(golden.Get("in.attention_mask")), model.Packer.ImageToken, (int)batch.Rows.size(1));
         golden.CompareExact("mid.attention_mask", MaskOf(layouts));
         using GammaModRouter router = new(RouterWeights.Trained(layers, parameters[routerKey]), new RoutingRules(), new TrainingRule
         {
@@ -73,7 +73,7 @@ public sealed class TrainRunner : IGoldenRunner
             .ToDictionary(name => name, name => weights.LoadCopy(name).requires_grad_(true));
     }
 
-    private static LlavaBatch Batch(GoldenCase golden, LlavaModel model, Decoder decoder)
+    private static LlavaBatch Batch(GoldenCase golden, Model model, Decoder decoder)
     {
         IReadOnlyList<VisionFeatures> features;
         using (no_grad())
@@ -86,8 +86,8 @@ public sealed class TrainRunner : IGoldenRunner
         return LlavaBatch.Merge(
             decoder,
             [.. ids.Zip(labels, (own, ownLabels) => (own, Array.ConvertAll(ownLabels, label => (long)label)))],
-            model.Config.ImageToken,
-            [.. features.Select(model.Project)],
+            model.Packer.ImageToken,
+            [.. features.Select(model.Projector.Project)],
             padLeft: false,
             maxRows: null);
     }

@@ -1,6 +1,7 @@
 using Aperture.Engine;
 using Aperture.Images;
 using TorchSharp;
+using Aperture.Plugins.Eas.Lavin;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.Images;
@@ -21,7 +22,7 @@ public sealed class OtherProcessorsRunner : IGoldenRunner
         {
             ["meter_clip"] = new(clip),
             ["meter_imagenet"] = new(imageNet),
-            ["lavin"] = new(LavinModel.Preprocessing(size)),
+            ["lavin"] = new(LavinFamily.Preprocessing(size)),
         };
         string folder = golden.Config.GetProperty("pictures").GetString()!;
         foreach (string name in golden.Names.Where(name => name.StartsWith("out.", StringComparison.Ordinal)))

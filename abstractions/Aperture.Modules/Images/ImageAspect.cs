@@ -1,0 +1,11 @@
+namespace Aperture.Images;
+
+/// <summary>What an image becomes before the CLIP processor.</summary>
+public enum ImageAspect
+{
+    /// <summary>Padded to a square with the mean colour (the authors' code for LLaVA-1.5).</summary>
+    Pad,
+
+    /// <summary>Shortest edge resized, centre cut out (the Hugging Face processor).</summary>
+    Crop,
+}

@@ -1,0 +1,97 @@
+using System.Text.Json;
+
+namespace Aperture.Models;
+
+/// <summary>The folder of a checkpoint, whose files are untrusted input.</summary>
+public sealed class ModelFolder
+{
+    private const long LargestFile = 64 << 20;
+    private readonly Lazy<JsonElement?> _config;
+
+    /// <summary>A folder.</summary>
+    /// <param name="path">Its path.</param>
+    public ModelFolder(string path)
+    {
+        Path = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
+        _config = new Lazy<JsonElement?>(() => Has(ConfigFile) ? Json(ConfigFile) : null);
+    }
+
+    /// <summary>The name of the file that says what a checkpoint is.</summary>
+    public const string ConfigFile = "config.json";
+
+    /// <summary>The full path, without a separator at its end.</summary>
+    public string Path { get; }
+
+    /// <summary>The folder's own name.</summary>
+    public string Name => System.IO.Path.GetFileName(Path);
+
+    /// <summary>The content of <c>config.json</c>; null where there is none.</summary>
+    /// <exception cref="ApertureException">The file is no JSON.</exception>
+    public JsonElement? Config => _config.Value;
+
+    /// <summary>What the configuration calls the model: the first of <c>architectures</c>, else <c>model_type</c>; null where it says neither.</summary>
+    public string? Architecture => Text("architectures") ?? ModelType;
+
+    /// <summary>The configuration's <c>model_type</c>; null without one.</summary>
+    public string? ModelType => Text("model_type");
+
+    /// <summary>Whether the folder has a file of a name.</summary>
+    /// <param name="file">The file's name.</param>
+    public bool Has(string file) => File.Exists(At(file));
+
+    /// <summary>The full path of a file in the folder, whether or not it is there.</summary>
+    /// <param name="file">The file's name.</param>
+    public string At(string file) => System.IO.Path.Combine(Path, file);
+
+    /// <summary>Reads a JSON file of the folder.</summary>
+    /// <param name="file">The file's name.</param>
+    /// <exception cref="ApertureException">The file is missing, too large for a configuration, or no JSON.</exception>
+    public JsonElement Json(string file) => ReadJson(At(file));
+
+    /// <summary>Whether the configuration has a key.</summary>
+    /// <param name="key">The key.</param>
+    public bool Says(string key) => Config is { ValueKind: JsonValueKind.Object } config && config.TryGetProperty(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null;
+
+    /// <summary>Reads a JSON file as untrusted input.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="ApertureException">The file is missing, too large for a configuration, or no JSON.</exception>
+    public static JsonElement ReadJson(string path)
+    {
+        FileInfo file = new(path);
+        if (!file.Exists)
+        {
+            throw new ApertureException($"There is no file '{path}'; fetch the checkpoint again.");
+        }
+
+        if (file.Length > LargestFile)
+        {
+            throw new ApertureException($"{path} has {file.Length} bytes, more than a configuration file ever has; check the download.");
+        }
+
+        try
+        {
+            using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(path), new JsonDocumentOptions { MaxDepth = 64 });
+            return json.RootElement.Clone();
+        }
+        catch (JsonException error)
+        {
+            throw new ApertureException($"{path} is not valid JSON (line {error.LineNumber + 1}, byte {error.BytePositionInLine}); fetch the file again or mend it.", error);
+        }
+    }
+
+    private string? Text(string key)
+    {
+        if (!Says(key))
+        {
+            return null;
+        }
+
+        JsonElement value = Config!.Value.GetProperty(key);
+        return value.ValueKind switch
+        {
+            JsonValueKind.String => value.GetString(),
+            JsonValueKind.Array when value.GetArrayLength() > 0 && value[0].ValueKind == JsonValueKind.String => value[0].GetString(),
+            _ => null,
+        };
+    }
+}

@@ -1,0 +1,70 @@
+using Aperture.Images;
+using static TorchSharp.torch;
+
+namespace Aperture.Models;
+
+/// <summary>How a model is opened, and the keeper of everything that its family opens for it. The engine makes one, and disposes it with the model.</summary>
+/// <param name="device">Where the model runs.</param>
+/// <param name="type">The element type computed in; null for the checkpoint's where the device has it.</param>
+/// <param name="threads">CPU threads; 0 takes one a physical core.</param>
+/// <param name="cancellationToken">Ends the opening; checked before each tensor.</param>
+public sealed class ModelOpening(Device device, ScalarType? type = null, int threads = 0, CancellationToken cancellationToken = default) : IDisposable
+{
+    private readonly List<IDisposable> _kept = [];
+    private Ops? _ops;
+
+    /// <summary>Where the model runs.</summary>
+    public Device Device => device;
+
+    /// <summary>Folder or file of the vision tower, where the user named one.</summary>
+    public string? Tower { get; init; }
+
+    /// <summary>The file with a model's adapters, where the user named one; <c>fresh</c> for untrained ones, to begin a training.</summary>
+    public string? Adapters { get; init; }
+
+    /// <summary>Name of the prompt template, where the user named one.</summary>
+    public string? Prompt { get; init; }
+
+    /// <summary>What a picture becomes before preprocessing, where the user chose.</summary>
+    public ImageAspect? Aspect { get; init; }
+
+    /// <summary>Finds a hub repository on this machine: its folder, or null where it was not fetched.</summary>
+    public Func<string, string?> FindRepository { get; init; } = _ => null;
+
+    /// <summary>Fires when the opening is to end.</summary>
+    public CancellationToken Cancellation => cancellationToken;
+
+    /// <summary>The model's operations, shared by its parts; there once <see cref="Policy"/> was asked.</summary>
+    /// <exception cref="InvalidOperationException">The policy was not asked for yet.</exception>
+    public Ops Ops => _ops ?? throw new InvalidOperationException("Ask for the weight policy first: it decides the element type that operations compute in.");
+
+    /// <summary>Where weights live and in which element type, from the type that most of the checkpoint is stored in. The first call decides it for the whole model.</summary>
+    /// <param name="stored">Element type of the decoder's weights in the checkpoint.</param>
+    public WeightPolicy Policy(ScalarType stored)
+    {
+        WeightPolicy policy = WeightPolicy.For(device, type, stored) with { Cancellation = cancellationToken };
+        _ops ??= Keep(new Ops(device, policy.Compute, threads));
+        return policy;
+    }
+
+    /// <summary>Takes something into keeping: it is disposed with the model, what came last first.</summary>
+    /// <typeparam name="T">Its type.</typeparam>
+    /// <param name="item">What is kept.</param>
+    public T Keep<T>(T item)
+        where T : IDisposable
+    {
+        _kept.Add(item);
+        return item;
+    }
+
+    /// <summary>Disposes what is kept, the last first: tensors before the files that they are views of.</summary>
+    public void Dispose()
+    {
+        for (int i = _kept.Count - 1; i >= 0; i--)
+        {
+            _kept[i].Dispose();
+        }
+
+        _kept.Clear();
+    }
+}

@@ -1,0 +1,144 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using Aperture.Generation;
+using Aperture.Images;
+using Aperture.Requests;
+
+namespace Aperture.Engine;
+
+/// <content>Questions: about one picture, several or none, about pictures that were seen once, in conversations, and several in one batch.</content>
+public sealed partial class Pipeline
+{
+    /// <summary>Asks about a picture.</summary>
+    /// <param name="image">The picture; null for a question without one.</param>
+    /// <param name="question">The question.</param>
+    /// <param name="options">How to generate; null for the checkpoint's own settings.</param>
+    /// <param name="cancellationToken">Checked between layers and tokens; without one the question ends with the script, entry or cell that asks.</param>
+    /// <returns>The answer.</returns>
+    /// <exception cref="ApertureException">The pipeline cannot be built, the question cannot be asked, or the model is disposed.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled, or the model was disposed before the answer was there.</exception>
+    public Task<Answer> Ask(Image? image, string question, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+        => Ask(Of(image, question), options, cancellationToken);
+
+    /// <summary>Asks about several pictures, in the order given.</summary>
+    /// <param name="images">The pictures.</param>
+    /// <param name="question">The question.</param>
+    /// <param name="options">How to generate; null for the checkpoint's own settings.</param>
+    /// <param name="cancellationToken">Checked between layers and tokens; without one the question ends with the script, entry or cell that asks.</param>
+    /// <returns>The answer.</returns>
+    /// <exception cref="ApertureException">The pipeline cannot be built, the question cannot be asked, or the model is disposed.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled, or the model was disposed before the answer was there.</exception>
+    public Task<Answer> Ask(IReadOnlyList<Image> images, string question, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+        => Ask(PromptRequest.Of(question, images), options, cancellationToken);
+
+    /// <summary>Asks about pictures that were seen before; they are not encoded again.</summary>
+    /// <param name="seen">What <see cref="See(IReadOnlyList{Image}, CancellationToken)"/> gave; borrowed.</param>
+    /// <param name="question">The question.</param>
+    /// <param name="options">How to generate; null for the checkpoint's own settings.</param>
+    /// <param name="cancellationToken">Checked between layers and tokens; without one the question ends with the script, entry or cell that asks.</param>
+    /// <returns>The answer.</returns>
+    /// <exception cref="ApertureException">The pipeline cannot be built, the question cannot be asked, or the model is disposed.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled, or the model was disposed before the answer was there.</exception>
+    public Task<Answer> Ask(Seen seen, string question, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+        => Ask(PromptRequest.Of(question, seen), options, cancellationToken);
+
+    /// <summary>Continues a conversation: an optional system message, then user and assistant in turns, the user's last, each with as many pictures as it shows.</summary>
+    /// <param name="messages">The conversation.</param>
+    /// <param name="options">How to generate; null for the checkpoint's own settings.</param>
+    /// <param name="cancellationToken">Checked between layers and tokens; without one the question ends with the script, entry or cell that asks.</param>
+    /// <returns>The answer.</returns>
+    /// <exception cref="ApertureException">The pipeline cannot be built, the question cannot be asked, or the model is disposed.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled, or the model was disposed before the answer was there.</exception>
+    public Task<Answer> Ask(IReadOnlyList<Message> messages, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+        => Ask(Message.Request(messages), options, cancellationToken);
+
+    /// <summary>Asks several questions in one batch: each layer runs once for all of them. Times, operations and bytes of an answer are those of the whole batch.</summary>
+    /// <param name="questions">The questions, each with its picture or null.</param>
+    /// <param name="options">How to generate; null for the checkpoint's own settings.</param>
+    /// <param name="cancellationToken">Checked between layers and tokens.</param>
+    /// <returns>The answers, in the order of the questions.</returns>
+    /// <exception cref="ApertureException">There is no question, or one cannot be asked.</exception>
+    public Task<IReadOnlyList<Answer>> AskBatch(IReadOnlyList<(Image? Image, string Question)> questions, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+        => questions.Count == 0
+            ? throw new ApertureException("There is no question in the batch; give at least one.")
+            : RunAsync((run, token) => run.Ask([.. questions.Select(asked => Of(asked.Image, asked.Question))], options, token), cancellationToken);
+
+    /// <summary>Encodes pictures once, for many questions.</summary>
+    /// <param name="images">The pictures.</param>
+    /// <param name="cancellationToken">Checked between blocks of the encoder.</param>
+    /// <returns>What was seen; the caller disposes it.</returns>
+    public Task<Seen> See(IReadOnlyList<Image> images, CancellationToken cancellationToken = default) => RunAsync((run, token) => run.See(images, token), cancellationToken);
+
+    /// <summary>Encodes a picture once, for many questions.</summary>
+    /// <param name="image">The picture.</param>
+    /// <param name="cancellationToken">Checked between blocks of the encoder.</param>
+    /// <returns>What was seen; the caller disposes it.</returns>
+    public Task<Seen> See(Image image, CancellationToken cancellationToken = default) => See([image], cancellationToken);
+
+    /// <summary>Asks about a picture and hands out the answer piece by piece as it is generated.</summary>
+    /// <inheritdoc cref="Ask(Image?, string, GenerationOptions?, CancellationToken)"/>
+    public IAsyncEnumerable<string> Stream(Image? image, string question, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+        => Streaming(Of(image, question), options, cancellationToken);
+
+    /// <summary>Continues a conversation and hands out the answer piece by piece as it is generated.</summary>
+    /// <inheritdoc cref="Ask(IReadOnlyList{Message}, GenerationOptions?, CancellationToken)"/>
+    public IAsyncEnumerable<string> Stream(IReadOnlyList<Message> messages, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+        => Streaming(Message.Request(messages), options, cancellationToken);
+
+    /// <summary>Asks, and returns when the answer is there.</summary>
+    /// <param name="image">The picture; null for a question without one.</param>
+    /// <param name="question">The question.</param>
+    /// <param name="options">How to generate; null for the checkpoint's own settings.</param>
+    /// <param name="onPiece">Gets pieces of the answer as they come; null for nobody.</param>
+    /// <param name="cancellationToken">Checked between layers and tokens; without one the question ends with the script, entry or cell that asks.</param>
+    /// <exception cref="ApertureException">The pipeline cannot be built, the question cannot be asked, or the model is disposed.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled, or the model was disposed before the answer was there.</exception>
+    public Answer AskNow(Image? image, string question, GenerationOptions? options, Action<string>? onPiece, CancellationToken cancellationToken)
+        => AskNow(Of(image, question), options, onPiece, cancellationToken);
+
+    internal Answer AskNow(PromptRequest asked, GenerationOptions? options, Action<string>? onPiece, CancellationToken cancellationToken)
+        => Run((run, token) => run.Ask(asked, options, onPiece, token), cancellationToken);
+
+    private static PromptRequest Of(Image? image, string question) => PromptRequest.Of(question, image is null ? [] : [image]);
+
+    private Task<Answer> Ask(PromptRequest asked, GenerationOptions? options, CancellationToken cancellationToken)
+        => RunAsync((run, token) => run.Ask(asked, options, null, token), cancellationToken);
+
+    private async IAsyncEnumerable<string> Streaming(PromptRequest asked, GenerationOptions? options, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource left = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Channel<string> pieces = Channel.CreateUnbounded<string>();
+        Task asking = AskingAsync(asked, options, pieces.Writer, left.Token);
+        bool read = false;
+        try
+        {
+            await foreach (string piece in pieces.Reader.ReadAllAsync(CancellationToken.None).ConfigureAwait(false))
+            {
+                yield return piece;
+            }
+
+            read = true;
+        }
+        finally
+        {
+            if (!read)
+            {
+                await left.CancelAsync().ConfigureAwait(false);
+            }
+
+            await asking.ConfigureAwait(read ? ConfigureAwaitOptions.None : ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task AskingAsync(PromptRequest asked, GenerationOptions? options, ChannelWriter<string> pieces, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await RunAsync((run, token) => run.Ask(asked, options, piece => pieces.TryWrite(piece), token), cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            pieces.Complete();
+        }
+    }
+}

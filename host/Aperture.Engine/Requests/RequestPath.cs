@@ -1,0 +1,186 @@
+using System.Diagnostics;
+using Aperture.Decoding;
+using Aperture.Engine;
+using Aperture.Images;
+using Aperture.Models;
+using Aperture.Vision;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Aperture.Requests;
+
+/// <summary>
+/// The one path of a request through a model: see, project, pack, enter the decoder. Asking, batches, benchmarks, fitting, training and analysis all take it. The request exists before the first
+/// picture is encoded, and every hook on the way gets it.
+/// </summary>
+/// <param name="model">The model; borrowed.</param>
+/// <param name="table">The compiled hooks; null for none.</param>
+internal sealed class RequestPath(Model model, HookTable? table)
+{
+    /// <summary>The decoder: the model's own, or the one that is being trained.</summary>
+    public Decoder Decoder { get; init; } = model.Decoder;
+
+    /// <summary>The projector: the model's own, or the one that is being trained.</summary>
+    public IProjector Projector { get; init; } = model.Projector;
+
+    /// <summary>Whether gradients flow.</summary>
+    public bool Differentiable { get; init; }
+
+    /// <summary>Begins a request.</summary>
+    /// <param name="samples">Number of sequences.</param>
+    /// <param name="trace">Who listens; null for nobody.</param>
+    /// <param name="cancellationToken">Fires when it is to stop.</param>
+    /// <returns>The request; the caller disposes it.</returns>
+    public RequestContext Begin(int samples, IDecoderTrace? trace, CancellationToken cancellationToken) => new(Decoder.Info, samples, table, trace, cancellationToken);
+
+    /// <summary>Encodes pictures one by one: in other company a picture's numbers round differently.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="images">The pictures.</param>
+    /// <returns>What was seen; the caller disposes it.</returns>
+    public Seen See(RequestContext request, IReadOnlyList<Image> images)
+    {
+        long started = Stopwatch.GetTimestamp();
+        List<VisionFeatures> features = [];
+        try
+        {
+            for (int image = 0; image < images.Count; image++)
+            {
+                features.Add(Detached(Encode(request, [images[image]], image)[0]));
+            }
+        }
+        catch
+        {
+            features.ForEach(own => own.Dispose());
+            throw;
+        }
+
+        return new Seen(model, images, features, table?.Vision, Elapsed(ref started));
+    }
+
+    /// <summary>Encodes pictures together, as training code does where the encoder itself is trained.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="images">The pictures; null for a sample that has none.</param>
+    /// <param name="first">Index of the first of them in the request.</param>
+    /// <returns>The features of each; the caller disposes them.</returns>
+    /// <exception cref="ApertureException">A picture is null and the encoder has nothing that stands for it.</exception>
+    public IReadOnlyList<VisionFeatures> Encode(RequestContext request, IReadOnlyList<Image?> images, int first = 0)
+    {
+        VisionInput[] inputs = [.. images.Select(Prepare)];
+        try
+        {
+            return model.Encoder.Encode(
+                inputs,
+                new VisionRequest
+                {
+                    Request = request,
+                    Pictures = [.. inputs.Select((_, i) => new PictureTile(first + i, 0))],
+                    Differentiable = Differentiable,
+                    Hooks = table?.Vision,
+                },
+                request.Cancellation);
+        }
+        finally
+        {
+            Array.ForEach(inputs, input => input.Dispose());
+        }
+    }
+
+    /// <summary>Projects the features of one sample's pictures, with the hooks before the projector and before the decoder.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="sample">The sample.</param>
+    /// <param name="features">The features; borrowed.</param>
+    /// <param name="projectedRows">Added to: rows that went through the projector.</param>
+    /// <returns>The tokens of each picture; the caller disposes them.</returns>
+    public IReadOnlyList<VisualTokens> Project(RequestContext request, int sample, IReadOnlyList<VisionFeatures> features, ref int projectedRows)
+    {
+        List<VisualTokens> tokens = [];
+        try
+        {
+            for (int image = 0; image < features.Count; image++)
+            {
+                PictureContext context = new(request, sample, image);
+                using VisionFeatures reduced = BeforeProjector(context, features[image]);
+                projectedRows += (int)reduced.Tokens.size(0);
+                tokens.Add(BeforeDecoder(context, Projector.Project(reduced)));
+            }
+
+            return tokens;
+        }
+        catch
+        {
+            tokens.ForEach(own => own.Dispose());
+            throw;
+        }
+    }
+
+    /// <summary>Packs one sample's prompt.</summary>
+    /// <param name="ids">Token ids, a placeholder for each picture.</param>
+    /// <param name="tokens">The pictures' tokens; borrowed.</param>
+    /// <returns>Rows and layout; the caller disposes them.</returns>
+    public PackedPrompt Pack(IReadOnlyList<int> ids, IReadOnlyList<VisualTokens> tokens) => model.Packer.Pack(new PackInput(ids, tokens, text => Decoder.Embed(text), Projector));
+
+    /// <summary>The time since a stamp in milliseconds, the device waited for; the stamp becomes now.</summary>
+    public double Elapsed(ref long started)
+    {
+        if (model.Ops.Device.type == DeviceType.CUDA)
+        {
+            cuda.synchronize(model.Ops.Device);
+        }
+
+        long now = Stopwatch.GetTimestamp();
+        double milliseconds = Stopwatch.GetElapsedTime(started, now).TotalMilliseconds;
+        started = now;
+        return milliseconds;
+    }
+
+    // What was seen outlives the scope that it was seen in.
+    private static VisionFeatures Detached(VisionFeatures features)
+    {
+        features.Tokens.DetachFromDisposeScope();
+        foreach (Tensor state in features.HiddenStates.Values)
+        {
+            state.DetachFromDisposeScope();
+        }
+
+        return features;
+    }
+
+    private VisionInput Prepare(Image? image)
+    {
+        if (image is null)
+        {
+            return model.Encoder.Blank() ?? throw new InvalidOperationException($"The vision encoder of {model.Name} has nothing that stands for a missing picture.");
+        }
+
+        Image rgb = image.ConvertToRgb();
+        return model.Encoder.Prepare(rgb.Pixels, rgb.Width, rgb.Height);
+    }
+
+    // Hooks own what they get, so they get views: what was seen serves further questions.
+    private VisionFeatures BeforeProjector(PictureContext context, VisionFeatures features)
+    {
+        VisionFeatures reduced = features with
+        {
+            Tokens = features.Tokens.alias(),
+            HiddenStates = features.HiddenStates.ToDictionary(state => state.Key, state => state.Value.alias()),
+        };
+        foreach (BeforeProjectorHook hook in table?.BeforeProjector ?? [])
+        {
+            reduced = hook(context, reduced);
+        }
+
+        return reduced;
+    }
+
+    private VisualTokens BeforeDecoder(PictureContext context, VisualTokens tokens)
+    {
+        foreach (BeforeDecoderHook hook in table?.BeforeDecoder ?? [])
+        {
+            tokens = hook(context, tokens);
+        }
+
+        return tokens;
+    }
+
+    private sealed record PictureContext(IRequestContext Request, int Sample, int Image) : IPictureContext;
+}

@@ -1,0 +1,172 @@
+using System.Diagnostics;
+using Aperture.Benchmarks;
+using Aperture.Decoding;
+using Aperture.Engine;
+using Aperture.Generation;
+using Aperture.Images;
+using Aperture.Measuring;
+using Aperture.Models;
+using Aperture.Sequences;
+using Aperture.Text;
+using Aperture.Vision;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Aperture.Requests;
+
+/// <summary>Runs requests to their answers: one question, or several in one batch.</summary>
+/// <param name="model">The model.</param>
+/// <param name="table">The compiled hooks; null for none.</param>
+internal sealed class RequestRun(Model model, HookTable? table)
+{
+    private readonly RequestPath _path = new(model, table);
+
+    /// <summary>Sees pictures for later questions.</summary>
+    public Seen See(IReadOnlyList<Image> images, CancellationToken cancellationToken)
+    {
+        using IDisposable mode = inference_mode();
+        using RequestContext request = _path.Begin(1, null, cancellationToken);
+        return _path.See(request, images);
+    }
+
+    /// <summary>Answers a question and counts what it cost.</summary>
+    public Answer Ask(PromptRequest asked, GenerationOptions? options, Action<string>? onPiece, CancellationToken cancellationToken)
+    {
+        WorkCounter counter = new();
+        return Answer(Run([asked], options, onPiece, counter, cancellationToken), counter, asked, 0);
+    }
+
+    /// <summary>Answers questions in one batch and counts what each cost.</summary>
+    public IReadOnlyList<Answer> Ask(IReadOnlyList<PromptRequest> asked, GenerationOptions? options, CancellationToken cancellationToken)
+    {
+        WorkCounter counter = new();
+        RequestOutcome outcome = Run(asked, options, null, counter, cancellationToken);
+        return [.. asked.Select((own, sample) => Answer(outcome, counter, own, sample))];
+    }
+
+    /// <summary>The same requests with their hooks timed; null where no method acts.</summary>
+    public RequestRun? Timed(HookClock clock) => table is null ? null : new RequestRun(model, table.Timed(clock));
+
+    /// <summary>Runs questions in one batch without counting.</summary>
+    public RequestOutcome Run(IReadOnlyList<PromptRequest> asked, GenerationOptions? options, Action<string>? onPiece, IDecoderTrace? trace, CancellationToken cancellationToken)
+    {
+        using IDisposable mode = inference_mode();
+        GenerationOptions chosen = model.Complete(options).Validate();
+        using EnteredRequest entered = Enter(asked, trace, chosen.MaxNewTokens, cancellationToken);
+        StreamingDecoder? streaming = onPiece is null ? null : new StreamingDecoder(model.RequireTokenizer());
+        GenerationControl control = new()
+        {
+            Stops = model.StopsFor(chosen),
+            OnToken = streaming is null ? null : token => onPiece!(streaming.Append(token.Token)),
+        };
+        using GenerationSession session = new(model.Decoder, entered.Request);
+        session.Prefill(entered.TakeRows(), cancellationToken);
+        GenerationResult result = session.Generate(chosen, control, entered.SeenIds, cancellationToken);
+        if (streaming?.Flush() is { Length: > 0 } rest)
+        {
+            onPiece!(rest);
+        }
+
+        double perToken = result.Timings.Decode.Count == 0 ? 0 : Statistics.Median(result.Timings.Decode);
+        StageTimes times = new(entered.VisionMilliseconds, entered.ProjectorMilliseconds, result.Timings.Prefill, 0, perToken);
+        return new RequestOutcome(result.Sequences, entered.Layouts, times, result.CacheBytes, entered.VisionMacs, entered.ProjectedRows, entered.SeenRows);
+    }
+
+    /// <summary>Brings questions to where they enter the decoder.</summary>
+    /// <param name="asked">The questions.</param>
+    /// <param name="trace">Who listens; null for nobody.</param>
+    /// <param name="reserve">Rows expected after the prompt; null to run without a cache.</param>
+    /// <param name="cancellationToken">Fires when it is to stop.</param>
+    /// <param name="given">Per question token ids that follow its prompt, such as a given answer; null for none.</param>
+    /// <returns>The request with its rows; the caller disposes it.</returns>
+    public EnteredRequest Enter(IReadOnlyList<PromptRequest> asked, IDecoderTrace? trace, int? reserve, CancellationToken cancellationToken, IReadOnlyList<int[]>? given = null)
+    {
+        int[][] ids = [.. asked.Select((own, i) => given is null ? model.Prompts.Compose(own.Messages) : [.. model.Prompts.Compose(own.Messages), .. given[i]])];
+        RequestContext request = _path.Begin(asked.Count, trace, cancellationToken);
+        EnteredRequest entered = new(request);
+        try
+        {
+            for (int sample = 0; sample < asked.Count; sample++)
+            {
+                Bring(entered, sample, asked[sample], ids[sample]);
+            }
+
+            entered.Enter(reserve is { } rows ? new KvCache(model.Decoder.Info.Layers, asked.Count, rows) : null);
+            return entered;
+        }
+        catch
+        {
+            entered.Dispose();
+            throw;
+        }
+    }
+
+    private void Bring(EnteredRequest entered, int sample, PromptRequest asked, int[] ids)
+    {
+        Seen? kept = asked.Seen, own = null;
+        kept?.Take(model, table?.Vision);
+        try
+        {
+            if (kept is null && asked.Images.Count > 0)
+            {
+                own = _path.See(entered.Request, asked.Images);
+                entered.VisionMilliseconds += own.Milliseconds;
+            }
+
+            long started = Stopwatch.GetTimestamp();
+            IReadOnlyList<VisionFeatures> features = (kept ?? own)?.Features ?? [];
+            int projected = 0;
+            IReadOnlyList<VisualTokens> tokens = _path.Project(entered.Request, sample, features, ref projected);
+            try
+            {
+                entered.Add(_path.Pack(ids, tokens));
+            }
+            finally
+            {
+                foreach (VisualTokens token in tokens)
+                {
+                    token.Dispose();
+                }
+            }
+
+            entered.ProjectedRows += projected;
+            entered.VisionMacs += features.Sum(picture => picture.Macs);
+            entered.SeenRows += features.Sum(picture => picture.Segments.Sum(segment => segment.Rows));
+            entered.ProjectorMilliseconds += _path.Elapsed(ref started);
+        }
+        finally
+        {
+            kept?.Return();
+            own?.Dispose();
+        }
+    }
+
+    private Answer Answer(RequestOutcome outcome, WorkCounter counter, PromptRequest asked, int sample)
+    {
+        GeneratedSequence sequence = outcome.Sequences.First(own => own.Prompt == sample);
+        IReadOnlyList<SequenceLayout> layouts = counter.LayoutsOf(sample);
+        return new Answer
+        {
+            Text = model.RequireTokenizer().Decode(sequence.Tokens).Trim(),
+            Tokens = sequence.Tokens,
+            Finish = sequence.Finish,
+            Times = outcome.Times,
+            VisualTokens = outcome.Prompts[sample].VisualCount,
+            VisualTokensByLayer = [.. layouts.Select(layout => layout.VisualCount)],
+            Flops = FlopCount.Of(model, counter, outcome),
+            CacheBytes = outcome.CacheBytes,
+            TokenMaps = [.. asked.Pictures.Select((picture, image) => TokenMap.From(picture, image, outcome.Prompts[sample], layouts)).OfType<TokenMap>()],
+        };
+    }
+}
+
+/// <summary>What a batch of requests gave.</summary>
+/// <param name="Sequences">The answers; each names its prompt.</param>
+/// <param name="Prompts">The sequences as they entered the decoder.</param>
+/// <param name="Times">Wall time by stage, of the whole batch.</param>
+/// <param name="CacheBytes">Bytes of the cache at the end.</param>
+/// <param name="VisionMacs">Multiply-accumulates that encoding the pictures took, now or when they were seen.</param>
+/// <param name="ProjectedRows">Rows through the projector.</param>
+/// <param name="SeenRows">Visual rows before any method between encoder and decoder acted.</param>
+internal sealed record RequestOutcome(
+    IReadOnlyList<GeneratedSequence> Sequences, IReadOnlyList<SequenceLayout> Prompts, StageTimes Times, long CacheBytes, long VisionMacs, int ProjectedRows, int SeenRows);

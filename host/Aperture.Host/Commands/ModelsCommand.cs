@@ -1,0 +1,49 @@
+using System.CommandLine;
+using Aperture.Engine;
+using Aperture.Hub;
+using Aperture.Plugins.Hosting;
+using Spectre.Console;
+
+namespace Aperture.Host.Commands;
+
+/// <summary><c>aperture models list</c>: the model families of all plugins and what each recognises, and the models that come with the application.</summary>
+internal static class ModelsCommand
+{
+    public static Command Create(CommandContext context)
+    {
+        Option<string?> file = new("--file") { Description = "A plugins.json, or the folder that holds it; the one beside the command by default.", HelpName = "path" };
+        Command list = new("list", "List the model families and what they recognise, and the shipped models; 1 if an enabled plugin does not load.") { file };
+        list.SetAction(async (parsed, token) =>
+        {
+            await using PluginHost plugins = new(context.Plugins.Read(parsed, parsed.GetValue(file)));
+            HubCache cache = new(HubSettings.FromEnvironment());
+            IReadOnlyList<FamilyDescription> families = new ModelOpener(plugins, cache).Families(out IReadOnlyList<string> failures);
+            context.Terminal.Rich.Write(ToTable(families));
+            IReadOnlyList<string> shipped = new ModelLocator(cache).ShippedModels;
+            if (shipped.Count > 0)
+            {
+                context.Terminal.Output.WriteLine($"shipped models: {string.Join(", ", shipped)}");
+            }
+
+            foreach (string failure in failures)
+            {
+                context.Terminal.Fail(failure);
+            }
+
+            return failures.Count == 0 ? 0 : 1;
+        });
+        return new Command("models", "List model families and models.") { list };
+    }
+
+    private static Table ToTable(IReadOnlyList<FamilyDescription> families)
+    {
+        Table table = new();
+        table.AddColumns("family", "plugin", "what it is", "recognises");
+        foreach (FamilyDescription family in families)
+        {
+            table.AddRow(Markup.Escape(family.Name), Markup.Escape(family.Plugin), Markup.Escape(family.Summary), Markup.Escape(string.Join("\n", family.Recognised)));
+        }
+
+        return table;
+    }
+}

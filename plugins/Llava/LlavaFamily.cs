@@ -1,0 +1,99 @@
+using System.Text.Json;
+using Aperture.Generation;
+using Aperture.Images;
+using Aperture.Models;
+using Aperture.Text;
+using Aperture.Vision;
+using Aperture.Weights;
+
+namespace Aperture.Plugins.Llava;
+
+/// <summary>LLaVA-1.5 in its authors' layout and in Hugging Face's (Liu et al. 2023, arXiv 2310.03744): a CLIP tower, a projector of linear layers, a LLaMA-type decoder.</summary>
+internal sealed class LlavaFamily : IModelFamily
+{
+    public const string FamilyName = "llava";
+
+    private static readonly string[] _tokenizerFiles = ["tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt"];
+    private static readonly string[] _others = ["llava_next", "llava_onevision", "llava_next_video"]; // of LLaVA's name, with another way of looking
+
+    public string Name => FamilyName;
+
+    public string Summary => "LLaVA-1.5: CLIP, a projector and a LLaMA-type decoder, in the authors' layout or in Hugging Face's.";
+
+    public IReadOnlyList<string> Recognised { get; } = ["config.json with model_type llava", "config.json with mm_vision_tower or mm_projector_type, as the authors' code writes it"];
+
+    public FamilyMatch Recognises(ModelFolder folder)
+    {
+        string type = folder.ModelType ?? "";
+        if (folder.Config is not { ValueKind: JsonValueKind.Object } || _others.Contains(type) || folder.Says("llm_cfg"))
+        {
+            return FamilyMatch.None;
+        }
+
+        bool original = folder.Says("mm_vision_tower") || folder.Says("mm_projector_type") || folder.Says("mm_hidden_size");
+        return type == "llava" || (type.StartsWith("llava_", StringComparison.Ordinal) && original) ? FamilyMatch.Named
+            : original ? FamilyMatch.Shape
+            : FamilyMatch.None;
+    }
+
+    public ModelParts Open(ModelFolder folder, ModelOpening opening)
+    {
+        LlavaConfig config = LlavaConfig.Parse(folder.Json(ModelFolder.ConfigFile), folder.At(ModelFolder.ConfigFile));
+        IWeightSource source = opening.Keep(WeightFiles.Open(folder.Path));
+        LlavaKeys keys = LlavaKeys.Find(source, config);
+        LlavaTower tower = LlavaTower.Find(folder.Path, config, source, keys, opening);
+        ITokenizer? tokenizer = Array.Exists(_tokenizerFiles, folder.Has) ? Tokenizers.FromFolder(folder.Path) : null;
+        ClipImageProcessorConfig? processor = folder.Has("preprocessor_config.json")
+            ? ClipImageProcessorConfig.Parse(folder.Json("preprocessor_config.json"), folder.At("preprocessor_config.json"))
+            : null;
+        ModelParts parts = Parts(config, source, keys, tower, opening, tokenizer, processor, folder.Path);
+        return folder.Has("generation_config.json")
+            ? parts with { Generation = GenerationOptions.Parse(folder.Json("generation_config.json"), folder.At("generation_config.json")) }
+            : parts;
+    }
+
+    /// <summary>The parts of a model over open weights.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="source">The checkpoint; must outlive the parts.</param>
+    /// <param name="keys">Where the checkpoint keeps its parts.</param>
+    /// <param name="tower">The vision tower's weights.</param>
+    /// <param name="opening">Keeps the parts.</param>
+    /// <param name="tokenizer">The tokenizer; null without one.</param>
+    /// <param name="processor">The checkpoint's preprocessing; null for CLIP's at the tower's size.</param>
+    /// <param name="folder">The checkpoint's folder, for messages.</param>
+    public static ModelParts Parts(
+        LlavaConfig config, IWeightSource source, LlavaKeys keys, LlavaTower tower, ModelOpening opening, ITokenizer? tokenizer = null, ClipImageProcessorConfig? processor = null, string folder = "")
+    {
+        IWeightSource canonical = source.Rename(keys.Canonical);
+        ClipVisionConfig vision = tower.Config;
+        WeightPolicy policy = opening.Policy(canonical.Describe("model.embed_tokens.weight").ScalarType);
+        int[] layers = config.ResolveFeatureLayers(vision.Layers);
+        string[] projector = LlavaKeys.CanonicalProjector(keys.Projector.Count);
+        ClipImageProcessorConfig picture = processor ?? new ClipImageProcessorConfig { ShortestEdge = vision.ImageSize, CropHeight = vision.ImageSize, CropWidth = vision.ImageSize };
+        ClipVisionTower trunk = new(vision, ClipVisionWeights.Load(tower.Weights, tower.Prefix, vision, policy, layers.Max(), postNorm: false), opening.Ops);
+        ClipImageProcessor preprocessing = new(picture with { PadToSquare = (opening.Aspect ?? config.Aspect) == ImageAspect.Pad });
+        ClipVisionEncoder encoder = opening.Keep(new ClipVisionEncoder(trunk, preprocessing, layers, config.KeepClassToken));
+        PromptTemplate template = PromptTemplates.Get(opening.Prompt ?? (config.Layout == LlavaLayout.HuggingFace ? "llava_hf" : "vicuna_v1"));
+        return new ModelParts
+        {
+            Decoder = config.Decoder,
+            Weights = canonical,
+            Policy = policy,
+            Encoder = encoder,
+            Projector = opening.Keep(
+                Projector.Load(canonical, projector, vision.HiddenSize * layers.Length, config.Decoder.HiddenSize, config.ProjectorActivation, config.ProjectorBias, policy)),
+            Packer = new PlaceholderPacker(config.ImageToken)
+            {
+                MaxRows = config.MaxPromptRows,
+                SeenIds = config.Layout == LlavaLayout.HuggingFace ? null : _ => tokenizer?.BeginId is { } begin ? [begin] : [],
+            },
+            Tokenizer = tokenizer,
+            Prompts = new LlavaComposer(config, template, tokenizer, folder),
+            VisualTokens = encoder.Tokens,
+            Checkpoint = source,
+            Canonical = keys.Canonical,
+            IsClaimed = keys.IsClaimed,
+            Training = new LlavaTraining(keys),
+        };
+    }
+}
