@@ -10,11 +10,14 @@ public sealed record EvaluationReport(string Label, IReadOnlyList<QuestionResult
     /// <summary>Element type, device, threads and processor of the times.</summary>
     public required MeasuredOn MeasuredOn { get; init; }
 
-    /// <summary>Share of right answers.</summary>
-    public double Accuracy => Results.Count == 0 ? 0 : Results.Count(r => r.Right) / (double)Results.Count;
+    /// <summary>Further figures of the rule that answers were scored by.</summary>
+    public IReadOnlyList<(string Name, double Value)> Figures { get; init; } = [];
+
+    /// <summary>Mean score of the answers: the share of right ones, where an answer is right or wrong.</summary>
+    public double Accuracy => Results.Count == 0 ? 0 : Results.Average(result => result.Score);
 
     /// <summary>Half the width of the 95 % confidence interval of <see cref="Accuracy"/> (normal approximation).</summary>
-    public double HalfWidth => Results.Count == 0 ? 0 : 1.96 * Math.Sqrt(Accuracy * (1 - Accuracy) / Results.Count);
+    public double HalfWidth => Results.Count == 0 ? 0 : 1.96 * Math.Sqrt(Results.Average(result => (result.Score - Accuracy) * (result.Score - Accuracy)) / Results.Count);
 
     /// <summary>Mean floating-point operations of a question, up to its first token.</summary>
     public double MeanFlops => Results.Average(r => (double)r.Flops);
@@ -28,17 +31,17 @@ public sealed record EvaluationReport(string Label, IReadOnlyList<QuestionResult
     /// <summary>Mean bytes of the key/value cache after an answer.</summary>
     public double MeanCacheBytes => Results.Average(r => (double)r.CacheBytes);
 
-    /// <summary>Right and all answers by kind of question, in order of first appearance.</summary>
-    public IReadOnlyList<(string Type, int Right, int Count)> ByType
-        => [.. Results.GroupBy(r => r.Item.Type).Select(g => (g.Key, g.Count(r => r.Right), g.Count()))];
+    /// <summary>Sum of scores and number of answers by kind of question, in order of first appearance.</summary>
+    public IReadOnlyList<(string Type, double Right, int Count)> ByType
+        => [.. Results.GroupBy(r => r.Item.Type).Select(g => (g.Key, g.Sum(r => r.Score), g.Count()))];
 }
 
 /// <summary>One answered question.</summary>
 /// <param name="Item">The question.</param>
 /// <param name="Given">What the pipeline answered.</param>
-/// <param name="Right">Whether that is the right answer.</param>
+/// <param name="Score">How right that is, from 0 to 1.</param>
 /// <param name="Flops">Floating-point operations up to the first token.</param>
 /// <param name="PrefillMs">Prefill in milliseconds.</param>
 /// <param name="DecodeMs">A generated token after the first in milliseconds; 0 with fewer than two tokens.</param>
 /// <param name="CacheBytes">Bytes of the key/value cache after the answer.</param>
-public sealed record QuestionResult(QuestionItem Item, string Given, bool Right, long Flops, double PrefillMs, double DecodeMs, long CacheBytes);
+public sealed record QuestionResult(QuestionItem Item, string Given, double Score, long Flops, double PrefillMs, double DecodeMs, long CacheBytes);

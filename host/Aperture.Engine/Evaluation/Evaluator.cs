@@ -5,7 +5,7 @@ using Aperture.Requests;
 
 namespace Aperture.Evaluation;
 
-/// <summary>Asks a pipeline every question of a file and scores the answers by exact match (case and a final full stop aside).</summary>
+/// <summary>Asks a pipeline every question of a file and scores the answers. Each picture is seen once, however many questions there are about it.</summary>
 public static class Evaluator
 {
     /// <summary>Scores a pipeline.</summary>
@@ -17,17 +17,27 @@ public static class Evaluator
     public static EvaluationReport Run(Pipeline pipeline, IReadOnlyList<QuestionItem> items, EvaluationOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
         options ??= new EvaluationOptions();
+        foreach (QuestionItem item in items)
+        {
+            options.Scoring.Check(item);
+        }
+
         List<QuestionResult> results = [];
         using SeenPictures pictures = new((image, token) => pipeline.Run((run, inner) => run.See([image], inner), token), path => Load(path, options.Blind));
         foreach (QuestionItem item in items)
         {
-            PromptRequest asked = item.Image is { } path ? PromptRequest.Of(item.Question, pictures.Load(path, cancellationToken)) : PromptRequest.Of(item.Question, []);
+            string question = options.Scoring.Question(item);
+            PromptRequest asked = item.Image is { } path ? PromptRequest.Of(question, pictures.Load(path, cancellationToken)) : PromptRequest.Of(question, []);
             Answer answer = pipeline.AskNow(asked, new() { MaxNewTokens = options.MaxNewTokens }, null, cancellationToken);
-            results.Add(new QuestionResult(item, answer.Text, IsRight(answer.Text, item.Answer ?? ""), answer.Flops.Total, answer.Times.Prefill, answer.Times.DecodePerToken, answer.CacheBytes));
+            results.Add(new QuestionResult(item, answer.Text, options.Scoring.Score(item, answer.Text), answer.Flops.Total, answer.Times.Prefill, answer.Times.DecodePerToken, answer.CacheBytes));
             progress?.Report(results.Count);
         }
 
-        return new EvaluationReport(options.Blind ? pipeline.Label + ", blind" : pipeline.Label, results) { MeasuredOn = MeasuredOn.Of(pipeline.Model.Ops) };
+        return new EvaluationReport(options.Blind ? pipeline.Label + ", blind" : pipeline.Label, results)
+        {
+            MeasuredOn = MeasuredOn.Of(pipeline.Model.Ops),
+            Figures = options.Scoring.Figures(results),
+        };
     }
 
     /// <summary>Whether an answer is the right one: equal but for case, surrounding space and a final full stop.</summary>
@@ -54,6 +64,9 @@ public sealed record EvaluationOptions
 {
     /// <summary>Longest answer in tokens.</summary>
     public int MaxNewTokens { get; init; } = 16;
+
+    /// <summary>The rule that answers are scored by.</summary>
+    public AnswerScoring Scoring { get; init; } = AnswerScoring.All[0];
 
     /// <summary>Whether pictures are replaced by plain grey: what the questions alone give away.</summary>
     public bool Blind { get; init; }

@@ -2,7 +2,10 @@ using System.Text.Json;
 
 namespace Aperture.Evaluation;
 
-/// <summary>Reads JSON-lines files of questions: fields <c>image</c> (relative to the file), <c>question</c> (or <c>text</c>), <c>answer</c>, <c>type</c>, <c>question_id</c>.</summary>
+/// <summary>
+/// Reads JSON-lines files of questions: fields <c>image</c> (relative to the file), <c>question</c> (or <c>text</c>), <c>answer</c> (or <c>label</c>, or <c>answers</c>, a list of the annotators'),
+/// <c>choices</c> (a list) with <c>hint</c>, <c>type</c>, <c>question_id</c>.
+/// </summary>
 public static class QuestionFile
 {
     private const int LongestLine = 1 << 20;
@@ -60,14 +63,32 @@ public static class QuestionFile
         }
 
         string question = Text(json, where, "question") ?? Text(json, where, "text") ?? throw new ApertureException($"{where}: the line has no question.");
-        string? answer = Text(json, where, "answer");
+        IReadOnlyList<string> answers = Texts(json, where, "answers");
+        string? answer = Text(json, where, "answer") ?? Text(json, where, "label") ?? answers.GroupBy(own => own).MaxBy(own => own.Count())?.Key;
         if (needAnswers && answer is null)
         {
             throw new ApertureException($"{where}: the line has no answer, which scoring needs.");
         }
 
         string? image = Text(json, where, "image");
-        return new QuestionItem(Text(json, where, "question_id") ?? $"{number}", image is null ? null : Path.Combine(folder, image), question, answer, Text(json, where, "type") ?? "");
+        return new QuestionItem(Text(json, where, "question_id") ?? $"{number}", image is null ? null : Path.Combine(folder, image), question, answer, Text(json, where, "type") ?? "")
+        {
+            Answers = answers,
+            Choices = Texts(json, where, "choices"),
+            Hint = Text(json, where, "hint") ?? "",
+        };
+    }
+
+    private static IReadOnlyList<string> Texts(JsonElement json, string where, string key)
+    {
+        if (!json.TryGetProperty(key, out JsonElement value) || value.ValueKind == JsonValueKind.Null)
+        {
+            return [];
+        }
+
+        return value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(entry => entry.ValueKind == JsonValueKind.String)
+            ? [.. value.EnumerateArray().Select(entry => entry.GetString()!)]
+            : throw new ApertureException($"{where}: {key} must be a list of texts.");
     }
 
     private static string? Text(JsonElement json, string where, string key)

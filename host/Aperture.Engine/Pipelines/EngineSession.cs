@@ -66,17 +66,29 @@ public sealed class EngineSession : IAsyncDisposable
         }
     }
 
-    /// <summary>Opens a model, or hands out the one that is open already.</summary>
-    /// <param name="idOrFolder">A shipped model's name, a folder in a published layout, or a Hugging Face id in the cache.</param>
+    /// <summary>Opens a model, or hands out the one that is open already; or a pipeline from its file.</summary>
+    /// <param name="idOrFolder">A shipped model's name, a folder in a published layout, a Hugging Face id in the cache, or a file with a <see cref="PipelineSpec"/>.</param>
     /// <param name="options">How to open it; null for <see cref="Defaults"/>.</param>
     /// <param name="cancellationToken">Checked between layers; without one the opening ends with the script, entry or cell that asks for it.</param>
-    /// <returns>A pipeline without methods; the session disposes the model.</returns>
+    /// <returns>A pipeline, without methods where no file names some; the session disposes the model.</returns>
     /// <exception cref="ApertureException">The model is not there or cannot be opened.</exception>
     public Pipeline Load(string idOrFolder, ModelOptions? options = null, CancellationToken cancellationToken = default)
+        => PipelineSpec.IsFile(idOrFolder) && !Directory.Exists(idOrFolder)
+            ? Load(PipelineSpec.Read(idOrFolder), options, cancellationToken)
+            : Load(new PipelineSpec(idOrFolder, []) { Options = options }, null, cancellationToken);
+
+    /// <summary>Opens the model of a pipeline in writing, or takes the one that is open already, and puts the methods on it.</summary>
+    /// <param name="spec">The pipeline.</param>
+    /// <param name="options">How to open the model instead of what the specification says; null for that.</param>
+    /// <param name="cancellationToken">Checked between layers; without one the opening ends with the script, entry or cell that asks for it.</param>
+    /// <returns>The pipeline; the session disposes the model.</returns>
+    /// <exception cref="ApertureException">The model is not there or cannot be opened.</exception>
+    public Pipeline Load(PipelineSpec spec, ModelOptions? options = null, CancellationToken cancellationToken = default)
     {
-        options ??= Defaults;
-        string folder = _locator.Resolve(idOrFolder);
-        return new Pipeline(Open(folder, options) ?? _requests.Run(_models, token => Open(folder, options) ?? Opened(folder, options, token), cancellationToken), this, []);
+        ModelOptions chosen = options ?? spec.Options ?? Defaults;
+        string folder = _locator.Resolve(spec.Model);
+        Model model = Open(folder, chosen) ?? _requests.Run(_models, token => Open(folder, chosen) ?? Opened(folder, chosen, token), cancellationToken);
+        return new Pipeline(model, this, spec.Methods) { Spec = spec with { Options = options ?? spec.Options } };
     }
 
     /// <summary>

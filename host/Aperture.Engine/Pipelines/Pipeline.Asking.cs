@@ -17,6 +17,7 @@ public sealed partial class Pipeline
     /// <returns>The answer.</returns>
     /// <exception cref="ApertureException">The pipeline cannot be built, the question cannot be asked, or the model is disposed.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled, or the model was disposed before the answer was there.</exception>
+    [OverloadResolutionPriority(1)] // a lone null is no picture
     public Task<Answer> Ask(Image? image, string question, GenerationOptions? options = null, CancellationToken cancellationToken = default)
         => Ask(Of(image, question), options, cancellationToken);
 

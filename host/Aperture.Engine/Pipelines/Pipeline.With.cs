@@ -25,7 +25,7 @@ public sealed partial class Pipeline
 
     /// <summary>The same model with one method more.</summary>
     /// <param name="method">The method.</param>
-    public Pipeline With(MethodUse method) => new(Model, _session, [.. Methods, method]);
+    public Pipeline With(MethodUse method) => new(Model, _session, [.. Methods, method]) { Spec = Spec };
 
     /// <summary>The same model with a method of one's own.</summary>
     /// <param name="method">An <see cref="ITokenReducer"/> or <see cref="ILayerRouter"/>. The caller disposes it, after the pipelines that use it; given to several models it must be safe for several threads.</param>

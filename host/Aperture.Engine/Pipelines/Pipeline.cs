@@ -22,6 +22,7 @@ public sealed partial class Pipeline : IDisposable
         Model = model;
         _session = session;
         Methods = methods;
+        Spec = new PipelineSpec(model.Folder, methods);
     }
 
     /// <summary>The model.</summary>
@@ -42,8 +43,15 @@ public sealed partial class Pipeline : IDisposable
     /// <summary>The compiled hooks; null where no method acts. They are of use until the pipeline is disposed or one of its plugins reloaded.</summary>
     internal HookTable? Hooks => Lease(built => built.Table);
 
+    /// <summary>The pipeline in writing: the model as it was named, and the methods.</summary>
+    public PipelineSpec Spec
+    {
+        get => field with { Methods = Methods };
+        internal init;
+    }
+
     /// <summary>The same model without methods.</summary>
-    public Pipeline Plain() => new(Model, _session, []);
+    public Pipeline Plain() => new(Model, _session, []) { Spec = Spec };
 
     /// <summary>Loads the plugins and compiles the hooks, if that has not happened yet.</summary>
     /// <returns>This pipeline.</returns>

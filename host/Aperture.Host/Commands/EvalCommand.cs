@@ -16,11 +16,19 @@ internal static class EvalCommand
         Argument<string> file = new("questions") { Description = "JSON lines with image, question, answer and (for figures by kind) type." };
         Option<bool> blind = new("--blind") { Description = "Also score the model with every picture replaced by plain grey: what the questions alone give away." };
         Option<int> limit = new("--limit") { Description = "Only the first so many questions; 0 for all.", HelpName = "count" };
+        Option<string> score = new("--score")
+        {
+            Description = $"How answers are scored: {string.Join("; ", AnswerScoring.All.Select(rule => $"{rule.Name}: {rule.Summary}"))}.",
+            HelpName = "rule",
+            DefaultValueFactory = _ => "exact",
+        };
+        Option<int> tokens = new("--max-new-tokens") { Description = "Longest answer in tokens.", HelpName = "count", DefaultValueFactory = _ => 16 };
         Option<bool> json = new("--json") { Description = "Write the figures as JSON to standard output." };
-        Command command = new("eval", "Score pipelines on questions with answers.") { model.Model, file, blind, limit, json };
+        Command command = new("eval", "Score pipelines on questions with answers.") { model.Model, file, score, tokens, blind, limit, json };
         model.AddOptions(command);
         command.SetAction(async (parsed, token) =>
         {
+            EvaluationOptions options = new() { Scoring = AnswerScoring.Find(parsed.GetValue(score)!), MaxNewTokens = parsed.GetValue(tokens) };
             IReadOnlyList<QuestionItem> items = QuestionFile.Read(parsed.GetRequiredValue(file), needAnswers: true);
             items = parsed.GetValue(limit) is > 0 and var most ? [.. items.Take(most)] : items;
             await using EngineSession session = SessionFactory.Open(context, parsed, model.Options(parsed));
@@ -37,7 +45,7 @@ internal static class EvalCommand
                 context.Terminal,
                 "questions",
                 runs.Count * items.Count,
-                progress => runs.Select((run, i) => Evaluator.Run(run.Pipeline, items, new EvaluationOptions { Blind = run.Blind }, progress.Offset(i * items.Count), token)).ToList()).ConfigureAwait(false);
+                progress => runs.Select((run, i) => Evaluator.Run(run.Pipeline, items, options with { Blind = run.Blind }, progress.Offset(i * items.Count), token)).ToList()).ConfigureAwait(false);
             if (parsed.GetValue(json))
             {
                 context.Terminal.Output.WriteLine(ToJson(reports));
@@ -45,7 +53,7 @@ internal static class EvalCommand
             else
             {
                 context.Terminal.Rich.Write(ToTable(reports));
-                context.Terminal.Output.WriteLine($"{plain.Model.Name}, {reports[0].MeasuredOn}; times are medians in ms");
+                context.Terminal.Output.WriteLine($"{plain.Model.Name}, {reports[0].MeasuredOn}; scored by {options.Scoring.Name}; times are medians in ms");
             }
 
             return 0;
@@ -63,6 +71,11 @@ internal static class EvalCommand
             table.AddColumn($"{(type.Length == 0 ? "untyped" : type)} ({count})");
         }
 
+        foreach ((string figure, _) in reports[0].Figures)
+        {
+            table.AddColumn(figure);
+        }
+
         table.AddColumn("GFLOPs");
         table.AddColumn("prefill ms");
         table.AddColumn("decode ms");
@@ -73,6 +86,7 @@ internal static class EvalCommand
                 Markup.Escape(report.Label),
                 $"{100 * report.Accuracy:0.0} ± {100 * report.HalfWidth:0.0} %",
                 .. report.ByType.Select(t => $"{100.0 * t.Right / t.Count:0.0} %"),
+                .. report.Figures.Select(figure => $"{100 * figure.Value:0.0} %"),
                 $"{report.MeanFlops / 1e9:0.000}",
                 $"{report.PrefillMs:0.00}",
                 $"{report.DecodeMs:0.00}",
@@ -97,8 +111,13 @@ internal static class EvalCommand
                 json.WriteNumber("questions", report.Results.Count);
                 json.WriteNumber("accuracy", report.Accuracy);
                 json.WriteNumber("halfWidth95", report.HalfWidth);
+                foreach ((string figure, double value) in report.Figures)
+                {
+                    json.WriteNumber(figure, value);
+                }
+
                 json.WriteStartObject("byType");
-                foreach ((string type, int right, int count) in report.ByType)
+                foreach ((string type, double right, int count) in report.ByType)
                 {
                     json.WriteStartObject(type);
                     json.WriteNumber("right", right);

@@ -60,7 +60,7 @@ public sealed class LavinTests(SmallLavin small) : IClassFixture<SmallLavin>
         Answer half = await lavin.With("eas", new { SkipLayers = new[] { 1, 3 } }).Ask(picture, "ab?", _short);
 
         // The modality row is in no cache, and the token chosen last has not run.
-        int rows = (lavin.Model).Prompt("ab?", 1).Length + 1 + all.Tokens.Count - 1;
+        int rows = lavin.Model.Prompts.Compose([new PromptMessage(PromptRole.User, "ab?", 1)]).Length + 1 + all.Tokens.Count - 1;
         Assert.Equal(SmallLavin.Layers * rows * SmallLavin.Width * 2 * sizeof(float), all.CacheBytes);
         Assert.Equal(all.CacheBytes / 2 / rows, half.CacheBytes / (rows - all.Tokens.Count + half.Tokens.Count));
         Assert.True(half.Flops.Decoder < all.Flops.Decoder);
