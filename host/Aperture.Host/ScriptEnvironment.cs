@@ -14,11 +14,21 @@ internal sealed record ScriptEnvironment(HostGlobals Globals, IScriptDisplay Dis
         var plugins = new Lazy<IReadOnlySet<string>>(() => PluginNames(context, parsed));
         return new ScriptEnvironment(globals, display, new ScriptSessionOptions
         {
-            Imports = [.. new ScriptSessionOptions().Imports, "TorchSharp", "Aperture", "Aperture.Engine", "Aperture.Decoding", "Aperture.Evaluation", "Aperture.Generation", "Aperture.Images", "Aperture.Measuring", "Aperture.Scripting", "Aperture.Sequences", "Aperture.Vision"],
+            Imports =
+            [
+                .. new ScriptSessionOptions().Imports,
+                "TorchSharp", "Aperture", "Aperture.Engine", "Aperture.Decoding", "Aperture.Evaluation", "Aperture.Generation", "Aperture.Images", "Aperture.Measuring",
+                "Aperture.Scripting", "Aperture.Sequences", "Aperture.Vision",
+            ],
             ResolveAssembly = name => plugins.Value.Contains(name.Name!) ? globals.FindPlugin(name) : null,
             RetiredPluginOf = globals.RetiredPluginOf,
-            OnBackgroundError = error => context.Terminal.Fail($"in the background: {(error is ApertureException ? error.Message : $"{error.GetType().Name}: {error.Message}")}"),
-            References = [typeof(ApertureException).Assembly, typeof(Aperture.Images.Image).Assembly, typeof(Aperture.Engine.Pipeline).Assembly, typeof(torch).Assembly],
+            OnBackgroundError = error => context.Terminal.Fail(
+                $"in the background: {(error is ApertureException ? error.Message : $"{error.GetType().Name}: {error.Message}")}"),
+            References =
+            [
+                typeof(ApertureException).Assembly, typeof(Aperture.Images.Image).Assembly, typeof(Aperture.Engine.Pipeline).Assembly, typeof(ScriptSession).Assembly,
+                typeof(torch).Assembly,
+            ],
         });
     }
 

@@ -10,6 +10,7 @@ public sealed partial class ArchitectureTests
 {
     private static readonly string[] _abstractions = ["TorchSharp"];
     private static readonly string[] _modules = ["TorchSharp", "Aperture.Abstractions", "SkiaSharp"];
+    private static readonly string[] _host = ["Aperture.Engine", "Aperture.Scripting", "Aperture.Jupyter", "aperture"];
     private static readonly string[] _plugins = [.. _modules, "Aperture.Modules"];
 
     [Fact]
@@ -37,18 +38,55 @@ public sealed partial class ArchitectureTests
     public void No_plugin_folder_holds_another_plugin()
     {
         string[] names = [.. PluginAssemblies().Select(file => Path.GetFileName(file))];
-        Assert.All(PluginCatalog.Read().Entries, entry => Assert.Single(Directory.EnumerateFiles(entry.Folder, "*.dll", SearchOption.AllDirectories), file => names.Contains(Path.GetFileName(file))));
+        Assert.All(
+            PluginCatalog.Read().Entries,
+            entry => Assert.Single(Directory.EnumerateFiles(entry.Folder, "*.dll", SearchOption.AllDirectories), file => names.Contains(Path.GetFileName(file))));
+    }
+
+    /// <summary>Each line is a project of the host, the projects of the host that it refers to, and no others.</summary>
+    [Theory]
+    [InlineData("Aperture.Engine")]
+    [InlineData("Aperture.Scripting", "Aperture.Engine")]
+    [InlineData("Aperture.Jupyter", "Aperture.Engine", "Aperture.Scripting")]
+    [InlineData("aperture", "Aperture.Engine", "Aperture.Scripting", "Aperture.Jupyter")]
+    public void Arrows_between_the_projects_of_the_host_go_one_way(string project, params string[] below) =>
+        Assert.Equal(below.Order(StringComparer.Ordinal), References(project + ".dll").Intersect(_host).Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void The_host_refers_to_no_plugin()
+    {
+        string[] plugins = [.. PluginAssemblies().Select(file => Path.GetFileNameWithoutExtension(file))];
+        Assert.NotEmpty(plugins);
+        Assert.All(_host, project => Assert.Empty(References(project + ".dll").Intersect(plugins)));
     }
 
     [Fact]
-    public void Host_refers_to_no_plugin_and_the_engine_not_to_the_command()
+    public void Only_scripting_carries_a_compiler_and_draws_plots()
     {
-        string[] plugins = [.. PluginAssemblies().Select(file => Path.GetFileNameWithoutExtension(file))];
-
-        Assert.Empty(References("Aperture.Engine.dll").Intersect([.. plugins, "aperture"]));
-        Assert.Empty(References("aperture.dll").Intersect(plugins));
-        Assert.Contains("Aperture.Abstractions", References("Aperture.Engine.dll"));
+        string[] heavy = [.. References("Aperture.Scripting.dll").Where(IsHeavy)];
+        Assert.Contains("Microsoft.CodeAnalysis.CSharp", heavy);
+        Assert.Contains("ScottPlot", heavy);
+        Assert.All(_host.Where(project => project != "Aperture.Scripting"), project => Assert.DoesNotContain(References(project + ".dll"), IsHeavy));
     }
+
+    [Fact]
+    public void Nothing_that_the_engine_needs_brings_a_compiler_along()
+    {
+        HashSet<string> reached = new(StringComparer.OrdinalIgnoreCase);
+        Queue<string> waiting = new(["Aperture.Engine"]);
+        while (waiting.TryDequeue(out string? name))
+        {
+            if (reached.Add(name) && File.Exists(Path.Combine(AppContext.BaseDirectory, name + ".dll")))
+            {
+                Array.ForEach(References(name + ".dll"), waiting.Enqueue);
+            }
+        }
+
+        Assert.Contains("TorchSharp", reached);
+        Assert.DoesNotContain(reached, IsHeavy);
+    }
+
+    private static bool IsHeavy(string assembly) => assembly.StartsWith("Microsoft.CodeAnalysis", StringComparison.OrdinalIgnoreCase) || assembly == "ScottPlot";
 
     private static IEnumerable<string> PluginAssemblies()
     {
@@ -59,7 +97,8 @@ public sealed partial class ArchitectureTests
     private static IEnumerable<string> Strangers(string file, string[] allowed)
     {
         string framework = Path.GetDirectoryName(typeof(object).Assembly.Location)!;
-        return References(file).Where(name => !allowed.Contains(name) && !ExtensionAbstractions().IsMatch(name) && !File.Exists(Path.Combine(framework, name + ".dll")));
+        return References(file)
+            .Where(name => !allowed.Contains(name) && !ExtensionAbstractions().IsMatch(name) && !File.Exists(Path.Combine(framework, name + ".dll")));
     }
 
     private static string[] References(string file)

@@ -1,9 +1,11 @@
-using Aperture.Evaluation;
+using Aperture.Analysis;
 using ScottPlot;
 
-namespace Aperture.Analysis;
+namespace Aperture.Scripting;
 
-/// <summary>Draws a report: attention shares with the stages, entropies with and without an exit, updates of rows, and what each exit does to the answers.</summary>
+/// <summary>
+/// Draws a report: attention shares with the stages, entropies with and without an exit, updates of rows, and what each exit does to the answers.
+/// </summary>
 public static class AnalysisPlots
 {
     /// <summary>Draws the plots into PNG files, each replaced in one step.</summary>
@@ -63,7 +65,9 @@ public static class AnalysisPlots
         Line(plot, report.Metric("updateNorm").Column("X"), "change of text rows");
         Line(plot, report.Metric("cosine").Column("V"), "cosine of image rows", LinePattern.Dashed);
         Line(plot, report.Metric("cosine").Column("X"), "cosine of text rows", LinePattern.Dashed);
-        Label(plot, $"How much a layer changes its rows: {report.Model}, {report.Samples} questions", "|out - in| / |in|, and cosine of in and out", report.Layers);
+        Label(
+            plot, $"How much a layer changes its rows: {report.Model}, {report.Samples} questions",
+            "|out - in| / |in|, and cosine of in and out", report.Layers);
     }
 
     private static void Exits(Plot plot, AnalysisReport report, ExitSweep sweep)
@@ -80,7 +84,9 @@ public static class AnalysisPlots
             Line(plot, accuracy, "right answers", LinePattern.Solid, 100, layers);
         }
 
-        Label(plot, $"Without image rows behind a layer: {report.Model}, {sweep.Samples.Count} questions", "share of questions, %", report.Layers, "exit after layer");
+        Label(
+            plot, $"Without image rows behind a layer: {report.Model}, {sweep.Samples.Count} questions",
+            "share of questions, %", report.Layers, "exit after layer");
     }
 
     private static void Pipelines(Plot plot, AnalysisReport report)
@@ -91,7 +97,8 @@ public static class AnalysisPlots
         {
             ExecutedLayers pipeline = report.Pipelines[i];
             double shift = (i - ((report.Pipelines.Count - 1) / 2.0)) * width;
-            var bars = plot.Add.Bars(counts.Select(count => count + shift).ToArray(), pipeline.Histogram.Select(count => 100.0 * count / report.Samples).ToArray());
+            var bars = plot.Add.Bars(
+                counts.Select(count => count + shift).ToArray(), pipeline.Histogram.Select(count => 100.0 * count / report.Samples).ToArray());
             bars.LegendText = $"{pipeline.Pipeline}: mean {pipeline.Mean:0.0}";
             foreach (Bar bar in bars.Bars)
             {

@@ -4,6 +4,7 @@ using Aperture.Analysis;
 using Aperture.Decoding;
 using Aperture.Engine;
 using Aperture.Evaluation;
+using Aperture.Scripting;
 using Spectre.Console;
 
 namespace Aperture.Host.Commands;

@@ -7,6 +7,7 @@ using Aperture.Generation;
 using Aperture.Host.Tests.Data;
 using Aperture.Host.Tests.Decoding;
 using Aperture.Host.Tests.Plugins;
+using Aperture.Scripting;
 using static TorchSharp.torch;
 
 namespace Aperture.Host.Tests.Analysis;

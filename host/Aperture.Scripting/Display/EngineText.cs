@@ -1,0 +1,33 @@
+using Aperture.Decoding;
+using Aperture.Engine;
+using Aperture.Measuring;
+using Aperture.Models;
+
+namespace Aperture.Scripting;
+
+/// <summary>The engine's own objects as they are shown.</summary>
+internal static class EngineText
+{
+    public static DisplayForm Describe(Pipeline pipeline)
+    {
+        IEnumerable<string> methods = pipeline.Methods.Count == 0 ? ["  without methods"] : pipeline.Methods.Select(m => $"  {m.Label}");
+        return new DisplayForm($"Pipeline over {Describe(pipeline.Model).Text}\n{string.Join('\n', methods)}");
+    }
+
+    public static DisplayForm Describe(Model model)
+    {
+        DecoderInfo info = model.Decoder.Info;
+        return new DisplayForm($"{model.Name}: {info.Layers} layers of width {info.HiddenSize}, {model.Ops.Type} on {model.Ops.Device}");
+    }
+
+    public static DisplayForm Describe(Answer answer) => new(
+        $"{answer.Text}\n  {answer.Tokens.Count} token(s), {answer.Finish}; "
+        + $"visual tokens {answer.VisualTokens} → {Comparison.Runs(answer.VisualTokensByLayer)}; "
+        + $"{answer.Flops.Total / 1e9:0.000} GFLOPs, KV {Comparison.Size(answer.CacheBytes)}");
+
+    public static DisplayForm Describe(Measurement measurement) => new(
+        $"{measurement.Label}: {measurement.Answer}\n  visual tokens {Comparison.Runs(measurement.VisualTokensByLayer)}, "
+        + $"{measurement.Flops.Total / 1e9:0.000} GFLOPs, "
+        + $"prefill {measurement.Times.Prefill:0.00} ms, {measurement.Times.DecodePerToken:0.00} ms a token, KV {Comparison.Size(measurement.CacheBytes)}\n"
+        + $"  {measurement.MeasuredOn}");
+}
