@@ -10,7 +10,7 @@ public sealed partial class ArchitectureTests
 {
     private static readonly string[] _abstractions = ["TorchSharp"];
     private static readonly string[] _modules = ["TorchSharp", "Aperture.Abstractions", "SkiaSharp"];
-    private static readonly string[] _host = ["Aperture.Engine", "Aperture.Scripting", "Aperture.Jupyter", "aperture"];
+    private static readonly string[] _host = ["Aperture.Engine", "Aperture.Scripting", "Aperture.Jupyter", "Aperture.Workshop", "aperture"];
     private static readonly string[] _plugins = [.. _modules, "Aperture.Modules"];
 
     [Fact]
@@ -48,7 +48,8 @@ public sealed partial class ArchitectureTests
     [InlineData("Aperture.Engine")]
     [InlineData("Aperture.Scripting", "Aperture.Engine")]
     [InlineData("Aperture.Jupyter", "Aperture.Engine", "Aperture.Scripting")]
-    [InlineData("aperture", "Aperture.Engine", "Aperture.Scripting", "Aperture.Jupyter")]
+    [InlineData("Aperture.Workshop", "Aperture.Engine")]
+    [InlineData("aperture", "Aperture.Engine", "Aperture.Scripting", "Aperture.Jupyter", "Aperture.Workshop")]
     public void Arrows_between_the_projects_of_the_host_go_one_way(string project, params string[] below) =>
         Assert.Equal(below.Order(StringComparer.Ordinal), References(project + ".dll").Intersect(_host).Order(StringComparer.Ordinal));
 

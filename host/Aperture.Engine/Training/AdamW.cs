@@ -4,10 +4,11 @@ using static TorchSharp.torch;
 namespace Aperture.Training;
 
 /// <summary>
-/// AdamW (Loshchilov and Hutter 2019) with a limit on the norm of all gradients together. A parameter that had no part in a step stays as it is and counts no step.
+/// AdamW (Loshchilov and Hutter 2019) with a limit on the norm of all gradients together. A parameter that had no part in a step stays as it is and counts no
+/// step.
 /// Owns its state, borrows the parameters.
 /// </summary>
-internal sealed class AdamW : IDisposable
+internal sealed class AdamW : IOptimizer
 {
     private readonly SortedDictionary<string, Tensor> _state = new(StringComparer.Ordinal);
     private readonly List<(string Name, Tensor Parameter, double Scale)> _parameters = [];
@@ -31,8 +32,7 @@ internal sealed class AdamW : IDisposable
     /// <summary>The state by name, for checkpoints: means of gradients and of their squares, and the steps that each parameter took part in.</summary>
     public IReadOnlyDictionary<string, Tensor> State => _state;
 
-    /// <summary>Changes the parameters that have gradients, and clears these.</summary>
-    /// <param name="rate">The learning rate.</param>
+    /// <inheritdoc />
     public void Step(double rate)
     {
         using IDisposable quiet = no_grad();
@@ -100,4 +100,8 @@ internal sealed class AdamW : IDisposable
 /// <param name="Epsilon">What keeps the quotient finite.</param>
 /// <param name="WeightDecay">Decay of parameters of two or more dimensions.</param>
 /// <param name="LargestGradient">Limit on the norm of all gradients together; 0 for none.</param>
-internal readonly record struct AdamSettings(double Beta1, double Beta2, double Epsilon, double WeightDecay, double LargestGradient);
+internal readonly record struct AdamSettings(double Beta1, double Beta2, double Epsilon, double WeightDecay, double LargestGradient)
+{
+    /// <summary>A plan's.</summary>
+    public static AdamSettings Of(TrainingPlan plan) => new(plan.Beta1, plan.Beta2, plan.Epsilon, plan.WeightDecay, plan.LargestGradient);
+}

@@ -1,6 +1,6 @@
 using System.CommandLine;
-using Aperture.Data.Shelf;
 using Aperture.Training;
+using Aperture.Workshop;
 using Spectre.Console;
 
 namespace Aperture.Host.Commands;

@@ -30,15 +30,21 @@ internal sealed class TrainingLog(string path, string name, int steps, IProgress
         }
     }
 
-    /// <summary>Writes the means since the last report.</summary>
+    /// <summary>Writes the means since the last report, and scores behind them.</summary>
     /// <param name="done">Steps done.</param>
-    public void Report(int done)
+    /// <param name="scores">Scores by name; null where this report comes without any.</param>
+    public void Report(int done, IReadOnlyDictionary<string, double>? scores = null)
     {
         double loss = _losses == 0 ? double.NaN : _loss / _losses;
-        Dictionary<string, double> means = _metrics.ToDictionary(pair => pair.Key, pair => pair.Value.Sum / pair.Value.Count);
-        string text = string.Concat(means.Select(mean => string.Create(CultureInfo.InvariantCulture, $"  {mean.Key} {mean.Value:0.####}")));
+        Dictionary<string, double> numbers = _metrics.ToDictionary(pair => pair.Key, pair => pair.Value.Sum / pair.Value.Count);
+        foreach ((string score, double number) in scores ?? new Dictionary<string, double>())
+        {
+            numbers[score] = number;
+        }
+
+        string text = string.Concat(numbers.Select(number => string.Create(CultureInfo.InvariantCulture, $"  {number.Key} {number.Value:0.####}")));
         Write(string.Create(CultureInfo.InvariantCulture, $"{name} {done}/{steps}  {_elapsed.Elapsed.TotalSeconds:0} s  loss {loss:0.0000}{text}"));
-        progress?.Report(new TrainingProgress(name, done, steps, loss, _elapsed.Elapsed, means));
+        progress?.Report(new TrainingProgress(name, done, steps, loss, _elapsed.Elapsed, numbers.Count == 0 ? null : numbers));
         (_loss, _losses) = (0, 0);
         _metrics.Clear();
     }

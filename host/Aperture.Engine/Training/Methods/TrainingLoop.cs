@@ -18,33 +18,34 @@ internal static class TrainingLoop
 
     /// <summary>Trains, or goes on training, and writes the result.</summary>
     /// <param name="name">What is trained, for log and messages.</param>
-    /// <param name="run">The training; borrowed.</param>
+    /// <param name="run">The training; borrowed. An <see cref="IOwnTraining"/> is trained by its own optimizer and rates.</param>
     /// <param name="fingerprint">A name for method, options and data together, by which a continued run knows that it is the same.</param>
     /// <param name="outputFolder">Folder of the run.</param>
-    /// <param name="lengths">Lengths of the samples, by which they are put together.</param>
+    /// <param name="lengths">Lengths of the samples, by which they are put together; empty for a training that draws its data anew each step.</param>
     /// <param name="forward">A step's forward.</param>
     /// <param name="pace">How often to save and report; null for the defaults.</param>
     /// <param name="progress">Told as often as the log; null for nobody.</param>
     /// <param name="cancellationToken">Stops after the step, with a checkpoint.</param>
     public static TrainingResult Run(
-        string name, ITraining run, string fingerprint, string outputFolder, IReadOnlyList<int> lengths, TrainingForward forward, TrainingPace? pace, IProgress<TrainingProgress>? progress,
-        CancellationToken cancellationToken)
+        string name, ITraining run, string fingerprint, string outputFolder, IReadOnlyList<int> lengths, TrainingForward forward, TrainingPace? pace,
+        IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
     {
         pace ??= new TrainingPace();
         TrainingPlan plan = run.Plan;
         plan.Validate(name);
+        IOwnTraining? own = run as IOwnTraining;
         string folder = Path.Combine(outputFolder, MethodTrainer.RunFolder);
         Directory.CreateDirectory(folder);
         TrainingCheckpoint checkpoint = new(folder, fingerprint);
-        using AdamW optimizer = new(run.Parameters, run.RateScale, new AdamSettings(plan.Beta1, plan.Beta2, plan.Epsilon, plan.WeightDecay, plan.LargestGradient));
+        using IOptimizer optimizer = own?.CreateOptimizer() ?? new AdamW(run.Parameters, run.RateScale, AdamSettings.Of(plan));
         int first = checkpoint.Restore(run, optimizer);
         TrainingLog log = new(Path.Combine(folder, "train.log"), name, plan.Steps, progress);
         if (first < plan.Steps)
         {
-            log.Write(first == 0 ? $"{name}: {plan}, {run.Parameters.Values.Sum(p => p.NumberOfElements):N0} parameters, {lengths.Count} samples" : $"{name}: goes on at step {first}");
+            log.Write(first == 0 ? $"{name}: {Describe(run, lengths)}" : $"{name}: goes on at step {first}");
         }
 
-        SampleOrder order = new(lengths, plan.BatchSize, plan.Seed);
+        SampleOrder? order = lengths.Count == 0 ? null : new(lengths, plan.BatchSize, plan.Seed);
         Stopwatch sinceCheckpoint = Stopwatch.StartNew();
         int worthless = 0;
         for (int step = first; step < plan.Steps; step++)
@@ -55,16 +56,18 @@ internal static class TrainingLoop
                 cancellationToken.ThrowIfCancellationRequested();
             }
 
-            double? loss = Step(forward, order.Batch(step), step, out IReadOnlyDictionary<string, double> metrics);
+            double? loss = Step(forward, order?.Batch(step) ?? [], step, out IReadOnlyDictionary<string, double> metrics);
             worthless = loss is { } value && !double.IsFinite(value) ? worthless + 1 : 0;
             if (worthless == WorthlessInARow)
             {
-                throw new ApertureException(string.Create(CultureInfo.InvariantCulture, $"{name}: the loss of {worthless} steps in a row is not a number (step {step}); lower Rate ({plan.Rate}) and give another --output."));
+                throw new ApertureException(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{name}: the loss of {worthless} steps in a row is not a number (step {step}); lower Rate ({plan.Rate}) and give another folder."));
             }
 
             if (worthless == 0)
             {
-                optimizer.Step(plan.RateAt(step));
+                optimizer.Step(own?.RateAt(step) ?? plan.RateAt(step));
             }
             else
             {
@@ -73,9 +76,10 @@ internal static class TrainingLoop
 
             log.Add(loss, metrics);
             bool last = step + 1 == plan.Steps;
-            if (last || (step + 1) % pace.ReportEvery == 0)
+            bool score = own is not null && (last || (step + 1) % own.ScoreEvery == 0);
+            if (last || score || (step + 1) % pace.ReportEvery == 0)
             {
-                log.Report(step + 1);
+                log.Report(step + 1, score ? own!.Score() : null);
             }
 
             if (last || sinceCheckpoint.Elapsed > pace.CheckpointEvery)
@@ -86,6 +90,13 @@ internal static class TrainingLoop
         }
 
         return run.Save();
+    }
+
+    private static string Describe(ITraining run, IReadOnlyList<int> lengths)
+    {
+        string recipe = run is IOwnTraining own ? own.Recipe : run.Plan.ToString();
+        string data = lengths.Count == 0 ? "data drawn at each step" : $"{lengths.Count} samples";
+        return $"{recipe}, {run.Parameters.Values.Sum(p => p.NumberOfElements):N0} parameters, {data}";
     }
 
     private static double? Step(TrainingForward forward, int[] samples, int step, out IReadOnlyDictionary<string, double> metrics)

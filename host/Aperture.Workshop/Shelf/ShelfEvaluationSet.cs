@@ -1,10 +1,13 @@
+using Aperture.Data;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Aperture.Images;
 
-namespace Aperture.Data.Shelf;
+namespace Aperture.Workshop;
 
-/// <summary>Writes a fixed set of held-out shelves with questions: <c>NNN.png</c> files and <c>questions.jsonl</c> with the fields image, question, answer, type.</summary>
+/// <summary>
+/// Writes a fixed set of held-out shelves with questions: <c>NNN.png</c> files and <c>questions.jsonl</c> with the fields image, question, answer, type.
+/// </summary>
 public static class ShelfEvaluationSet
 {
     /// <summary>Name of the file with the questions.</summary>

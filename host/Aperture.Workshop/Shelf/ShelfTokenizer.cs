@@ -1,9 +1,10 @@
 using System.Text.Json;
 
-namespace Aperture.Data.Shelf;
+namespace Aperture.Workshop;
 
 /// <summary>
-/// The small model's tokenizer: byte-pair encoding over bytes after lower-casing, in which every word of the questions and answers is one token and every other text falls
+/// The small model's tokenizer: byte-pair encoding over bytes after lower-casing, in which every word of the questions and answers is one token and every
+/// other text falls
 /// back to bytes. Written as a <c>tokenizer.json</c> of the usual form; this class encodes only the closed vocabulary that training needs.
 /// </summary>
 public sealed class ShelfTokenizer
@@ -11,7 +12,8 @@ public sealed class ShelfTokenizer
     private const string Blank = "\u0120";
     private static readonly string[] _words =
     [
-        "assistant", "what", "where", "how", "many", "is", "are", "there", "in", "the", "a", "color", "item", "left", "right", "of", "top", "middle", "bottom", "center",
+        "assistant", "what", "where", "how", "many", "is", "are", "there", "in", "the", "a", "color", "item", "left", "right", "of", "top", "middle",
+        "bottom", "center",
         "nothing", "nowhere", "yes", "no",
     ];
 

@@ -1,4 +1,4 @@
-namespace Aperture.Data.Shelf;
+namespace Aperture.Workshop;
 
 /// <summary>A question about a shelf with its exact answer.</summary>
 /// <param name="Type">What it asks for.</param>

@@ -1,6 +1,5 @@
-using Aperture.Data.Shelf;
 
-namespace Aperture.Training;
+namespace Aperture.Workshop;
 
 /// <summary>How one stage trains.</summary>
 /// <param name="Stage">The stage.</param>

@@ -1,11 +1,11 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Aperture.Data;
-using Aperture.Data.Shelf;
 using Aperture.Images;
+using Aperture.Workshop;
 using Xunit;
 
-namespace Aperture.Host.Tests.Data;
+namespace Aperture.Host.Tests.Workshop;
 
 public sealed class ShelfTests
 {
@@ -125,7 +125,9 @@ public sealed class ShelfTests
         Assert.Equal(count, lines.Length);
         JsonElement[] questions = [.. lines.Select(line => JsonDocument.Parse(line).RootElement)];
         Assert.All(questions.GroupBy(question => question.GetProperty("type").GetString()), group => Assert.Equal(3, group.Count()));
-        Assert.All(questions.Select(question => question.GetProperty("image").GetString()!).Distinct(), image => Assert.Equal(ShelfPainter.Side, Image.Load(Path.Combine(folder, image)).Width));
+        Assert.All(
+            questions.Select(question => question.GetProperty("image").GetString()!).Distinct(),
+            image => Assert.Equal(ShelfPainter.Side, Image.Load(Path.Combine(folder, image)).Width));
     }
 
     private static IEnumerable<string> Answers(ShelfQuestionType type)
@@ -144,7 +146,8 @@ public sealed class ShelfTests
     private static string Expected(ShelfScene scene, string question)
     {
         string[] items = [.. Enumerable.Range(0, 9).Select(scene.Item)];
-        string[] places = ["top left", "top center", "top right", "middle left", "middle center", "middle right", "bottom left", "bottom center", "bottom right"];
+        string[] places =
+            ["top left", "top center", "top right", "middle left", "middle center", "middle right", "bottom left", "bottom center", "bottom right"];
         Match match = Regex.Match(question, @"^What is in the (.+)\?$");
         if (match.Success)
         {

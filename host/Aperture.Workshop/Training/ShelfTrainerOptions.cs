@@ -1,6 +1,5 @@
-using Aperture.Data.Shelf;
 
-namespace Aperture.Training;
+namespace Aperture.Workshop;
 
 /// <summary>A training run of the small model.</summary>
 public sealed record ShelfTrainerOptions
@@ -29,7 +28,9 @@ public sealed record ShelfTrainerOptions
         ShelfQuestionType.WhatAt, ShelfQuestionType.ColorAt, ShelfQuestionType.Where, ShelfQuestionType.ColorOf,
     ];
 
-    /// <summary>Run folders whose checkpoints give the first weights: what a stage there trained is taken from there. For stages that ran side by side.</summary>
+    /// <summary>
+    /// Run folders whose checkpoints give the first weights: what a stage there trained is taken from there. For stages that ran side by side.
+    /// </summary>
     public IReadOnlyList<string> StartFrom { get; init; } = [];
 
     /// <summary>Folder of Fashion-MNIST's <c>idx.gz</c> files; null for Debian's.</summary>

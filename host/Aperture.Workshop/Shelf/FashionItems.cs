@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 
-namespace Aperture.Data.Shelf;
+namespace Aperture.Workshop;
 
 /// <summary>The Fashion-MNIST photographs of the kinds that shelves hold: 28 x 28 grey values, bright on black.</summary>
 public sealed class FashionItems
@@ -41,7 +41,9 @@ public sealed class FashionItems
         if (count != labelled || images.LongLength != ImageHeader + ((long)count * Side * Side) || labels.LongLength != LabelHeader + (long)count
             || BinaryPrimitives.ReadInt32BigEndian(images.AsSpan(8)) != Side || BinaryPrimitives.ReadInt32BigEndian(images.AsSpan(12)) != Side)
         {
-            throw new ApertureException($"The Fashion-MNIST files of '{folder}' do not belong together ({count} pictures, {labelled} labels); install them again: apt-get install --reinstall dataset-fashion-mnist.");
+            throw new ApertureException(
+                $"The Fashion-MNIST files of '{folder}' do not belong together ({count} pictures, {labelled} labels); "
+                + "install them again: apt-get install --reinstall dataset-fashion-mnist.");
         }
 
         List<byte[]>[] byKind = [.. ShelfWords.Kinds.Select(_ => new List<byte[]>())];
@@ -61,7 +63,8 @@ public sealed class FashionItems
     {
         if (!File.Exists(path))
         {
-            throw new ApertureException($"'{path}' is missing: shelves are composed from Fashion-MNIST; install it with: apt-get install dataset-fashion-mnist.");
+            throw new ApertureException(
+                $"'{path}' is missing: shelves are composed from Fashion-MNIST; install it with: apt-get install dataset-fashion-mnist.");
         }
 
         try
@@ -84,7 +87,8 @@ public sealed class FashionItems
         }
         catch (Exception cause) when (cause is IOException or InvalidDataException or UnauthorizedAccessException)
         {
-            throw new ApertureException($"Cannot read '{path}': {cause.Message.TrimEnd('.')}; install it again: apt-get install --reinstall dataset-fashion-mnist.", cause);
+            throw new ApertureException(
+                $"Cannot read '{path}': {cause.Message.TrimEnd('.')}; install it again: apt-get install --reinstall dataset-fashion-mnist.", cause);
         }
     }
 
@@ -93,6 +97,7 @@ public sealed class FashionItems
         int count = file.Length < length ? -1 : BinaryPrimitives.ReadInt32BigEndian(file.AsSpan(4));
         return count is >= 0 and <= MostItems && BinaryPrimitives.ReadInt32BigEndian(file) == magic
             ? count
-            : throw new ApertureException($"'{path}' is not an idx file of Fashion-MNIST; install it again: apt-get install --reinstall dataset-fashion-mnist.");
+            : throw new ApertureException(
+                $"'{path}' is not an idx file of Fashion-MNIST; install it again: apt-get install --reinstall dataset-fashion-mnist.");
     }
 }

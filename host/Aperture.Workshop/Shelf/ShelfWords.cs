@@ -1,4 +1,4 @@
-namespace Aperture.Data.Shelf;
+namespace Aperture.Workshop;
 
 /// <summary>The kinds, colours and places that shelves and the questions about them are made of.</summary>
 public static class ShelfWords
@@ -18,7 +18,8 @@ public static class ShelfWords
     public static IReadOnlyList<string> Colors { get; } = ["red", "green", "blue", "yellow", "purple", "white"];
 
     /// <summary>The red, green and blue of each colour.</summary>
-    public static IReadOnlyList<(int Red, int Green, int Blue)> Tints { get; } = [(220, 50, 45), (50, 185, 70), (60, 100, 235), (240, 210, 50), (175, 70, 210), (240, 240, 240)];
+    public static IReadOnlyList<(int Red, int Green, int Blue)> Tints { get; } =
+        [(220, 50, 45), (50, 185, 70), (60, 100, 235), (240, 210, 50), (175, 70, 210), (240, 240, 240)];
 
     /// <summary>The rows, from above.</summary>
     public static IReadOnlyList<string> Rows { get; } = ["top", "middle", "bottom"];

@@ -1,12 +1,12 @@
 using Aperture.Data;
-using Aperture.Data.Shelf;
 using Aperture.Sequences;
 using static TorchSharp.torch;
 
-namespace Aperture.Training;
+namespace Aperture.Workshop;
 
 /// <summary>
-/// Pictures with packed questions. Each picture's rows are: prompt head, some of its patches at their own positions, then questions that see head and patches and themselves but
+/// Pictures with packed questions. Each picture's rows are: prompt head, some of its patches at their own positions, then questions that see head and patches
+/// and themselves but
 /// not each other, each at the positions it would have alone. One forward so answers many questions a picture, exactly as if each had been asked alone.
 /// </summary>
 internal sealed class ShelfBatch : IDisposable
@@ -44,7 +44,8 @@ internal sealed class ShelfBatch : IDisposable
     public required Tensor Answers { get; init; }
 
     /// <summary>
-    /// How many of <see cref="Answers"/> are answers. The others are early ones: the question's last rows are asked for the answer's first token too. What a question's own rows
+    /// How many of <see cref="Answers"/> are answers. The others are early ones: the question's last rows are asked for the answer's first token too. What a
+    /// question's own rows
     /// say is never read, so this costs nothing and teaches looking things up where they are named, before carrying them to where the answer begins.
     /// </summary>
     public required int AnswerTokens { get; init; }
@@ -73,7 +74,8 @@ internal sealed class ShelfBatch : IDisposable
     /// <param name="weights">How often each type is asked, in any unit.</param>
     /// <param name="heads">Key and value heads of the decoder.</param>
     /// <param name="random">Source of chance.</param>
-    public static ShelfBatch Draw(ShelfTokenizer tokenizer, FashionItems? items, ShelfStageOptions options, int patchesPerPlace, double[] weights, int heads, SeededRandom random)
+    public static ShelfBatch Draw(
+        ShelfTokenizer tokenizer, FashionItems? items, ShelfStageOptions options, int patchesPerPlace, double[] weights, int heads, SeededRandom random)
     {
         int pictures = options.Pictures, text = options.TextRows;
         int[] head = [tokenizer.BeginToken, .. tokenizer.Encode("USER: ")];
@@ -86,6 +88,7 @@ internal sealed class ShelfBatch : IDisposable
         SequenceLayout[] layouts = new SequenceLayout[pictures];
         List<long> answerRows = [], answers = [], earlyRows = [], earlyAnswers = [];
         List<int> questionOf = [];
+        VisualGrid grid = new(ShelfArchitecture.Tower.Grid, ShelfArchitecture.Tower.Grid);
         List<ShelfQuestionType> types = [];
         for (int picture = 0; picture < pictures; picture++)
         {
@@ -143,7 +146,7 @@ internal sealed class ShelfBatch : IDisposable
             layouts[picture] = SequenceLayout.Create(
                 [
                     new Span(SpanKind.Text, head.Length),
-                    new Span(SpanKind.Image, visual) { Image = 0, Grid = new VisualGrid(ShelfArchitecture.Tower.Grid, ShelfArchitecture.Tower.Grid), Places = patches[picture] },
+                    new Span(SpanKind.Image, visual) { Image = 0, Grid = grid, Places = patches[picture] },
                     new Span(SpanKind.Text, text),
                 ],
                 positions);

@@ -1,8 +1,8 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
-using Aperture.Data.Shelf;
+using Aperture.Workshop;
 
-namespace Aperture.Host.Tests.Data;
+namespace Aperture.Host.Tests.Workshop;
 
 /// <summary>A folder with made-up Fashion-MNIST files, so that tests need no data set: each label's items are a filled square of their own size.</summary>
 public sealed class ItemFiles : IDisposable

@@ -1,4 +1,6 @@
-namespace Aperture.Data.Shelf;
+using Aperture.Data;
+
+namespace Aperture.Workshop;
 
 /// <summary>Paints shelves: tinted item photographs before a brown wall with soft waves, a dark board under each row, uneven light, noise.</summary>
 public static class ShelfPainter
@@ -33,7 +35,8 @@ public static class ShelfPainter
     {
         float tone = (float)(12 * random.Normal());
         float[] wall = [150 + tone + (float)(8 * random.Normal()), 115 + tone + (float)(8 * random.Normal()), 80 + tone + (float)(8 * random.Normal())];
-        double down = random.Uniform(0.02, 0.12), across = random.Uniform(0.02, 0.12), phase1 = random.Uniform(0, 2 * Math.PI), phase2 = random.Uniform(0, 2 * Math.PI);
+        double down = random.Uniform(0.02, 0.12), across = random.Uniform(0.02, 0.12);
+        double phase1 = random.Uniform(0, 2 * Math.PI), phase2 = random.Uniform(0, 2 * Math.PI);
         float[] columns = [.. Enumerable.Range(0, Side).Select(x => (float)(6 * Math.Sin((x * across) + phase2)))];
         for (int y = 0, i = 0; y < Side; y++)
         {

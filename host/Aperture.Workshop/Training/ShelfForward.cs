@@ -1,11 +1,12 @@
-using Aperture.Data.Shelf;
+using Aperture.Data;
 using Aperture.Decoding;
 using Aperture.Models;
+using Aperture.Training;
 using TorchSharp;
-using static Aperture.Training.ShelfArchitecture;
+using static Aperture.Workshop.ShelfArchitecture;
 using static TorchSharp.torch;
 
-namespace Aperture.Training;
+namespace Aperture.Workshop;
 
 /// <summary>Forwards of the small model through the product's own tower, projector and decoder. Results live in the caller's dispose scope.</summary>
 internal sealed class ShelfForward : IDisposable
@@ -39,6 +40,12 @@ internal sealed class ShelfForward : IDisposable
     }
 
     public ScalarType Compute => _ops.Type;
+
+    public ShelfParameters Parameters => _parameters;
+
+    /// <summary>Draws a batch for this model; see <see cref="ShelfBatch.Draw"/>. The caller disposes it.</summary>
+    public ShelfBatch Draw(FashionItems? items, ShelfStageOptions options, int patchesPerPlace, double[] weights, SeededRandom random)
+        => ShelfBatch.Draw(_tokenizer, items, options, patchesPerPlace, weights, ShelfArchitecture.Decoder(_parameters.Vocabulary).KeyValueHeads, random);
 
     /// <summary>The vision stage's loss: each projected patch against the embeddings of the words that describe its place.</summary>
     public (Tensor Loss, double KindAccuracy, double ColorAccuracy) DescribePatches(ShelfScene[] scenes, byte[][] pictures)
@@ -104,7 +111,8 @@ internal sealed class ShelfForward : IDisposable
     {
         using IDisposable? quiet = frozen ? no_grad() : null;
         using ParameterSource source = new(_parameters.Tensors, Compute);
-        using ClipVisionTower tower = new(Tower, ClipVisionWeights.Load(source, TowerPrefix, Tower, Policy, FeatureBlocks, postNorm: false), frozen ? _plain : _ops);
+        ClipVisionWeights weights = ClipVisionWeights.Load(source, TowerPrefix, Tower, Policy, FeatureBlocks, postNorm: false);
+        using ClipVisionTower tower = new(Tower, weights, frozen ? _plain : _ops);
         IReadOnlyDictionary<int, Tensor> states = tower.Run(Pixels(pictures), new HashSet<int> { FeatureBlocks }, null, CancellationToken.None);
         return states[FeatureBlocks].narrow(1, 1, Patches);
     }

@@ -1,4 +1,6 @@
-namespace Aperture.Data.Shelf;
+using Aperture.Data;
+
+namespace Aperture.Workshop;
 
 /// <summary>What stands where on one shelf. Places count row by row from the top left.</summary>
 public sealed class ShelfScene

@@ -1,4 +1,3 @@
-using Aperture.Data.Shelf;
 using Aperture.Decoding;
 using Aperture.Host.Tests.Data;
 using Aperture.Host.Tests.Decoding;
@@ -7,11 +6,12 @@ using Aperture.Models;
 using Aperture.Sequences;
 using Aperture.Training;
 using Aperture.Weights;
+using Aperture.Workshop;
 using TorchSharp;
 using Xunit;
 using static TorchSharp.torch;
 
-namespace Aperture.Host.Tests.Training;
+namespace Aperture.Host.Tests.Workshop;
 
 [Collection(WholeProcess.Name)]
 public sealed class ShelfTrainerTests : IDisposable
@@ -21,18 +21,44 @@ public sealed class ShelfTrainerTests : IDisposable
     public void Dispose() => _items.Dispose();
 
     [Fact]
-    public void A_run_stopped_and_continued_ends_where_an_unbroken_one_does()
+    public void A_run_stopped_in_every_stage_and_continued_ends_where_an_unbroken_one_does()
     {
         string whole = Folder("whole"), broken = Folder("broken");
-        ShelfTrainer.Run(Options(whole), null, CancellationToken.None);
-        using (CancellationTokenSource stop = new())
+        ShelfTrainer.Run(WithModel(whole), null, CancellationToken.None);
+        foreach (string stage in (string[])["vision", "language", "joined"])
         {
-            Assert.Throws<OperationCanceledException>(() => ShelfTrainer.Run(Options(broken), new StopAt(stop, "joined", 1), stop.Token));
+            using CancellationTokenSource stop = new();
+            Assert.Throws<OperationCanceledException>(() => ShelfTrainer.Run(WithModel(broken), new StopAt(stop, stage, 1), stop.Token));
+            Assert.False(Directory.Exists(Path.Combine(broken, "model")));
         }
 
-        ShelfTrainer.Run(Options(broken), null, CancellationToken.None);
+        ShelfTrainer.Run(WithModel(broken), null, CancellationToken.None);
 
-        Assert.Equal(File.ReadAllBytes(Path.Combine(whole, "checkpoint.safetensors")), File.ReadAllBytes(Path.Combine(broken, "checkpoint.safetensors")));
+        Assert.All(
+            (string[])["1-vision", "2-language", "3-joined"],
+            stage => Assert.Equal(File.ReadAllBytes(Checkpoint(whole, stage)), File.ReadAllBytes(Checkpoint(broken, stage))));
+        string weights = Path.Combine("model", "model.safetensors");
+        Assert.Equal(File.ReadAllBytes(Path.Combine(whole, weights)), File.ReadAllBytes(Path.Combine(broken, weights)));
+    }
+
+    [Fact]
+    public void A_stage_goes_on_only_from_the_weights_that_it_began_with()
+    {
+        string folder = Folder("run");
+        ShelfTrainerOptions options = Options(folder);
+        ShelfTrainer.Run(options with { Stages = [.. options.Stages.Take(2)] }, null, CancellationToken.None);
+
+        ShelfTrainerOptions longer = options with { Stages = [options.Stages[0] with { Steps = 3 }, options.Stages[1]] };
+        foreach (ShelfTrainerOptions other in (ShelfTrainerOptions[])[options with { Seed = 5 }, longer])
+        {
+            ApertureException error = Assert.Throws<ApertureException>(() => ShelfTrainer.Run(other, null, CancellationToken.None));
+            Assert.Contains("belongs to another run", error.Message, StringComparison.Ordinal);
+        }
+
+        File.Delete(Checkpoint(folder, "1-vision")); // trained anew it ends with the same weights, so the second stage stays what it was
+        List<TrainingProgress> reports = [];
+        ShelfTrainer.Run(options with { Stages = [.. options.Stages.Take(2)] }, new Collector(reports), CancellationToken.None);
+        Assert.Equal(["vision", "vision"], reports.Select(report => report.Stage));
     }
 
     [Fact]
@@ -44,7 +70,7 @@ public sealed class ShelfTrainerTests : IDisposable
         ShelfTrainer.Run(Options(language) with { Stages = [stages[1]] }, null, CancellationToken.None);
         ShelfTrainer.Run(Options(joined) with { Stages = [], StartFrom = [vision, language], ModelFolder = model }, null, CancellationToken.None);
 
-        using IWeightSource see = WeightFiles.Open(Path.Combine(vision, "checkpoint.safetensors")), speak = WeightFiles.Open(Path.Combine(language, "checkpoint.safetensors"));
+        using IWeightSource see = WeightFiles.Open(Checkpoint(vision, "1-vision")), speak = WeightFiles.Open(Checkpoint(language, "1-language"));
         using IWeightSource both = WeightFiles.Open(Path.Combine(model, "model.safetensors"));
         AssertSame(see, both, "vision_tower.vision_model.encoder.layers.0.mlp.fc1.weight");
         AssertSame(speak, both, "language_model.model.layers.7.mlp.down_proj.weight");
@@ -64,8 +90,11 @@ public sealed class ShelfTrainerTests : IDisposable
         using IWeightSource source = WeightFiles.Open(model);
         WeightPolicy policy = new(CPU, ScalarType.Float32, ScalarType.Float32);
         using DecoderWeights decoder = DecoderWeights.Load(source, "language_model.model.", "language_model.lm_head", config.Decoder, policy);
-        using ClipVisionWeights tower = ClipVisionWeights.Load(source, "vision_tower.vision_model.", config.Vision, policy, config.Vision.Layers, postNorm: true);
-        using Projector projector = Projector.Load(source, ["multi_modal_projector.linear_1", "multi_modal_projector.linear_2"], config.Vision.HiddenSize, config.Decoder.HiddenSize, "gelu", bias: true, policy);
+        using ClipVisionWeights tower = ClipVisionWeights.Load(
+            source, "vision_tower.vision_model.", config.Vision, policy, config.Vision.Layers, postNorm: true);
+        using Projector projector = Projector.Load(
+            source, ["multi_modal_projector.linear_1", "multi_modal_projector.linear_2"],
+            config.Vision.HiddenSize, config.Decoder.HiddenSize, "gelu", bias: true, policy);
         Assert.True(new FileInfo(Path.Combine(model, "model.safetensors")).Length < 10_000_000);
     }
 
@@ -76,7 +105,9 @@ public sealed class ShelfTrainerTests : IDisposable
         using ShelfParameters parameters = new(64, 3);
         using Ops plain = new(CPU, ScalarType.Float32, threads: 1);
         using ParameterSource source = new(parameters.Tensors, ScalarType.Float32);
-        using Decoder decoder = new(config, DecoderWeights.Load(source, ShelfArchitecture.DecoderPrefix, ShelfArchitecture.Head, config, new WeightPolicy(CPU, ScalarType.Float32, ScalarType.Float32)), plain.ForTraining(), ShelfArchitecture.Info(config));
+        WeightPolicy policy = new(CPU, ScalarType.Float32, ScalarType.Float32);
+        DecoderWeights weights = DecoderWeights.Load(source, ShelfArchitecture.DecoderPrefix, ShelfArchitecture.Head, config, policy);
+        using Decoder decoder = new(config, weights, plain.ForTraining(), ShelfArchitecture.Info(config));
         int[] shared = [5, 6, 7, 8], first = [9, 10, 11], second = [12, 13, 14];
         bool[,] visible = new bool[10, 10];
         for (int row = 0; row < 10; row++)
@@ -142,7 +173,11 @@ public sealed class ShelfTrainerTests : IDisposable
         EvaluateEvery = 100,
     };
 
+    private ShelfTrainerOptions WithModel(string folder) => Options(folder) with { ModelFolder = Path.Combine(folder, "model") };
+
     private string Folder(string name) => Path.Combine(_items.Folder, name);
+
+    private static string Checkpoint(string run, string stage) => Path.Combine(run, stage, MethodTrainer.RunFolder, TrainingCheckpoint.FileName);
 
     private static Tensor Run(Decoder decoder, int[] ids, int[] positions, Tensor? visible)
     {
@@ -155,7 +190,7 @@ public sealed class ShelfTrainerTests : IDisposable
 
     private static void AssertSame(IWeightSource trained, IWeightSource written, string name)
     {
-        using Tensor a = trained.Load(name), rounded = a.to_type(ScalarType.BFloat16), b = written.Load(name);
+        using Tensor a = trained.Load("parameter." + name), rounded = a.to_type(ScalarType.BFloat16), b = written.Load(name);
         Assert.True(rounded.allclose(b, 0, 0), name);
     }
 

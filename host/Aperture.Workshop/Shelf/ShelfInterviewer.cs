@@ -1,8 +1,12 @@
-using static Aperture.Data.Shelf.ShelfWords;
+using Aperture.Data;
+using static Aperture.Workshop.ShelfWords;
 
-namespace Aperture.Data.Shelf;
+namespace Aperture.Workshop;
 
-/// <summary>Asks random questions about shelves. Wherever a shelf allows it, every answer of a type is about as likely as every other, so that guessing without looking fails.</summary>
+/// <summary>
+/// Asks random questions about shelves. Wherever a shelf allows it, every answer of a type is about as likely as every other, so that guessing without
+/// looking fails.
+/// </summary>
 public static class ShelfInterviewer
 {
     private const int MostCounted = 4, Tries = 20;
@@ -60,7 +64,8 @@ public static class ShelfInterviewer
         }
 
         int[] elsewhere = [.. scene.Occupied.Select(scene.Kind).Where(other => other != scene.Kind(place))];
-        kind = elsewhere.Length > 0 && random.Chance(0.6) ? random.Pick(elsewhere) : random.Pick([.. Enumerable.Range(0, Kinds.Count).Where(other => other != scene.Kind(place))]);
+        kind = elsewhere.Length > 0 && random.Chance(0.6) ? random.Pick(elsewhere)
+            : random.Pick([.. Enumerable.Range(0, Kinds.Count).Where(other => other != scene.Kind(place))]);
         return ($"Is there a {Kinds[kind]} in the {Place(place)}?", YesOrNo(false));
     }
 

@@ -1,11 +1,10 @@
 using System.Text.Json;
-using Aperture.Data.Shelf;
 using Aperture.Models;
 using Aperture.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Aperture.Training;
+namespace Aperture.Workshop;
 
 /// <summary>Writes the small model as a folder in the layout of the published Hugging Face checkpoints of LLaVA-1.5.</summary>
 internal static class ShelfModelFiles
@@ -34,7 +33,8 @@ internal static class ShelfModelFiles
         }
 
         tokenizer.Write(Path.Combine(folder, "tokenizer.json"));
-        WriteJson(folder, "config.json", json => WriteConfig(json, tokenizer, type == ScalarType.BFloat16 ? "bfloat16" : type == ScalarType.Float16 ? "float16" : "float32"));
+        string typeName = type == ScalarType.BFloat16 ? "bfloat16" : type == ScalarType.Float16 ? "float16" : "float32";
+        WriteJson(folder, "config.json", json => WriteConfig(json, tokenizer, typeName));
         WriteJson(folder, "preprocessor_config.json", WritePreprocessor);
         WriteJson(folder, "tokenizer_config.json", WriteTokenizerConfig);
         WriteJson(folder, "generation_config.json", json =>

@@ -1,4 +1,4 @@
-namespace Aperture.Training;
+namespace Aperture.Workshop;
 
 /// <summary>The stages of training the small model. The first two do not need each other and may run side by side.</summary>
 public enum ShelfStage

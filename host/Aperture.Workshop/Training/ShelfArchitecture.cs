@@ -1,24 +1,35 @@
-using Aperture.Data.Shelf;
 using Aperture.Decoding;
 using Aperture.Models;
 
-namespace Aperture.Training;
+namespace Aperture.Workshop;
 
 /// <summary>Sizes of the small model.</summary>
 internal static class ShelfArchitecture
 {
-    public const string TowerPrefix = "vision_tower.vision_model.", ProjectorPrefix = "multi_modal_projector.", DecoderPrefix = "language_model.model.", Head = "language_model.lm_head";
+    public const string TowerPrefix = "vision_tower.vision_model.", ProjectorPrefix = "multi_modal_projector.";
+    public const string DecoderPrefix = "language_model.model.", Head = "language_model.lm_head";
 
     // LLaVA-1.5 takes the output of the last block but one; the last block never runs.
     public const int FeatureLayer = -2;
 
-    public static ClipVisionConfig Tower { get; } = new() { HiddenSize = 128, IntermediateSize = 512, Layers = 5, Heads = 4, ImageSize = ShelfPainter.Side, PatchSize = 8 };
+    public static ClipVisionConfig Tower { get; } = new()
+    {
+        HiddenSize = 128,
+        IntermediateSize = 512,
+        Layers = 5,
+        Heads = 4,
+        ImageSize = ShelfPainter.Side,
+        PatchSize = 8,
+    };
 
     public static int FeatureBlocks => Tower.Layers + 1 + FeatureLayer;
 
     public static int Patches => Tower.Grid * Tower.Grid;
 
+    // Patches along a place's side, and in all of it.
     public static int PatchesPerSide => Tower.Grid / ShelfWords.Side;
+
+    public static int PatchesPerPlace => PatchesPerSide * PatchesPerSide;
 
     public static IReadOnlyList<string> ProjectorLayers { get; } = [ProjectorPrefix + "linear_1", ProjectorPrefix + "linear_2"];
 

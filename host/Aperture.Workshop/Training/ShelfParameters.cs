@@ -1,9 +1,9 @@
 using Aperture.Models;
 using TorchSharp;
-using static Aperture.Training.ShelfArchitecture;
+using static Aperture.Workshop.ShelfArchitecture;
 using static TorchSharp.torch;
 
-namespace Aperture.Training;
+namespace Aperture.Workshop;
 
 /// <summary>The float32 parameters of the small model under their published names. Owns them.</summary>
 internal sealed class ShelfParameters : IDisposable
@@ -44,7 +44,8 @@ internal sealed class ShelfParameters : IDisposable
         ClipVisionConfig config = Tower;
         int c = config.HiddenSize, m = config.IntermediateSize;
         Add(TowerPrefix + "embeddings.class_embedding", 0.02, c);
-        Add(TowerPrefix + "embeddings.patch_embedding.weight", 1 / Math.Sqrt(3 * 3 * config.PatchSize * config.PatchSize), c, 3, config.PatchSize, config.PatchSize);
+        int patch = config.PatchSize;
+        Add(TowerPrefix + "embeddings.patch_embedding.weight", 1 / Math.Sqrt(3 * 3 * patch * patch), c, 3, patch, patch);
         Add(TowerPrefix + "embeddings.position_embedding.weight", 0.1, Patches + 1, c);
         AddNorm(TowerPrefix + "pre_layrnorm", c);
         AddNorm(TowerPrefix + "post_layernorm", c);

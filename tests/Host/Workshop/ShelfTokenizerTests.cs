@@ -1,9 +1,9 @@
 using Aperture.Data;
-using Aperture.Data.Shelf;
 using Aperture.Text;
+using Aperture.Workshop;
 using Xunit;
 
-namespace Aperture.Host.Tests.Data;
+namespace Aperture.Host.Tests.Workshop;
 
 public sealed class ShelfTokenizerTests : IDisposable
 {
@@ -39,7 +39,8 @@ public sealed class ShelfTokenizerTests : IDisposable
 
         int[] ids = written.Encode("USER: <image>\nWhat is in the top left? ASSISTANT:");
 
-        Assert.Equal([_tokenizer.BeginToken, .. _tokenizer.Encode("USER: "), _tokenizer.ImageToken, .. _tokenizer.Encode("\nWhat is in the top left? ASSISTANT:")], ids);
+        Assert.Equal(
+            [_tokenizer.BeginToken, .. _tokenizer.Encode("USER: "), _tokenizer.ImageToken, .. _tokenizer.Encode("\nWhat is in the top left? ASSISTANT:")], ids);
     }
 
     [Fact]

@@ -1,31 +1,37 @@
+using Aperture.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Aperture.Training;
+namespace Aperture.Workshop;
 
 /// <summary>
-/// Two optimizers side by side: Muon (momentum made orthogonal by five Newton-Schulz steps) for chosen matrices, AdamW for everything else. Owns its state, borrows the parameters.
+/// Two optimizers side by side: Muon (momentum made orthogonal by five Newton-Schulz steps) for chosen matrices, AdamW for everything else. Owns its state,
+/// borrows the parameters.
 /// </summary>
-internal sealed class AdamMuon : IDisposable
+internal sealed class AdamMuon : IOptimizer
 {
     private const double MuonMomentum = 0.95, MuonDecay = 0.05;
-
-    private static readonly AdamSettings _settings = new(Beta1: 0.9, Beta2: 0.98, Epsilon: 1e-8, WeightDecay: 0.02, LargestGradient: 1);
 
     private readonly SortedDictionary<string, Tensor> _state = new(StringComparer.Ordinal);
     private readonly AdamW _adam;
     private readonly List<List<(string Name, Tensor Parameter, double Scale)>> _muon = [];
+    private readonly double _muonRate;
     private readonly ScalarType _orthogonal;
 
     /// <param name="trained">Parameters to train; borrowed.</param>
     /// <param name="muon">Which of them Muon trains.</param>
     /// <param name="scale">Factor on the rate of a parameter.</param>
+    /// <param name="settings">Constants of AdamW.</param>
+    /// <param name="muonRate">Muon's rate as a multiple of AdamW's.</param>
     /// <param name="orthogonal">Element type of the Newton-Schulz steps.</param>
-    public AdamMuon(IReadOnlyDictionary<string, Tensor> trained, Func<string, bool> muon, Func<string, double> scale, ScalarType orthogonal)
+    public AdamMuon(
+        IReadOnlyDictionary<string, Tensor> trained, Func<string, bool> muon, Func<string, double> scale,
+        AdamSettings settings, double muonRate, ScalarType orthogonal)
     {
+        _muonRate = muonRate;
         _orthogonal = orthogonal;
         Dictionary<string, List<(string, Tensor, double)>> byShape = [];
-        _adam = new AdamW(trained.Where(pair => !muon(pair.Key)), scale, _settings);
+        _adam = new AdamW(trained.Where(pair => !muon(pair.Key)), scale, settings);
         foreach ((string name, Tensor tensor) in _adam.State)
         {
             _state[name] = tensor;
@@ -43,24 +49,22 @@ internal sealed class AdamMuon : IDisposable
                 }
 
                 group.Add((name, parameter, scale(name)));
-                _state["muon." + name] = zeros_like(parameter, requires_grad: false);
+                _state["muon." + name] = zeros_like(parameter, requires_grad: false).DetachFromDisposeScope();
             }
         }
     }
 
-    /// <summary>The state by name, for checkpoints.</summary>
+    /// <inheritdoc />
     public IReadOnlyDictionary<string, Tensor> State => _state;
 
-    /// <summary>Changes the parameters by their gradients and clears these.</summary>
-    /// <param name="adamRate">Rate of AdamW.</param>
-    /// <param name="muonRate">Rate of Muon.</param>
-    public void Step(double adamRate, double muonRate)
+    /// <inheritdoc />
+    public void Step(double rate)
     {
         using IDisposable quiet = no_grad();
-        _adam.Step(adamRate);
+        _adam.Step(rate);
         foreach (List<(string Name, Tensor Parameter, double Scale)> group in _muon)
         {
-            StepMuon(group, muonRate);
+            StepMuon(group, rate * _muonRate);
         }
     }
 

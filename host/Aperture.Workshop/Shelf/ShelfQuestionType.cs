@@ -1,4 +1,4 @@
-namespace Aperture.Data.Shelf;
+namespace Aperture.Workshop;
 
 /// <summary>What a question asks for.</summary>
 public enum ShelfQuestionType

@@ -1,4 +1,4 @@
-namespace Aperture.Data.Shelf;
+namespace Aperture.Workshop;
 
 /// <summary>Which of the two disjoint sets of item photographs pictures are composed from.</summary>
 public enum ShelfPart
