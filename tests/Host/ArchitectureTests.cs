@@ -40,7 +40,8 @@ public sealed partial class ArchitectureTests
         string[] names = [.. PluginAssemblies().Select(file => Path.GetFileName(file))];
         Assert.All(
             PluginCatalog.Read().Entries,
-            entry => Assert.Single(Directory.EnumerateFiles(entry.Folder, "*.dll", SearchOption.AllDirectories), file => names.Contains(Path.GetFileName(file))));
+            entry => Assert.Single(
+                Directory.EnumerateFiles(entry.Folder, "*.dll", SearchOption.AllDirectories), file => names.Contains(Path.GetFileName(file))));
     }
 
     /// <summary>Each line is a project of the host, the projects of the host that it refers to, and no others.</summary>
@@ -87,7 +88,8 @@ public sealed partial class ArchitectureTests
         Assert.DoesNotContain(reached, IsHeavy);
     }
 
-    private static bool IsHeavy(string assembly) => assembly.StartsWith("Microsoft.CodeAnalysis", StringComparison.OrdinalIgnoreCase) || assembly == "ScottPlot";
+    private static bool IsHeavy(string assembly) =>
+        assembly.StartsWith("Microsoft.CodeAnalysis", StringComparison.OrdinalIgnoreCase) || assembly == "ScottPlot";
 
     private static IEnumerable<string> PluginAssemblies()
     {

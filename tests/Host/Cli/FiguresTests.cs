@@ -7,6 +7,7 @@ using static TorchSharp.torch;
 namespace Aperture.Host.Tests.Cli;
 
 /// <summary>Every table and every JSON of figures names element type, device, threads and processor.</summary>
+[Trait("Category", "Process")]
 public sealed class FiguresTests : IClassFixture<SmallLlava>
 {
     private readonly SmallLlava _small;

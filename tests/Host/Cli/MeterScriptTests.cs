@@ -5,6 +5,7 @@ using Aperture.Images;
 namespace Aperture.Host.Tests.Cli;
 
 /// <summary><c>scripts/meter.csx</c> on a recorded checkpoint of a few weights.</summary>
+[Trait("Category", "Process")]
 public sealed class MeterScriptTests
 {
     private static readonly string _script = Repository.Path("scripts", "meter.csx");

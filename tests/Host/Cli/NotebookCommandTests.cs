@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace Aperture.Host.Tests.Cli;
 
+[Trait("Category", "Process")]
 public sealed class NotebookCommandTests
 {
     private const string Start = """{"cells": [{"cell_type": "code", "execution_count": null, "metadata": {}, "outputs": [], "source": """;

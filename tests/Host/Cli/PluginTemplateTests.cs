@@ -7,6 +7,7 @@ using Aperture.Plugins.Hosting;
 namespace Aperture.Host.Tests.Cli;
 
 /// <summary>A plugin written outside the solution, as somebody else would, from the template.</summary>
+[Trait("Category", "Process")]
 public sealed class PluginTemplateTests : IDisposable
 {
     private readonly CommandFolder _folder = new();

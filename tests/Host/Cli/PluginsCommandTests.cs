@@ -3,6 +3,7 @@ using Aperture.Plugins.Hosting;
 
 namespace Aperture.Host.Tests.Cli;
 
+[Trait("Category", "Process")]
 public sealed class PluginsCommandTests : IDisposable
 {
     private readonly CommandFolder _folder = new();

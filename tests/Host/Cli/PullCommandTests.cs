@@ -2,6 +2,7 @@ using Aperture.Host.Tests.Hub;
 
 namespace Aperture.Host.Tests.Cli;
 
+[Trait("Category", "Process")]
 public class PullCommandTests
 {
     [Fact]

@@ -3,6 +3,7 @@ using Aperture.Host.Tests.Data;
 namespace Aperture.Host.Tests.Cli;
 
 /// <summary>The REPL as a user meets it: at a terminal, with <c>--eval</c>, in a pipe.</summary>
+[Trait("Category", "Process")]
 public sealed class ReplCommandTests : IDisposable
 {
     private const string Prompt = "\x1b[2C\x1b[?25h"; // The cursor behind an empty prompt.

@@ -1,5 +1,6 @@
 namespace Aperture.Host.Tests.Cli;
 
+[Trait("Category", "Process")]
 public class RunCommandTests
 {
     [Fact]

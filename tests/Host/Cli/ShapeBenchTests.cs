@@ -114,6 +114,7 @@ public sealed class ShapeBenchTests
     }
 
     [Theory]
+    [Trait("Category", "Process")]
     [InlineData("llama-1.1b", "decode, prefill, fitprune, dyvte, gamma-mod, eas or mixture")]
     [InlineData("llava-1.5-7b", "un-pruned or fitprune")]
     public async Task An_unknown_row_is_refused_with_the_rows_there_are(string shape, string rows)
@@ -124,6 +125,7 @@ public sealed class ShapeBenchTests
     }
 
     [Fact]
+    [Trait("Category", "Process")]
     public async Task Rows_without_a_shape_are_refused()
     {
         using CommandFolder folder = new();

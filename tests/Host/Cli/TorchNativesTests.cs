@@ -6,6 +6,7 @@ namespace Aperture.Host.Tests.Cli;
 public class TorchNativesTests
 {
     [Fact]
+    [Trait("Category", "Process")]
     public async Task A_wrong_APERTURE_LIBTORCH_is_one_line()
     {
         using var f = new CommandFolder();
@@ -39,6 +40,7 @@ public class TorchNativesTests
     }
 
     [Fact]
+    [Trait("Category", "Process")]
     public async Task A_build_without_libtorch_computes_with_the_one_APERTURE_LIBTORCH_names()
     {
         // The application without its libtorch, and a libtorch elsewhere: hard links, because one of the files has half a gigabyte.

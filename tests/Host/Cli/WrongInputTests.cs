@@ -4,6 +4,7 @@ using Aperture.Host.Tests.Pipelines;
 namespace Aperture.Host.Tests.Cli;
 
 /// <summary>What users get wrong: one line on standard error that names it, exit code 1, nothing on standard output, nothing half-written.</summary>
+[Trait("Category", "Process")]
 public sealed class WrongInputTests(SmallLlava small) : IClassFixture<SmallLlava>
 {
     [Fact]

@@ -6,6 +6,7 @@ using Xunit.Abstractions;
 namespace Aperture.Host.Tests.Jupyter;
 
 /// <summary>The installed kernel under Jupyter's own programs, as Debian packages them: jupyter-nbconvert and python3-jupyter-kernel-test.</summary>
+[Trait("Category", "Process")]
 public sealed class JupyterClientTests(ITestOutputHelper log) : IDisposable
 {
     private const string Python = "/usr/bin/python3"; // Debian's own: the packages belong to it.
