@@ -15,8 +15,8 @@ internal static class CalledMethods
         .ToDictionary(code => code.Value);
 
     /// <summary>
-    /// The methods named by a method, by its state machine where it is asynchronous or an iterator, and by everything of its assembly that it reaches through them. Calls
-    /// through interfaces and overridden methods are not followed.
+    /// The methods named by a method, by its state machine where it is asynchronous or an iterator, and by everything of its assembly that it reaches through
+    /// them. Calls through interfaces and overridden methods are not followed.
     /// </summary>
     /// <param name="method">The method.</param>
     /// <param name="seen">Methods that were looked into already; those that this call looks into are added.</param>

@@ -8,7 +8,7 @@ namespace Aperture.Workshop;
 /// <summary>One stage as the training loop runs it. Borrows everything that it is given.</summary>
 internal sealed class ShelfStageRun : IOwnTraining
 {
-    private const int EvaluationStream = int.MaxValue, EvaluationPictures = 48;
+    private const int EvaluationStream = int.MaxValue;
     private const double EarlyWeight = 0.5, QueryKeyScale = 0.3;
 
     private readonly int _index;
@@ -103,14 +103,14 @@ internal sealed class ShelfStageRun : IOwnTraining
         SeededRandom random = new(_options.Seed, EvaluationStream);
         if (_stage.Stage == ShelfStage.Vision)
         {
-            (ShelfScene[] scenes, byte[][] pictures) = Paint(_heldOut!, EvaluationPictures, random);
+            (ShelfScene[] scenes, byte[][] pictures) = Paint(_heldOut!, _options.EvaluationPictures, random);
             (Tensor loss, double kinds, double colors) = _forward.DescribePatches(scenes, pictures);
             return new Dictionary<string, double> { ["held-out loss"] = loss.item<float>(), ["kind"] = kinds, ["color"] = colors };
         }
 
         ShelfQuestionType[] types = Enum.GetValues<ShelfQuestionType>();
         int patches = _stage.AllPatches > 0 ? ShelfArchitecture.PatchesPerPlace : _stage.PatchesPerPlace;
-        using ShelfBatch batch = _forward.Draw(_heldOut, _stage with { Pictures = EvaluationPictures }, patches, [.. types.Select(_ => 1.0)], random);
+        using ShelfBatch batch = _forward.Draw(_heldOut, _stage with { Pictures = _options.EvaluationPictures }, patches, [.. types.Select(_ => 1.0)], random);
         (int[] right, int[] asked) = ShelfScores.Of(batch, _forward.Answer(batch, 0));
         Dictionary<string, double> scores = types.ToDictionary(ShelfQuestion.NameOf, type => (double)right[(int)type] / asked[(int)type]);
         scores["all"] = (double)right.Sum() / asked.Sum();

@@ -42,6 +42,9 @@ public sealed record ShelfTrainerOptions
     /// <summary>Steps between evaluations on held-out pictures.</summary>
     public int EvaluateEvery { get; init; } = 200;
 
+    /// <summary>Pictures of an evaluation.</summary>
+    public int EvaluationPictures { get; init; } = 48;
+
     /// <summary>Time between checkpoints.</summary>
     public TimeSpan CheckpointEvery { get; init; } = TimeSpan.FromMinutes(2);
 

@@ -117,7 +117,7 @@ public sealed class OwnMethodTests(SmallLlava small) : IClassFixture<SmallLlava>
 
         public string Name => "first-tokens";
 
-        public void Declare(IReducerSites sites) => sites.BeforeDecoder(tokens => tokens.Keep([.. Enumerable.Range(0, keep)]));
+        public void Declare(IReducerSites sites) => sites.BeforeDecoder((_, tokens) => tokens.Keep([.. Enumerable.Range(0, keep)]));
 
         public void Dispose() => IsDisposed = true;
     }

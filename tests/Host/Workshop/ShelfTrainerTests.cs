@@ -82,19 +82,12 @@ public sealed class ShelfTrainerTests : IDisposable
         string folder = Folder("run"), model = Folder("model");
         ShelfTrainer.Run(Options(folder) with { ModelFolder = model }, null, CancellationToken.None);
 
-        using System.Text.Json.JsonDocument json = System.Text.Json.JsonDocument.Parse(File.ReadAllText(Path.Combine(model, "config.json")));
-        LlavaConfig config = LlavaConfig.Parse(json.RootElement, "config.json");
-        Assert.Equal(LlavaLayout.HuggingFace, config.Layout);
-        Assert.True(config.Vision!.Grid * config.Vision.Grid >= 100, "at least 100 visual tokens");
-        Assert.True(config.Decoder.Layers >= 8, "at least 8 decoder layers");
-        using IWeightSource source = WeightFiles.Open(model);
-        WeightPolicy policy = new(CPU, ScalarType.Float32, ScalarType.Float32);
-        using DecoderWeights decoder = DecoderWeights.Load(source, "language_model.model.", "language_model.lm_head", config.Decoder, policy);
-        using ClipVisionWeights tower = ClipVisionWeights.Load(
-            source, "vision_tower.vision_model.", config.Vision, policy, config.Vision.Layers, postNorm: true);
-        using Projector projector = Projector.Load(
-            source, ["multi_modal_projector.linear_1", "multi_modal_projector.linear_2"],
-            config.Vision.HiddenSize, config.Decoder.HiddenSize, "gelu", bias: true, policy);
+        using OpenedModel opened = new(model);
+        Assert.Equal("llava", opened.Model.Family);
+        Assert.Empty(opened.Model.Unclaimed);
+        Assert.True(opened.Model.Decoder.Info.VisualTokens >= 100, "at least 100 visual tokens");
+        Assert.True(opened.Model.Decoder.Info.Layers >= 8, "at least 8 decoder layers");
+        Assert.NotNull(opened.Model.Tokenizer);
         Assert.True(new FileInfo(Path.Combine(model, "model.safetensors")).Length < 10_000_000);
     }
 
@@ -171,6 +164,7 @@ public sealed class ShelfTrainerTests : IDisposable
         ],
         ReportEvery = 1,
         EvaluateEvery = 100,
+        EvaluationPictures = 4,
     };
 
     private ShelfTrainerOptions WithModel(string folder) => Options(folder) with { ModelFolder = Path.Combine(folder, "model") };
