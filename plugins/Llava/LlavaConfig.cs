@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Aperture.Images;
 using Aperture.Models;
+using Aperture.Vision;
 
 namespace Aperture.Plugins.Llava;
 
@@ -17,6 +18,8 @@ internal enum LlavaLayout
 /// <summary>A LLaVA-1.5 configuration, from either published layout.</summary>
 internal sealed record LlavaConfig
 {
+    private const int ManyLayers = 100;
+
     /// <summary>The layout the checkpoint is in.</summary>
     public required LlavaLayout Layout { get; init; }
 
@@ -24,7 +27,14 @@ internal sealed record LlavaConfig
     public required DecoderConfig Decoder { get; init; }
 
     /// <summary>The vision tower; null where it comes from a folder of its own.</summary>
-    public ClipVisionConfig? Vision { get; init; }
+    public VisionTransformerConfig? Vision { get; init; }
+
+    /// <summary>
+    /// Side in pixels that pictures are made into where it is not the tower's own (<c>input_image_size</c> of LLaVA-HR's and γ-MoD's single-tower models);
+    /// null for the
+    /// tower's.
+    /// </summary>
+    public int? InputImageSize { get; init; }
 
     /// <summary>The repository that holds the tower, where it is not inside.</summary>
     public string? TowerName { get; init; }
@@ -73,23 +83,41 @@ internal sealed record LlavaConfig
             : throw new ApertureException($"{where}: no text_config and no mm_vision_tower, so this is no LLaVA checkpoint; a model without images cannot be asked about one.");
     }
 
-    /// <summary>The hidden states to join, counted from 0.</summary>
+    /// <summary>
+    /// A tower for pictures of <see cref="InputImageSize"/>: its position table is resampled bicubic with antialiasing, as the code of those checkpoints
+    /// does.
+    /// </summary>
+    /// <param name="tower">The tower's own sizes.</param>
+    /// <exception cref="ApertureException">No patch fits into the size.</exception>
+    public VisionTransformerConfig ForInput(VisionTransformerConfig tower)
+        => InputImageSize is { } side ? (tower with { Input = side, Resampling = PositionResampling.BicubicAntialiased }).Validated("input_image_size") : tower;
+
+    /// <summary>The hidden states to join, counted from 0. A single number over 100 joins its hundreds of block outputs, evenly spaced (LLaVA-HR).</summary>
     /// <param name="towerLayers">Blocks of the tower.</param>
     /// <exception cref="ApertureException">A layer does not exist.</exception>
     public int[] ResolveFeatureLayers(int towerLayers)
-        => [.. FeatureLayers.Select(layer =>
+    {
+        IReadOnlyList<int> layers = FeatureLayers;
+        if (layers is [> ManyLayers and int coded])
+        {
+            int step = Math.Max(towerLayers / (coded / ManyLayers), 1);
+            layers = [.. Enumerable.Range(1, towerLayers / step).Select(i => i * step)];
+        }
+
+        return [.. layers.Select(layer =>
         {
             int resolved = layer < 0 ? towerLayers + 1 + layer : layer;
             return resolved >= 0 && resolved <= towerLayers
                 ? resolved
                 : throw new ApertureException($"The vision feature layer {layer} does not exist in a tower of {towerLayers} blocks; use -{towerLayers + 1} to {towerLayers}.");
         })];
+    }
 
     private static bool IsOriginal(ConfigReader config) => config.Has("mm_vision_tower") || config.Has("mm_projector_type") || config.Has("mm_hidden_size");
 
     private static LlavaConfig ParseHuggingFace(ConfigReader config)
     {
-        ClipVisionConfig large = new() { HiddenSize = 1024, IntermediateSize = 4096, Layers = 24, Heads = 16, ImageSize = 336, PatchSize = 14 };
+        VisionTransformerConfig large = new() { HiddenSize = 1024, IntermediateSize = 4096, Layers = 24, Heads = 16, ImageSize = 336, PatchSize = 14 };
         ConfigReader vision = config.Child("vision_config");
         string kind = vision.Text("model_type", "clip_vision_model")!;
         if (kind != "clip_vision_model")
@@ -101,7 +129,7 @@ internal sealed record LlavaConfig
         {
             Layout = LlavaLayout.HuggingFace,
             Decoder = DecoderConfig.Parse(config.Child("text_config").Root, config.Where) with { TiedEmbeddings = config.Flag("tie_word_embeddings", false) },
-            Vision = ClipVisionConfig.Parse(vision.Root, config.Where, large),
+            Vision = ClipVision.Parse(vision.Root, config.Where, large),
             FeatureLayers = Layers(config, "vision_feature_layer"),
             KeepClassToken = Strategy(config, "vision_feature_select_strategy", "default", "full"),
             Projector = "mlp2x_gelu",
@@ -120,8 +148,9 @@ internal sealed record LlavaConfig
         {
             Layout = LlavaLayout.Original,
             Decoder = DecoderConfig.Parse(config.Root, config.Where),
-            Vision = config.Has("vision_config") ? ClipVisionConfig.Parse(config.Child("vision_config").Root, config.Where) : null,
+            Vision = config.Has("vision_config") ? ClipVision.Parse(config.Child("vision_config").Root, config.Where) : null,
             TowerName = config.Text("mm_vision_tower", null),
+            InputImageSize = config.Has("input_image_size") && !config.Flag("is_multipath_encoder", false) ? config.Size("input_image_size", 0) : null,
             FeatureLayers = Layers(config, "mm_vision_select_layer"),
             KeepClassToken = Strategy(config, "mm_vision_select_feature", "patch", "cls_patch"),
             Projector = config.Text("mm_projector_type", "linear")!,

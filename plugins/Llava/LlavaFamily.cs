@@ -30,6 +30,13 @@ internal sealed class LlavaFamily : IModelFamily
             return FamilyMatch.None;
         }
 
+        string tower = folder.Config.Value.TryGetProperty("vision_config", out JsonElement vision) && vision.ValueKind == JsonValueKind.Object
+            && vision.TryGetProperty("model_type", out JsonElement kind) && kind.ValueKind == JsonValueKind.String ? kind.GetString()! : "clip";
+        if (!tower.StartsWith("clip", StringComparison.Ordinal))
+        {
+            return FamilyMatch.None; // LLaVA's shape around another tower is another family's
+        }
+
         bool original = folder.Says("mm_vision_tower") || folder.Says("mm_projector_type") || folder.Says("mm_hidden_size");
         return type == "llava" || (type.StartsWith("llava_", StringComparison.Ordinal) && original) ? FamilyMatch.Named
             : original ? FamilyMatch.Shape
@@ -65,14 +72,16 @@ internal sealed class LlavaFamily : IModelFamily
         LlavaConfig config, IWeightSource source, LlavaKeys keys, LlavaTower tower, ModelOpening opening, ITokenizer? tokenizer = null, ClipImageProcessorConfig? processor = null, string folder = "")
     {
         IWeightSource canonical = source.Rename(keys.Canonical);
-        ClipVisionConfig vision = tower.Config;
+        VisionTransformerConfig vision = config.ForInput(tower.Config);
         WeightPolicy policy = opening.Policy(canonical.Describe("model.embed_tokens.weight").ScalarType);
         int[] layers = config.ResolveFeatureLayers(vision.Layers);
         string[] projector = LlavaKeys.CanonicalProjector(keys.Projector.Count);
-        ClipImageProcessorConfig picture = processor ?? new ClipImageProcessorConfig { ShortestEdge = vision.ImageSize, CropHeight = vision.ImageSize, CropWidth = vision.ImageSize };
-        ClipVisionTower trunk = new(vision, ClipVisionWeights.Load(tower.Weights, tower.Prefix, vision, policy, layers.Max(), postNorm: false), opening.Ops);
+        ClipImageProcessorConfig picture = processor is not null && config.InputImageSize is null
+            ? processor
+            : (processor ?? new ClipImageProcessorConfig()) with { ShortestEdge = vision.InputSize, CropHeight = vision.InputSize, CropWidth = vision.InputSize };
+        VisionTransformer trunk = new(vision, ClipVision.Load(tower.Weights, tower.Prefix, vision, policy, layers.Max(), postNorm: false), opening.Ops);
         ClipImageProcessor preprocessing = new(picture with { PadToSquare = (opening.Aspect ?? config.Aspect) == ImageAspect.Pad });
-        ClipVisionEncoder encoder = opening.Keep(new ClipVisionEncoder(trunk, preprocessing, layers, config.KeepClassToken));
+        VisionTransformerEncoder encoder = opening.Keep(new VisionTransformerEncoder(trunk, preprocessing, layers, config.KeepClassToken));
         PromptTemplate template = PromptTemplates.Get(opening.Prompt ?? (config.Layout == LlavaLayout.HuggingFace ? "llava_hf" : "vicuna_v1"));
         return new ModelParts
         {

@@ -8,7 +8,7 @@ namespace Aperture.Plugins.Llava;
 /// <param name="Config">Sizes.</param>
 /// <param name="Weights">The weights; borrowed.</param>
 /// <param name="Prefix">What stands before <c>embeddings</c>.</param>
-internal sealed record LlavaTower(ClipVisionConfig Config, IWeightSource Weights, string Prefix)
+internal sealed record LlavaTower(VisionTransformerConfig Config, IWeightSource Weights, string Prefix)
 {
     private const string ConfigFile = "config.json";
 
@@ -33,7 +33,7 @@ internal sealed record LlavaTower(ClipVisionConfig Config, IWeightSource Weights
         }
 
         JsonElement json = ModelFolder.ReadJson(path);
-        ClipVisionConfig parsed = ClipVisionConfig.Parse(json, path);
+        VisionTransformerConfig parsed = ClipVision.Parse(json, path);
         if (keys.Tower is { } own)
         {
             return new LlavaTower(parsed, source, own);

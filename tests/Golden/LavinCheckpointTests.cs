@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Aperture.Models;
+using Aperture.Vision;
 using Aperture.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -72,12 +73,13 @@ public sealed class LavinCheckpointTests
         using IWeightSource plain = WeightFiles.Open(Path.Combine(folder, "15-eph-plain-lavin.pth"), new WeightFileOptions { Lenient = true });
         using IWeightSource clip = WeightFiles.Open(Path.Combine(folder, "ViT-L-14.pt"), new WeightFileOptions { Lenient = true });
         OpenAiClipWeights tower = new(clip);
-        ClipVisionConfig sizes = tower.ReadConfig(heads: 1);
+        VisionTransformerConfig sizes = tower.ReadConfig(heads: 1);
 
         Assert.All(eas.Names.Concat(plain.Names), name => Assert.DoesNotContain("module.", name, StringComparison.Ordinal));
         Assert.Contains("layers.0.replaced_adapter.conv_C.weight", eas.Names);
         Assert.DoesNotContain(plain.Names, name => name.Contains("replaced_adapter", StringComparison.Ordinal));
-        using ClipVisionWeights loaded = ClipVisionWeights.Load(tower, "", sizes, WeightPolicy.For(CPU, ScalarType.Float32, ScalarType.Float16), sizes.Layers, postNorm: true);
+        WeightPolicy policy = WeightPolicy.For(CPU, ScalarType.Float32, ScalarType.Float16);
+        using VisionTransformerWeights loaded = ClipVision.Load(tower, "", sizes, policy, sizes.Layers, postNorm: true);
         Assert.Equal(tower.Names.Order(StringComparer.Ordinal), loaded.Named.Select(entry => entry.Name).Order(StringComparer.Ordinal));
     }
 

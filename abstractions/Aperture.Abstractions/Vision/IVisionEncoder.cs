@@ -57,20 +57,21 @@ public sealed record VisionRequest
     /// <summary>Text features that condition the encoder, <c>[tokens, channels]</c>, borrowed; null for none.</summary>
     public Tensor? Condition { get; init; }
 
-    /// <summary>The request that the pictures belong to; null outside of one. Hooks see it.</summary>
-    public IRequestContext? Request { get; init; }
-
-    /// <summary>For each input the picture of the request that it is; null where that does not matter.</summary>
-    public IReadOnlyList<PictureTile>? Pictures { get; init; }
-
-    /// <summary>Whether gradients flow through the encoder.</summary>
-    public bool Differentiable { get; init; }
-
     /// <summary>Callbacks inside the trunk; null for none, at no cost.</summary>
     public VisionTrunkHooks? Hooks { get; init; }
-}
 
-/// <summary>A tile of a picture of a request.</summary>
-/// <param name="Image">Which picture, from 0.</param>
-/// <param name="Tile">Which tile of it, from 0.</param>
-public readonly record struct PictureTile(int Image, int Tile);
+    /// <summary>The request that the pictures belong to; null outside of one.</summary>
+    public IRequestContext? Request { get; init; }
+
+    /// <summary>What each entry of the encoder's batch shows; null for one picture an entry, in order.</summary>
+    public IReadOnlyList<PictureTile>? Pictures { get; init; }
+
+    /// <summary>Whether gradients flow through the encoder; nothing is then worked on in place.</summary>
+    public bool Differentiable { get; init; }
+
+    /// <summary>
+    /// Stop after this many blocks; null runs as many as are needed. A feature layer behind it is then the output of the last block that ran,
+    /// and a hidden state behind it is refused.
+    /// </summary>
+    public int? StopAfterBlocks { get; init; }
+}

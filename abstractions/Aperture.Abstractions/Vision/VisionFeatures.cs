@@ -17,11 +17,11 @@ public sealed record VisionFeatures(Tensor Tokens, IReadOnlyList<VisualSegment> 
     {
     }
 
+    /// <summary>Multiply-accumulates that this picture cost the encoder, by the rows that each block really ran.</summary>
+    public long Macs { get; init; }
+
     /// <summary>Hidden states by layer, <c>[tokens, channels]</c>, where they were asked for.</summary>
     public IReadOnlyDictionary<int, Tensor> HiddenStates { get; init; } = new Dictionary<int, Tensor>();
-
-    /// <summary>Multiply-accumulates that encoding the picture took.</summary>
-    public long Macs { get; init; }
 
     /// <summary>Disposes the tensors.</summary>
     public void Dispose()

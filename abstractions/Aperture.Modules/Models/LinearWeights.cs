@@ -1,4 +1,5 @@
 using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
 
 namespace Aperture.Models;
 
@@ -15,6 +16,11 @@ public sealed record LinearWeights(Tensor Weight, Tensor? Bias = null) : IDispos
 
     /// <summary>Element type of the stored matrix; may be narrower than the one computed in.</summary>
     public ScalarType StoredType { get; } = Weight.dtype;
+
+    /// <summary><c>x Wᵀ + b</c>.</summary>
+    /// <param name="x">Rows <c>[…, in]</c> in the stored element type; borrowed.</param>
+    /// <returns>Rows <c>[…, out]</c>; the caller disposes them.</returns>
+    public Tensor Apply(Tensor x) => F.linear(x, Weight, Bias);
 
     /// <summary>Disposes the tensors.</summary>
     public void Dispose()

@@ -1,5 +1,6 @@
 using Aperture.Decoding;
 using Aperture.Models;
+using Aperture.Vision;
 
 namespace Aperture.Benchmarks;
 
@@ -7,13 +8,16 @@ namespace Aperture.Benchmarks;
 /// <param name="Name">Name on the command line.</param>
 /// <param name="Decoder">The decoder.</param>
 /// <param name="Vision">The vision tower; null for a decoder alone.</param>
-public sealed record ModelShape(string Name, DecoderConfig Decoder, ClipVisionConfig? Vision)
+public sealed record ModelShape(string Name, DecoderConfig Decoder, VisionTransformerConfig? Vision)
 {
     /// <summary>All shapes by name.</summary>
     public static IReadOnlyList<ModelShape> All { get; } =
     [
         new("llama-1.1b", Llama(2048, 5632, 22, 32, 4, 64), null),
-        new("llava-1.5-7b", Llama(4096, 11008, 32, 32, 32, 128), new ClipVisionConfig { HiddenSize = 1024, IntermediateSize = 4096, Layers = 24, Heads = 16, ImageSize = 336, PatchSize = 14 }),
+        new(
+            "llava-1.5-7b",
+            Llama(4096, 11008, 32, 32, 32, 128),
+            new VisionTransformerConfig { HiddenSize = 1024, IntermediateSize = 4096, Layers = 24, Heads = 16, ImageSize = 336, PatchSize = 14 }),
     ];
 
     /// <summary>The decoder as methods see it.</summary>

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Aperture.Files;
 using Aperture.Models;
+using Aperture.Vision;
 using Aperture.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -62,7 +63,7 @@ public static class RandomCheckpoint
 
     private static IEnumerable<(string Name, long[] Shape)> Tensors(ModelShape shape)
     {
-        ClipVisionConfig vision = shape.Vision ?? throw new ArgumentException($"{shape.Name} has no vision tower.", nameof(shape));
+        VisionTransformerConfig vision = shape.Vision ?? throw new ArgumentException($"{shape.Name} has no vision tower.", nameof(shape));
         long c = vision.HiddenSize, m = vision.IntermediateSize, d = shape.Decoder.HiddenSize;
         const string Tower = "vision_tower.vision_model.";
         yield return (Tower + "embeddings.class_embedding", [c]);

@@ -1,5 +1,6 @@
 using Aperture.Decoding;
 using Aperture.Models;
+using Aperture.Vision;
 
 namespace Aperture.Workshop;
 
@@ -12,7 +13,7 @@ internal static class ShelfArchitecture
     // LLaVA-1.5 takes the output of the last block but one; the last block never runs.
     public const int FeatureLayer = -2;
 
-    public static ClipVisionConfig Tower { get; } = new()
+    public static VisionTransformerConfig Tower { get; } = new()
     {
         HiddenSize = 128,
         IntermediateSize = 512,

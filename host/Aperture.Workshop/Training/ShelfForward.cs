@@ -2,6 +2,7 @@ using Aperture.Data;
 using Aperture.Decoding;
 using Aperture.Models;
 using Aperture.Training;
+using Aperture.Vision;
 using TorchSharp;
 using static Aperture.Workshop.ShelfArchitecture;
 using static TorchSharp.torch;
@@ -111,10 +112,9 @@ internal sealed class ShelfForward : IDisposable
     {
         using IDisposable? quiet = frozen ? no_grad() : null;
         using ParameterSource source = new(_parameters.Tensors, Compute);
-        ClipVisionWeights weights = ClipVisionWeights.Load(source, TowerPrefix, Tower, Policy, FeatureBlocks, postNorm: false);
-        using ClipVisionTower tower = new(Tower, weights, frozen ? _plain : _ops);
-        IReadOnlyDictionary<int, Tensor> states = tower.Run(Pixels(pictures), new HashSet<int> { FeatureBlocks }, null, CancellationToken.None);
-        return states[FeatureBlocks].narrow(1, 1, Patches);
+        using VisionTransformer tower = new(Tower, ClipVision.Load(source, TowerPrefix, Tower, Policy, FeatureBlocks, postNorm: false), frozen ? _plain : _ops);
+        VisionRun run = tower.Run(Pixels(pictures), new VisionRequest { Differentiable = !frozen }, CancellationToken.None);
+        return run[FeatureBlocks].narrow(1, 1, Patches); // [pictures, 1 + patches, C] -> [pictures, patches, C]
     }
 
     private Tensor Project(Tensor features)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Aperture.Models;
+using Aperture.Vision;
 using Aperture.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -57,7 +58,7 @@ internal static class ShelfModelFiles
     private static void WriteConfig(Utf8JsonWriter json, ShelfTokenizer tokenizer, string type)
     {
         DecoderConfig decoder = ShelfArchitecture.Decoder(tokenizer.Count);
-        ClipVisionConfig vision = ShelfArchitecture.Tower;
+        VisionTransformerConfig vision = ShelfArchitecture.Tower;
         json.WriteStartArray("architectures");
         json.WriteStringValue("LlavaForConditionalGeneration");
         json.WriteEndArray();

@@ -1,4 +1,5 @@
 using Aperture.Models;
+using Aperture.Vision;
 using TorchSharp;
 using static Aperture.Workshop.ShelfArchitecture;
 using static TorchSharp.torch;
@@ -41,7 +42,7 @@ internal sealed class ShelfParameters : IDisposable
 
     private void AddTower()
     {
-        ClipVisionConfig config = Tower;
+        VisionTransformerConfig config = Tower;
         int c = config.HiddenSize, m = config.IntermediateSize;
         Add(TowerPrefix + "embeddings.class_embedding", 0.02, c);
         int patch = config.PatchSize;

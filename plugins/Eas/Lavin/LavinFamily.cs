@@ -28,7 +28,7 @@ internal sealed class LavinFamily : IModelFamily
     {
         LavinFiles files = LavinFiles.Find(folder.Path, opening);
         (IWeightSource llama, DecoderConfig decoder) = OpenLlama(files.Llama, opening);
-        (IWeightSource clip, ClipVisionConfig vision) = OpenClip(files.Clip, opening);
+        (IWeightSource clip, VisionTransformerConfig vision) = OpenClip(files.Clip, opening);
         IWeightSource adapters = files.Adapters is { } file ? WeightFiles.Open(file, new WeightFileOptions { Lenient = true }) : new LavinFreshAdapters(decoder, vision);
         opening.Keep(adapters);
         TokenizerOptions reading = new() { Class = "LlamaTokenizer", Fast = false, Legacy = true, AddBegin = false };
@@ -44,10 +44,10 @@ internal sealed class LavinFamily : IModelFamily
     /// <exception cref="ApertureException">The weights do not belong together.</exception>
     public static ModelParts Parts(LavinWeights weights, ModelOpening opening, ITokenizer? tokenizer = null, string folder = "")
     {
-        (IWeightSource llama, DecoderConfig config, IWeightSource clip, ClipVisionConfig vision, IWeightSource adapters) = weights;
+        (IWeightSource llama, DecoderConfig config, IWeightSource clip, VisionTransformerConfig vision, IWeightSource adapters) = weights;
         WeightPolicy policy = opening.Policy(llama.Describe("model.embed_tokens.weight").ScalarType);
         LavinProjection projection = opening.Keep(LavinProjection.Load(adapters, vision.HiddenSize, config.HiddenSize, policy));
-        ClipVisionTower tower = new(vision, ClipVisionWeights.Load(clip, "", vision, policy, LavinEncoder.Blocks(vision), postNorm: false), opening.Ops);
+        VisionTransformer tower = new(vision, ClipVision.Load(clip, "", vision, policy, LavinEncoder.Blocks(vision), postNorm: false), opening.Ops);
         LavinEncoder encoder = opening.Keep(new LavinEncoder(tower, new TorchvisionProcessor(Preprocessing(vision.ImageSize))));
         return new ModelParts
         {
@@ -91,7 +91,7 @@ internal sealed class LavinFamily : IModelFamily
         return (opening.Keep(WeightFiles.Open(folder)), config);
     }
 
-    private static (IWeightSource Weights, ClipVisionConfig Config) OpenClip(string path, ModelOpening opening)
+    private static (IWeightSource Weights, VisionTransformerConfig Config) OpenClip(string path, ModelOpening opening)
     {
         IWeightSource source = opening.Keep(WeightFiles.Open(path, new WeightFileOptions { Lenient = true }));
         if (!Directory.Exists(path))
@@ -102,7 +102,7 @@ internal sealed class LavinFamily : IModelFamily
 
         string file = Path.Combine(path, ModelFolder.ConfigFile);
         JsonElement json = ModelFolder.ReadJson(file);
-        return (source.Contains("vision_model.embeddings.class_embedding") ? source.Under("vision_model.") : source, ClipVisionConfig.Parse(json, file));
+        return (source.Contains("vision_model.embeddings.class_embedding") ? source.Under("vision_model.") : source, ClipVision.Parse(json, file));
     }
 }
 
@@ -112,4 +112,4 @@ internal sealed class LavinFamily : IModelFamily
 /// <param name="Clip">The vision tower under Hugging Face's names without prefix, such as <see cref="OpenAiClipWeights"/>.</param>
 /// <param name="Vision">Its sizes.</param>
 /// <param name="Adapters">The adapters under their published names, without <c>module.</c>.</param>
-internal sealed record LavinWeights(IWeightSource Llama, DecoderConfig Decoder, IWeightSource Clip, ClipVisionConfig Vision, IWeightSource Adapters);
+internal sealed record LavinWeights(IWeightSource Llama, DecoderConfig Decoder, IWeightSource Clip, VisionTransformerConfig Vision, IWeightSource Adapters);

@@ -21,7 +21,7 @@ internal sealed class VisionAdapters : IDisposable
 
     /// <summary>The callbacks for the vision tower.</summary>
     /// <param name="dropout">In training, on the adapters' hidden values.</param>
-    public VisionTrunkHooks Hooks(SeededDropout? dropout) => new() { BeforeAttention = (block, rows) => Run(block, rows, dropout) };
+    public VisionTrunkHooks Hooks(SeededDropout? dropout) => new() { BeforeAttention = (context, rows) => Run(context.Block, rows, dropout) };
 
     /// <summary>Loads the adapters of all blocks.</summary>
     /// <param name="source">The adapter file.</param>

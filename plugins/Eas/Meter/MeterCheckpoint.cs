@@ -1,4 +1,5 @@
-using Aperture.Models;
+using Aperture.Sequences;
+using Aperture.Vision;
 using Aperture.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -28,7 +29,8 @@ internal static class MeterCheckpoint
 
         using DisposeScope scope = NewDisposeScope();
         Tensor table = source.LoadCopy(MeterKeys.VisionPositions, ScalarType.Float32);
-        Tensor resampled = ClipVisionTower.ResamplePositions(table, (int)(imageSize / patch), (int)(imageSize / patch));
+        int side = (int)(imageSize / patch);
+        Tensor resampled = PositionTable.Resample(table, 1, new VisualGrid(side, side), PositionResampling.Bicubic);
         return new TensorWeights(new Dictionary<string, Tensor> { [MeterKeys.VisionPositions] = resampled.DetachFromDisposeScope() });
     }
 

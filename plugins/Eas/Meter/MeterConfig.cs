@@ -1,5 +1,6 @@
 using System.Globalization;
 using Aperture.Models;
+using Aperture.Vision;
 using Aperture.Weights;
 
 namespace Aperture.Plugins.Eas.Meter;
@@ -13,7 +14,7 @@ internal sealed record MeterConfig
     public required BertConfig Text { get; init; }
 
     /// <summary>The vision encoder, with the blocks and the image size that the checkpoint has.</summary>
-    public required ClipVisionConfig Vision { get; init; }
+    public required VisionTransformerConfig Vision { get; init; }
 
     /// <summary>Width d of the fused rows.</summary>
     public required int Width { get; init; }

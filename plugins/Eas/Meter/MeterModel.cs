@@ -1,4 +1,5 @@
 using Aperture.Models;
+using Aperture.Vision;
 using Aperture.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -15,7 +16,7 @@ internal sealed class MeterModel : IDisposable
     private readonly Ops _ops;
     private readonly WeightPolicy _policy;
     private readonly BertEncoder _text;
-    private readonly ClipVisionTower _vision;
+    private readonly VisionTransformer _vision;
     private readonly WeightLoader _loader;
     private readonly LinearWeights _textTransform, _imageTransform, _textPooler, _imagePooler;
     private readonly Tensor _tokenTypes;
@@ -35,7 +36,7 @@ internal sealed class MeterModel : IDisposable
         _ops = Own(new Ops(policy.Device, policy.Compute));
         _text = Own(new BertEncoder(config.Text, BertWeights.Load(source, MeterKeys.Text, config.Text, policy, pooler: false)));
         OpenAiClipWeights clip = new(source, MeterKeys.Vision);
-        _vision = Own(new ClipVisionTower(config.Vision, ClipVisionWeights.Load(clip, "", config.Vision, policy, config.Vision.Layers, postNorm: true), _ops));
+        _vision = Own(new VisionTransformer(config.Vision, ClipVision.Load(clip, "", config.Vision, policy, config.Vision.Layers, postNorm: true), _ops));
         _loader = Own(new WeightLoader(source, policy, trainable ? MeterKeys.IsTrained : null));
         int d = config.Width;
         _textTransform = _loader.Linear(MeterKeys.TextTransform, d, config.Text.HiddenSize);
@@ -108,10 +109,8 @@ internal sealed class MeterModel : IDisposable
     /// <returns><c>[B, 1 + patches, vision width]</c>; the caller disposes it.</returns>
     public Tensor EncodeImage(Tensor pixels, CancellationToken cancellationToken = default)
     {
-        int last = Config.Vision.Layers;
-        IReadOnlyDictionary<int, Tensor> states = _vision.Run(pixels, new HashSet<int> { last }, hooks: null, cancellationToken);
-        using Tensor state = states[last];
-        return _vision.Weights.PostNorm!.Run(state, Config.Vision.NormEpsilon);
+        using VisionRun run = _vision.Run(pixels, VisionRequest.Plain, cancellationToken);
+        return _vision.PostNorm(run[run.Blocks]);
     }
 
     /// <summary>Fuses encoded texts and pictures.</summary>

@@ -7,6 +7,7 @@ using Aperture.Host.Tests.Plugins;
 using Aperture.Measuring;
 using Aperture.Models;
 using Aperture.Plugins.Hosting;
+using Aperture.Vision;
 using static TorchSharp.torch;
 
 namespace Aperture.Host.Tests.Cli;
@@ -89,7 +90,10 @@ public sealed class ShapeBenchTests
     public async Task A_whole_model_is_asked_un_pruned_and_through_fitprune()
     {
         using CommandFolder folder = new();
-        ModelShape whole = Shape(32) with { Vision = new ClipVisionConfig { HiddenSize = 16, IntermediateSize = 32, Layers = 3, Heads = 2, ImageSize = 336, PatchSize = 14 } };
+        ModelShape whole = Shape(32) with
+        {
+            Vision = new VisionTransformerConfig { HiddenSize = 16, IntermediateSize = 32, Layers = 3, Heads = 2, ImageSize = 336, PatchSize = 14 },
+        };
 
         (string output, _) = await Run(whole, new ShapeBenchOptions(new ModelOptions(), 1, [], Json: false, folder.Folder));
         (string json, _) = await Run(whole, new ShapeBenchOptions(new ModelOptions(), 1, ["FitPrune"], Json: true, folder.Folder));

@@ -4,6 +4,7 @@ using Aperture.Hub;
 using Aperture.Images;
 using Aperture.Models;
 using Aperture.Plugins.Hosting;
+using Aperture.Vision;
 using static TorchSharp.torch;
 
 namespace Aperture.Host.Tests.Pipelines;
@@ -26,7 +27,7 @@ public sealed class SmallLlava : IDisposable
             MaxPositions = 512,
             Rotary = new RotaryConfig { Dimensions = 8, MaxPositions = 512 },
         },
-        new ClipVisionConfig { HiddenSize = 16, IntermediateSize = 32, Layers = 3, Heads = 2, ImageSize = 32, PatchSize = 8 });
+        new VisionTransformerConfig { HiddenSize = 16, IntermediateSize = 32, Layers = 3, Heads = 2, ImageSize = 32, PatchSize = 8 });
 
     public SmallLlava()
     {

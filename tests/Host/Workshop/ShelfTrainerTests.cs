@@ -5,6 +5,7 @@ using Aperture.Host.Tests.Plugins;
 using Aperture.Models;
 using Aperture.Sequences;
 using Aperture.Training;
+using Aperture.Vision;
 using Aperture.Weights;
 using Aperture.Workshop;
 using TorchSharp;

@@ -1,4 +1,6 @@
-using Aperture.Models;
+using Aperture.Golden.Tests.Vision;
+using Aperture.Sequences;
+using Aperture.Vision;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.BaseModels;
@@ -12,44 +14,32 @@ public sealed class ClipVisionRunner : IGoldenRunner
 
     public void Run(GoldenCase golden)
     {
-        ClipVisionConfig config = ClipVisionConfig.Parse(golden.Config, golden.Name);
-        using Ops ops = new(CPU, ScalarType.Float32, threads: 1);
-        WeightPolicy policy = new(CPU, ScalarType.Float32, ScalarType.Float32);
-        using ClipVisionTower tower = new(config, ClipVisionWeights.Load(golden.Weights(), "vision_model.", config, policy, config.Layers, postNorm: true), ops);
-        Compare(golden, tower, "");
+        using RecordedTrunk trunk = new(golden, "vision_model.", ClipVision.Keys, ClipVision.Parse(golden.Config, golden.Name), postNorm: true);
+        Compare(golden, trunk, "");
         if (golden.Has("in.interp.pixel_values"))
         {
-            Compare(golden, tower, "interp.");
+            Compare(golden, trunk, "interp.");
         }
     }
 
-    private static void Compare(GoldenCase golden, ClipVisionTower tower, string part)
+    private static void Compare(GoldenCase golden, RecordedTrunk trunk, string part)
     {
         Tensor pixels = golden.Get($"in.{part}pixel_values");
-        int layers = tower.Config.Layers;
-        IReadOnlyDictionary<int, Tensor> states = tower.Run(pixels, Enumerable.Range(0, layers + 1).ToHashSet(), null, CancellationToken.None);
-        foreach ((int layer, Tensor state) in states)
-        {
-            golden.Compare($"mid.{part}hidden_states.{layer}", state);
-        }
-
-        golden.Compare($"out.{part}last_hidden_state", states[layers]);
+        using VisionRun run = trunk.Run(pixels);
+        RecordedTrunk.CompareStates(golden, run, $"mid.{part}hidden_states");
+        golden.Compare($"out.{part}last_hidden_state", run[run.Blocks]);
         if (golden.Has($"out.{part}pooler_output"))
         {
-            using Tensor pooled = tower.Pool(states[layers]);
+            using Tensor pooled = trunk.Tower.Pool(run[run.Blocks]);
             golden.Compare($"out.{part}pooler_output", pooled);
         }
 
         if (golden.Has($"mid.{part}position_embedding"))
         {
-            using Tensor table = tower.PositionsFor((int)pixels.shape[2] / tower.Config.PatchSize, (int)pixels.shape[3] / tower.Config.PatchSize);
+            int patch = trunk.Tower.Config.PatchSize;
+            using Tensor table = trunk.Tower.PositionsFor(new VisualGrid((int)pixels.shape[2] / patch, (int)pixels.shape[3] / patch));
             using Tensor batched = table.unsqueeze(0);
             golden.Compare($"mid.{part}position_embedding", batched);
-        }
-
-        foreach (Tensor state in states.Values)
-        {
-            state.Dispose();
         }
     }
 }

@@ -53,15 +53,16 @@ public sealed class LlavaHfRunner : IGoldenRunner
     // The recorded tower shows all its states; the model loads only the blocks it needs.
     private static void CompareTower(GoldenCase golden, Model model, Tensor pixels)
     {
-        int loaded = ((ClipVisionEncoder)model.Encoder).Tower.Weights.Blocks.Count;
-        IReadOnlyDictionary<int, Tensor> states = ((ClipVisionEncoder)model.Encoder).Tower.Run(pixels, Enumerable.Range(0, loaded + 1).ToHashSet(), null, CancellationToken.None);
-        foreach ((int layer, Tensor state) in states)
+        VisionTransformer tower = ((VisionTransformerEncoder)model.Encoder).Tower;
+        int loaded = tower.Weights.Blocks.Count;
+        VisionRequest all = new() { HiddenStates = Enumerable.Range(0, loaded + 1).ToHashSet() };
+        using VisionRun run = tower.Run(pixels, all, CancellationToken.None);
+        foreach ((int layer, VisionState state) in run.States)
         {
-            golden.Compare($"mid.vision.hidden_states.{layer}", state);
-            state.Dispose();
+            golden.Compare($"mid.vision.hidden_states.{layer}", state.Rows);
         }
 
-        for (int layer = loaded + 1; layer <= ((ClipVisionEncoder)model.Encoder).Tower.Config.Layers; layer++)
+        for (int layer = loaded + 1; layer <= tower.Config.Layers; layer++)
         {
             golden.NotCompared($"mid.vision.hidden_states.{layer}", "blocks behind the feature layer are neither loaded nor run");
         }

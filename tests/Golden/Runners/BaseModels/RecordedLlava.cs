@@ -36,7 +36,7 @@ internal static class RecordedLlava
 
     /// <summary>Features of a batch of pixel values; the caller disposes them.</summary>
     public static IReadOnlyList<VisionFeatures> Encode(Model model, Tensor pixels)
-        => ((ClipVisionEncoder)model.Encoder).EncodePixels(pixels, VisionRequest.Plain, CancellationToken.None);
+        => ((VisionTransformerEncoder)model.Encoder).EncodePixels(pixels, VisionRequest.Plain, CancellationToken.None);
 
     /// <summary>Sequences of the prompts, images taken in order; the caller disposes them.</summary>
     public static PackedPrompt[] Assemble(Model model, IReadOnlyList<int[]> prompts, IReadOnlyList<VisualTokens> images, int placeholders)

@@ -26,12 +26,12 @@ internal static class RecordedPicture
         using DisposeScope scope = NewDisposeScope();
         JsonElement config = golden.Config;
         IWeightSource weights = golden.Weights();
-        ClipVisionConfig vision = ClipVisionConfig.Parse(config.GetProperty("vision"), "vision");
+        VisionTransformerConfig vision = ClipVision.Parse(config.GetProperty("vision"), "vision");
         int selected = config.Int("mm_vision_select_layer");
         int state = selected < 0 ? vision.Layers + 1 + selected : selected;
         bool classToken = config.GetProperty("mm_vision_select_feature").GetString() == "cls_patch";
         WeightPolicy policy = new(CPU, ScalarType.Float32, ScalarType.Float32);
-        using ClipVisionTower tower = new(vision, ClipVisionWeights.Load(weights, towerPrefix, vision, policy, state, postNorm: false), ops);
+        using VisionTransformer tower = new(vision, ClipVision.Load(weights, towerPrefix, vision, policy, state, postNorm: false), ops);
         string type = config.GetProperty("mm_projector_type").GetString()!;
         string[] names = type == "linear" ? ["model.mm_projector"] : [.. Enumerable.Range(0, Projector.LayersOf(type)).Select(i => $"model.mm_projector.{2 * i}")];
         using Projector projector = Projector.Load(weights, names, vision.HiddenSize, hiddenSize, "gelu", bias: true, policy);
@@ -47,7 +47,7 @@ internal static class RecordedPicture
         });
         Tensor pixels = processor.Process(picture).unsqueeze(0);
         show("pixel_values", pixels);
-        Tensor rows = tower.Run(pixels, new HashSet<int> { state }, null, CancellationToken.None)[state];
+        Tensor rows = tower.Run(pixels, VisionRequest.Plain, CancellationToken.None)[state];
         Tensor features = classToken ? rows : rows.narrow(1, 1, rows.shape[1] - 1);
         show("vision_features", features);
         Tensor projected = projector.Run(features);

@@ -1,5 +1,7 @@
 using Aperture.Models;
 using Aperture.Plugins.Eas.Meter;
+using Aperture.Sequences;
+using Aperture.Vision;
 using TorchSharp;
 using Aperture.Engine;
 using static TorchSharp.torch;
@@ -168,7 +170,7 @@ public sealed class MeterPositionRunner : IGoldenRunner
         foreach (string name in golden.Names.Where(name => name.StartsWith("out.grid_", StringComparison.Ordinal)))
         {
             int grid = int.Parse(name["out.grid_".Length..], System.Globalization.CultureInfo.InvariantCulture);
-            golden.Compare(name, ClipVisionTower.ResamplePositions(table, grid, grid));
+            golden.Compare(name, PositionTable.Resample(table, 1, new VisualGrid(grid, grid), PositionResampling.Bicubic));
         }
     }
 }

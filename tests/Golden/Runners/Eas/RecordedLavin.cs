@@ -25,7 +25,7 @@ internal sealed class RecordedLavin : IDisposable
         MetaLlamaWeights llama = new([all.Where(name => !IsAdapter(name) && !name.StartsWith("backbone.", StringComparison.Ordinal))], Config, golden.Name, ownsRanks: false);
         JsonElement vision = Config.GetProperty("vis");
         OpenAiClipWeights clip = new(all, "backbone.visual.");
-        ClipVisionConfig tower = clip.ReadConfig(vision.GetProperty("heads").GetInt32()) with
+        VisionTransformerConfig tower = clip.ReadConfig(vision.GetProperty("heads").GetInt32()) with
         {
             Activation = vision.GetProperty("act").GetString()!,
             NormEpsilon = vision.GetProperty("ln_eps").GetDouble(),

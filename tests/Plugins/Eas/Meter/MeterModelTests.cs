@@ -1,5 +1,6 @@
 using Aperture.Models;
 using Aperture.Plugins.Eas.Meter;
+using Aperture.Vision;
 using Aperture.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -150,7 +151,8 @@ public sealed class MeterModelTests
         Assert.Equal(before, Tensor.TotalCount);
     }
 
-    private static ClipVisionConfig Vision() => new() { HiddenSize = 768, IntermediateSize = 3072, Layers = 11, Heads = 12, ImageSize = 384, PatchSize = 16 };
+    private static VisionTransformerConfig Vision()
+        => new() { HiddenSize = 768, IntermediateSize = 3072, Layers = 11, Heads = 12, ImageSize = 384, PatchSize = 16 };
 
     // What plain METER has in the first row for the text of TinyMeter.Pooled, whose first token is the classifier's: the transformed output of the text encoder.
     private static Tensor FirstTransformed(TensorWeights weights, MeterConfig config)

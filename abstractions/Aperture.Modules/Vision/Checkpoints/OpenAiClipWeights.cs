@@ -2,11 +2,12 @@ using System.Globalization;
 using Aperture.Weights;
 using static TorchSharp.torch;
 
-namespace Aperture.Models;
+namespace Aperture.Vision;
 
 /// <summary>
-/// The vision tower of a CLIP in OpenAI's layout (<c>ViT-L-14.pt</c>: <c>visual.transformer.resblocks.0.attn.in_proj_weight</c>) under Hugging Face's names, which
-/// <see cref="ClipVisionWeights"/> reads: query, key and value are cut from the one matrix. The text tower is left out. Borrows its source.
+/// The vision tower of a CLIP in OpenAI's layout (<c>ViT-L-14.pt</c>: <c>visual.transformer.resblocks.0.attn.in_proj_weight</c>) under Hugging Face's names,
+/// which
+/// <see cref="ClipVision.Keys"/> reads: query, key and value are cut from the one matrix. The text tower is left out. Borrows its source.
 /// </summary>
 public sealed class OpenAiClipWeights : IMappedWeights
 {
@@ -49,17 +50,19 @@ public sealed class OpenAiClipWeights : IMappedWeights
     /// <summary>The tower's sizes as its tensors show them.</summary>
     /// <param name="heads">Attention heads; null for OpenAI's rule, one for each 64 channels.</param>
     /// <exception cref="ApertureException">The checkpoint holds no such tower, or its sizes do not fit together.</exception>
-    public ClipVisionConfig ReadConfig(int? heads = null)
+    public VisionTransformerConfig ReadConfig(int? heads = null)
     {
         long[] patches = Describe("embeddings.patch_embedding.weight").Shape, positions = Describe("embeddings.position_embedding.weight").Shape;
         int width = (int)patches[0], patch = (int)patches[^1], grid = (int)Math.Round(Math.Sqrt(positions[0] - 1));
         int count = heads ?? width / HeadSize;
         if ((grid * grid) + 1 != positions[0] || count < 1 || width % count != 0)
         {
-            throw new ApertureException($"A CLIP tower of width {width} with {positions[0]} positions is not one of OpenAI's: heads have {HeadSize} channels and patches form a square.");
+            throw new ApertureException(
+                $"A CLIP tower of width {width} with {positions[0]} positions is not one of OpenAI's: "
+                + $"heads have {HeadSize} channels and patches form a square.");
         }
 
-        return new ClipVisionConfig
+        return new VisionTransformerConfig
         {
             HiddenSize = width,
             IntermediateSize = (int)Describe("encoder.layers.0.mlp.fc1.weight").Shape[0],
@@ -138,5 +141,6 @@ public sealed class OpenAiClipWeights : IMappedWeights
         }
     }
 
-    private (string Original, int Third) Find(string name) => _parts.TryGetValue(name, out (string, int) part) ? part : throw MissingWeight.In("The CLIP checkpoint", name, Names);
+    private (string Original, int Third) Find(string name)
+        => _parts.TryGetValue(name, out (string, int) part) ? part : throw MissingWeight.In("The CLIP checkpoint", name, Names);
 }

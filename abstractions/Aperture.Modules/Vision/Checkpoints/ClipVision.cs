@@ -1,0 +1,51 @@
+using System.Text.Json;
+using Aperture.Models;
+using Aperture.Weights;
+
+namespace Aperture.Vision;
+
+/// <summary>CLIP's vision transformer as Hugging Face writes it: quick GELU, a class token, a norm before the first block.</summary>
+public static class ClipVision
+{
+    /// <summary>Names behind <c>vision_model.</c>.</summary>
+    public static VisionKeys Keys { get; } = new()
+    {
+        ClassEmbedding = "embeddings.class_embedding",
+        Patches = "embeddings.patch_embedding",
+        Positions = "embeddings.position_embedding.weight",
+        PreNorm = "pre_layrnorm", // spelled as in the checkpoints
+        PostNorm = "post_layernorm",
+        Blocks = "encoder.layers.",
+        Norm1 = "layer_norm1",
+        Query = "self_attn.q_proj",
+        Key = "self_attn.k_proj",
+        Value = "self_attn.v_proj",
+        Output = "self_attn.out_proj",
+        Norm2 = "layer_norm2",
+        Up = "mlp.fc1",
+        Down = "mlp.fc2",
+    };
+
+    /// <summary>Loads weights: see <see cref="VisionTransformerWeights.Load"/>.</summary>
+    /// <param name="source">The checkpoint; must outlive the weights, whose memory it may be.</param>
+    /// <param name="prefix">What stands before <c>embeddings</c>, such as <c>vision_model.</c>.</param>
+    /// <param name="config">Sizes and options.</param>
+    /// <param name="policy">Where and in which type.</param>
+    /// <param name="blocks">How many blocks are needed.</param>
+    /// <param name="postNorm">Whether the norm behind the last block is needed.</param>
+    /// <exception cref="ApertureException">A tensor is missing or has another shape.</exception>
+    public static VisionTransformerWeights Load(
+        IWeightSource source, string prefix, VisionTransformerConfig config, WeightPolicy policy, int blocks, bool postNorm)
+        => VisionTransformerWeights.Load(source, prefix, Keys, config, policy, blocks, postNorm);
+
+    /// <summary>Reads a configuration; absent keys take the class defaults.</summary>
+    /// <param name="json">The configuration object, or a whole CLIP config.json that holds one under <c>vision_config</c>.</param>
+    /// <param name="where">File name for messages.</param>
+    /// <param name="defaults">Values of absent keys; null for the class defaults.</param>
+    /// <exception cref="ApertureException">A value has the wrong type or range.</exception>
+    public static VisionTransformerConfig Parse(JsonElement json, string where, VisionTransformerConfig? defaults = null)
+    {
+        defaults ??= new VisionTransformerConfig { HiddenSize = 768, IntermediateSize = 3072, Layers = 12, Heads = 12, ImageSize = 224, PatchSize = 32 };
+        return VisionConfigJson.Read(json, where, defaults).Validated(where);
+    }
+}
