@@ -25,16 +25,16 @@ catch (Exception error) when (error is JsonException or InvalidOperationExceptio
 }
 
 options["Tokenizer"] = words[1];
-var meter = await Models.LoadClassifier("meter", words[0], options.ToJsonString());
+var meter = await Tasks.Load<IClassifier>(words[0], "meter", options.ToJsonString());
 var picture = Images.Load(words[2]);
 string[] texts = words[3..];
 
-foreach (var task in meter.Tasks.Where(task => task.Pictures == 1))
+foreach (var task in meter.Tasks().Where(task => task.Pictures == 1))
 {
     Print($"{task.Name}: {task.Flops / 1e9:0.00} GFLOPs a text. {task.Summary}");
     if (task.Labels == 1)
     {
-        foreach (var (text, score) in meter.Rank(task.Name, picture, texts, Cancellation))
+        foreach (var (text, score) in meter.Rank(task.Name, picture, texts).Value)
         {
             Print($"  {score:0.0000}  {text}");
         }
@@ -42,7 +42,7 @@ foreach (var task in meter.Tasks.Where(task => task.Pictures == 1))
         continue;
     }
 
-    var answers = meter.Classify(task.Name, [picture], texts, Cancellation);
+    var answers = meter.Classify(task.Name, [picture], texts).Value;
     foreach (var (text, labels) in texts.Zip(answers))
     {
         Print($"  {text}  {string.Join(", ", labels.Take(5).Select(label => $"{label.Label} {label.Score:0.000}"))}");

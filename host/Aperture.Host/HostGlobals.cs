@@ -22,6 +22,9 @@ public sealed class HostGlobals(IScriptDisplay display, Func<torch.Device> openD
     /// <summary>Opens models.</summary>
     public ModelGlobals Models => new(_session.Value);
 
+    /// <summary>Opens and trains models whose product is not a chat answer: classifiers, segmenters, editors, captioners, generators.</summary>
+    public TaskGlobals Tasks => new(_session.Value);
+
     /// <summary>Lists and reloads plugins.</summary>
     public PluginGlobals Plugins => new(_session.Value, () => [.. RetiredVariables.Select(v => v.Name)]);
 

@@ -41,10 +41,21 @@ public sealed class HookTable
         _rows.ToDictionary(phase => phase.Key, phase => phase.Value.Select(row => row?.Timed(clock)).ToArray()),
         [.. BeforeProjector.Select(hook => (BeforeProjectorHook)((context, features) => clock.Time(() => hook(context, features))))],
         [.. BeforeDecoder.Select(hook => (BeforeDecoderHook)((context, tokens) => clock.Time(() => hook(context, tokens))))],
-        Vision,
+        Vision is null ? null : Timed(Vision, clock),
         Methods,
         LayersWithoutAttention);
 
     /// <summary>The rows of a phase, one a layer; null where no layer is touched.</summary>
     internal LayerHooks?[]? Phase(DecoderPhase phase) => _rows.GetValueOrDefault(phase);
+
+    private static VisionTrunkHooks Timed(VisionTrunkHooks hooks, HookClock clock) => hooks with
+    {
+        AfterEmbedding = Timed(hooks.AfterEmbedding, clock),
+        BeforeBlock = Timed(hooks.BeforeBlock, clock),
+        BeforeAttention = Timed(hooks.BeforeAttention, clock),
+        AfterBlock = Timed(hooks.AfterBlock, clock),
+    };
+
+    private static Func<IVisionContext, Tensor, Tensor?>? Timed(Func<IVisionContext, Tensor, Tensor?>? callback, HookClock clock)
+        => callback is null ? null : (context, rows) => clock.Time(() => callback(context, rows));
 }

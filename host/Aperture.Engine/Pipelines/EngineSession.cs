@@ -3,6 +3,7 @@ using Aperture.Decoding;
 using Aperture.Hub;
 using Aperture.Plugins.Hosting;
 using Aperture.Requests;
+using Aperture.Tasks;
 using Aperture.Training;
 
 namespace Aperture.Engine;
@@ -20,7 +21,7 @@ public sealed class EngineSession : IAsyncDisposable
     private readonly Dictionary<(string Folder, ModelOptions Options), Model> _models = [];
     private readonly ConditionalWeakTable<HookTable, BuiltPipeline> _built = []; // What was built lives as long as its hooks are used; what nobody knows any more goes.
     private readonly HashSet<string> _told = [];
-    private readonly List<Classifier> _classifiers = [];
+    private readonly SessionTasks _tasks;
     private readonly Action<string>? _onNotice;
 
     /// <summary>Starts a session.</summary>
@@ -33,6 +34,7 @@ public sealed class EngineSession : IAsyncDisposable
         _cache = cache;
         _locator = new ModelLocator(cache);
         _requests = new RequestQueue();
+        _tasks = new SessionTasks(plugins, _requests, cache);
         Defaults = defaults;
     }
 
@@ -134,36 +136,36 @@ public sealed class EngineSession : IAsyncDisposable
         }
     }
 
-    /// <summary>Opens a classifier of a plugin, such as METER.</summary>
-    /// <param name="architecture">The name a plugin registers it under.</param>
-    /// <param name="checkpoint">The weights file.</param>
+    /// <summary>Opens a model of a plugin that makes something else than a chat answer, such as a classifier or a segmenter.</summary>
+    /// <typeparam name="T">What is wanted of it: the interface of a task.</typeparam>
+    /// <param name="folderOrFile">The checkpoint: a file, a folder, or a hub id in the cache.</param>
+    /// <param name="architecture">The name a plugin registers it under; null to take the one that recognises the checkpoint.</param>
     /// <param name="options">Its options; null for all defaults.</param>
-    /// <returns>The classifier; the session disposes it if the caller has not.</returns>
-    /// <exception cref="ApertureException">No plugin knows the architecture, or the file cannot be opened as one.</exception>
-    public Classifier LoadClassifier(string architecture, string checkpoint, object? options = null)
-        => _requests.Run(_classifiers, _ =>
-        {
-            Classifier classifier = Classifier.Open(Plugins, _requests, _cache, architecture, checkpoint, OptionsJson.From(options), Defaults.Device);
-            _classifiers.Add(classifier);
-            return classifier;
-        });
+    /// <returns>The model; the session disposes it if the caller has not.</returns>
+    /// <exception cref="ApertureException">No architecture or several of them recognise the checkpoint, it makes something else, or it cannot be opened.</exception>
+    public OpenTask<T> LoadTask<T>(string folderOrFile, string? architecture = null, object? options = null)
+        where T : class, ITaskModel
+        => _tasks.Load<T>(folderOrFile, architecture, OptionsJson.From(options), Defaults.Device);
 
-    /// <summary>Trains a classifier of a plugin on labelled samples. A run that was stopped or killed goes on from its last checkpoint.</summary>
-    /// <param name="architecture">The name a plugin registers it under.</param>
-    /// <param name="checkpoint">The weights file to start from.</param>
-    /// <param name="samples">The labelled samples, as <see cref="ClassifierSamples"/> reads them.</param>
+    /// <summary>Trains a model of a plugin on samples. A run that was stopped or killed goes on from its last checkpoint.</summary>
+    /// <param name="folderOrFile">The checkpoint to start from: a file, a folder, or a hub id in the cache.</param>
+    /// <param name="samples">The samples, as <see cref="TaskSamples"/> reads them.</param>
     /// <param name="output">Folder of the run: checkpoint, log and, at the end, what was trained.</param>
+    /// <param name="architecture">The name a plugin registers it under; null to take the one that recognises the checkpoint.</param>
     /// <param name="options">Its training options; null for all defaults.</param>
     /// <param name="progress">Told as often as the log; null for nobody.</param>
     /// <param name="cancellationToken">Stops after the step, with a checkpoint.</param>
     /// <returns>What was written.</returns>
-    /// <exception cref="ApertureException">No plugin knows the architecture, the file cannot be opened as one, or samples or options do not serve.</exception>
-    public TrainingResult TrainClassifier(
-        string architecture, string checkpoint, string samples, string output, object? options = null, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
-        => _requests.Run(
-            new object(),
-            token => Classifier.Train(Plugins, _cache, architecture, checkpoint, samples, output, OptionsJson.From(options), Defaults.Device, progress, token),
-            cancellationToken);
+    /// <exception cref="ApertureException">No architecture or several of them recognise the checkpoint, it has nothing to train, or samples or options do not serve.</exception>
+    public TrainingResult TrainTask(
+        string folderOrFile,
+        string samples,
+        string output,
+        string? architecture = null,
+        object? options = null,
+        IProgress<TrainingProgress>? progress = null,
+        CancellationToken cancellationToken = default)
+        => _tasks.Train(folderOrFile, samples, output, architecture, OptionsJson.From(options), Defaults.Device, progress, cancellationToken);
 
     private Model? Open(string folder, ModelOptions options)
     {
@@ -208,8 +210,7 @@ public sealed class EngineSession : IAsyncDisposable
             return;
         }
 
-        _classifiers.ForEach(classifier => classifier.Dispose());
-        _classifiers.Clear();
+        _tasks.Dispose();
         ReleaseMethods(_ => true);
         foreach (Model model in _models.Values)
         {

@@ -4,16 +4,16 @@ using System.Text.Json;
 namespace Aperture.Plugins.Hosting;
 
 /// <summary>
-/// Lays the default options of <c>plugins.json</c> under the options a user gives. A property of the defaults that is named like one of the plugin's methods and holds an object
-/// belongs to that method alone; every other property goes to each of the plugin's methods. Per name (without regard to case) the user's value wins, then the method's own default.
+/// Lays the default options of <c>plugins.json</c> under the options a user gives. A property of the defaults that is named like one of the plugin's methods or tasks and holds
+/// an object belongs to that one alone; every other property goes to each of them. Per name (without regard to case) the user's value wins, then the method's own default.
 /// </summary>
 public static class PluginDefaults
 {
-    /// <summary>The options a method is made with.</summary>
-    /// <param name="method">The method's name.</param>
-    /// <param name="pluginMethods">The names of all methods of its plugin.</param>
+    /// <summary>The options a method is made with, or a task is opened with.</summary>
+    /// <param name="method">Its name.</param>
+    /// <param name="pluginMethods">The names of all methods and tasks of its plugin.</param>
     /// <param name="defaults">The plugin's default options; undefined for none.</param>
-    /// <param name="options">The user's options: an object, or undefined or null for none. Anything else is handed on for the method to refuse.</param>
+    /// <param name="options">The user's options: an object, or undefined or null for none. Anything else is handed on for it to refuse.</param>
     public static JsonElement Apply(string method, IReadOnlyCollection<string> pluginMethods, JsonElement defaults, JsonElement options)
     {
         bool given = options.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Null);

@@ -1,3 +1,5 @@
+using Aperture.Tasks;
+
 namespace Aperture.Plugins.Hosting;
 
 /// <summary>
@@ -125,6 +127,16 @@ public abstract record PluginFailure
     {
         /// <inheritdoc/>
         public override string Message => $"Plugin '{Plugin}': {Reason}; register each method as services.AddKeyedSingleton<{nameof(IMethodFactory)}, TheFactory>(\"name\") under the factory's own unique {nameof(IMethodFactory.Name)}.";
+    }
+
+    /// <summary>The tasks that the plugin registered cannot be used.</summary>
+    /// <param name="Plugin">The plugin's id.</param>
+    /// <param name="Reason">What is wrong.</param>
+    public sealed record InvalidTasks(string Plugin, string Reason) : PluginFailure(Plugin)
+    {
+        /// <inheritdoc/>
+        public override string Message =>
+            $"Plugin '{Plugin}': {Reason}; register each task as services.AddKeyedSingleton<{nameof(ITaskFactory)}, TheFactory>(\"name\") under the factory's own unique {nameof(ITaskFactory.Name)}.";
     }
 
     private static string MissingFileHint(string error) => error.StartsWith(nameof(FileNotFoundException), StringComparison.Ordinal)

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Runtime.CompilerServices;
+using Aperture.Tasks;
 using McMaster.NETCore.Plugins;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -29,8 +30,11 @@ internal sealed class PluginHandle
     /// <summary>What it uses that is known to keep plugins in memory.</summary>
     public IReadOnlyList<string> Pins { get; }
 
-    /// <summary>The factories, in the order of registration; empty after unloading.</summary>
+    /// <summary>The methods' factories, in the order of registration; empty after unloading.</summary>
     public IReadOnlyList<IMethodFactory> Methods { get; private set; } = [];
+
+    /// <summary>The tasks' factories, in the order of registration; empty after unloading.</summary>
+    public IReadOnlyList<ITaskFactory> Tasks { get; private set; } = [];
 
     /// <summary>The plugin's own assembly.</summary>
     public Assembly EntryAssembly => (_loader ?? throw new ObjectDisposedException(nameof(PluginHandle))).LoadDefaultAssembly();
@@ -70,7 +74,7 @@ internal sealed class PluginHandle
     /// <returns>What disposing threw, as text; null if nothing.</returns>
     public async Task<string?> DisposeServicesAsync()
     {
-        Methods = [];
+        (Methods, Tasks) = ([], []);
         ServiceProvider? provider = _provider;
         _provider = null;
         if (provider is null)
@@ -98,7 +102,7 @@ internal sealed class PluginHandle
     [MethodImpl(MethodImplOptions.NoInlining)]
     public WeakReference StartUnload()
     {
-        Methods = [];
+        (Methods, Tasks) = ([], []);
         _provider = null;
         WeakReference context = new(_loader!.LoadContext, trackResurrection: true);
         _loader.Dispose();
@@ -137,47 +141,73 @@ internal sealed class PluginHandle
             return new PluginFailure.RegisterThrew(report.Plugin, report.EntryType!, Describe(error), error.ToString());
         }
 
-        return MakeMethods(report.Plugin, services) is { } reason ? new PluginFailure.InvalidMethods(report.Plugin, reason) : null;
+        return MakeServices(report.Plugin, services);
     }
 
-    private string? MakeMethods(string plugin, ServiceCollection services)
+    private PluginFailure? MakeServices(string plugin, ServiceCollection services)
     {
         List<IMethodFactory> methods = [];
-        HashSet<string> names = new(StringComparer.OrdinalIgnoreCase);
+        List<ITaskFactory> tasks = [];
         string current = plugin;
         try
         {
             _provider = services.BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
-            foreach (ServiceDescriptor service in services.Where(service => service.ServiceType == typeof(IMethodFactory)))
+            if (Collect(services, "method", methods, factory => factory.Name, ref current) is { } method)
             {
-                if (!service.IsKeyedService || service.ServiceKey is not string key || string.IsNullOrWhiteSpace(key))
-                {
-                    return $"a method is registered {(service.IsKeyedService ? $"under the key '{service.ServiceKey}', which is not a name" : "without a key")}";
-                }
+                return new PluginFailure.InvalidMethods(plugin, method);
+            }
 
-                current = key;
-                if (!names.Add(key))
-                {
-                    return $"the method '{key}' is registered twice";
-                }
-
-                IMethodFactory factory = _provider.GetRequiredKeyedService<IMethodFactory>(key);
-                if (factory.Name != key)
-                {
-                    return $"the method registered as '{key}' calls itself '{factory.Name}'";
-                }
-
-                methods.Add(factory);
+            if ((Misregistered(services) ?? Collect(services, "task", tasks, factory => factory.Name, ref current) ?? Unopenable(tasks)) is { } task)
+            {
+                return new PluginFailure.InvalidTasks(plugin, task);
             }
         }
         catch (Exception error)
         {
-            return $"making the services of '{current}' threw {Describe(error)}";
+            return new PluginFailure.InvalidMethods(plugin, $"making the services of '{current}' threw {Describe(error)}");
         }
 
-        Methods = methods;
+        (Methods, Tasks) = (methods, tasks);
         return null;
     }
+
+    // The factories of one kind, each under its own name.
+    private string? Collect<T>(ServiceCollection services, string kind, List<T> made, Func<T, string> name, ref string current)
+        where T : class
+    {
+        HashSet<string> names = new(StringComparer.OrdinalIgnoreCase);
+        foreach (ServiceDescriptor service in services.Where(service => service.ServiceType == typeof(T)))
+        {
+            if (!service.IsKeyedService || service.ServiceKey is not string key || string.IsNullOrWhiteSpace(key))
+            {
+                return $"a {kind} is registered {(service.IsKeyedService ? $"under the key '{service.ServiceKey}', which is not a name" : "without a key")}";
+            }
+
+            current = key;
+            if (!names.Add(key))
+            {
+                return $"the {kind} '{key}' is registered twice";
+            }
+
+            T factory = _provider!.GetRequiredKeyedService<T>(key);
+            if (name(factory) != key)
+            {
+                return $"the {kind} registered as '{key}' calls itself '{name(factory)}'";
+            }
+
+            made.Add(factory);
+        }
+
+        return null;
+    }
+
+    private static string? Misregistered(ServiceCollection services)
+        => services.Any(service => IsOpener(service.ServiceType)) ? $"a task is registered as {nameof(ITaskFactory)}<…>, where nothing looks for it" : null;
+
+    private static string? Unopenable(List<ITaskFactory> tasks)
+        => tasks.Find(task => !Array.Exists(task.GetType().GetInterfaces(), IsOpener)) is { } task ? $"the task '{task.Name}' implements no {nameof(ITaskFactory)}<…> and opens nothing" : null;
+
+    private static bool IsOpener(Type type) => type.IsConstructedGenericType && type.GetGenericTypeDefinition() == typeof(ITaskFactory<>);
 
     private static string Describe(Exception error)
     {

@@ -154,6 +154,19 @@ public sealed class PluginHost : IAsyncDisposable
         }
     }
 
+    /// <summary>Loads every enabled plugin and takes leases on those that offer tasks. The caller disposes them.</summary>
+    /// <param name="failures">Plugins that did not load.</param>
+    /// <exception cref="ApertureException">One of them is being unloaded.</exception>
+    public IReadOnlyList<PluginLease> LeaseTasks(out IReadOnlyList<PluginFailure> failures)
+    {
+        lock (_gate)
+        {
+            LoadAll(out failures);
+            PluginSlot[] offering = [.. _slots.Where(slot => slot.Handle is { Tasks.Count: > 0 })];
+            return Array.Find(offering, slot => slot.Closing is not null) is { } closing ? throw BeingUnloaded(closing.Entry) : [.. offering.Select(Lease)];
+        }
+    }
+
     /// <summary>Makes a configured method and holds its plugin for it.</summary>
     /// <param name="method">The method's name.</param>
     /// <param name="options">The user's options: an object, or undefined for none. The plugin's defaults from <c>plugins.json</c> are laid under them.</param>
@@ -167,7 +180,7 @@ public sealed class PluginHost : IAsyncDisposable
         try
         {
             IMethodFactory factory = lease.Method(method);
-            JsonElement all = PluginDefaults.Apply(factory.Name, [.. lease.Methods.Select(known => known.Name)], lease.Entry.Options, options);
+            JsonElement all = PluginDefaults.Apply(factory.Name, lease.Names, lease.Entry.Options, options);
             return new LeasedMethod(factory.Create(all, decoder, files), lease);
         }
         catch

@@ -1,3 +1,5 @@
+using Aperture.Tasks;
+
 namespace Aperture.Plugins.Hosting;
 
 /// <summary>
@@ -21,6 +23,14 @@ public sealed class PluginLease : IDisposable
     /// <summary>The plugin's method factories.</summary>
     /// <exception cref="ObjectDisposedException">The lease was given back.</exception>
     public IReadOnlyList<IMethodFactory> Methods => Handle.Methods;
+
+    /// <summary>The plugin's task factories.</summary>
+    /// <exception cref="ObjectDisposedException">The lease was given back.</exception>
+    public IReadOnlyList<ITaskFactory> Tasks => Handle.Tasks;
+
+    /// <summary>The names of all methods and tasks of the plugin.</summary>
+    /// <exception cref="ObjectDisposedException">The lease was given back.</exception>
+    public IReadOnlyList<string> Names => [.. Methods.Select(method => method.Name), .. Tasks.Select(task => task.Name)];
 
     /// <summary>The plugin's services. Valid as long as the lease.</summary>
     /// <exception cref="ObjectDisposedException">The lease was given back.</exception>

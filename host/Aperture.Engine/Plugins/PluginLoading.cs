@@ -1,3 +1,4 @@
+using Aperture.Tasks;
 using Microsoft.Extensions.Logging;
 
 namespace Aperture.Plugins.Hosting;
@@ -21,7 +22,7 @@ internal sealed class PluginLoading(ShadowStore shadows, ILoggerFactory loggers)
         PluginHandle? handle = PluginHandle.Load(report, shadow, loggers, out PluginFailure? failure);
         if (handle is not null)
         {
-            failure = Describe(slot, handle, all);
+            failure = Describe(slot, handle, all) ?? DescribeTasks(slot, handle, all);
         }
 
         if (failure is not null)
@@ -71,5 +72,35 @@ internal sealed class PluginLoading(ShadowStore shadows, ILoggerFactory loggers)
 
         slot.Methods = methods;
         return null;
+    }
+
+    private static PluginFailure? DescribeTasks(PluginSlot slot, PluginHandle handle, IEnumerable<PluginSlot> all)
+    {
+        PluginTask[] tasks;
+        try
+        {
+            tasks = [.. handle.Tasks.Select(task => Describe(slot.Entry.Id, task))];
+        }
+        catch (Exception error)
+        {
+            return new PluginFailure.InvalidTasks(slot.Entry.Id, $"asking for a task's summary and options threw {error.GetType().Name}: {error.Message.ReplaceLineEndings(" ")}");
+        }
+
+        foreach (PluginSlot other in all.Where(other => other != slot && other.Handle is not null))
+        {
+            if (Array.Find(tasks, task => other.Tasks!.Any(known => string.Equals(known.Name, task.Name, StringComparison.OrdinalIgnoreCase))) is { } taken)
+            {
+                return new PluginFailure.InvalidTasks(slot.Entry.Id, $"its task '{taken.Name}' is offered by plugin '{other.Entry.Id}' already");
+            }
+        }
+
+        slot.Tasks = tasks;
+        return null;
+    }
+
+    private static PluginTask Describe(string plugin, ITaskFactory task)
+    {
+        MethodOption[]? training = task is ITrainedTask trained ? [.. trained.TrainingOptions] : null;
+        return new PluginTask(plugin, task.Name, PluginTask.KindOf(task.Contract), task.Summary, task.Checkpoints, [.. task.Options], training);
     }
 }

@@ -14,7 +14,9 @@ internal sealed class PluginSlot(PluginEntry entry)
 
     public IReadOnlyList<PluginMethod>? Methods { get; set; }
 
+    public IReadOnlyList<PluginTask>? Tasks { get; set; }
+
     public PluginFailure? Failure { get; set; }
 
-    public PluginStatus Status => new(Entry, Handle is not null, Leases, Methods, Failure);
+    public PluginStatus Status => new(Entry, Handle is not null, Leases, Methods, Failure) { Tasks = Tasks };
 }

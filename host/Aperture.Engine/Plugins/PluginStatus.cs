@@ -6,4 +6,8 @@ namespace Aperture.Plugins.Hosting;
 /// <param name="Leases">How many objects use it.</param>
 /// <param name="Methods">Its methods as last seen; null before its first load.</param>
 /// <param name="Failure">Why its last load failed; null if it did not.</param>
-public sealed record PluginStatus(PluginEntry Entry, bool Loaded, int Leases, IReadOnlyList<PluginMethod>? Methods, PluginFailure? Failure);
+public sealed record PluginStatus(PluginEntry Entry, bool Loaded, int Leases, IReadOnlyList<PluginMethod>? Methods, PluginFailure? Failure)
+{
+    /// <summary>Its tasks as last seen; null before its first load.</summary>
+    public IReadOnlyList<PluginTask>? Tasks { get; init; }
+}

@@ -20,5 +20,6 @@ internal static class CommandList
         ModelsCommand.Create,
         PullCommand.Create,
         PluginsCommand.Create,
+        TasksCommand.Create,
     ];
 }

@@ -18,7 +18,7 @@ internal static class PluginsCommand
 
     private static Command List(CommandContext context, Option<string?> file)
     {
-        Command command = new("list", "List the plugins and their methods; 1 if an enabled plugin does not load.") { file };
+        Command command = new("list", "List the plugins with their methods and tasks; 1 if an enabled plugin does not load.") { file };
         command.SetAction(async (parsed, token) =>
         {
             await using PluginHost host = new(context.Plugins.Read(parsed, parsed.GetValue(file)));
@@ -105,15 +105,19 @@ internal static class PluginsCommand
     private static void WriteList(Terminal terminal, IReadOnlyList<PluginStatus> plugins)
     {
         Table table = new();
-        table.AddColumns("plugin", "state", "method", "what it does");
+        table.AddColumns("plugin", "state", "method or task", "what it does");
         foreach (PluginStatus plugin in plugins)
         {
             string state = plugin.Loaded ? "loads" : plugin.Entry.Enabled ? "fails" : "disabled";
-            IReadOnlyList<PluginMethod> methods = plugin.Methods ?? [];
-            for (int row = 0; row < Math.Max(1, methods.Count); row++)
+            (string Name, string Summary)[] parts =
+            [
+                .. (plugin.Methods ?? []).Select(method => (method.Name, method.Summary)),
+                .. (plugin.Tasks ?? []).Select(task => ($"{task.Name} ({task.Kind})", task.Summary)),
+            ];
+            for (int row = 0; row < Math.Max(1, parts.Length); row++)
             {
                 string id = row == 0 ? Markup.Escape(plugin.Entry.Id) : "";
-                (string name, string summary) = row < methods.Count ? (methods[row].Name, methods[row].Summary) : ("", "");
+                (string name, string summary) = row < parts.Length ? parts[row] : ("", "");
                 table.AddRow(id, row == 0 ? state : "", Markup.Escape(name), Markup.Escape(summary));
             }
         }

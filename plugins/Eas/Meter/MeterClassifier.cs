@@ -9,9 +9,8 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.Eas.Meter;
 
 /// <summary>A METER with its tokenizer, its preprocessing and the tasks that its heads allow. Owns the model and its checkpoint.</summary>
-internal sealed class MeterClassifier : IVisionLanguageClassifier
+internal sealed class MeterClassifier : IClassifier
 {
-    private const string Pixels = "pixels";
     private const int QuestionLength = 50, CaptionLength = 40;
 
     private readonly MeterModel _model;
@@ -44,15 +43,14 @@ internal sealed class MeterClassifier : IVisionLanguageClassifier
         Tasks = [.. _heads.Select(pair => new ClassifierTask(pair.Key, pair.Value.Pictures, pair.Value.Labels.Length, Flops(pair.Key, pair.Value), pair.Value.Summary))];
     }
 
+    public string Name => MeterFactory.ClassifierName;
+
+    public string Summary
+        => $"METER of width {_model.Config.Width}, {_model.Config.Layers} cross-modal layers, {(_model.Config.Adapted ? "with" : "without")} EAS's adapters; {string.Join(", ", _heads.Keys)}.";
+
     public IReadOnlyList<ClassifierTask> Tasks { get; }
 
-    public VisionInput Prepare(ReadOnlySpan<byte> rgb, int width, int height)
-    {
-        using Tensor pixels = _processor.Process(Image.FromRgb(rgb.ToArray(), width, height));
-        return new VisionInput(new Dictionary<string, Tensor> { [Pixels] = pixels.unsqueeze(0) }, width, height);
-    }
-
-    public IReadOnlyList<IReadOnlyList<LabelScore>> Classify(string task, IReadOnlyList<VisionInput> pictures, IReadOnlyList<string> texts, CancellationToken cancellationToken)
+    public IReadOnlyList<IReadOnlyList<LabelScore>> Classify(string task, IReadOnlyList<Picture> pictures, IReadOnlyList<string> texts, TaskRun run)
     {
         if (!_heads.TryGetValue(task, out Head? head))
         {
@@ -67,14 +65,25 @@ internal sealed class MeterClassifier : IVisionLanguageClassifier
         ArgumentOutOfRangeException.ThrowIfZero(texts.Count);
         using IDisposable quiet = inference_mode();
         using DisposeScope scope = NewDisposeScope();
+        (long textCost, long visionCost, long fusionCost) = Cost(task);
+        run.Enter("text");
         (Tensor ids, Tensor mask) = EncoderText.Batch([.. texts.Select(text => EncoderText.Encode(_tokenizer, text, Length(task)))]);
         (ids, mask) = (_model.ToDevice(ids), _model.ToDevice(mask));
-        Tensor encoded = _model.EncodeText(ids, mask, cancellationToken: cancellationToken);
+        Tensor encoded = _model.EncodeText(ids, mask, cancellationToken: run.Cancellation);
+        run.Count("text encoder", texts.Count * textCost);
+        run.Value("text", encoded);
         Tensor[] pooled = new Tensor[pictures.Count];
         for (int picture = 0; picture < pictures.Count; picture++)
         {
-            Tensor image = _model.EncodeImage(_model.ToDevice(pictures[picture].Tensors[Pixels]), cancellationToken).expand(texts.Count, -1, -1);
-            pooled[picture] = _model.Fuse(encoded, mask, image, _plan, imageType: picture + 1, cancellationToken: cancellationToken).Pooled;
+            run.Enter("vision");
+            Tensor pixels = _processor.Process(Image.FromPicture(pictures[picture])).unsqueeze(0); // [3, S, S] -> [1, 3, S, S]
+            run.Value($"pixels.{picture}", pixels);
+            Tensor image = _model.EncodeImage(_model.ToDevice(pixels), run.Cancellation).expand(texts.Count, -1, -1); // [1, M, d] -> [texts, M, d]
+            run.Count("vision encoder", visionCost);
+            run.Enter("fusion");
+            pooled[picture] = _model.Fuse(encoded, mask, image, _plan, imageType: picture + 1, cancellationToken: run.Cancellation).Pooled;
+            run.Count("fusion", texts.Count * fusionCost);
+            run.Value($"pooled.{picture}", pooled[picture]);
         }
 
         Tensor scores = head.Score(pooled.Length == 1 ? pooled[0] : cat(pooled, -1)); // [texts, labels]
@@ -122,7 +131,13 @@ internal sealed class MeterClassifier : IVisionLanguageClassifier
 
     private int Length(string task) => Math.Min(_options.TextLength ?? (task is "retrieval" or "match" ? CaptionLength : QuestionLength), _model.Config.Text.LongestText);
 
-    private long Flops(string task, Head head) => MeterFlops.Count(_model, _plan, head.Pictures, Length(task), _model.Config.Vision.ImageSize);
+    private long Flops(string task, Head head)
+    {
+        (long text, long vision, long fusion) = Cost(task);
+        return text + (head.Pictures * (vision + fusion));
+    }
+
+    private (long Text, long Vision, long Fusion) Cost(string task) => MeterFlops.Count(_model, _plan, Length(task), _model.Config.Vision.ImageSize);
 
     private sealed record Head(int Pictures, string[] Labels, Func<Tensor, Tensor> Score, string Summary);
 }

@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.Eas.Meter;
 
 /// <summary>Opens METER checkpoints, plain and with EAS's adapters.</summary>
-internal sealed class MeterFactory : IVisionLanguageClassifierFactory, ITrainedClassifier
+internal sealed class MeterFactory : ITaskFactory<IClassifier>, ITrainedTask
 {
     public const string ClassifierName = "meter";
 
@@ -17,11 +17,16 @@ internal sealed class MeterFactory : IVisionLanguageClassifierFactory, ITrainedC
 
     public string Summary => "METER (arXiv 2111.02387) for question answering, NLVR2, entailment and retrieval, with EAS's adapters and skipped attentions.";
 
+    public string Checkpoints => "METER's Lightning files (.ckpt), or the same tensors in another weights file.";
+
     public IReadOnlyList<MethodOption> Options => MeterOptions.Describe();
 
     public IReadOnlyList<MethodOption> TrainingOptions => MeterTrainingOptions.Describe();
 
-    public IVisionLanguageClassifier Open(string checkpoint, JsonElement options, Device device, IMethodFiles files)
+    public bool Recognises(ITaskCheckpoint checkpoint)
+        => checkpoint.Weights is { } weights && weights.Contains(MeterKeys.TextTransform + ".weight") && weights.Contains(MeterKeys.TextPooler + ".weight");
+
+    public IClassifier Open(string checkpoint, JsonElement options, Device device, IMethodFiles files)
     {
         MeterOptions bound = MethodOptions.Bind(ClassifierName, options, MeterJson.Default.MeterOptions);
         List<IWeightSource> sources = [];
@@ -60,7 +65,7 @@ internal sealed class MeterFactory : IVisionLanguageClassifierFactory, ITrainedC
         }
     }
 
-    public IClassifierTraining BeginTraining(string checkpoint, IReadOnlyList<ClassifierSample> samples, JsonElement options, Device device, IMethodFiles files, string outputFolder)
+    public ITaskTraining BeginTraining(string checkpoint, IReadOnlyList<TaskSample> samples, JsonElement options, Device device, IMethodFiles files, string outputFolder)
     {
         MeterTrainingOptions bound = MethodOptions.Bind(ClassifierName, options, MeterJson.Default.MeterTrainingOptions);
         IWeightSource source = MeterCheckpoint.Open(checkpoint);

@@ -3,13 +3,12 @@ namespace Aperture.Plugins.Eas.Meter;
 /// <summary>Floating-point operations of one text with its pictures, 2 for a multiply-accumulate; norms and activations are not counted.</summary>
 internal static class MeterFlops
 {
-    /// <summary>Both encoders, the fusion and the poolers.</summary>
+    /// <summary>The text encoder once, the vision encoder a picture, and fusion with the poolers a text and picture.</summary>
     /// <param name="model">The model.</param>
     /// <param name="plan">What is skipped.</param>
-    /// <param name="pictures">Pictures of the text.</param>
     /// <param name="textTokens">Rows of the text, padding included.</param>
     /// <param name="imageSize">Side of the picture in pixels.</param>
-    public static long Count(MeterModel model, MeterPlan plan, int pictures, long textTokens, long imageSize)
+    public static (long Text, long Vision, long Fusion) Count(MeterModel model, MeterPlan plan, long textTokens, long imageSize)
     {
         MeterConfig config = model.Config;
         long grid = imageSize / config.Vision.PatchSize, imageTokens = (grid * grid) + 1, d = config.Width;
@@ -23,7 +22,7 @@ internal static class MeterFlops
             fusion += Layer(config, model.ImageLayers[layer], imageTokens, textTokens, (plan.ImageSelf[layer], plan.ImageCross[layer]));
         }
 
-        return text + (pictures * (vision + fusion));
+        return (text, vision, fusion);
     }
 
     private static long Encoder(long rows, long d, long inner) => Attention(rows, rows, d) + (4 * rows * d * inner);

@@ -8,7 +8,7 @@ internal sealed record MeterLabels(string[] Names)
 {
     /// <summary>The labels that a task has, that a file names, or that the samples have (the most frequent first).</summary>
     /// <exception cref="ApertureException">There are none, or a sample has none of them.</exception>
-    public static MeterLabels Of(MeterTask task, string? file, IReadOnlyList<ClassifierSample> samples)
+    public static MeterLabels Of(MeterTask task, string? file, IReadOnlyList<TaskSample> samples)
     {
         string[] names = task.Labels
             ?? (file is not null
@@ -24,16 +24,21 @@ internal sealed record MeterLabels(string[] Names)
     }
 
     /// <summary>The number of a sample's best label; -1 where it has none.</summary>
-    public int Best(ClassifierSample sample) => sample.Labels.Count == 0 ? -1 : Array.IndexOf(Names, sample.Labels.MaxBy(pair => pair.Value).Key);
+    public int Best(TaskSample sample) => sample.Labels.Count == 0 ? -1 : Array.IndexOf(Names, sample.Labels.MaxBy(pair => pair.Value).Key);
 
     /// <summary>A sample's scores, one a label.</summary>
-    public float[] Scores(ClassifierSample sample) => [.. Names.Select(name => (float)sample.Labels.GetValueOrDefault(name))];
+    public float[] Scores(TaskSample sample) => [.. Names.Select(name => (float)sample.Labels.GetValueOrDefault(name))];
 
-    private void Check(MeterTask task, ClassifierSample sample, int index)
+    private void Check(MeterTask task, TaskSample sample, int index)
     {
         if (sample.Pictures.Count != task.Pictures)
         {
             throw new ApertureException($"{MeterFactory.ClassifierName}: sample {index + 1} has {sample.Pictures.Count} picture(s), but {task.Name} takes {task.Pictures}.");
+        }
+
+        if (sample.Text.Length == 0)
+        {
+            throw new ApertureException($"{MeterFactory.ClassifierName}: sample {index + 1} has no text; give it a question or text.");
         }
 
         if (task.Labels is { Length: > 0 } known && (sample.Labels.Count == 0 || !sample.Labels.Keys.All(known.Contains)))

@@ -18,7 +18,7 @@ internal sealed class MeterObjective : IDisposable
 {
     private const double MatchingWeight = 0.5;
 
-    private readonly IReadOnlyList<ClassifierSample> _samples;
+    private readonly IReadOnlyList<TaskSample> _samples;
     private readonly MeterTrainingOptions _options;
     private readonly IWeightSource _source;
     private readonly MeterModel _model;
@@ -32,7 +32,7 @@ internal sealed class MeterObjective : IDisposable
     /// <param name="options">The user's options.</param>
     /// <param name="device">Where it runs.</param>
     /// <param name="files">Finds tokenizer and labels.</param>
-    public MeterObjective(IWeightSource source, IReadOnlyList<ClassifierSample> samples, MeterTrainingOptions options, Device device, IMethodFiles files)
+    public MeterObjective(IWeightSource source, IReadOnlyList<TaskSample> samples, MeterTrainingOptions options, Device device, IMethodFiles files)
     {
         (_samples, _options) = (samples, options);
         Task = MeterTask.Find(options.Task);
@@ -116,7 +116,7 @@ internal sealed class MeterObjective : IDisposable
 
     private (Tensor Loss, double Score) Classification(IReadOnlyList<int> samples, MeterPlan plan, MeterDropout? dropout, CancellationToken cancellationToken)
     {
-        ClassifierSample[] batch = [.. samples.Select(index => _samples[index])];
+        TaskSample[] batch = [.. samples.Select(index => _samples[index])];
         (Tensor text, Tensor mask) = EncodeTexts([.. batch.Select(sample => sample.Text)], dropout, cancellationToken);
         Tensor[] pooled = [.. Enumerable.Range(0, Task.Pictures).Select(picture => _model.Fuse(text, mask, EncodePictures([.. batch.Select(sample => sample.Pictures[picture])], cancellationToken), plan, picture + 1, dropout, cancellationToken: cancellationToken).Pooled)];
         MeterHeads heads = _model.Heads;

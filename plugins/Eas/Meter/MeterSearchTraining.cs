@@ -10,7 +10,7 @@ namespace Aperture.Plugins.Eas.Meter;
 /// Searches for attention that a task does not need, while adapters are trained around sets drawn by the bandit: the first phase of EAS, as METER-EAS runs it. The adapters are thrown away
 /// afterwards; what stays is a JSON file. Owns the objective.
 /// </summary>
-internal sealed class MeterSearchTraining : IClassifierTraining
+internal sealed class MeterSearchTraining : ITaskTraining
 {
     private const string FileName = "search.json";
 

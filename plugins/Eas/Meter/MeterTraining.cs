@@ -11,7 +11,7 @@ namespace Aperture.Plugins.Eas.Meter;
 /// <param name="arms">What is skipped.</param>
 /// <param name="legacyArmMap">How the arms are meant.</param>
 /// <param name="outputFolder">Where the result goes.</param>
-internal sealed class MeterTraining(MeterObjective objective, int[] arms, bool legacyArmMap, string outputFolder) : IClassifierTraining
+internal sealed class MeterTraining(MeterObjective objective, int[] arms, bool legacyArmMap, string outputFolder) : ITaskTraining
 {
     private const string AdaptersFile = "meter-eas.safetensors", SkipFile = "meter-eas.json", LabelsFile = "labels.json";
 

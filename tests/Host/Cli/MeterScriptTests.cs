@@ -24,7 +24,7 @@ public sealed class MeterScriptTests
     }
 
     [Theory]
-    [InlineData("nowhere.ckpt", "{}", "There is no checkpoint 'nowhere.ckpt'; give the path of a weights file.")]
+    [InlineData("nowhere.ckpt", "{}", "There is no checkpoint 'nowhere.ckpt'; give the path of a weights file or folder.")]
     [InlineData(null, "[]", "--with []: this is no JSON object; write one such as {\"Skip\": [16, 13, 6]}.")]
     [InlineData(null, "{\"Heads\": 2, \"VisionHeads\": 2, \"Skip\": [40]}", "METER: there is no attention 40 to skip; with 6 layers they are numbered 0 to 23.")]
     public async Task What_is_wrong_is_one_line(string? checkpoint, string options, string expected)

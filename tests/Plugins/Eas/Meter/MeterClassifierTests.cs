@@ -21,20 +21,20 @@ public sealed class MeterClassifierTests : IDisposable
     [Fact]
     public void Every_head_answers()
     {
-        using IVisionLanguageClassifier meter = Open(Save(TinyMeter.Weights(_vocabulary)), """, "Skip": [1, 3, 5]""");
-        using VisionInput first = Picture(meter, 10), second = Picture(meter, 200);
+        using IClassifier meter = Open(Save(TinyMeter.Weights(_vocabulary)), """, "Skip": [1, 3, 5]""");
+        Picture first = Shaded(10), second = Shaded(200);
 
         Assert.Equal(["vqa", "nlvr2", "snli", "retrieval", "match"], meter.Tasks.Select(task => task.Name));
         foreach (ClassifierTask task in meter.Tasks)
         {
-            VisionInput[] pictures = task.Pictures == 1 ? [first] : [first, second];
-            IReadOnlyList<IReadOnlyList<LabelScore>> both = meter.Classify(task.Name, pictures, ["man on left", "a"], CancellationToken.None);
+            Picture[] pictures = task.Pictures == 1 ? [first] : [first, second];
+            IReadOnlyList<IReadOnlyList<LabelScore>> both = meter.Classify(task.Name, pictures, ["man on left", "a"], TaskRun.Plain);
 
             Assert.Equal(2, both.Count);
             Assert.All(both, scores => Assert.Equal(task.Labels, scores.Count));
             Assert.All(both, scores => Assert.Equal(scores.OrderByDescending(score => score.Score), scores));
             Assert.All(both.SelectMany(scores => scores), score => Assert.InRange(score.Score, 0, 1));
-            IReadOnlyList<LabelScore> alone = meter.Classify(task.Name, pictures, ["a"], CancellationToken.None)[0];
+            IReadOnlyList<LabelScore> alone = meter.Classify(task.Name, pictures, ["a"], TaskRun.Plain)[0];
             Assert.All(alone.Zip(both[1]), pair => Assert.Equal(pair.First.Score, pair.Second.Score, 5));
         }
     }
@@ -44,10 +44,10 @@ public sealed class MeterClassifierTests : IDisposable
     {
         string checkpoint = Save(TinyMeter.Weights(_vocabulary));
         File.WriteAllText(Path.Combine(_folder, "answers.json"), """{"yes": 0, "no": 1, "red": 3, "2": 2, "left": 4}""");
-        using IVisionLanguageClassifier all = Open(checkpoint, """, "Skip": [], "Labels": "answers.json" """), fewer = Open(checkpoint, """, "Skip": [0, 1, 2, 3], "LegacyArmMap": false""");
-        using VisionInput picture = Picture(all, 90);
+        using IClassifier all = Open(checkpoint, """, "Skip": [], "Labels": "answers.json" """), fewer = Open(checkpoint, """, "Skip": [0, 1, 2, 3], "LegacyArmMap": false""");
+        Picture picture = Shaded(90);
 
-        IReadOnlyList<LabelScore> scores = all.Classify("vqa", [picture], ["man on left"], CancellationToken.None)[0];
+        IReadOnlyList<LabelScore> scores = all.Classify("vqa", [picture], ["man on left"], TaskRun.Plain)[0];
 
         Assert.Equal(["2", "left", "no", "red", "yes"], scores.Select(score => score.Label).Order(StringComparer.Ordinal));
         Assert.True(fewer.Tasks[0].Flops < all.Tasks[0].Flops);
@@ -58,22 +58,25 @@ public sealed class MeterClassifierTests : IDisposable
     {
         string checkpoint = Save(TinyMeter.Weights(_vocabulary));
         File.WriteAllText(Path.Combine(_folder, "found.json"), """{"base": "meter", "arms": "meter24", "skip": [0, 1, 2, 3]}""");
-        using IVisionLanguageClassifier list = Open(checkpoint, """, "Skip": [0, 1, 2, 3]"""), file = Open(checkpoint, """, "Skip": "found.json" """);
-        using VisionInput picture = Picture(list, 90);
+        using IClassifier list = Open(checkpoint, """, "Skip": [0, 1, 2, 3]"""), file = Open(checkpoint, """, "Skip": "found.json" """);
+        Picture picture = Shaded(90);
 
         Assert.Equal(
-            list.Classify("snli", [picture], ["a"], CancellationToken.None)[0],
-            file.Classify("snli", [picture], ["a"], CancellationToken.None)[0]);
+            list.Classify("snli", [picture], ["a"], TaskRun.Plain)[0],
+            file.Classify("snli", [picture], ["a"], TaskRun.Plain)[0]);
     }
 
     [Fact]
     public void Another_image_size_resamples_the_positions()
     {
-        using IVisionLanguageClassifier meter = Open(Save(TinyMeter.Weights(_vocabulary)), """, "Skip": [], "ImageSize": 40""");
-        using VisionInput picture = Picture(meter, 90);
+        using IClassifier meter = Open(Save(TinyMeter.Weights(_vocabulary)), """, "Skip": [], "ImageSize": 40""");
+        Picture picture = Shaded(90);
 
-        Assert.Equal([1L, 3, 40, 40], picture.Tensors["pixels"].shape);
-        Assert.Equal(TinyMeter.Answers, meter.Classify("vqa", [picture], ["a"], CancellationToken.None)[0].Count);
+        Shapes seen = new();
+        Assert.Equal(TinyMeter.Answers, meter.Classify("vqa", [picture], ["a"], new TaskRun { Trace = seen })[0].Count);
+
+        Assert.Equal([1L, 3, 40, 40], seen.Of["pixels.0"]);
+        Assert.Equal(["pixels.0", "pooled.0", "text"], seen.Of.Keys.Order(StringComparer.Ordinal));
     }
 
     [Theory]
@@ -98,6 +101,31 @@ public sealed class MeterClassifierTests : IDisposable
     }
 
     [Fact]
+    public void A_call_tells_its_stages_and_counts_what_its_task_says()
+    {
+        using IClassifier meter = Open(Save(TinyMeter.Weights(_vocabulary)), """, "Skip": [1]""");
+        Spent spent = new();
+
+        meter.Classify("nlvr2", [Shaded(1), Shaded(2)], ["a"], new TaskRun { Clock = spent });
+
+        Assert.Equal(["text", "vision", "fusion", "vision", "fusion"], spent.Stages);
+        Assert.Equal(meter.Tasks.Single(task => task.Name == "nlvr2").Flops, spent.Flops);
+        Assert.Throws<OperationCanceledException>(() => meter.Classify("vqa", [Shaded(1)], ["a"], new TaskRun { Cancellation = new CancellationToken(canceled: true) }));
+    }
+
+    [Theory]
+    [InlineData("cross_modal_text_transform.weight", false)]
+    [InlineData("vqa_classifier.0.weight", true)]
+    public void A_checkpoint_is_recognised_by_its_tensors(string missing, bool recognised)
+    {
+        using IWeightSource weights = WeightFiles.Open(Save(TinyMeter.Weights(_vocabulary), _folder, name => name != missing));
+
+        Assert.Equal(recognised, new MeterFactory().Recognises(new Looked(weights)));
+        Assert.False(new MeterFactory().Recognises(new Looked(null)));
+        Assert.Equal(typeof(IClassifier), ((ITaskFactory)new MeterFactory()).Contract);
+    }
+
+    [Fact]
     public void A_tokenizer_of_another_vocabulary_is_refused()
     {
         ApertureException error = Assert.Throws<ApertureException>(() => Open(Save(TinyMeter.Weights(vocabulary: 40)), """, "Skip": []"""));
@@ -108,11 +136,11 @@ public sealed class MeterClassifierTests : IDisposable
     [Fact]
     public void An_unknown_task_and_a_wrong_number_of_pictures_are_refused()
     {
-        using IVisionLanguageClassifier meter = Open(Save(TinyMeter.Weights(_vocabulary, adapted: false, tokenTypes: 2)), "");
-        using VisionInput picture = Picture(meter, 1);
+        using IClassifier meter = Open(Save(TinyMeter.Weights(_vocabulary, adapted: false, tokenTypes: 2)), "");
+        Picture picture = Shaded(1);
 
-        Assert.Contains("no head for 'nlvr2'; it has vqa, snli, retrieval, match", Assert.Throws<ApertureException>(() => meter.Classify("nlvr2", [picture], ["a"], CancellationToken.None)).Message);
-        Assert.Contains("vqa takes 1 picture(s), not 2", Assert.Throws<ApertureException>(() => meter.Classify("vqa", [picture, picture], ["a"], CancellationToken.None)).Message);
+        Assert.Contains("no head for 'nlvr2'; it has vqa, snli, retrieval, match", Assert.Throws<ApertureException>(() => meter.Classify("nlvr2", [picture], ["a"], TaskRun.Plain)).Message);
+        Assert.Contains("vqa takes 1 picture(s), not 2", Assert.Throws<ApertureException>(() => meter.Classify("vqa", [picture, picture], ["a"], TaskRun.Plain)).Message);
     }
 
     [Fact]
@@ -123,9 +151,9 @@ public sealed class MeterClassifierTests : IDisposable
         for (int round = 0; round < 3; round++)
         {
             before = round == 1 ? LiveTensors.Settled() : before;
-            using IVisionLanguageClassifier meter = Open(checkpoint, """, "Skip": [3], "ImageSize": 24""");
-            using VisionInput picture = Picture(meter, 90);
-            meter.Classify("nlvr2", [picture, picture], ["a", "man on left"], CancellationToken.None);
+            using IClassifier meter = Open(checkpoint, """, "Skip": [3], "ImageSize": 24""");
+            Picture picture = Shaded(90);
+            meter.Classify("nlvr2", [picture, picture], ["a", "man on left"], TaskRun.Plain);
             Assert.Throws<ApertureException>(() => Open(checkpoint, """, "Skip": [77]"""));
         }
 
@@ -162,11 +190,40 @@ public sealed class MeterClassifierTests : IDisposable
 
     private string Save(TensorWeights weights) => Save(weights, _folder);
 
-    private static VisionInput Picture(IVisionLanguageClassifier meter, byte shade) => meter.Prepare(Enumerable.Range(0, 30 * 20 * 3).Select(i => (byte)(i + shade)).ToArray(), 30, 20);
+    private static Picture Shaded(byte shade) => new(Enumerable.Range(0, 30 * 20 * 3).Select(i => (byte)(i + shade)).ToArray(), 30, 20);
 
-    private IVisionLanguageClassifier Open(string checkpoint, string options)
+    private IClassifier Open(string checkpoint, string options)
     {
         using JsonDocument json = JsonDocument.Parse($$"""{"Tokenizer": {{JsonSerializer.Serialize(_tokenizer)}}, "VisionHeads": 2{{(options.Contains("\"Heads\"", StringComparison.Ordinal) ? "" : ", \"Heads\": 2")}}{{options}}}""");
         return new MeterFactory().Open(checkpoint, json.RootElement.Clone(), CPU, new FolderFiles(_folder));
+    }
+
+    private sealed class Shapes : ITaskTrace
+    {
+        public Dictionary<string, long[]> Of { get; } = [];
+
+        public bool Wants(string name) => true;
+
+        public void Value(string name, Tensor value) => Of[name] = value.shape;
+    }
+
+    private sealed class Spent : ITaskClock
+    {
+        public List<string> Stages { get; } = [];
+
+        public long Flops { get; private set; }
+
+        public void Enter(string stage) => Stages.Add(stage);
+
+        public void Count(string part, long flops) => Flops += flops;
+    }
+
+    private sealed record Looked(IWeightSource? Weights) : ITaskCheckpoint
+    {
+        public string Path => "meter";
+
+        public bool IsFolder => false;
+
+        public bool Has(string relative) => false;
     }
 }

@@ -99,7 +99,11 @@ public sealed class MeterModelTests
     {
         using TensorWeights weights = TinyMeter.Weights(layers: 6);
         using MeterModel model = TinyMeter.Load(weights);
-        long Count(params int[] arms) => MeterFlops.Count(model, MeterPlan.FromArms(arms, 6, legacyArmMap: false), pictures: 1, textTokens: 40, imageSize: TinyMeter.Side);
+        long Count(params int[] arms)
+        {
+            (long text, long vision, long fusion) = MeterFlops.Count(model, MeterPlan.FromArms(arms, 6, legacyArmMap: false), textTokens: 40, imageSize: TinyMeter.Side);
+            return text + vision + fusion;
+        }
 
         // A text self-attention: 8 L d² + 4 L² d and its adapter (3 L d r) against a replacement (3 L d r' + 2 d r').
         Assert.Equal((8 * 40 * 16 * 16) + (4 * 40 * 40 * 16) + (3 * 40 * 16 * 8) - (3 * 40 * 16 * 12) - (2 * 16 * 12), Count() - Count(2));

@@ -23,16 +23,19 @@ public sealed class MeterSessionTests : IDisposable
     public async Task A_script_opens_and_asks()
     {
         await using EngineSession session = Open();
-        Classifier meter = session.LoadClassifier("meter", _checkpoint, new { Tokenizer = _tokenizer, Heads = 2, VisionHeads = 2 });
+        OpenTask<IClassifier> meter = session.LoadTask<IClassifier>(_checkpoint, options: new { Tokenizer = _tokenizer, Heads = 2, VisionHeads = 2 });
         Image picture = Image.Filled(30, 20, 200, 30, 30);
 
-        IReadOnlyList<LabelScore> entailment = meter.Classify("snli", picture, "a red table");
-        IReadOnlyList<(string Text, double Score)> ranked = meter.Rank("retrieval", picture, ["a red table", "a blue sign", "left"]);
+        TaskResult<IReadOnlyList<LabelScore>> entailment = meter.Classify("snli", picture, "a red table");
+        IReadOnlyList<(string Text, double Score)> ranked = meter.Rank("retrieval", picture, ["a red table", "a blue sign", "left"]).Value;
 
-        Assert.Equal(["nlvr2", "snli", "retrieval", "match"], meter.Tasks.Select(task => task.Name));
-        Assert.Equal(1, entailment.Sum(label => label.Score), 5);
+        Assert.Equal(["nlvr2", "snli", "retrieval", "match"], meter.Tasks().Select(task => task.Name));
+        Assert.Equal(1, entailment.Value.Sum(label => label.Score), 5);
         Assert.Equal(ranked.OrderByDescending(pair => pair.Score), ranked);
-        Assert.Equal(2, meter.Classify("nlvr2", [picture, picture], ["a red table"])[0].Count);
+        Assert.Equal(2, meter.Classify("nlvr2", [picture, picture], ["a red table"]).Value[0].Count);
+        Assert.Equal(["text", "vision", "fusion"], entailment.Measure.Milliseconds.Keys);
+        Assert.Equal(meter.Tasks().Single(task => task.Name == "snli").Flops, entailment.Measure.TotalFlops);
+        Assert.Equal("meter", meter.Architecture);
     }
 
     [Fact]
@@ -41,33 +44,37 @@ public sealed class MeterSessionTests : IDisposable
         string samples = Samples();
         await using EngineSession session = Open();
         object options = new { Task = "vqa", Tokenizer = _tokenizer, Heads = 2, VisionHeads = 2, Skip = new[] { 1, 3 }, AdapterWidth = 8, ReplacementWidth = 12, Steps = 12, BatchSize = 2, Rate = 0.001 };
-        session.TrainClassifier("meter", _checkpoint, samples, Path.Combine(_folder, "whole"), options);
+        session.TrainTask(_checkpoint, samples, Path.Combine(_folder, "whole"), options: options);
         using (CancellationTokenSource stop = new())
         {
-            Assert.Throws<OperationCanceledException>(() => session.TrainClassifier("meter", _checkpoint, samples, Path.Combine(_folder, "broken"), options, new Stop(stop), stop.Token));
+            Assert.Throws<OperationCanceledException>(() => session.TrainTask(_checkpoint, samples, Path.Combine(_folder, "broken"), "meter", options, new Stop(stop), stop.Token));
         }
 
-        TrainingResult result = session.TrainClassifier("meter", _checkpoint, samples, Path.Combine(_folder, "broken"), options);
+        TrainingResult result = session.TrainTask(_checkpoint, samples, Path.Combine(_folder, "broken"), "meter", options);
 
         Assert.Equal(File.ReadAllBytes(Path.Combine(_folder, "whole", "meter-eas.safetensors")), File.ReadAllBytes(Path.Combine(_folder, "broken", "meter-eas.safetensors")));
-        Classifier meter = session.LoadClassifier("meter", _checkpoint, new { Tokenizer = _tokenizer, Heads = 2, VisionHeads = 2, Adapters = result.Files[0], Skip = result.Files[1], Labels = result.Files[2] });
-        Assert.Equal(["blue", "red"], meter.Classify("vqa", Image.Filled(24, 20, 250, 10, 10), "which colour").Select(label => label.Label).Order(StringComparer.Ordinal));
+        object trained = new { Tokenizer = _tokenizer, Heads = 2, VisionHeads = 2, Adapters = result.Files[0], Skip = result.Files[1], Labels = result.Files[2] };
+        OpenTask<IClassifier> meter = session.LoadTask<IClassifier>(_checkpoint, "meter", trained);
+        Assert.Equal(["blue", "red"], meter.Classify("vqa", Image.Filled(24, 20, 250, 10, 10), "which colour").Value.Select(label => label.Label).Order(StringComparer.Ordinal));
     }
 
     [Fact]
     public async Task Wrong_names_and_files_are_one_line()
     {
         await using EngineSession session = Open();
-        string empty = Path.Combine(_folder, "empty.jsonl"), damaged = Path.Combine(_folder, "damaged.jsonl");
+        string empty = Path.Combine(_folder, "empty.jsonl"), textless = Path.Combine(_folder, "textless.jsonl");
         File.WriteAllText(empty, "");
-        File.WriteAllText(damaged, """{"image": "a.png", "answer": "yes"}""" + "\n");
+        File.WriteAllText(textless, """{"image": "a.png", "answer": "yes"}""" + "\n");
         string Message(Action act) => Assert.Throws<ApertureException>(act).Message;
 
-        Assert.Contains("No enabled plugin has a classifier 'metre'", Message(() => session.LoadClassifier("metre", _checkpoint)));
-        Assert.Contains("There is no checkpoint", Message(() => session.LoadClassifier("meter", "nowhere.ckpt")));
-        Assert.Contains("fetch it with: aperture pull FacebookAI/roberta-nowhere", Message(() => session.LoadClassifier("meter", _checkpoint, new { Tokenizer = "FacebookAI/roberta-nowhere", Heads = 2, VisionHeads = 2 })));
-        Assert.Contains("is empty; it needs at least one line", Message(() => session.TrainClassifier("meter", _checkpoint, empty, _folder)));
-        Assert.Contains("damaged.jsonl(1): the line is not an object with image, question and answer", Message(() => session.TrainClassifier("meter", _checkpoint, damaged, _folder)));
+        Assert.Contains("No enabled plugin has a task 'metre'", Message(() => session.LoadTask<IClassifier>(_checkpoint, "metre")));
+        Assert.Contains("There is no checkpoint", Message(() => session.LoadTask<IClassifier>("nowhere.ckpt")));
+        Assert.Contains("is of the architecture 'meter', which is a classifier, not a segmenter; load it as IClassifier", Message(() => session.LoadTask<ISegmenter>(_checkpoint)));
+        Assert.Contains(
+            "fetch it with: aperture pull FacebookAI/roberta-nowhere",
+            Message(() => session.LoadTask<IClassifier>(_checkpoint, options: new { Tokenizer = "FacebookAI/roberta-nowhere", Heads = 2, VisionHeads = 2 })));
+        Assert.Contains("is empty; it needs at least one line", Message(() => session.TrainTask(_checkpoint, empty, _folder)));
+        Assert.Contains("meter: sample 1 has no text; give it a question or text", Message(() => session.TrainTask(_checkpoint, textless, _folder, options: new { Heads = 2, VisionHeads = 2 })));
     }
 
     private static EngineSession Open() => new(new PluginHost(PluginCatalog.Read()), new HubCache(new HubSettings { CacheFolder = Path.Combine(Path.GetTempPath(), "aperture-no-cache") }), new ModelOptions());

@@ -16,7 +16,7 @@ public sealed class MeterTrainingTests : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("aperture-meter-").FullName;
     private readonly string _tokenizer = MeterClassifierTests.Repository("tests", "Golden", "data", "text", "tiny", "roberta");
     private readonly string _checkpoint;
-    private readonly ClassifierSample[] _samples;
+    private readonly TaskSample[] _samples;
 
     public MeterTrainingTests()
     {
@@ -52,9 +52,9 @@ public sealed class MeterTrainingTests : IDisposable
         TrainingResult result = run.Save();
         Assert.True(last < 0.8 * first, $"{first} -> {last}");
         Assert.All(result.Files, file => Assert.True(File.Exists(file)));
-        using IVisionLanguageClassifier meter = Open(result.Files);
-        using Vision.VisionInput red = Prepare(meter, Samples(task)[0].Pictures[0]), blue = Prepare(meter, Samples(task)[1].Pictures[0]);
-        IReadOnlyList<LabelScore> scores = meter.Classify(task, task == "nlvr2" ? [red, blue] : [red], ["a red table"], CancellationToken.None)[0];
+        using IClassifier meter = Open(result.Files);
+        Vision.Picture red = Image.Load(Samples(task)[0].Pictures[0]).ToPicture(), blue = Image.Load(Samples(task)[1].Pictures[0]).ToPicture();
+        IReadOnlyList<LabelScore> scores = meter.Classify(task, task == "nlvr2" ? [red, blue] : [red], ["a red table"], TaskRun.Plain)[0];
         if (task != "retrieval")
         {
             Assert.Equal(Samples(task)[0].Labels.Keys.Single(), scores[0].Label);
@@ -64,7 +64,7 @@ public sealed class MeterTrainingTests : IDisposable
     [Fact]
     public void A_search_moves_scores_and_its_file_says_what_to_skip()
     {
-        using IClassifierTraining run = BeginAny("vqa", """, "Stage": "Search", "SkipCount": 3, "Every": 1, "SearchWarmUp": 2, "Steps": 4""", _samples);
+        using ITaskTraining run = BeginAny("vqa", """, "Stage": "Search", "SkipCount": 3, "Every": 1, "SearchWarmUp": 2, "Steps": 4""", _samples);
         for (int step = 0; step < 4; step++)
         {
             using DisposeScope scope = NewDisposeScope();
@@ -173,7 +173,7 @@ public sealed class MeterTrainingTests : IDisposable
         return loss.item<float>();
     }
 
-    private ClassifierSample[] Samples(string task) => task switch
+    private TaskSample[] Samples(string task) => task switch
     {
         "snli" => [_samples[0] with { Labels = One("entailment") }, _samples[1] with { Labels = One("contradiction") }],
         "nlvr2" => [new([_samples[0].Pictures[0], _samples[1].Pictures[0]], "a red table", One("true")), new([_samples[1].Pictures[0], _samples[0].Pictures[0]], "a blue sign", One("false"))],
@@ -182,25 +182,19 @@ public sealed class MeterTrainingTests : IDisposable
 
     private static Dictionary<string, double> One(string label) => new() { [label] = 1 };
 
-    private MeterTraining Begin(string task, string options, ClassifierSample[] samples) => (MeterTraining)BeginAny(task, options, samples);
+    private MeterTraining Begin(string task, string options, TaskSample[] samples) => (MeterTraining)BeginAny(task, options, samples);
 
-    private IClassifierTraining BeginAny(string task, string options, ClassifierSample[] samples)
+    private ITaskTraining BeginAny(string task, string options, TaskSample[] samples)
     {
         using JsonDocument json = JsonDocument.Parse($$"""{"Task": "{{task}}", "Tokenizer": {{JsonSerializer.Serialize(_tokenizer)}}, "Heads": 2, "VisionHeads": 2, "ReplacementWidth": 12{{(options.Contains("AdapterWidth", StringComparison.Ordinal) ? "" : ", \"AdapterWidth\": 8")}}{{options}}}""");
         return new MeterFactory().BeginTraining(_checkpoint, samples, json.RootElement.Clone(), CPU, new FolderFiles(_folder), _folder);
     }
 
-    private IVisionLanguageClassifier Open(IReadOnlyList<string> files)
+    private IClassifier Open(IReadOnlyList<string> files)
     {
         string labels = files.Count > 2 ? $", \"Labels\": {JsonSerializer.Serialize(files[2])}" : "";
         using JsonDocument json = JsonDocument.Parse($$"""{"Tokenizer": {{JsonSerializer.Serialize(_tokenizer)}}, "Heads": 2, "VisionHeads": 2, "Adapters": {{JsonSerializer.Serialize(files[0])}}, "Skip": {{JsonSerializer.Serialize(files[1])}}{{labels}}}""");
         return new MeterFactory().Open(_checkpoint, json.RootElement.Clone(), CPU, new FolderFiles(_folder));
-    }
-
-    private static Vision.VisionInput Prepare(IVisionLanguageClassifier meter, string path)
-    {
-        Image image = Image.Load(path);
-        return meter.Prepare(image.ConvertToRgb().Pixels, image.Width, image.Height);
     }
 
     private string Picture(string name, byte red, byte green, byte blue)

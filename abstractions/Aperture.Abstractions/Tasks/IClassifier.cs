@@ -2,29 +2,20 @@ using Aperture.Vision;
 
 namespace Aperture.Tasks;
 
-/// <summary>
-/// A model that chooses among labels for pictures and a text: the answer to a question, whether a sentence is true of two pictures, how well a caption fits. Calls come from one thread at a time.
-/// </summary>
-public interface IVisionLanguageClassifier : IDisposable
+/// <summary>A model that chooses among labels for pictures and a text: the answer to a question, whether a sentence is true of two pictures, how well a caption fits.</summary>
+public interface IClassifier : ITaskModel
 {
     /// <summary>What the opened checkpoint can be asked for.</summary>
     IReadOnlyList<ClassifierTask> Tasks { get; }
 
-    /// <summary>Prepares one picture.</summary>
-    /// <param name="rgb">Interleaved RGB bytes, row by row, <c>height * width * 3</c> of them.</param>
-    /// <param name="width">Width in pixels.</param>
-    /// <param name="height">Height in pixels.</param>
-    /// <returns>What <see cref="Classify"/> takes; the caller disposes it.</returns>
-    VisionInput Prepare(ReadOnlySpan<byte> rgb, int width, int height);
-
     /// <summary>Scores the labels for each of several texts about the same pictures; the pictures are encoded once.</summary>
     /// <param name="task">Name of one of <see cref="Tasks"/>.</param>
-    /// <param name="pictures">As many pictures as the task takes; borrowed.</param>
+    /// <param name="pictures">As many pictures as the task takes.</param>
     /// <param name="texts">Questions, sentences or captions, at least one.</param>
-    /// <param name="cancellationToken">Checked between layers.</param>
+    /// <param name="run">When to stop, and who listens.</param>
     /// <returns>Text by text all labels, the likeliest first.</returns>
     /// <exception cref="ApertureException">The checkpoint has no such task, or the number of pictures is not the task's.</exception>
-    IReadOnlyList<IReadOnlyList<LabelScore>> Classify(string task, IReadOnlyList<VisionInput> pictures, IReadOnlyList<string> texts, CancellationToken cancellationToken);
+    IReadOnlyList<IReadOnlyList<LabelScore>> Classify(string task, IReadOnlyList<Picture> pictures, IReadOnlyList<string> texts, TaskRun run);
 }
 
 /// <summary>Something a classifier can be asked for.</summary>

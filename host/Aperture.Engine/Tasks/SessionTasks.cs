@@ -1,0 +1,74 @@
+using System.Text.Json;
+using Aperture.Hub;
+using Aperture.Plugins.Hosting;
+using Aperture.Requests;
+using Aperture.Tasks;
+using Aperture.Training;
+using static TorchSharp.torch;
+
+namespace Aperture.Engine;
+
+/// <summary>The tasks that a session has open, and how it opens and trains them. Disposing it disposes what is open.</summary>
+internal sealed class SessionTasks(PluginHost plugins, RequestQueue requests, HubCache cache) : IDisposable
+{
+    private readonly List<IOpenTask> _open = [];
+
+    /// <summary>Opens a checkpoint with the architecture that is named or that recognises it.</summary>
+    public OpenTask<T> Load<T>(string fileOrFolder, string? architecture, JsonElement options, string device)
+        where T : class, ITaskModel
+        => requests.Run(_open, _ =>
+        {
+            string path = TaskFiles.Locate(fileOrFolder, cache);
+            PluginLease lease = TaskFinder<T>.Find(plugins, path, architecture, out ITaskFactory<T> factory);
+            try
+            {
+                OpenTask<T> task = Open(lease, factory, path, options, Devices.Parse(device));
+                _open.RemoveAll(known => known.IsDisposed);
+                _open.Add(task);
+                return task;
+            }
+            catch
+            {
+                lease.Dispose();
+                throw;
+            }
+        });
+
+    /// <summary>Trains a checkpoint with the architecture that is named or that recognises it.</summary>
+    public TrainingResult Train(
+        string fileOrFolder, string samples, string output, string? architecture, JsonElement options, string device, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
+        => requests.Run(
+            new object(),
+            token =>
+            {
+                string path = TaskFiles.Locate(fileOrFolder, cache);
+                IReadOnlyList<TaskSample> read = TaskSamples.Read(samples);
+                using PluginLease lease = TaskFinder<ITaskModel>.Find(plugins, path, architecture, out ITaskFactory<ITaskModel> factory);
+                return factory is ITrainedTask trained
+                    ? TaskTrainer.Run(factory.Name, trained, path, read, options, Devices.Parse(device), new TaskFiles(path, cache), output, progress, token)
+                    : throw new ApertureException($"'{factory.Name}' has nothing to train; it works as it is.");
+            },
+            cancellationToken);
+
+    public void Dispose()
+    {
+        _open.ForEach(task => task.Dispose());
+        _open.Clear();
+    }
+
+    private OpenTask<T> Open<T>(PluginLease lease, ITaskFactory<T> factory, string path, JsonElement options, Device device)
+        where T : class, ITaskModel
+    {
+        JsonElement all = PluginDefaults.Apply(factory.Name, lease.Names, lease.Entry.Options, options);
+        T model = factory.Open(path, all, device, new TaskFiles(path, cache));
+        try
+        {
+            return new OpenTask<T>(requests, lease, model, path, device);
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+}

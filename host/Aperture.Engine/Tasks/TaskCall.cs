@@ -1,0 +1,19 @@
+using Aperture.Tasks;
+
+namespace Aperture.Engine;
+
+/// <summary>Who listens to a call of a task. What nobody listens to costs nothing.</summary>
+public sealed record TaskCall
+{
+    /// <summary>A call that nobody listens to.</summary>
+    public static TaskCall Plain { get; } = new();
+
+    /// <summary>Told how far the call is, on the call's own thread; null for nobody.</summary>
+    public IProgress<TaskProgress>? Progress { get; init; }
+
+    /// <summary>Whether progress is to come with previews, where making one costs something.</summary>
+    public bool WantsPreviews { get; init; }
+
+    /// <summary>Which named values to keep in <see cref="TaskResult{T}.Trace"/>, by their names; null for none. <c>_ => true</c> keeps all.</summary>
+    public Func<string, bool>? Trace { get; init; }
+}

@@ -1,0 +1,46 @@
+using System.CommandLine;
+using Aperture.Plugins.Hosting;
+using Spectre.Console;
+
+namespace Aperture.Host.Commands;
+
+/// <summary><c>aperture tasks list</c>: shows the architectures whose product is not a chat answer, and the checkpoints that they recognise.</summary>
+internal static class TasksCommand
+{
+    public static Command Create(CommandContext context)
+    {
+        Option<string?> file = new("--file") { Description = "A plugins.json, or the folder that holds it; the one beside the command by default.", HelpName = "path" };
+        return new Command("tasks", "List the architectures that classify, segment, edit, caption or generate.") { List(context, file) };
+    }
+
+    private static Command List(CommandContext context, Option<string?> file)
+    {
+        Command command = new("list", "List the architectures of the plugins; 1 if an enabled plugin does not load.") { file };
+        command.SetAction(async (parsed, token) =>
+        {
+            await using PluginHost host = new(context.Plugins.Read(parsed, parsed.GetValue(file)));
+            host.LoadAll(out IReadOnlyList<PluginFailure> failures);
+            Write(context.Terminal, [.. host.Plugins.SelectMany(plugin => plugin.Tasks ?? [])]);
+            foreach (PluginFailure failure in failures)
+            {
+                context.Terminal.Fail(failure.Message);
+            }
+
+            return failures.Count == 0 ? 0 : 1;
+        });
+        return command;
+    }
+
+    private static void Write(Terminal terminal, IReadOnlyList<PluginTask> tasks)
+    {
+        Table table = new();
+        table.AddColumns("architecture", "task", "plugin", "what it recognises", "training");
+        foreach (PluginTask task in tasks)
+        {
+            table.AddRow(
+                Markup.Escape(task.Name), Markup.Escape(task.Kind), Markup.Escape(task.Plugin), Markup.Escape(task.Checkpoints), task.TrainingOptions is null ? "" : "yes");
+        }
+
+        terminal.Rich.Write(table);
+    }
+}
