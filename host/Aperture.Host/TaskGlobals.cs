@@ -19,8 +19,11 @@ public sealed class TaskGlobals(EngineSession session)
         }
     }
 
-    /// <summary>Opens a model that makes something else than a chat answer: <c>await Tasks.Load&lt;IClassifier&gt;("model.ckpt")</c>. The session disposes it.</summary>
-    /// <typeparam name="T">What is wanted of it: <see cref="IClassifier"/>, <see cref="ISegmenter"/>, <see cref="IImageEditor"/>, <see cref="ICaptioner"/>, <see cref="IFaceGenerator"/>.</typeparam>
+    /// <summary>
+    /// Opens a model that makes something else than a chat answer: <c>await Tasks.Load&lt;IClassifier&gt;("model.ckpt")</c>. The session disposes it.
+    /// </summary>
+    /// <typeparam name="T">What is wanted of it: <see cref="IClassifier"/>, <see cref="ISegmenter"/>, <see cref="IImageEditor"/>,
+    /// <see cref="ICaptioner"/>, <see cref="IFaceGenerator"/>.</typeparam>
     /// <param name="folderOrFile">The checkpoint: a file, a folder, or a hub id fetched with <c>aperture pull</c>.</param>
     /// <param name="architecture">The architecture's name; null to take the one that recognises the checkpoint.</param>
     /// <param name="options">Its options, for example <c>new { Tokenizer = "FacebookAI/roberta-base" }</c>; null for all defaults.</param>

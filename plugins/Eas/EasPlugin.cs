@@ -13,6 +13,6 @@ public sealed class EasPlugin : IAperturePlugin
     public void Register(IServiceCollection services)
         => services
             .AddKeyedSingleton<IMethodFactory, EasFactory>(EasFactory.MethodName)
-              .AddKeyedSingleton<IModelFamily, LavinFamily>(LavinFamily.FamilyName)
-              .AddKeyedSingleton<ITaskFactory, MeterFactory>(MeterFactory.ClassifierName);
+            .AddKeyedSingleton<IModelFamily, LavinFamily>(LavinFamily.FamilyName)
+            .AddKeyedSingleton<ITaskFactory, MeterFactory>(MeterFactory.ClassifierName);
 }

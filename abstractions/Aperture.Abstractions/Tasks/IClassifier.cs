@@ -2,7 +2,10 @@ using Aperture.Vision;
 
 namespace Aperture.Tasks;
 
-/// <summary>A model that chooses among labels for pictures and a text: the answer to a question, whether a sentence is true of two pictures, how well a caption fits.</summary>
+/// <summary>
+/// A model that chooses among labels for pictures and a text: the answer to a question, whether a sentence is true of two pictures, how well a caption
+/// fits.
+/// </summary>
 public interface IClassifier : ITaskModel
 {
     /// <summary>What the opened checkpoint can be asked for.</summary>

@@ -28,7 +28,9 @@ public sealed record FaceRequest
     /// <summary>The sentence that the face is to be changed to; null leaves it.</summary>
     public string? EditText { get; init; }
 
-    /// <summary>Weight of the original sentence in the edit: 1 changes nothing, 0 lets the edit's sentence rule alone. Only beside <see cref="EditText"/>.</summary>
+    /// <summary>
+    /// Weight of the original sentence in the edit: 1 changes nothing, 0 lets the edit's sentence rule alone. Only beside <see cref="EditText"/>.
+    /// </summary>
     public double? EditAlpha { get; init; }
 
     /// <summary>How far the face may lie from the mean one: 0 is the mean face, 1 does not hold back (truncation).</summary>

@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace Aperture.Tasks;
 
 /// <summary>
-/// What is known of an architecture before a checkpoint of it is opened. A plugin registers it as this interface, keyed by its name; the object also is an <see cref="ITaskFactory{T}"/>, which opens,
-/// and may be an <see cref="ITrainedTask"/>. Its members are called from several threads at once.
+/// What is known of an architecture before a checkpoint of it is opened. A plugin registers it as this interface, keyed by its name; the object also is an
+/// <see cref="ITaskFactory{T}"/>, which opens, and may be an <see cref="ITrainedTask"/>. Its members are called from several threads at once.
 /// </summary>
 public interface ITaskFactory
 {
@@ -25,7 +25,9 @@ public interface ITaskFactory
     /// <summary>The options of opening, for help and for messages.</summary>
     IReadOnlyList<MethodOption> Options { get; }
 
-    /// <summary>Whether a file or folder holds a checkpoint of the architecture, by names and shapes, not by values. Damage is told of when it is opened.</summary>
+    /// <summary>
+    /// Whether a file or folder holds a checkpoint of the architecture, by names and shapes, not by values. Damage is told of when it is opened.
+    /// </summary>
     /// <param name="checkpoint">What the user named; valid during the call.</param>
     bool Recognises(ITaskCheckpoint checkpoint);
 }

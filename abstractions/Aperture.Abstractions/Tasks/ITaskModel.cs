@@ -1,7 +1,8 @@
 namespace Aperture.Tasks;
 
 /// <summary>
-/// An opened model whose product is not a chat answer. What it makes is told by the interface that extends this one, such as <see cref="IClassifier"/> or <see cref="ISegmenter"/>.
+/// An opened model whose product is not a chat answer. What it makes is told by the interface that extends this one, such as <see cref="IClassifier"/> or
+/// <see cref="ISegmenter"/>.
 /// Calls come from one thread at a time; the host sees to it.
 /// </summary>
 public interface ITaskModel : IDisposable

@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace Aperture.Tasks;
 
 /// <summary>
-/// An architecture with parameters that are trained on samples. An <see cref="ITaskFactory"/> implements it beside its own contract; the host reads the samples, draws batches, runs backward and
-/// optimizer, saves checkpoints, goes on after a stop, and logs.
+/// An architecture with parameters that are trained on samples. An <see cref="ITaskFactory"/> implements it beside its own contract; the host reads the
+/// samples, draws batches, runs backward and optimizer, saves checkpoints, goes on after a stop, and logs.
 /// </summary>
 public interface ITrainedTask
 {
@@ -23,7 +23,8 @@ public interface ITrainedTask
     /// <param name="outputFolder">Where <see cref="ITraining.Save"/> writes.</param>
     /// <returns>The run; the caller disposes it.</returns>
     /// <exception cref="ApertureException">It is no such checkpoint, the samples do not serve, or an option is unknown or out of range.</exception>
-    ITaskTraining BeginTraining(string checkpoint, IReadOnlyList<TaskSample> samples, JsonElement options, Device device, IMethodFiles files, string outputFolder);
+    ITaskTraining BeginTraining(
+        string checkpoint, IReadOnlyList<TaskSample> samples, JsonElement options, Device device, IMethodFiles files, string outputFolder);
 }
 
 /// <summary>One training of an architecture.</summary>
@@ -46,6 +47,9 @@ public interface ITaskTraining : ITraining
 /// <param name="Labels">The right labels with scores from 0 to 1; empty where there are none.</param>
 public sealed record TaskSample(IReadOnlyList<string> Pictures, string Text, IReadOnlyDictionary<string, double> Labels)
 {
+    /// <summary>Full path of the folder from which names of files in <see cref="Fields"/> start; empty for the current one.</summary>
+    public string Folder { get; init; } = "";
+
     /// <summary>Everything else that the sample's line holds, by name, such as boxes, a mask's file or further captions.</summary>
     public IReadOnlyDictionary<string, JsonElement> Fields { get; init; } = System.Collections.Immutable.ImmutableDictionary<string, JsonElement>.Empty;
 }

@@ -2,7 +2,9 @@ using static TorchSharp.torch;
 
 namespace Aperture.Tasks;
 
-/// <summary>What every call of an <see cref="ITaskModel"/> gets beside its input: when to stop, and who listens. What nobody listens to costs a null check.</summary>
+/// <summary>
+/// What every call of an <see cref="ITaskModel"/> gets beside its input: when to stop, and who listens. What nobody listens to costs a null check.
+/// </summary>
 public sealed record TaskRun
 {
     /// <summary>A call that nobody listens to and nobody stops.</summary>

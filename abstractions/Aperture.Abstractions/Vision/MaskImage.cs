@@ -1,8 +1,8 @@
 namespace Aperture.Vision;
 
 /// <summary>
-/// A value a pixel, row by row from the top left, and the threshold above which a pixel is inside. Bytes (0 to 255) or floats: probabilities, logits, whatever the threshold belongs to.
-/// It does not change.
+/// A value a pixel, row by row from the top left, and the threshold above which a pixel is inside. Bytes (0 to 255) or floats: probabilities, logits,
+/// whatever the threshold belongs to. It does not change.
 /// </summary>
 public sealed class MaskImage
 {
@@ -44,7 +44,8 @@ public sealed class MaskImage
         int count = isBytes ? bytes.Length : floats.Length;
         if (count != (long)width * height)
         {
-            throw new ArgumentException($"{count} values for {width}x{height} pixels; {(long)width * height} are needed.", isBytes ? nameof(bytes) : nameof(floats));
+            string name = isBytes ? nameof(bytes) : nameof(floats);
+            throw new ArgumentException($"{count} values for {width}x{height} pixels; {(long)width * height} are needed.", name);
         }
 
         (_bytes, _floats, IsBytes, Width, Height, Threshold) = (bytes, floats, isBytes, width, height, threshold);

@@ -1,4 +1,5 @@
 using Aperture.Vision;
+using static TorchSharp.torch;
 
 namespace Aperture.Decoding;
 

@@ -142,7 +142,8 @@ public sealed class EngineSession : IAsyncDisposable
     /// <param name="architecture">The name a plugin registers it under; null to take the one that recognises the checkpoint.</param>
     /// <param name="options">Its options; null for all defaults.</param>
     /// <returns>The model; the session disposes it if the caller has not.</returns>
-    /// <exception cref="ApertureException">No architecture or several of them recognise the checkpoint, it makes something else, or it cannot be opened.</exception>
+    /// <exception cref="ApertureException">No architecture or several of them recognise the checkpoint, it makes something else, or it cannot be
+    /// opened.</exception>
     public OpenTask<T> LoadTask<T>(string folderOrFile, string? architecture = null, object? options = null)
         where T : class, ITaskModel
         => _tasks.Load<T>(folderOrFile, architecture, OptionsJson.From(options), Defaults.Device);
@@ -156,7 +157,8 @@ public sealed class EngineSession : IAsyncDisposable
     /// <param name="progress">Told as often as the log; null for nobody.</param>
     /// <param name="cancellationToken">Stops after the step, with a checkpoint.</param>
     /// <returns>What was written.</returns>
-    /// <exception cref="ApertureException">No architecture or several of them recognise the checkpoint, it has nothing to train, or samples or options do not serve.</exception>
+    /// <exception cref="ApertureException">No architecture or several of them recognise the checkpoint, it has nothing to train, or samples or options do
+    /// not serve.</exception>
     public TrainingResult TrainTask(
         string folderOrFile,
         string samples,

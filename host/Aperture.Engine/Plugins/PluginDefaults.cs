@@ -4,8 +4,10 @@ using System.Text.Json;
 namespace Aperture.Plugins.Hosting;
 
 /// <summary>
-/// Lays the default options of <c>plugins.json</c> under the options a user gives. A property of the defaults that is named like one of the plugin's methods or tasks and holds
-/// an object belongs to that one alone; every other property goes to each of them. Per name (without regard to case) the user's value wins, then the method's own default.
+/// Lays the default options of <c>plugins.json</c> under the options a user gives. A property of the defaults that is named like one of the plugin's
+/// methods or tasks and holds
+/// an object belongs to that one alone; every other property goes to each of them. Per name (without regard to case) the user's value wins, then the
+/// method's own default.
 /// </summary>
 public static class PluginDefaults
 {

@@ -136,7 +136,8 @@ public abstract record PluginFailure
     {
         /// <inheritdoc/>
         public override string Message =>
-            $"Plugin '{Plugin}': {Reason}; register each task as services.AddKeyedSingleton<{nameof(ITaskFactory)}, TheFactory>(\"name\") under the factory's own unique {nameof(ITaskFactory.Name)}.";
+            $"Plugin '{Plugin}': {Reason}; register each task as services.AddKeyedSingleton<{nameof(ITaskFactory)}, TheFactory>(\"name\") "
+            + $"under the factory's own unique {nameof(ITaskFactory.Name)}.";
     }
 
     private static string MissingFileHint(string error) => error.StartsWith(nameof(FileNotFoundException), StringComparison.Ordinal)

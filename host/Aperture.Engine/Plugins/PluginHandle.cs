@@ -205,7 +205,9 @@ internal sealed class PluginHandle
         => services.Any(service => IsOpener(service.ServiceType)) ? $"a task is registered as {nameof(ITaskFactory)}<…>, where nothing looks for it" : null;
 
     private static string? Unopenable(List<ITaskFactory> tasks)
-        => tasks.Find(task => !Array.Exists(task.GetType().GetInterfaces(), IsOpener)) is { } task ? $"the task '{task.Name}' implements no {nameof(ITaskFactory)}<…> and opens nothing" : null;
+        => tasks.Find(task => !Array.Exists(task.GetType().GetInterfaces(), IsOpener)) is { } task
+            ? $"the task '{task.Name}' implements no {nameof(ITaskFactory)}<…> and opens nothing"
+            : null;
 
     private static bool IsOpener(Type type) => type.IsConstructedGenericType && type.GetGenericTypeDefinition() == typeof(ITaskFactory<>);
 

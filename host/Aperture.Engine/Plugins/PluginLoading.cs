@@ -83,7 +83,8 @@ internal sealed class PluginLoading(ShadowStore shadows, ILoggerFactory loggers)
         }
         catch (Exception error)
         {
-            return new PluginFailure.InvalidTasks(slot.Entry.Id, $"asking for a task's summary and options threw {error.GetType().Name}: {error.Message.ReplaceLineEndings(" ")}");
+            string reason = $"{error.GetType().Name}: {error.Message.ReplaceLineEndings(" ")}";
+            return new PluginFailure.InvalidTasks(slot.Entry.Id, $"asking for a task's summary and options threw {reason}");
         }
 
         foreach (PluginSlot other in all.Where(other => other != slot && other.Handle is not null))

@@ -11,7 +11,13 @@ namespace Aperture.Plugins.Hosting;
 /// <param name="Options">Its options when it is opened.</param>
 /// <param name="TrainingOptions">Its options when it is trained; null for one that has nothing to train.</param>
 public sealed record PluginTask(
-    string Plugin, string Name, string Kind, string Summary, string Checkpoints, IReadOnlyList<MethodOption> Options, IReadOnlyList<MethodOption>? TrainingOptions)
+    string Plugin,
+    string Name,
+    string Kind,
+    string Summary,
+    string Checkpoints,
+    IReadOnlyList<MethodOption> Options,
+    IReadOnlyList<MethodOption>? TrainingOptions)
 {
     /// <summary>A task's contract in words: <c>IFaceGenerator</c> is a face generator.</summary>
     /// <param name="contract">The interface.</param>

@@ -12,7 +12,8 @@ public static class CaptionerCalls
     /// <param name="call">Who listens; null for nobody.</param>
     /// <param name="cancellationToken">Checked between tokens.</param>
     /// <exception cref="ApertureException">The model takes features only.</exception>
-    public static TaskResult<ScoredCaption> Caption(this OpenTask<ICaptioner> captioner, Image image, TaskCall? call = null, CancellationToken cancellationToken = default)
+    public static TaskResult<ScoredCaption> Caption(
+        this OpenTask<ICaptioner> captioner, Image image, TaskCall? call = null, CancellationToken cancellationToken = default)
         => captioner.Caption([new CaptionInput(image.ToPicture())], null, call, cancellationToken).Select(inputs => inputs[0][0]);
 
     /// <summary>Captions of several pictures or of features that were made of them.</summary>
@@ -47,8 +48,9 @@ public static class CaptionerCalls
     {
         if (input.Features is null && input.Id is null && (input.Picture is null || !model.TakesPictures))
         {
-            throw new ApertureException(
-                model.TakesPictures ? "An input has neither a picture nor features; give one of them." : $"'{model.Name}' encodes no pictures; give features of the picture, or the id of some.");
+            throw new ApertureException(model.TakesPictures
+                ? "An input has neither a picture nor features; give one of them."
+                : $"'{model.Name}' encodes no pictures; give features of the picture, or the id of some.");
         }
 
         if (input.Features is { } features && features.Values.Length != (long)features.Rows * features.Channels)

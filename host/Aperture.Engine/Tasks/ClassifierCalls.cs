@@ -38,7 +38,8 @@ public static class ClassifierCalls
         IReadOnlyList<string> texts,
         TaskCall? call = null,
         CancellationToken cancellationToken = default)
-        => classifier.Run((model, run) => model.Classify(task, [.. images.Select(image => image.ToPicture())], TaskInput.Some(texts, "texts"), run), call, cancellationToken);
+        => classifier.Run(
+            (model, run) => model.Classify(task, [.. images.Select(image => image.ToPicture())], TaskInput.Some(texts, "texts"), run), call, cancellationToken);
 
     /// <summary>Texts by how well they fit a picture, the best first.</summary>
     /// <param name="classifier">The classifier.</param>
@@ -49,7 +50,12 @@ public static class ClassifierCalls
     /// <param name="cancellationToken">Checked between layers.</param>
     /// <exception cref="ApertureException">The checkpoint has no such task, or the task takes another number of pictures.</exception>
     public static TaskResult<IReadOnlyList<(string Text, double Score)>> Rank(
-        this OpenTask<IClassifier> classifier, string task, Image image, IReadOnlyList<string> texts, TaskCall? call = null, CancellationToken cancellationToken = default)
+        this OpenTask<IClassifier> classifier,
+        string task,
+        Image image,
+        IReadOnlyList<string> texts,
+        TaskCall? call = null,
+        CancellationToken cancellationToken = default)
         => classifier.Classify(task, [image], texts, call, cancellationToken).Select(scores => Ranked(texts, scores));
 
     private static IReadOnlyList<(string Text, double Score)> Ranked(IReadOnlyList<string> texts, IReadOnlyList<IReadOnlyList<LabelScore>> scores)

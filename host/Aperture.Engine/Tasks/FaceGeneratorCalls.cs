@@ -30,7 +30,7 @@ public static class FaceGeneratorCalls
             {
                 TaskInput.Sentence(request.Text, nameof(FaceRequest.Text));
                 TaskInput.Some(request.Views, "views");
-                foreach (ViewPoint view in request.Views.Where(view => !(double.IsFinite(view.Yaw) && double.IsFinite(view.Pitch) && double.IsFinite(view.Roll))))
+                foreach (ViewPoint view in request.Views.Where(view => !double.IsFinite(view.Yaw + view.Pitch + view.Roll)))
                 {
                     throw new ApertureException($"The view of yaw {view.Yaw}, pitch {view.Pitch}, roll {view.Roll} is nowhere; give finite angles in radians.");
                 }

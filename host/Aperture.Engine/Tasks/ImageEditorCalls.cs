@@ -13,7 +13,8 @@ public static class ImageEditorCalls
     /// <param name="call">Who listens; null for nobody.</param>
     /// <param name="cancellationToken">Checked between denoising steps.</param>
     /// <exception cref="ApertureException">The sentence is empty or too long for the model.</exception>
-    public static TaskResult<EditedPicture> Edit(this OpenTask<IImageEditor> editor, Image image, string target, TaskCall? call = null, CancellationToken cancellationToken = default)
+    public static TaskResult<EditedPicture> Edit(
+        this OpenTask<IImageEditor> editor, Image image, string target, TaskCall? call = null, CancellationToken cancellationToken = default)
         => editor.Edit(image, new EditRequest { Target = target }, call, cancellationToken);
 
     /// <summary>Edits a picture.</summary>
@@ -23,7 +24,8 @@ public static class ImageEditorCalls
     /// <param name="call">Who listens; null for nobody.</param>
     /// <param name="cancellationToken">Checked between denoising steps.</param>
     /// <exception cref="ApertureException">The sentences or numbers are not ones that the model takes.</exception>
-    public static TaskResult<EditedPicture> Edit(this OpenTask<IImageEditor> editor, Image image, EditRequest request, TaskCall? call = null, CancellationToken cancellationToken = default)
+    public static TaskResult<EditedPicture> Edit(
+        this OpenTask<IImageEditor> editor, Image image, EditRequest request, TaskCall? call = null, CancellationToken cancellationToken = default)
         => editor.Run(
             (model, run) =>
             {

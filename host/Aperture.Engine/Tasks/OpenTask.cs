@@ -6,7 +6,8 @@ using static TorchSharp.torch;
 namespace Aperture.Engine;
 
 /// <summary>
-/// A model of a plugin that makes something else than a chat answer. It holds its plugin until it is disposed. Calls run in the order in which they were asked for, from any thread. Extension
+/// A model of a plugin that makes something else than a chat answer. It holds its plugin until it is disposed. Calls run in the order in which they were
+/// asked for, from any thread. Extension
 /// methods give each kind of task its own call.
 /// </summary>
 /// <typeparam name="T">The task's contract.</typeparam>
@@ -84,7 +85,7 @@ public sealed class OpenTask<T> : IOpenTask
         T model = Model; // It is disposed only after the call has ended.
         TaskTrace? trace = call.Trace is { } wanted ? new TaskTrace(wanted) : null;
         TaskClock clock = new(_device);
-        TaskRun run = new() { Cancellation = cancellationToken, Progress = call.Progress, WantsPreviews = call.WantsPreviews, Clock = clock, Trace = trace };
+        TaskRun run = new() { Cancellation = cancellationToken, Progress = call.Listener, WantsPreviews = call.WantsPreviews, Clock = clock, Trace = trace };
         TResult value = work(model, run);
         return new TaskResult<TResult>(value, clock.Stop(), trace?.Values ?? []);
     }

@@ -18,7 +18,8 @@ public static class SegmenterCalls
     /// <param name="call">Who listens; null for nobody.</param>
     /// <param name="cancellationToken">Checked between layers.</param>
     /// <exception cref="ApertureException">The model takes no sentences.</exception>
-    public static TaskResult<SegmentedMask> Segment(this OpenTask<ISegmenter> segmenter, Image image, string text, TaskCall? call = null, CancellationToken cancellationToken = default)
+    public static TaskResult<SegmentedMask> Segment(
+        this OpenTask<ISegmenter> segmenter, Image image, string text, TaskCall? call = null, CancellationToken cancellationToken = default)
         => segmenter.Segment(image, [new SegmentPrompt { Text = text }], call, cancellationToken).Select(prompts => prompts[0][0]);
 
     /// <summary>The masks of one prompt, the best first.</summary>
@@ -41,7 +42,11 @@ public static class SegmenterCalls
     /// <returns>Prompt by prompt its masks in the picture's size, the best first.</returns>
     /// <exception cref="ApertureException">A prompt is empty, of a kind that the model does not take, or outside the picture.</exception>
     public static TaskResult<IReadOnlyList<IReadOnlyList<SegmentedMask>>> Segment(
-        this OpenTask<ISegmenter> segmenter, Image image, IReadOnlyList<SegmentPrompt> prompts, TaskCall? call = null, CancellationToken cancellationToken = default)
+        this OpenTask<ISegmenter> segmenter,
+        Image image,
+        IReadOnlyList<SegmentPrompt> prompts,
+        TaskCall? call = null,
+        CancellationToken cancellationToken = default)
         => segmenter.Run(
             (model, run) =>
             {
@@ -72,10 +77,13 @@ public static class SegmenterCalls
             throw new ApertureException($"The point ({point.X}, {point.Y}) is not in the picture of {image.Width}x{image.Height} pixels.");
         }
 
-        if (prompt.Box is { } box && !(box.Left < box.Right && box.Top < box.Bottom && box.Right > 0 && box.Bottom > 0 && box.Left < image.Width && box.Top < image.Height))
+        if (prompt.Box is { } box && !(Covers(box.Left, box.Right, image.Width) && Covers(box.Top, box.Bottom, image.Height)))
         {
             throw new ApertureException(
-                $"The box from ({box.Left}, {box.Top}) to ({box.Right}, {box.Bottom}) covers nothing of the picture of {image.Width}x{image.Height} pixels; give left, top, right, bottom.");
+                $"The box from ({box.Left}, {box.Top}) to ({box.Right}, {box.Bottom}) covers nothing of the picture of {image.Width}x{image.Height} pixels; "
+                + "give left, top, right, bottom.");
         }
     }
+
+    private static bool Covers(double from, double to, int size) => from < to && to > 0 && from < size;
 }

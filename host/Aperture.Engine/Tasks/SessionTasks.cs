@@ -36,7 +36,14 @@ internal sealed class SessionTasks(PluginHost plugins, RequestQueue requests, Hu
 
     /// <summary>Trains a checkpoint with the architecture that is named or that recognises it.</summary>
     public TrainingResult Train(
-        string fileOrFolder, string samples, string output, string? architecture, JsonElement options, string device, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
+        string fileOrFolder,
+        string samples,
+        string output,
+        string? architecture,
+        JsonElement options,
+        string device,
+        IProgress<TrainingProgress>? progress,
+        CancellationToken cancellationToken)
         => requests.Run(
             new object(),
             token =>

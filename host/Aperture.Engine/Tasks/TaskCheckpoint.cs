@@ -3,7 +3,9 @@ using Aperture.Weights;
 
 namespace Aperture.Engine;
 
-/// <summary>A file or folder under the eyes of those who may recognise it. Its weights are opened once, when somebody first asks; disposing it closes them.</summary>
+/// <summary>
+/// A file or folder under the eyes of those who may recognise it. Its weights are opened once, when somebody first asks; disposing it closes them.
+/// </summary>
 internal sealed class TaskCheckpoint(string path) : ITaskCheckpoint, IDisposable
 {
     private IWeightSource? _weights;

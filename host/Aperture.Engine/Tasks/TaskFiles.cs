@@ -21,7 +21,8 @@ internal sealed class TaskFiles(string checkpoint, HubCache cache) : IMethodFile
         bool hub = fileOrFolder.Contains('/') && HubRepo.IsId(fileOrFolder);
         return (hub ? cache.Find(HubRepo.Parse(fileOrFolder)) : null)
             ?? throw new ApertureException(
-                $"There is no checkpoint '{fileOrFolder}'; give the path of a weights file or folder{(hub ? $", or fetch it from the hub with: aperture pull {fileOrFolder}" : "")}.");
+                $"There is no checkpoint '{fileOrFolder}'; give the path of a weights file or folder"
+                + (hub ? $", or fetch it from the hub with: aperture pull {fileOrFolder}." : "."));
     }
 
     public string Resolve(string path)
@@ -34,6 +35,8 @@ internal sealed class TaskFiles(string checkpoint, HubCache cache) : IMethodFile
 
         bool hub = HubRepo.IsId(path);
         return (hub ? cache.Find(HubRepo.Parse(path)) : null)
-            ?? throw new ApertureException($"There is no '{path}', neither here nor beside the checkpoint{(hub ? $" nor in the cache; fetch it with: aperture pull {path}" : "; check the name")}.");
+            ?? throw new ApertureException(
+                $"There is no '{path}', neither here nor beside the checkpoint"
+                + (hub ? $" nor in the cache; fetch it with: aperture pull {path}." : "; check the name."));
     }
 }

@@ -42,11 +42,13 @@ internal static class TaskFinder<T>
         {
             using TaskCheckpoint checkpoint = new(path);
             (PluginLease Lease, ITaskFactory Task)[] all = [.. leases.SelectMany(lease => lease.Tasks.Select(task => (lease, task)))];
-            (PluginLease Lease, ITaskFactory Task)[] known = [.. all.Where(pair => pair.Task is ITaskFactory<T> && Recognises(pair.Lease, pair.Task, checkpoint))];
+            (PluginLease Lease, ITaskFactory Task)[] known =
+                [.. all.Where(pair => pair.Task is ITaskFactory<T> && Recognises(pair.Lease, pair.Task, checkpoint))];
             if (known.Length > 1)
             {
                 string[] names = [.. known.Select(pair => pair.Task.Name)];
-                throw new ApertureException($"'{path}' may be of several architectures: {string.Join(", ", names)}; say which, such as architecture: \"{names[0]}\".");
+                throw new ApertureException(
+                    $"'{path}' may be of several architectures: {string.Join(", ", names)}; say which, such as architecture: \"{names[0]}\".");
             }
 
             if (known.Length == 0)
@@ -67,12 +69,14 @@ internal static class TaskFinder<T>
         }
     }
 
-    private static ApertureException None(string path, TaskCheckpoint checkpoint, (PluginLease Lease, ITaskFactory Task)[] all, IReadOnlyList<PluginFailure> failures)
+    private static ApertureException None(
+        string path, TaskCheckpoint checkpoint, (PluginLease Lease, ITaskFactory Task)[] all, IReadOnlyList<PluginFailure> failures)
     {
-        ITaskFactory? other = all.Where(pair => pair.Task is not ITaskFactory<T> && Recognises(pair.Lease, pair.Task, checkpoint)).Select(pair => pair.Task).FirstOrDefault();
+        ITaskFactory? other = Array.Find(all, pair => pair.Task is not ITaskFactory<T> && Recognises(pair.Lease, pair.Task, checkpoint)).Task;
         if (other is not null)
         {
-            return new ApertureException($"'{path}' is of the architecture '{other.Name}', which is {Kind(other)}, not {Kind()}; load it as {other.Contract.Name}.");
+            return new ApertureException(
+                $"'{path}' is of the architecture '{other.Name}', which is {Kind(other)}, not {Kind()}; load it as {other.Contract.Name}.");
         }
 
         string[] names = [.. all.Where(pair => pair.Task is ITaskFactory<T>).Select(pair => pair.Task.Name)];
@@ -95,7 +99,9 @@ internal static class TaskFinder<T>
         catch (Exception error)
         {
             string message = $"{error.GetType().Name}: {error.Message.ReplaceLineEndings(" ").TrimEnd('.')}";
-            throw new ApertureException($"The architecture '{task.Name}' of plugin '{lease.Entry.Id}' failed to look at '{checkpoint.Path}' ({message}); name another with architecture.");
+            throw new ApertureException(
+                $"The architecture '{task.Name}' of plugin '{lease.Entry.Id}' failed to look at '{checkpoint.Path}' ({message}); "
+                + "name another with architecture.");
         }
     }
 

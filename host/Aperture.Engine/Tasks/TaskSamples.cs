@@ -4,12 +4,14 @@ using Aperture.Tasks;
 namespace Aperture.Engine;
 
 /// <summary>
-/// Reads the samples that a task is trained on: one JSON object a line with <c>image</c> (one name or a list, relative to the file), <c>question</c> or <c>text</c>, and <c>answer</c>
+/// Reads the samples that a task is trained on: one JSON object a line with <c>image</c> (one name or a list, relative to the file), <c>question</c> or
+/// <c>text</c>, and <c>answer</c>
 /// (one label, or an object of labels with scores). A line has a picture or a text; what else it has is kept by name for tasks that want it.
 /// </summary>
 public static class TaskSamples
 {
     private const int LongestLine = 1 << 20;
+    private const string Example = """{"image": "a.png", "text": "…", "answer": "…"}""";
 
     /// <summary>Reads a file.</summary>
     /// <param name="path">The file.</param>
@@ -22,8 +24,8 @@ public static class TaskSamples
         }
 
         string folder = Path.GetDirectoryName(Path.GetFullPath(path)) ?? ".";
-        TaskSample[] samples =
-            [.. File.ReadLines(path).Index().Where(line => !string.IsNullOrWhiteSpace(line.Item)).Select(line => Parse(line.Item, $"{path}({line.Index + 1})", folder))];
+        IEnumerable<(int Index, string Line)> lines = File.ReadLines(path).Index().Where(line => !string.IsNullOrWhiteSpace(line.Item));
+        TaskSample[] samples = [.. lines.Select(line => Parse(line.Line, $"{path}({line.Index + 1})", folder))];
         return samples.Length > 0 ? samples : throw new ApertureException($"'{path}' is empty; it needs at least one line.");
     }
 
@@ -31,13 +33,16 @@ public static class TaskSamples
     {
         try
         {
-            using JsonDocument document = line.Length <= LongestLine ? JsonDocument.Parse(line) : throw new JsonException($"the line has {line.Length} characters");
+            using JsonDocument document = JsonDocument.Parse(
+                line.Length <= LongestLine ? line : throw new JsonException($"it has {line.Length} characters, more than {LongestLine}"));
             return Sample(document.RootElement, folder);
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException or FormatException)
         {
+            string reason = error.Message.ReplaceLineEndings(" ").TrimEnd('.');
             throw new ApertureException(
-                $"{where}: the line is not an object with image, text and answer, such as {{\"image\": \"a.png\", \"text\": \"…\", \"answer\": \"…\"}}: {error.Message.ReplaceLineEndings(" ").TrimEnd('.')}.", error);
+                $"{where}: the line is not an object with image, text and answer, such as {Example}: {reason}.",
+                error);
         }
     }
 
@@ -70,7 +75,7 @@ public static class TaskSamples
         }
 
         return pictures.Length > 0 || question is not null || text is not null
-            ? new TaskSample(pictures, question ?? text ?? "", labels) { Fields = fields }
+            ? new TaskSample(pictures, question ?? text ?? "", labels) { Folder = folder, Fields = fields }
             : throw new JsonException("it has neither image nor text");
     }
 

@@ -8,7 +8,9 @@ using static TorchSharp.torch;
 
 namespace Aperture.Engine;
 
-/// <summary>Trains a task's architecture with the loop that every training shares: it may be stopped or killed at any time and goes on from its last checkpoint.</summary>
+/// <summary>
+/// Trains a task's architecture with the loop that every training shares: it may be stopped or killed at any time and goes on from its last checkpoint.
+/// </summary>
 internal static class TaskTrainer
 {
     /// <summary>Trains, or goes on training, and writes the result.</summary>
@@ -23,12 +25,21 @@ internal static class TaskTrainer
     /// <param name="progress">Told as often as the log; null for nobody.</param>
     /// <param name="cancellationToken">Stops after the step, with a checkpoint.</param>
     public static TrainingResult Run(
-        string name, ITrainedTask task, string checkpoint, IReadOnlyList<TaskSample> samples, JsonElement options, Device device, IMethodFiles files, string outputFolder,
-        IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
+        string name,
+        ITrainedTask task,
+        string checkpoint,
+        IReadOnlyList<TaskSample> samples,
+        JsonElement options,
+        Device device,
+        IMethodFiles files,
+        string outputFolder,
+        IProgress<TrainingProgress>? progress,
+        CancellationToken cancellationToken)
     {
         using ITaskTraining run = task.BeginTraining(checkpoint, samples, options, device, files, outputFolder);
         string data = string.Join('\n', samples.Select(Line));
-        string fingerprint = $"{name} {options.GetRawText()} on {Path.GetFileName(checkpoint)} {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(data)).AsSpan(0, 8))}";
+        string hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(data)).AsSpan(0, 8));
+        string fingerprint = $"{name} {options.GetRawText()} on {Path.GetFileName(checkpoint)} {hash}";
         IReadOnlyList<int> lengths = run.Lengths ?? new int[samples.Count];
         return TrainingLoop.Run(name, run, fingerprint, outputFolder, lengths, Step, pace: null, progress, cancellationToken);
 

@@ -9,7 +9,11 @@ internal static class TasksCommand
 {
     public static Command Create(CommandContext context)
     {
-        Option<string?> file = new("--file") { Description = "A plugins.json, or the folder that holds it; the one beside the command by default.", HelpName = "path" };
+        Option<string?> file = new("--file")
+        {
+            Description = "A plugins.json, or the folder that holds it; the one beside the command by default.",
+            HelpName = "path",
+        };
         return new Command("tasks", "List the architectures that classify, segment, edit, caption or generate.") { List(context, file) };
     }
 
@@ -37,8 +41,8 @@ internal static class TasksCommand
         table.AddColumns("architecture", "task", "plugin", "what it recognises", "training");
         foreach (PluginTask task in tasks)
         {
-            table.AddRow(
-                Markup.Escape(task.Name), Markup.Escape(task.Kind), Markup.Escape(task.Plugin), Markup.Escape(task.Checkpoints), task.TrainingOptions is null ? "" : "yes");
+            string[] row = [task.Name, task.Kind, task.Plugin, task.Checkpoints, task.TrainingOptions is null ? "" : "yes"];
+            table.AddRow([.. row.Select(Markup.Escape)]);
         }
 
         terminal.Rich.Write(table);

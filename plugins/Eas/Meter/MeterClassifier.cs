@@ -46,7 +46,8 @@ internal sealed class MeterClassifier : IClassifier
     public string Name => MeterFactory.ClassifierName;
 
     public string Summary
-        => $"METER of width {_model.Config.Width}, {_model.Config.Layers} cross-modal layers, {(_model.Config.Adapted ? "with" : "without")} EAS's adapters; {string.Join(", ", _heads.Keys)}.";
+        => $"METER of width {_model.Config.Width}, {_model.Config.Layers} cross-modal layers, {(_model.Config.Adapted ? "with" : "without")} EAS's adapters; "
+            + $"{string.Join(", ", _heads.Keys)}.";
 
     public IReadOnlyList<ClassifierTask> Tasks { get; }
 

@@ -65,7 +65,8 @@ internal sealed class MeterFactory : ITaskFactory<IClassifier>, ITrainedTask
         }
     }
 
-    public ITaskTraining BeginTraining(string checkpoint, IReadOnlyList<TaskSample> samples, JsonElement options, Device device, IMethodFiles files, string outputFolder)
+    public ITaskTraining BeginTraining(
+        string checkpoint, IReadOnlyList<TaskSample> samples, JsonElement options, Device device, IMethodFiles files, string outputFolder)
     {
         MeterTrainingOptions bound = MethodOptions.Bind(ClassifierName, options, MeterJson.Default.MeterTrainingOptions);
         IWeightSource source = MeterCheckpoint.Open(checkpoint);

@@ -32,7 +32,8 @@ public sealed class MaskImageTests
         Assert.Equal(1, bytes.IoU(bytes));
         Assert.Equal(0, bytes.IoU(none));
         Assert.Equal(1, none.IoU(none));
-        Assert.Contains("2x2 pixels cannot be compared with one of 4x1", Assert.Throws<ApertureException>(() => bytes.IoU(new MaskImage(new byte[4], 4, 1))).Message);
+        ApertureException error = Assert.Throws<ApertureException>(() => bytes.IoU(new MaskImage(new byte[4], 4, 1)));
+        Assert.Contains("2x2 pixels cannot be compared with one of 4x1", error.Message);
     }
 
     [Fact]

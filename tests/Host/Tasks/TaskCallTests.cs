@@ -25,7 +25,7 @@ public sealed class TaskCallTests : IDisposable
         OpenTask<IClassifier> shade = session.LoadTask<IClassifier>(_checkpoint);
         Held held = new();
         List<int> order = [];
-        Task<TaskResult<int>> first = shade.RunAsync((model, run) => Classify(model, run, ["first"]), new TaskCall { Progress = held });
+        Task<TaskResult<int>> first = shade.RunAsync((model, run) => Classify(model, run, ["first"]), new TaskCall { Progress = held.Report });
         await held.Began;
         Task<TaskResult<int>>[] later = [.. Enumerable.Range(0, 50).Select(i => shade.RunAsync((_, _) =>
         {
@@ -46,7 +46,7 @@ public sealed class TaskCallTests : IDisposable
         await using EngineSession session = _sandbox.Open();
         OpenTask<IClassifier> shade = session.LoadTask<IClassifier>(_checkpoint);
         Held held = new();
-        Task<TaskResult<int>> running = shade.RunAsync((model, run) => Classify(model, run, ["a", "b"]), new TaskCall { Progress = held });
+        Task<TaskResult<int>> running = shade.RunAsync((model, run) => Classify(model, run, ["a", "b"]), new TaskCall { Progress = held.Report });
         await held.Began;
         Task<TaskResult<int>> waiting = shade.RunAsync((_, _) => 1);
 
@@ -74,7 +74,8 @@ public sealed class TaskCallTests : IDisposable
         using CancellationTokenSource stop = new();
         Seen seen = new(progress => (progress.Done == 1 ? stop : null)?.Cancel());
 
-        Assert.ThrowsAny<OperationCanceledException>(() => shade.Classify("brightness", [TaskSandbox.Dark], ["a", "b", "c"], new TaskCall { Progress = seen }, stop.Token));
+        TaskCall call = new() { Progress = seen.Report };
+        Assert.ThrowsAny<OperationCanceledException>(() => shade.Classify("brightness", [TaskSandbox.Dark], ["a", "b", "c"], call, stop.Token));
 
         Assert.Equal(["a", "b"], seen.Reports.Select(progress => progress.Stage));
         Assert.Equal("dark", shade.Classify("brightness", TaskSandbox.Dark, "").Value[0].Label);
@@ -102,8 +103,9 @@ public sealed class TaskCallTests : IDisposable
         OpenTask<IClassifier> shade = session.LoadTask<IClassifier>(_checkpoint);
         Seen plain = new(_ => { }), previews = new(_ => { });
 
-        TaskResult<IReadOnlyList<LabelScore>> quiet = shade.Classify("brightness", TaskSandbox.Bright, "one", new TaskCall { Progress = plain });
-        TaskResult<IReadOnlyList<LabelScore>> traced = shade.Classify("brightness", TaskSandbox.Bright, "one", new TaskCall { Progress = previews, WantsPreviews = true, Trace = _ => true });
+        TaskResult<IReadOnlyList<LabelScore>> quiet = shade.Classify("brightness", TaskSandbox.Bright, "one", new TaskCall { Progress = plain.Report });
+        TaskCall loud = new() { Progress = previews.Report, WantsPreviews = true, Trace = _ => true };
+        TaskResult<IReadOnlyList<LabelScore>> traced = shade.Classify("brightness", TaskSandbox.Bright, "one", loud);
         TaskResult<IReadOnlyList<LabelScore>> some = shade.Classify("brightness", TaskSandbox.Bright, "one", new TaskCall { Trace = name => name == "mean" });
 
         Assert.Equal(new TaskProgress("one", 0, 1), Assert.Single(plain.Reports));
@@ -122,7 +124,7 @@ public sealed class TaskCallTests : IDisposable
         await using EngineSession session = _sandbox.Open();
         OpenTask<IClassifier> shade = session.LoadTask<IClassifier>(_checkpoint);
 
-        Measure measure = shade.Classify("brightness", [TaskSandbox.Dark], ["a", "b", "c"], new TaskCall { Progress = new Seen(_ => Thread.Sleep(20)) }).Measure;
+        Measure measure = shade.Classify("brightness", [TaskSandbox.Dark], ["a", "b", "c"], new TaskCall { Progress = _ => Thread.Sleep(20) }).Measure;
         Measure unstaged = shade.Run((_, _) => 1).Measure;
 
         Assert.Equal(["vision", "score"], measure.Milliseconds.Keys);
@@ -151,7 +153,8 @@ public sealed class TaskCallTests : IDisposable
         Assert.Equal("'stencil' takes no Text for a prompt; it takes Points, Box.", Message(new SegmentPrompt { Text = "the lamp" }));
         Assert.Equal("The point (7, 1) is not in the picture of 6x4 pixels.", Message(new SegmentPrompt { Points = [new PromptPoint(7, 1)] }));
         Assert.Contains("covers nothing of the picture", Message(new SegmentPrompt { Box = new PixelBox(3, 3, 3, 4) }));
-        Assert.Equal("There are no prompts; give at least one.", Assert.Throws<ApertureException>(() => stencil.Segment(TaskSandbox.Dark, Array.Empty<SegmentPrompt>())).Message);
+        ApertureException none = Assert.Throws<ApertureException>(() => stencil.Segment(TaskSandbox.Dark, Array.Empty<SegmentPrompt>()));
+        Assert.Equal("There are no prompts; give at least one.", none.Message);
         Assert.Contains("There are no texts", Assert.Throws<ApertureException>(() => shade.Classify("brightness", [TaskSandbox.Dark], [])).Message);
     }
 
@@ -193,9 +196,10 @@ public sealed class TaskCallTests : IDisposable
         return refused;
     }
 
-    private static int Classify(IClassifier model, TaskRun run, string[] texts) => model.Classify("brightness", [TaskSandbox.Dark.ToPicture()], texts, run).Count;
+    private static int Classify(IClassifier model, TaskRun run, string[] texts)
+        => model.Classify("brightness", [TaskSandbox.Dark.ToPicture()], texts, run).Count;
 
-    private sealed class Seen(Action<TaskProgress> react) : IProgress<TaskProgress>
+    private sealed class Seen(Action<TaskProgress> react)
     {
         public List<TaskProgress> Reports { get; } = [];
 

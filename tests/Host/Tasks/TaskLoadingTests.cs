@@ -40,13 +40,17 @@ public sealed class TaskLoadingTests : IDisposable
         Assert.Equal($"No classifier's architecture recognises '{other}'; there are shade, twin.", Message(() => session.LoadTask<IClassifier>(other)));
         Assert.Equal($"No captioner's architecture recognises '{other}'; there are none.", Message(() => session.LoadTask<ICaptioner>(other)));
         Assert.StartsWith($"No architecture recognises '{text}'; there are shade, twin, stencil. ", Message(() => session.LoadTask<ITaskModel>(text)));
-        Assert.Equal($"'{both}' may be of several architectures: shade, twin; say which, such as architecture: \"shade\".", Message(() => session.LoadTask<IClassifier>(both)));
+        Assert.Equal(
+            $"'{both}' may be of several architectures: shade, twin; say which, such as architecture: \"shade\".",
+            Message(() => session.LoadTask<IClassifier>(both)));
         Assert.Equal("twin", session.LoadTask<IClassifier>(both, "twin").Architecture);
         Assert.Equal(
-            $"'{both}' is of the architecture 'shade', which is a classifier, not an image editor; load it as IClassifier.", Message(() => session.LoadTask<IImageEditor>(both)));
+            $"'{both}' is of the architecture 'shade', which is a classifier, not an image editor; load it as IClassifier.",
+            Message(() => session.LoadTask<IImageEditor>(both)));
         Assert.Equal("'stencil' is a segmenter, not a classifier; load it as ISegmenter.", Message(() => session.LoadTask<IClassifier>(both, "stencil")));
         Assert.StartsWith("No enabled plugin has a task 'shady';", Message(() => session.LoadTask<IClassifier>(both, "shady")));
-        Assert.Equal("There is no checkpoint 'nowhere.ckpt'; give the path of a weights file or folder.", Message(() => session.LoadTask<IClassifier>("nowhere.ckpt")));
+        Assert.Equal(
+            "There is no checkpoint 'nowhere.ckpt'; give the path of a weights file or folder.", Message(() => session.LoadTask<IClassifier>("nowhere.ckpt")));
         Assert.Contains("fetch it from the hub with: aperture pull some/where", Message(() => session.LoadTask<IClassifier>("some/where")));
         Assert.Equal(1, session.Plugins.Plugins[0].Leases);
     }
@@ -59,7 +63,9 @@ public sealed class TaskLoadingTests : IDisposable
 
         string message = Assert.Throws<ApertureException>(() => session.LoadTask<IClassifier>(poison)).Message;
 
-        Assert.Equal($"The architecture 'shade' of plugin 'tasks' failed to look at '{poison}' (InvalidOperationException: bitter); name another with architecture.", message);
+        Assert.Equal(
+            $"The architecture 'shade' of plugin 'tasks' failed to look at '{poison}' (InvalidOperationException: bitter); name another with architecture.",
+            message);
         Assert.Equal(0, session.Plugins.Plugins[0].Leases);
         Assert.Equal("shade", session.LoadTask<IClassifier>(poison, "shade").Architecture);
     }
@@ -74,8 +80,10 @@ public sealed class TaskLoadingTests : IDisposable
         Assert.Equal("brightness, sharpness 3", session.LoadTask<IClassifier>(checkpoint, options: new { sharpness = 3 }).Summary);
         Assert.Equal("brightness, sharpness 2", session.LoadTask<IClassifier>(checkpoint).Summary);
         Assert.Equal("brightness, sharpness 9", session.LoadTask<IClassifier>(_sandbox.Checkpoint("b.safetensors", "twin.scale")).Summary);
-        Assert.Contains("Sharpness is 0", Assert.Throws<ApertureException>(() => session.LoadTask<IClassifier>(checkpoint, options: new { Sharpness = 0 })).Message);
-        Assert.Contains("unknown option 'Blur'", Assert.Throws<ApertureException>(() => session.LoadTask<IClassifier>(checkpoint, options: new { Blur = 1 })).Message);
+        string Message(object options) => Assert.Throws<ApertureException>(() => session.LoadTask<IClassifier>(checkpoint, options: options)).Message;
+        Assert.Contains("Sharpness is 0", Message(new { Sharpness = 0 }));
+        Assert.Contains("unknown option 'Blur'", Message(new { Blur = 1 }));
+        Assert.Contains("options must be an object", Message("[1]"));
         Assert.Equal(3, session.Plugins.Plugins[0].Leases);
         PluginTask task = session.Plugins.Plugins[0].Tasks![0];
         Assert.Equal(("tasks", "shade", "classifier", "A weights file with shade.scale."), (task.Plugin, task.Name, task.Kind, task.Checkpoints));

@@ -51,7 +51,7 @@ internal sealed class TaskSandbox : IDisposable
 }
 
 /// <summary>Holds a call where it reports, until it is released.</summary>
-internal sealed class Held : IProgress<TaskProgress>
+internal sealed class Held
 {
     private readonly TaskCompletionSource _began = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _release = new();

@@ -26,6 +26,7 @@ public sealed class TaskTrainingTests : IDisposable
         Assert.Equal([Path.Combine(_sandbox.Folder, "a.png"), Path.Combine(_sandbox.Folder, "b.png")], samples[0].Pictures);
         Assert.Equal("q", samples[0].Text);
         Assert.Equal(new Dictionary<string, double> { ["x"] = 0.5, ["y"] = 1 }, samples[0].Labels);
+        Assert.Equal(_sandbox.Folder, samples[0].Folder);
         Assert.Equal(["boxes", "id"], samples[0].Fields.Keys.Order());
         Assert.Equal(3, samples[0].Fields["boxes"][0][2].GetInt32());
         Assert.Equal(("t", "true"), (samples[1].Text, samples[1].Labels.Keys.Single()));

@@ -23,6 +23,7 @@ public sealed class MistaskedPlugin : IAperturePlugin
 
         public bool Recognises(ITaskCheckpoint checkpoint) => false;
 
-        public IClassifier Open(string checkpoint, JsonElement options, Device device, IMethodFiles files) => throw new ApertureException("nothing: there is nothing to open.");
+        public IClassifier Open(string checkpoint, JsonElement options, Device device, IMethodFiles files)
+            => throw new ApertureException("nothing: there is nothing to open.");
     }
 }

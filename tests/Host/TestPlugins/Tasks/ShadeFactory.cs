@@ -32,10 +32,12 @@ internal sealed class ShadeFactory(string name, string weight) : ITaskFactory<IC
         return new ShadeClassifier(name, source.LoadCopy(weight, ScalarType.Float32), (float)bound.Sharpness);
     }
 
-    public ITaskTraining BeginTraining(string checkpoint, IReadOnlyList<TaskSample> samples, JsonElement options, Device device, IMethodFiles files, string outputFolder)
+    public ITaskTraining BeginTraining(
+        string checkpoint, IReadOnlyList<TaskSample> samples, JsonElement options, Device device, IMethodFiles files, string outputFolder)
     {
+        ShadeTrainingOptions bound = MethodOptions.Bind(name, options, ShadeJson.Default.ShadeTrainingOptions);
         using IWeightSource source = WeightFiles.Open(checkpoint);
-        return new ShadeTraining(name, weight, source.LoadCopy(weight, ScalarType.Float32), samples, MethodOptions.Bind(name, options, ShadeJson.Default.ShadeTrainingOptions), outputFolder);
+        return new ShadeTraining(name, weight, source.LoadCopy(weight, ScalarType.Float32), samples, bound, outputFolder);
     }
 }
 

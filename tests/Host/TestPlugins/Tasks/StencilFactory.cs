@@ -21,7 +21,8 @@ internal sealed class StencilFactory : ITaskFactory<ISegmenter>
 
     public bool Recognises(ITaskCheckpoint checkpoint) => checkpoint.IsFolder && checkpoint.Has(File);
 
-    public ISegmenter Open(string checkpoint, JsonElement options, Device device, IMethodFiles files) => new Stencil(System.IO.File.ReadAllText(files.Resolve(File)));
+    public ISegmenter Open(string checkpoint, JsonElement options, Device device, IMethodFiles files)
+        => new Stencil(System.IO.File.ReadAllText(files.Resolve(File)));
 
     private sealed class Stencil(string tone) : ISegmenter
     {

@@ -44,7 +44,8 @@ public sealed class MeterClassifierTests : IDisposable
     {
         string checkpoint = Save(TinyMeter.Weights(_vocabulary));
         File.WriteAllText(Path.Combine(_folder, "answers.json"), """{"yes": 0, "no": 1, "red": 3, "2": 2, "left": 4}""");
-        using IClassifier all = Open(checkpoint, """, "Skip": [], "Labels": "answers.json" """), fewer = Open(checkpoint, """, "Skip": [0, 1, 2, 3], "LegacyArmMap": false""");
+        using IClassifier all = Open(checkpoint, """, "Skip": [], "Labels": "answers.json" """);
+        using IClassifier fewer = Open(checkpoint, """, "Skip": [0, 1, 2, 3], "LegacyArmMap": false""");
         Picture picture = Shaded(90);
 
         IReadOnlyList<LabelScore> scores = all.Classify("vqa", [picture], ["man on left"], TaskRun.Plain)[0];
@@ -110,7 +111,8 @@ public sealed class MeterClassifierTests : IDisposable
 
         Assert.Equal(["text", "vision", "fusion", "vision", "fusion"], spent.Stages);
         Assert.Equal(meter.Tasks.Single(task => task.Name == "nlvr2").Flops, spent.Flops);
-        Assert.Throws<OperationCanceledException>(() => meter.Classify("vqa", [Shaded(1)], ["a"], new TaskRun { Cancellation = new CancellationToken(canceled: true) }));
+        TaskRun cancelled = new() { Cancellation = new CancellationToken(canceled: true) };
+        Assert.Throws<OperationCanceledException>(() => meter.Classify("vqa", [Shaded(1)], ["a"], cancelled));
     }
 
     [Theory]
@@ -139,8 +141,10 @@ public sealed class MeterClassifierTests : IDisposable
         using IClassifier meter = Open(Save(TinyMeter.Weights(_vocabulary, adapted: false, tokenTypes: 2)), "");
         Picture picture = Shaded(1);
 
-        Assert.Contains("no head for 'nlvr2'; it has vqa, snli, retrieval, match", Assert.Throws<ApertureException>(() => meter.Classify("nlvr2", [picture], ["a"], TaskRun.Plain)).Message);
-        Assert.Contains("vqa takes 1 picture(s), not 2", Assert.Throws<ApertureException>(() => meter.Classify("vqa", [picture, picture], ["a"], TaskRun.Plain)).Message);
+        string Message(string task, params Picture[] pictures)
+            => Assert.Throws<ApertureException>(() => meter.Classify(task, pictures, ["a"], TaskRun.Plain)).Message;
+        Assert.Contains("no head for 'nlvr2'; it has vqa, snli, retrieval, match", Message("nlvr2", picture));
+        Assert.Contains("vqa takes 1 picture(s), not 2", Message("vqa", picture, picture));
     }
 
     [Fact]

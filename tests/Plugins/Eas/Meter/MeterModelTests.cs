@@ -101,7 +101,8 @@ public sealed class MeterModelTests
         using MeterModel model = TinyMeter.Load(weights);
         long Count(params int[] arms)
         {
-            (long text, long vision, long fusion) = MeterFlops.Count(model, MeterPlan.FromArms(arms, 6, legacyArmMap: false), textTokens: 40, imageSize: TinyMeter.Side);
+            MeterPlan plan = MeterPlan.FromArms(arms, 6, legacyArmMap: false);
+            (long text, long vision, long fusion) = MeterFlops.Count(model, plan, textTokens: 40, imageSize: TinyMeter.Side);
             return text + vision + fusion;
         }
 

@@ -47,15 +47,18 @@ public sealed class MeterSessionTests : IDisposable
         session.TrainTask(_checkpoint, samples, Path.Combine(_folder, "whole"), options: options);
         using (CancellationTokenSource stop = new())
         {
-            Assert.Throws<OperationCanceledException>(() => session.TrainTask(_checkpoint, samples, Path.Combine(_folder, "broken"), "meter", options, new Stop(stop), stop.Token));
+            string broken = Path.Combine(_folder, "broken");
+            Assert.Throws<OperationCanceledException>(() => session.TrainTask(_checkpoint, samples, broken, "meter", options, new Stop(stop), stop.Token));
         }
 
         TrainingResult result = session.TrainTask(_checkpoint, samples, Path.Combine(_folder, "broken"), "meter", options);
 
         Assert.Equal(File.ReadAllBytes(Path.Combine(_folder, "whole", "meter-eas.safetensors")), File.ReadAllBytes(Path.Combine(_folder, "broken", "meter-eas.safetensors")));
-        object trained = new { Tokenizer = _tokenizer, Heads = 2, VisionHeads = 2, Adapters = result.Files[0], Skip = result.Files[1], Labels = result.Files[2] };
+        IReadOnlyList<string> files = result.Files;
+        object trained = new { Tokenizer = _tokenizer, Heads = 2, VisionHeads = 2, Adapters = files[0], Skip = files[1], Labels = files[2] };
         OpenTask<IClassifier> meter = session.LoadTask<IClassifier>(_checkpoint, "meter", trained);
-        Assert.Equal(["blue", "red"], meter.Classify("vqa", Image.Filled(24, 20, 250, 10, 10), "which colour").Value.Select(label => label.Label).Order(StringComparer.Ordinal));
+        IReadOnlyList<LabelScore> answers = meter.Classify("vqa", Image.Filled(24, 20, 250, 10, 10), "which colour").Value;
+        Assert.Equal(["blue", "red"], answers.Select(label => label.Label).Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -69,12 +72,16 @@ public sealed class MeterSessionTests : IDisposable
 
         Assert.Contains("No enabled plugin has a task 'metre'", Message(() => session.LoadTask<IClassifier>(_checkpoint, "metre")));
         Assert.Contains("There is no checkpoint", Message(() => session.LoadTask<IClassifier>("nowhere.ckpt")));
-        Assert.Contains("is of the architecture 'meter', which is a classifier, not a segmenter; load it as IClassifier", Message(() => session.LoadTask<ISegmenter>(_checkpoint)));
+        Assert.Contains(
+            "is of the architecture 'meter', which is a classifier, not a segmenter; load it as IClassifier",
+            Message(() => session.LoadTask<ISegmenter>(_checkpoint)));
         Assert.Contains(
             "fetch it with: aperture pull FacebookAI/roberta-nowhere",
             Message(() => session.LoadTask<IClassifier>(_checkpoint, options: new { Tokenizer = "FacebookAI/roberta-nowhere", Heads = 2, VisionHeads = 2 })));
         Assert.Contains("is empty; it needs at least one line", Message(() => session.TrainTask(_checkpoint, empty, _folder)));
-        Assert.Contains("meter: sample 1 has no text; give it a question or text", Message(() => session.TrainTask(_checkpoint, textless, _folder, options: new { Heads = 2, VisionHeads = 2 })));
+        Assert.Contains(
+            "meter: sample 1 has no text; give it a question or text",
+            Message(() => session.TrainTask(_checkpoint, textless, _folder, options: new { Heads = 2, VisionHeads = 2 })));
     }
 
     private static EngineSession Open() => new(new PluginHost(PluginCatalog.Read()), new HubCache(new HubSettings { CacheFolder = Path.Combine(Path.GetTempPath(), "aperture-no-cache") }), new ModelOptions());
