@@ -95,7 +95,7 @@ internal sealed class GammaModRouter(RouterWeights routers, RoutingRules rules, 
         {
             FeedForwardScale = rules.WeightFeedForward ? weights?.alias().MoveToOuterDisposeScope() : null,
             AttentionScale = rules.WeightAttention ? weights?.alias().MoveToOuterDisposeScope() : null,
-            Positions = positions,
+            Positions = positions is null ? null : [positions],
         };
     }
 

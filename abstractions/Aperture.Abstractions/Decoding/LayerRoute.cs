@@ -31,8 +31,10 @@ public abstract record LayerRoute
         /// <summary>Factor on the feed-forward branch, one a row, float32 <c>[rows]</c>; null means 1. The host disposes it.</summary>
         public Tensor? FeedForwardScale { get; init; }
 
-        /// <summary>Position ids inside the layer; null keeps the rows' own.</summary>
-        public int[]? Positions { get; init; }
+        /// <summary>
+        /// Position ids inside the layer, <c>[axes][rows]</c>; null keeps the rows' own. One array alone holds for every axis of the model's positions.
+        /// </summary>
+        public int[][]? Positions { get; init; }
     }
 
     /// <summary>The plugin computes the layer's output: no attention, no output projection, no cache.</summary>

@@ -11,14 +11,16 @@ public sealed class SequenceLayout
     private readonly int[] _firstOf; // per span: its first original row
     private readonly int[] _original; // per current row
     private readonly int[] _positions; // per current row
+    private readonly int[][]? _further; // per axis behind the first, per current row; null for positions of one axis
 
-    private SequenceLayout(Span[] origins, int[] spanOf, int[] firstOf, int[] original, int[] positions)
+    private SequenceLayout(Span[] origins, int[] spanOf, int[] firstOf, int[] original, int[] positions, int[][]? further)
     {
         _origins = origins;
         _spanOf = spanOf;
         _firstOf = firstOf;
         _original = original;
         _positions = positions;
+        _further = further;
         HasPrivate = Array.Exists(origins, span => span.Private);
     }
 
@@ -31,8 +33,29 @@ public sealed class SequenceLayout
     /// <summary>The index each row had in the sequence as it entered the decoder, ascending.</summary>
     public ReadOnlySpan<int> Original => _original;
 
-    /// <summary>The position id of each row, as the model family gave it. Dropping rows never renumbers.</summary>
+    /// <summary>The position id of each row, as the model family gave it: on the first axis where there are several. Dropping rows never renumbers.</summary>
     public ReadOnlySpan<int> Positions => _positions;
+
+    /// <summary>Position ids of a row: one, or three where a model family numbers time, row and column (Qwen2-VL).</summary>
+    public int PositionAxes => 1 + (_further?.Length ?? 0);
+
+    /// <summary>The position id of the row that would follow: one more than the largest on any axis; 0 for an empty sequence.</summary>
+    public int NextPosition
+    {
+        get
+        {
+            int largest = -1;
+            for (int axis = 0; axis < PositionAxes; axis++)
+            {
+                foreach (int position in PositionsOf(axis))
+                {
+                    largest = Math.Max(largest, position);
+                }
+            }
+
+            return largest + 1;
+        }
+    }
 
     /// <summary>The spans as they entered the decoder.</summary>
     public IReadOnlyList<Span> OriginalSpans => _origins;
@@ -73,8 +96,16 @@ public sealed class SequenceLayout
         }
 
         int[] original = [.. Enumerable.Range(0, total)];
-        return new SequenceLayout(origins, spanOf, firstOf, original, positions.IsEmpty ? original : positions.ToArray());
+        return new SequenceLayout(origins, spanOf, firstOf, original, positions.IsEmpty ? original : positions.ToArray(), null);
     }
+
+    /// <summary>A layout whose rows have position ids on several axes.</summary>
+    /// <param name="spans">The spans, in order; lengths may be zero.</param>
+    /// <param name="positions">Position ids <c>[axes][rows]</c>, at least one axis.</param>
+    /// <exception cref="ArgumentException">
+    /// There is no axis, the number of positions is not the number of rows, or a span's places do not fit its length or grid.
+    /// </exception>
+    public static SequenceLayout Create(IReadOnlyList<Span> spans, int[][] positions) => Create(spans).WithPositions(positions);
 
     /// <summary>The layout after only these rows go on.</summary>
     /// <param name="rows">Current row indices, strictly ascending.</param>
@@ -96,15 +127,32 @@ public sealed class SequenceLayout
             positions[i] = _positions[last];
         }
 
-        return new SequenceLayout(_origins, _spanOf, _firstOf, original, positions);
+        return new SequenceLayout(_origins, _spanOf, _firstOf, original, positions, _further is null ? null : Gather(_further, rows));
     }
+
+    /// <summary>The position id of each row on an axis.</summary>
+    /// <param name="axis">The axis, from 0. Positions of one axis stand for equal ids on every axis, as text has them.</param>
+    public ReadOnlySpan<int> PositionsOf(int axis) => axis == 0 || _further is null ? _positions : _further[axis - 1];
 
     /// <summary>The same rows with other position ids, as a router's subset may have.</summary>
     /// <param name="positions">One position id a row.</param>
+    /// <exception cref="ArgumentException">The number of positions is not the number of rows.</exception>
     public SequenceLayout WithPositions(ReadOnlySpan<int> positions)
-        => positions.Length == Count
-            ? new SequenceLayout(_origins, _spanOf, _firstOf, _original, positions.ToArray())
-            : throw new ArgumentException($"{Count} rows need {Count} positions, not {positions.Length}.", nameof(positions));
+        => new(_origins, _spanOf, _firstOf, _original, Checked(positions.ToArray()), null);
+
+    /// <summary>The same rows with other position ids on any number of axes.</summary>
+    /// <param name="positions">Position ids <c>[axes][rows]</c>, at least one axis.</param>
+    /// <exception cref="ArgumentException">There is no axis, or the number of positions is not the number of rows.</exception>
+    public SequenceLayout WithPositions(int[][] positions)
+    {
+        if (positions.Length == 0)
+        {
+            throw new ArgumentException("Rows need positions on at least one axis.", nameof(positions));
+        }
+
+        int[][] own = [.. positions.Select(axis => Checked([.. axis]))];
+        return new SequenceLayout(_origins, _spanOf, _firstOf, _original, own[0], own.Length == 1 ? null : own[1..]);
+    }
 
     /// <summary>What a row stands for.</summary>
     /// <param name="row">Current row index.</param>
@@ -173,6 +221,25 @@ public sealed class SequenceLayout
             ? []
             : [.. Enumerable.Range(first, Count - first).Where(row => KindOf(row) is var kind && !IsVisual(kind) && kind != SpanKind.Pad)];
     }
+
+    private static int[][] Gather(int[][] axes, ReadOnlySpan<int> rows)
+    {
+        int[][] gathered = new int[axes.Length][];
+        for (int axis = 0; axis < axes.Length; axis++)
+        {
+            gathered[axis] = new int[rows.Length];
+            for (int i = 0; i < rows.Length; i++)
+            {
+                gathered[axis][i] = axes[axis][rows[i]];
+            }
+        }
+
+        return gathered;
+    }
+
+    private int[] Checked(int[] positions)
+        => positions.Length == Count ? positions : throw new ArgumentException(
+            $"{Count} rows need {Count} positions, not {positions.Length}.", nameof(positions));
 
     private static bool IsVisual(SpanKind kind) => kind is SpanKind.Image or SpanKind.ImageSeparator;
 }

@@ -81,7 +81,7 @@ public sealed class RequestContext : IRequestContext, IDisposable
             }
 
             _prompts = [.. prompts];
-            _nextPositions = [.. nextPositions ?? prompts.Select(prompt => prompt.Count == 0 ? 0 : prompt.Positions[^1] + 1)];
+            _nextPositions = [.. nextPositions ?? prompts.Select(prompt => prompt.NextPosition)];
             foreach (IDecoderMethod method in Table?.Methods ?? [])
             {
                 if (method.Begin(this) is { } state)
