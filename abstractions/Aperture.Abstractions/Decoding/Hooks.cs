@@ -3,10 +3,14 @@ using static TorchSharp.torch;
 
 namespace Aperture.Decoding;
 
-/// <summary>Edits rows in place before a layer.</summary>
+/// <summary>Replaces or edits rows before a layer.</summary>
 /// <param name="context">The layer.</param>
-/// <param name="rows">Packed rows <c>[rows, d]</c>, borrowed; written to in place.</param>
-public delegate void BeforeLayerHook(ILayerContext context, Tensor rows);
+/// <param name="rows">Packed rows <c>[rows, d]</c>, borrowed. Outside training a hook may write to them in place and return null.</param>
+/// <returns>
+/// The rows that enter the layer instead: as many, <c>[rows, d]</c>, in any floating-point type. The host takes them over and disposes them. Null keeps what
+/// was given.
+/// </returns>
+public delegate Tensor? BeforeLayerHook(ILayerContext context, Tensor rows);
 
 /// <summary>Chooses how each sample passes a layer.</summary>
 /// <param name="context">The layer.</param>

@@ -16,7 +16,7 @@ public interface IReducerSites
     /// <param name="hook">The hook.</param>
     void BeforeDecoder(BeforeDecoderHook hook);
 
-    /// <summary>Edits hidden rows in place before a layer.</summary>
+    /// <summary>Replaces hidden rows before a layer, or edits them in place.</summary>
     /// <param name="layer">The layer, from 0.</param>
     /// <param name="phases">When to be called.</param>
     /// <param name="hook">The hook.</param>

@@ -39,7 +39,7 @@ internal sealed class DecoderLayer
         try
         {
             call.Hold(x);
-            call.BeforeLayer(x);
+            x = call.BeforeLayer(x);
             Tensor n = _ops.RmsNorm(x, weights.InputNorm, _config.NormEpsilon, state.Rows, _config.HiddenSize);
             call.Hold(n);
             x = hooks.Route is { } routes

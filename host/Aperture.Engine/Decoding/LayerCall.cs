@@ -44,14 +44,23 @@ internal sealed class LayerCall
     // Statistics over the rows that are left: what a hook says of rows is said of the current ones.
     private IAttentionStatistics? CurrentStatistics => _kept is null || _statistics is null ? _statistics : new RemainingStatistics(_statistics, _kept, _attended);
 
-    public void BeforeLayer(Tensor x)
+    /// <summary>Calls the hooks before the layer.</summary>
+    /// <param name="x">Packed rows; consumed where a hook replaces them.</param>
+    /// <returns>The rows that enter the layer.</returns>
+    public Tensor BeforeLayer(Tensor x)
     {
         foreach (BeforeLayerHook hook in _hooks.BeforeLayer ?? [])
         {
-            hook(_context, x);
+            if (hook(_context, x) is { } given && !ReferenceEquals(given, x))
+            {
+                Tensor next = Hold(Rows.Accept(given, x.dtype, (x.size(0), x.size(1)), $"The hook before layer {Layer}"));
+                x.Dispose();
+                x = next;
+            }
         }
 
         _trace?.LayerInput(_context, x);
+        return x;
     }
 
     public AttentionInput? BeforeAttention(ForwardState state, Tensor n)

@@ -22,11 +22,7 @@ internal sealed record LayerHooks
     /// <summary>The same hooks, each timed by a clock.</summary>
     public LayerHooks Timed(HookClock clock) => new()
     {
-        BeforeLayer = Each(BeforeLayer, hook => (context, rows) => clock.Time(() =>
-        {
-            hook(context, rows);
-            return 0;
-        })),
+        BeforeLayer = Each(BeforeLayer, hook => (context, rows) => clock.Time(() => hook(context, rows))),
         Route = Route is null ? null : [.. Route.Select(r => ((RouteHook)((context, rows, normed) => clock.Time(() => r.Hook(context, rows, normed))), r.Use, r.Method))],
         BeforeAttention = Each(BeforeAttention, hook => (context, normed) => clock.Time(() => hook(context, normed))),
         AfterAttention = Each(AfterAttention, hook => (context, statistics) => clock.Time(() => hook(context, statistics))),

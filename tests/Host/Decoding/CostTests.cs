@@ -71,7 +71,11 @@ public sealed class CostTests
         using SmallDecoder small = new();
         small.Prefill([SmallDecoder.LayoutOf(5)], SmallDecoder.Ids(5)).Dispose();
         using CancellationTokenSource cancel = new();
-        HookTable table = small.Table(new ProbeReducer("canceller", sites => sites.BeforeLayer(1, DecoderPhase.Prefill, (_, _) => cancel.Cancel())));
+        HookTable table = small.Table(new ProbeReducer("canceller", sites => sites.BeforeLayer(1, DecoderPhase.Prefill, (_, _) =>
+        {
+            cancel.Cancel();
+            return null;
+        })));
         SequenceLayout[] layouts = [SmallDecoder.LayoutOf(5)];
 
         LiveTensors.MustNotGrow(() =>

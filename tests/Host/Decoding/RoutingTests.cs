@@ -18,7 +18,7 @@ public sealed class RoutingTests
             {
                 for (int layer = 0; layer < sites.Decoder.Layers; layer++)
                 {
-                    sites.BeforeLayer(layer, DecoderPhase.All, (_, _) => { });
+                    sites.BeforeLayer(layer, DecoderPhase.All, (_, _) => null);
                     sites.AfterAttention(layer, DecoderPhase.All, (_, _) => null);
                     sites.AfterLayer(layer, DecoderPhase.All, needsAttention: false, (_, _, _) => null);
                 }

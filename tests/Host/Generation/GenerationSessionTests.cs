@@ -34,7 +34,10 @@ public sealed class GenerationSessionTests
         using SmallDecoder small = new();
         List<(DecoderPhase Phase, int Step, int[] Positions)> seen = [];
         HookTable table = small.Table(new ProbeReducer("listener", sites => sites.BeforeLayer(0, DecoderPhase.Append, (context, _) =>
-            seen.Add((context.Phase, context.Request.Step, context.Layout(0).Positions.ToArray())))));
+        {
+            seen.Add((context.Phase, context.Request.Step, context.Layout(0).Positions.ToArray()));
+            return null;
+        })));
 
         using GenerationSession session = new TokenGenerator(small.Decoder).Begin(TokenGeneratorTests.Input(small, [SmallDecoder.Ids(6)]), table, null, 32, CancellationToken.None);
         session.Generate(_options with { MaxNewTokens = 2 }, GenerationControl.None, null, CancellationToken.None);

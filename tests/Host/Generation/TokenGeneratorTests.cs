@@ -177,6 +177,8 @@ public sealed class TokenGeneratorTests
             {
                 cancel.Cancel();
             }
+
+            return null;
         })));
 
         LiveTensors.MustNotGrow(() => Assert.ThrowsAny<OperationCanceledException>(() => new TokenGenerator(small.Decoder)
@@ -213,7 +215,10 @@ public sealed class TokenGeneratorTests
         using SmallDecoder small = new();
         List<(int Step, int Position, SpanKind Kind)> seen = [];
         HookTable table = small.Table(new ProbeReducer("listener", sites => sites.BeforeLayer(0, DecoderPhase.All, (context, _) =>
-            seen.Add((context.Request.Step, context.Layout(0).Positions[^1], context.Layout(0).KindOf(0))))));
+        {
+            seen.Add((context.Request.Step, context.Layout(0).Positions[^1], context.Layout(0).KindOf(0)));
+            return null;
+        })));
 
         new TokenGenerator(small.Decoder).Generate(Input(small, [SmallDecoder.Ids(5)]), new GenerationOptions { MaxNewTokens = 3 }, table: table);
 

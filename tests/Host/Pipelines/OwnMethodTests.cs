@@ -45,7 +45,12 @@ public sealed class OwnMethodTests(SmallLlava small) : IClassFixture<SmallLlava>
         Answer raw = await plain.With("raw", (VisionFeatures f) => f).Ask(picture, "abc?", _short);
         Answer attention = await plain.With("attention", 1, (ILayerContext context, IAttentionStatistics _) => Without(context, 10)).Ask(picture, "abc?", _short);
         Answer layer = await plain.With("layer", 2, (ILayerContext context, Tensor _, IAttentionStatistics? _) => Without(context, 5)).Ask(picture, "abc?", _short);
-        Answer edit = await plain.With("edit", 0, (ILayerContext _, Tensor _) => { edited++; }).Ask(picture, "abc?", _short);
+        Pipeline editing = plain.With("edit", 0, (ILayerContext _, Tensor _) =>
+        {
+            edited++;
+            return null;
+        });
+        Answer edit = await editing.Ask(picture, "abc?", _short);
 
         Assert.Equal([8, 8, 8, 8], before.VisualTokensByLayer);
         Assert.Equal([16, 16, 16, 16], raw.VisualTokensByLayer);
@@ -65,7 +70,7 @@ public sealed class OwnMethodTests(SmallLlava small) : IClassFixture<SmallLlava>
 
         Comparison comparison = Measurer.Compare([both], Image.Load(small.Picture), "abc?", new MeasureOptions { Runs = 1, Generation = _short });
         EvaluationReport report = Evaluator.Run(both, [item], new EvaluationOptions { MaxNewTokens = 2 });
-        string refused = Assert.Throws<ApertureException>(() => plain.With("beyond", 9, (ILayerContext _, Tensor _) => { }).Build()).Message;
+        string refused = Assert.Throws<ApertureException>(() => plain.With("beyond", 9, (ILayerContext _, Tensor _) => null).Build()).Message;
 
         Assert.Equal(["none", "random", "pooling", "half + fitprune"], comparison.Rows.Select(row => row.Label.Split('(')[0]));
         Assert.Equal([6, 6, 4, 4], comparison.Rows[3].VisualTokensByLayer);
