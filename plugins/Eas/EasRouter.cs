@@ -129,7 +129,8 @@ internal sealed class EasRouter(EasAdapters adapters, IReadOnlySet<int> skipped,
         {
             FeedForwardDeltas deltas = state.FeedForward(context.Layer, sample, context.Samples, () => MergeFeedForward(context, adapter, weights[0], pool[0], input.SecondNormWeight, input.Normed.dtype));
             mixed = input.FeedForward(input.Normed, deltas);
-            ReportMerged(context, rows, r, 2, 2 * context.Request.Decoder.IntermediateSize);
+            int matrices = context.Request.Decoder.GatedFeedForward ? 2 : 1;
+            ReportMerged(context, rows, r, matrices, matrices * (long)context.Request.Decoder.IntermediateSize);
         }
 
         return input.Rows.add(mixed).MoveToOuterDisposeScope();
@@ -148,12 +149,12 @@ internal sealed class EasRouter(EasAdapters adapters, IReadOnlySet<int> skipped,
         using DisposeScope scope = NewDisposeScope();
         using AffineAdapter affine = adapter.Affine(weights, pool);
         WeightDelta Into(LayerMatrix matrix) => Merge(context, affine, matrix, adapter.RowDown.Outputs, gain, type);
-        return new FeedForwardDeltas(Into(LayerMatrix.Gate), Into(LayerMatrix.Up));
+        return new FeedForwardDeltas(context.Request.Decoder.GatedFeedForward ? Into(LayerMatrix.Gate) : null, Into(LayerMatrix.Up));
     }
 
     private WeightDelta Merge(ILayerContext context, AffineAdapter affine, LayerMatrix matrix, long r, Tensor? gain, ScalarType type)
     {
-        Tensor linear = context.Weight(matrix);
+        using Tensor linear = context.Dense(matrix);
         bool dense = settings.Merge == MergeForm.Full;
         ReportMacs(context, (dense ? 2 : 1) * linear.NumberOfElements * r);
         return affine.MergeInto(linear, gain, dense, settings.OfficialBias, type);

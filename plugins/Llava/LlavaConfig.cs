@@ -24,7 +24,7 @@ internal sealed record LlavaConfig
     public required LlavaLayout Layout { get; init; }
 
     /// <summary>The decoder.</summary>
-    public required DecoderConfig Decoder { get; init; }
+    public required DecoderSpec Decoder { get; init; }
 
     /// <summary>The vision tower; null where it comes from a folder of its own.</summary>
     public VisionTransformerConfig? Vision { get; init; }
@@ -128,7 +128,7 @@ internal sealed record LlavaConfig
         return new LlavaConfig
         {
             Layout = LlavaLayout.HuggingFace,
-            Decoder = DecoderConfig.Parse(config.Child("text_config").Root, config.Where) with { TiedEmbeddings = config.Flag("tie_word_embeddings", false) },
+            Decoder = DecoderSpec.Parse(config.Child("text_config").Root, config.Where) with { TiedEmbeddings = config.Flag("tie_word_embeddings", false) },
             Vision = ClipVision.Parse(vision.Root, config.Where, large),
             FeatureLayers = Layers(config, "vision_feature_layer"),
             KeepClassToken = Strategy(config, "vision_feature_select_strategy", "default", "full"),
@@ -147,7 +147,7 @@ internal sealed record LlavaConfig
         return new LlavaConfig
         {
             Layout = LlavaLayout.Original,
-            Decoder = DecoderConfig.Parse(config.Root, config.Where),
+            Decoder = DecoderSpec.Parse(config.Root, config.Where),
             Vision = config.Has("vision_config") ? ClipVision.Parse(config.Child("vision_config").Root, config.Where) : null,
             TowerName = config.Text("mm_vision_tower", null),
             InputImageSize = config.Has("input_image_size") && !config.Flag("is_multipath_encoder", false) ? config.Size("input_image_size", 0) : null,

@@ -15,6 +15,11 @@ public sealed record DecoderInfo
     /// <summary>Width of the feed-forward network, m.</summary>
     public required int IntermediateSize { get; init; }
 
+    /// <summary>
+    /// Whether the feed-forward network has three matrices, <c>down(activation(gate x) ⊙ up x)</c>; else it has two, <c>down(activation(up x))</c>.
+    /// </summary>
+    public bool GatedFeedForward { get; init; } = true;
+
     /// <summary>Query heads.</summary>
     public required int Heads { get; init; }
 

@@ -32,10 +32,16 @@ public interface ILayerContext
     /// <summary>Training labels, int64 <c>[rows]</c> packed, -100 where none; null outside training. Borrowed.</summary>
     Tensor? Labels { get; }
 
-    /// <summary>A matrix of this layer <c>[out, in]</c> as it is stored, for methods that merge into it. Borrowed.</summary>
+    /// <summary>A matrix of this layer as a dense tensor, for methods that merge into it.</summary>
     /// <param name="matrix">Which one.</param>
-    /// <exception cref="NotSupportedException">The host has none to show.</exception>
-    Tensor Weight(LayerMatrix matrix) => throw new NotSupportedException($"This host shows no weights of layer {Layer}.");
+    /// <returns>
+    /// <c>[out, in]</c>: what is stored, without a copy and not to be written to, where it is stored dense; else in the type computed in. The caller disposes
+    /// it.
+    /// </returns>
+    /// <exception cref="NotSupportedException">
+    /// The host shows none, or the layer has no such matrix (a feed-forward network of two matrices has no gate).
+    /// </exception>
+    Tensor Dense(LayerMatrix matrix) => throw new NotSupportedException($"This host shows no weights of layer {Layer}.");
 }
 
 /// <summary>The matrices of a decoder layer that methods may merge into.</summary>
@@ -50,9 +56,9 @@ public enum LayerMatrix
     /// <summary><c>v_proj</c>.</summary>
     Value,
 
-    /// <summary><c>gate_proj</c>.</summary>
+    /// <summary><c>gate_proj</c>. Absent where <see cref="DecoderInfo.GatedFeedForward"/> is false.</summary>
     Gate,
 
-    /// <summary><c>up_proj</c>.</summary>
+    /// <summary><c>up_proj</c>; the first matrix of a feed-forward network of two.</summary>
     Up,
 }

@@ -29,7 +29,7 @@ public sealed record WeightDelta
 /// <param name="Value">Change of v_proj.</param>
 public sealed record AttentionDeltas(WeightDelta? Query, WeightDelta? Key, WeightDelta? Value);
 
-/// <summary>Changes of a gated feed-forward network's two input matrices.</summary>
-/// <param name="Gate">Change of gate_proj.</param>
-/// <param name="Up">Change of up_proj.</param>
+/// <summary>Changes of the input matrices of a feed-forward network.</summary>
+/// <param name="Gate">Change of gate_proj; null where there is none.</param>
+/// <param name="Up">Change of up_proj, or of the first matrix of a network of two.</param>
 public sealed record FeedForwardDeltas(WeightDelta? Gate, WeightDelta? Up);

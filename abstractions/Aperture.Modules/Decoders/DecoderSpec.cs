@@ -3,8 +3,13 @@ using Aperture.Decoding;
 
 namespace Aperture.Models;
 
-/// <summary>Sizes and options of a LLaMA-type decoder: RMS norm, rotary positions, grouped key/value heads, gated SiLU feed-forward.</summary>
-public sealed record DecoderConfig
+/// <summary>
+/// A decoder as data: sizes, norms, the shape of a block, biases, positions and constants. LLaMA, Mistral, Qwen2, Qwen2-VL, Phi, InternLM2 and MiniCPM differ
+/// in these
+/// values only. What is not set is LLaMA's: root-mean-square norms before attention and before a gated SiLU feed-forward network, no biases, rotary positions
+/// of one axis.
+/// </summary>
+public sealed record DecoderSpec
 {
     /// <summary>Hidden width, d.</summary>
     public required int HiddenSize { get; init; }
@@ -27,10 +32,25 @@ public sealed record DecoderConfig
     /// <summary>Vocabulary size.</summary>
     public required int VocabularySize { get; init; }
 
-    /// <summary>Added to the mean of squares in the norms.</summary>
+    /// <summary>The kind of all norms.</summary>
+    public NormKind Norm { get; init; }
+
+    /// <summary>Added to the mean of squares, or the variance, in the norms.</summary>
     public double NormEpsilon { get; init; } = 1e-6;
 
-    /// <summary>Rotary position embedding.</summary>
+    /// <summary>
+    /// Whether attention and feed-forward network both read the layer's one norm (Phi: <c>x + attention(n) + ffn(n)</c>); else the second reads what the first
+    /// gave.
+    /// </summary>
+    public bool ParallelBlock { get; init; }
+
+    /// <summary>Whether the feed-forward network is <c>down(activation(gate x) ⊙ up x)</c>; else it is <c>down(activation(up x))</c>.</summary>
+    public bool GatedFeedForward { get; init; } = true;
+
+    /// <summary>Activation of the feed-forward network, by its name in <see cref="Activations"/>.</summary>
+    public string Activation { get; init; } = "silu";
+
+    /// <summary>Rotary position embedding. Fewer dimensions than a head has leave the head's last ones as they are.</summary>
     public required RotaryConfig Rotary { get; init; }
 
     /// <summary>Longest sequence the model was made for.</summary>
@@ -39,11 +59,14 @@ public sealed record DecoderConfig
     /// <summary>Whether q, k and v carry biases.</summary>
     public bool QueryKeyValueBias { get; init; }
 
-    /// <summary>Whether the output projection carries a bias.</summary>
+    /// <summary>Whether the output projection of attention carries a bias.</summary>
     public bool OutputBias { get; init; }
 
     /// <summary>Whether the feed-forward matrices carry biases.</summary>
     public bool FeedForwardBias { get; init; }
+
+    /// <summary>Whether the output matrix of the model carries a bias.</summary>
+    public bool HeadBias { get; init; }
 
     /// <summary>Whether the output matrix is the embedding table. Also taken so where the checkpoint has no output matrix.</summary>
     public bool TiedEmbeddings { get; init; }
@@ -53,6 +76,21 @@ public sealed record DecoderConfig
 
     /// <summary>The first layer that uses the window.</summary>
     public int FirstWindowLayer { get; init; }
+
+    /// <summary>Factor on the embedding of a token (MiniCPM's <c>scale_emb</c>). Rows that replace embeddings, such as visual tokens, are not scaled.</summary>
+    public double EmbeddingScale { get; init; } = 1;
+
+    /// <summary>Factor on both branches of every layer before they are added to the residual (MiniCPM's <c>scale_depth / √L</c>).</summary>
+    public double ResidualScale { get; init; } = 1;
+
+    /// <summary>Factor on the rows after the final norm, before the output matrix (MiniCPM's <c>dim_model_base / d</c>).</summary>
+    public double LogitScale { get; init; } = 1;
+
+    /// <summary>How the architecture's checkpoints call its tensors.</summary>
+    public DecoderKeys Keys { get; init; }
+
+    /// <summary>Position ids of a row: three where rotary positions have time, row and column, else one.</summary>
+    public int PositionAxes => Math.Max(1, Rotary.Sections.Count);
 
     /// <summary>The window of a layer; 0 means all.</summary>
     /// <param name="layer">The layer.</param>
@@ -67,6 +105,7 @@ public sealed record DecoderConfig
         Layers = Layers,
         HiddenSize = HiddenSize,
         IntermediateSize = IntermediateSize,
+        GatedFeedForward = GatedFeedForward,
         Heads = Heads,
         KeyValueHeads = KeyValueHeads,
         HeadSize = HeadSize,
@@ -75,89 +114,11 @@ public sealed record DecoderConfig
     };
 
     /// <summary>Reads a Hugging Face text configuration; absent keys take the class defaults of its <c>model_type</c>.</summary>
-    /// <param name="json">The configuration object (<c>text_config</c>, or the whole config.json of a text model or an original LLaVA).</param>
+    /// <param name="json">
+    /// The configuration object: <c>text_config</c>, or the whole config.json of a text model, of an original LLaVA, of a Qwen2-VL (flat or with
+    /// <c>text_config</c>) or of a MiniCPM-V.
+    /// </param>
     /// <param name="where">File name for messages.</param>
-    /// <exception cref="ApertureException">A value has the wrong type or range, or the architecture is not of this family.</exception>
-    public static DecoderConfig Parse(JsonElement json, string where)
-    {
-        ConfigReader config = new(json, where);
-        string type = config.Text("model_type", "llama")!;
-        bool mistral = type is "mistral" or "llava_mistral";
-        bool qwen = type == "qwen2";
-        if (!mistral && !qwen && type is not ("llama" or "llava" or "llava_llama" or "vicuna" or "mod_llava_llama" or "mod_mgm"))
-        {
-            throw new ApertureException($"{where}: model_type '{type}' is not a LLaMA-type decoder; llama, mistral and qwen2 are supported.");
-        }
-
-        string activation = config.Text("hidden_act", "silu")!;
-        if (activation is not ("silu" or "swish"))
-        {
-            throw new ApertureException($"{where}: hidden_act '{activation}' is not supported; LLaMA-type decoders use silu.");
-        }
-
-        int hidden = config.Size("hidden_size", 4096);
-        int heads = config.Size("num_attention_heads", 32);
-        int keyValueHeads = config.Size("num_key_value_heads", mistral ? 8 : qwen ? 32 : heads);
-        int headSize = config.Size("head_dim", hidden / heads);
-        if (heads % keyValueHeads != 0)
-        {
-            throw new ApertureException($"{where}: num_attention_heads {heads} is not a multiple of num_key_value_heads {keyValueHeads}.");
-        }
-
-        int maxPositions = config.Size("max_position_embeddings", mistral ? 131072 : qwen ? 32768 : 2048);
-        bool window = mistral ? true : qwen && config.Flag("use_sliding_window", false);
-        bool hasWindow = config.Root.TryGetProperty("sliding_window", out JsonElement stored);
-        return new DecoderConfig
-        {
-            HiddenSize = hidden,
-            IntermediateSize = config.Size("intermediate_size", mistral ? 14336 : qwen ? 22016 : 11008),
-            Layers = config.Size("num_hidden_layers", 32),
-            Heads = heads,
-            KeyValueHeads = keyValueHeads,
-            HeadSize = headSize,
-            VocabularySize = config.Size("vocab_size", qwen ? 151936 : 32000),
-            NormEpsilon = config.Number("rms_norm_eps", 1e-6),
-            MaxPositions = maxPositions,
-            Rotary = ParseRotary(config, headSize, maxPositions),
-            QueryKeyValueBias = qwen || config.Flag("attention_bias", false),
-            OutputBias = !qwen && config.Flag("attention_bias", false),
-            FeedForwardBias = config.Flag("mlp_bias", false),
-            TiedEmbeddings = config.Flag("tie_word_embeddings", false),
-            SlidingWindow = !window ? 0 : hasWindow && stored.ValueKind == JsonValueKind.Null ? 0 : config.Size("sliding_window", 4096),
-            FirstWindowLayer = qwen ? config.Integer("max_window_layers", 28) : 0,
-        };
-    }
-
-    private static RotaryConfig ParseRotary(ConfigReader config, int headSize, int maxPositions)
-    {
-        // transformers 5 writes rope_parameters in place of rope_theta and rope_scaling.
-        ConfigReader parameters = config.Has("rope_parameters") ? config.Child("rope_parameters") : config.Child("rope_scaling");
-        double theta = parameters.Number("rope_theta", config.Number("rope_theta", 10000));
-        string kind = parameters.Text("rope_type", parameters.Text("type", "default"))!;
-        RotaryScaling scaling = kind switch
-        {
-            "default" => RotaryScaling.None,
-            "linear" => RotaryScaling.Linear,
-            "dynamic" => RotaryScaling.Dynamic,
-            "llama3" => RotaryScaling.Llama3,
-            _ => throw new ApertureException($"{config.Where}: rope scaling '{kind}' is not supported; use default, linear, dynamic or llama3."),
-        };
-        double factor = parameters.Number("factor", 1);
-        if (factor <= 0)
-        {
-            throw new ApertureException($"{config.Where}: the rope scaling factor is {factor} but must be above 0.");
-        }
-
-        return new RotaryConfig
-        {
-            Theta = theta,
-            Dimensions = headSize,
-            Scaling = scaling,
-            Factor = factor,
-            MaxPositions = maxPositions,
-            LowFrequencyFactor = parameters.Number("low_freq_factor", 1),
-            HighFrequencyFactor = parameters.Number("high_freq_factor", 4),
-            OriginalMaxPositions = parameters.Size("original_max_position_embeddings", 8192),
-        };
-    }
+    /// <exception cref="ApertureException">A value has the wrong type or range, or the architecture is none of the families.</exception>
+    public static DecoderSpec Parse(JsonElement json, string where) => DecoderSpecReader.Read(new ConfigReader(json, where));
 }

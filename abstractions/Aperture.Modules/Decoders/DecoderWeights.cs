@@ -1,12 +1,13 @@
+using Aperture.Decoding;
 using Aperture.Weights;
 using static TorchSharp.torch;
 
 namespace Aperture.Models;
 
-/// <summary>The weights of a LLaMA-type decoder, under the published names. Owns its tensors.</summary>
+/// <summary>The weights of a decoder, under the canonical names. Owns its tensors.</summary>
 public sealed class DecoderWeights : IDisposable
 {
-    private DecoderWeights(Tensor embeddings, DecoderLayerWeights[] layers, Tensor norm, LinearWeights head)
+    private DecoderWeights(Tensor embeddings, DecoderLayerWeights[] layers, NormWeights norm, Matrix head)
     {
         Embeddings = embeddings;
         Layers = layers;
@@ -20,25 +21,26 @@ public sealed class DecoderWeights : IDisposable
     /// <summary>The layers.</summary>
     public IReadOnlyList<DecoderLayerWeights> Layers { get; }
 
-    /// <summary>Gain of the final norm <c>[d]</c>.</summary>
-    public Tensor Norm { get; }
+    /// <summary>The final norm.</summary>
+    public NormWeights Norm { get; }
 
     /// <summary>Output matrix <c>[V, d]</c>.</summary>
-    public LinearWeights Head { get; }
+    public Matrix Head { get; }
 
     /// <summary>Layers whose attention the checkpoint leaves out, ascending.</summary>
     public IReadOnlyList<int> LayersWithoutAttention => [.. Enumerable.Range(0, Layers.Count).Where(layer => !Layers[layer].HasAttention)];
 
     /// <summary>Loads the weights. Attention may be missing in single layers, see <see cref="LayersWithoutAttention"/>.</summary>
-    /// <param name="source">The checkpoint; must stay alive as long as the weights, whose memory it may be.</param>
+    /// <param name="checkpoint">The checkpoint; must stay alive as long as the weights, whose memory it may be.</param>
     /// <param name="prefix">What stands before <c>embed_tokens</c>, <c>layers</c> and <c>norm</c>, such as <c>model.</c>.</param>
-    /// <param name="head">Name of the output matrix without <c>.weight</c>.</param>
-    /// <param name="config">Sizes.</param>
+    /// <param name="head">The output matrix by its canonical name without <c>.weight</c>, such as <c>lm_head</c>, whatever the architecture calls it.</param>
+    /// <param name="spec">The decoder.</param>
     /// <param name="policy">Where and in which type.</param>
     /// <exception cref="ApertureException">A tensor is missing or has another shape, or no layer has attention.</exception>
-    public static DecoderWeights Load(IWeightSource source, string prefix, string head, DecoderConfig config, WeightPolicy policy)
+    public static DecoderWeights Load(IWeightSource checkpoint, string prefix, string head, DecoderSpec spec, WeightPolicy policy)
     {
-        int d = config.HiddenSize, vocabulary = config.VocabularySize;
+        IWeightSource source = CanonicalWeights.Of(checkpoint, prefix, head, spec);
+        int d = spec.HiddenSize, vocabulary = spec.VocabularySize;
         List<IDisposable> loaded = [];
         T Keep<T>(T item)
             where T : IDisposable
@@ -50,20 +52,22 @@ public sealed class DecoderWeights : IDisposable
         try
         {
             Tensor embeddings = Keep(policy.Matrix(source, prefix + "embed_tokens.weight", vocabulary, d));
-            DecoderLayerWeights[] layers = new DecoderLayerWeights[config.Layers];
+            DecoderLayerWeights[] layers = new DecoderLayerWeights[spec.Layers];
             for (int layer = 0; layer < layers.Length; layer++)
             {
-                layers[layer] = Keep(DecoderLayerWeights.Load(source, $"{prefix}layers.{layer}.", config, policy));
+                layers[layer] = Keep(DecoderLayerWeights.Load(source, $"{prefix}layers.{layer}.", spec, policy));
             }
 
             if (layers.All(layer => !layer.HasAttention))
             {
-                throw new ApertureException($"The checkpoint has no attention weights, such as {prefix}layers.0.self_attn.q_proj.weight, in any layer; check that it belongs to this model.");
+                throw new ApertureException(
+                    $"The checkpoint has no attention weights, such as {prefix}layers.0.self_attn.q_proj.weight, in any layer; check that it is this model's.");
             }
 
-            Tensor norm = Keep(policy.Vector(source, prefix + "norm.weight", d));
-            bool tied = config.TiedEmbeddings || !source.Contains(head + ".weight");
-            LinearWeights output = tied ? new LinearWeights(embeddings.alias()) : policy.Linear(source, head, vocabulary, d, bias: false);
+            NormWeights norm = Keep(policy.Norm(source, prefix + "norm", spec.Norm, d));
+            bool tied = spec.TiedEmbeddings || !source.Contains(head + ".weight");
+            Tensor? bias = tied && spec.HeadBias ? Keep(policy.Vector(source, head + ".bias", vocabulary)) : null;
+            Matrix output = tied ? new DenseMatrix(embeddings.alias(), bias) : policy.Linear(source, head, vocabulary, d, spec.HeadBias);
             return new DecoderWeights(embeddings, layers, norm, output);
         }
         catch
@@ -73,23 +77,16 @@ public sealed class DecoderWeights : IDisposable
         }
     }
 
-    /// <summary>All tensors by published name, for training and saving.</summary>
+    /// <summary>All tensors by canonical name, for training and saving.</summary>
     /// <param name="prefix">As in <see cref="Load"/>.</param>
     /// <param name="head">As in <see cref="Load"/>.</param>
-    public IEnumerable<(string Name, Tensor Tensor)> Named(string prefix, string head)
-    {
-        yield return (prefix + "embed_tokens.weight", Embeddings);
-        for (int layer = 0; layer < Layers.Count; layer++)
-        {
-            foreach ((string name, Tensor tensor) in Layers[layer].Named($"{prefix}layers.{layer}."))
-            {
-                yield return (name, tensor);
-            }
-        }
-
-        yield return (prefix + "norm.weight", Norm);
-        yield return (head + ".weight", Head.Weight);
-    }
+    public IEnumerable<(string Name, Tensor Tensor)> Named(string prefix, string head) =>
+    [
+        (prefix + "embed_tokens.weight", Embeddings),
+        .. Layers.SelectMany((layer, index) => layer.Named($"{prefix}layers.{index}.")),
+        .. Norm.Named(prefix + "norm"),
+        .. Head.Named(head),
+    ];
 
     /// <summary>Disposes the tensors.</summary>
     public void Dispose()

@@ -1,31 +1,62 @@
+using Aperture.Kernels;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Aperture.Models;
+namespace Aperture.Decoding;
 
-/// <summary>Weight <c>[out, in]</c> and optional bias <c>[out]</c> of a linear layer. Owns its tensors.</summary>
-/// <param name="Weight">The matrix, row-major as in the checkpoint.</param>
-/// <param name="Bias">The bias, or null.</param>
-public sealed record LinearWeights(Tensor Weight, Tensor? Bias = null) : IDisposable
+/// <summary>
+/// A matrix stored as the checkpoint has it: float32, bf16 or float16, row-major. Narrower than the type computed in, it is widened for each call.
+/// </summary>
+/// <param name="weight">The matrix <c>[out, in]</c>; owned.</param>
+/// <param name="bias">The bias <c>[out]</c>, or null; owned.</param>
+public sealed class DenseMatrix(Tensor weight, Tensor? bias = null) : Matrix((int)weight.size(0), (int)weight.size(1), bias, weight.dtype)
 {
-    /// <summary>Output width.</summary>
-    public int Outputs { get; } = (int)Weight.shape[0];
+    /// <summary>The matrix <c>[out, in]</c>. Borrowed.</summary>
+    public Tensor Weight => weight;
 
-    /// <summary>Input width.</summary>
-    public int Inputs { get; } = (int)Weight.shape[1];
+    /// <inheritdoc />
+    public override long StoredBytes => (weight.numel() * weight.element_size()) + (Bias is { } own ? own.numel() * own.element_size() : 0);
 
-    /// <summary>Element type of the stored matrix; may be narrower than the one computed in.</summary>
-    public ScalarType StoredType { get; } = Weight.dtype;
-
-    /// <summary><c>x Wᵀ + b</c>.</summary>
-    /// <param name="x">Rows <c>[…, in]</c> in the stored element type; borrowed.</param>
-    /// <returns>Rows <c>[…, out]</c>; the caller disposes them.</returns>
-    public Tensor Apply(Tensor x) => F.linear(x, Weight, Bias);
-
-    /// <summary>Disposes the tensors.</summary>
-    public void Dispose()
+    /// <inheritdoc />
+    public override Tensor Apply(Tensor x)
     {
-        Weight.Dispose();
-        Bias?.Dispose();
+        if (x.dtype == StoredType)
+        {
+            return F.linear(x, weight, Bias); // [..., in] -> [..., out]
+        }
+
+        // Stored narrower than computed in: this one matrix is widened for the call.
+        using Tensor widened = weight.to_type(x.dtype);
+        return F.linear(x, widened, Bias);
+    }
+
+    /// <inheritdoc />
+    public override Tensor Dense() => weight.alias();
+
+    /// <inheritdoc />
+    public override IEnumerable<(string Name, Tensor Tensor)> Named(string name) => [(name + ".weight", weight), .. base.Named(name)];
+
+    /// <inheritdoc />
+    public override void Dispose()
+    {
+        weight.Dispose();
+        base.Dispose();
+    }
+
+    /// <inheritdoc />
+    internal override bool HasRowKernel => StoredType is ScalarType.Float32 or ScalarType.BFloat16;
+
+    /// <inheritdoc />
+    internal override unsafe void TimesRow(WorkerTeam team, void* row, bool halves, float* bias, float* scratch, float* result)
+    {
+        void* matrix = TensorMemory.Pointer(weight);
+        if (StoredType == ScalarType.BFloat16)
+        {
+            Gemv.Bf16(team, (ushort*)matrix, row, halves, bias, result, Outputs, Inputs);
+        }
+        else
+        {
+            Gemv.Single(team, (float*)matrix, Bf16.AsSingle(row, scratch, Inputs, halves), bias, result, Outputs, Inputs);
+        }
     }
 }

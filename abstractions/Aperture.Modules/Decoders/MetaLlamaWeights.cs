@@ -6,8 +6,9 @@ using static TorchSharp.torch;
 namespace Aperture.Models;
 
 /// <summary>
-/// LLaMA as Meta released it (<c>consolidated.NN.pth</c>, one file for each rank it was trained on, and <c>params.json</c>) under Hugging Face's names and in its row order:
-/// the ranks' parts are joined, and the query and key rows of each head go from neighbouring pairs to two halves, which rotary positions here rotate.
+/// LLaMA as Meta released it (<c>consolidated.NN.pth</c>, one file for each rank it was trained on, and <c>params.json</c>) under Hugging Face's names and in
+/// its row order: the ranks' parts are joined, and the query and key rows of each head go from neighbouring pairs to two halves, which rotary positions here
+/// rotate.
 /// </summary>
 public sealed class MetaLlamaWeights : IMappedWeights
 {
@@ -17,7 +18,8 @@ public sealed class MetaLlamaWeights : IMappedWeights
     // Meta's name within a layer, Hugging Face's, and the dimension that ranks split (-1: each rank holds all of it).
     private static readonly (string Meta, string HuggingFace, int Split)[] _layerNames =
     [
-        ("attention.wq", "self_attn.q_proj", 0), ("attention.wk", "self_attn.k_proj", 0), ("attention.wv", "self_attn.v_proj", 0), ("attention.wo", "self_attn.o_proj", 1),
+        ("attention.wq", "self_attn.q_proj", 0), ("attention.wk", "self_attn.k_proj", 0),
+        ("attention.wv", "self_attn.v_proj", 0), ("attention.wo", "self_attn.o_proj", 1),
         ("feed_forward.w1", "mlp.gate_proj", 0), ("feed_forward.w3", "mlp.up_proj", 0), ("feed_forward.w2", "mlp.down_proj", 1),
         ("attention_norm", "input_layernorm", -1), ("ffn_norm", "post_attention_layernorm", -1),
     ];
@@ -53,7 +55,7 @@ public sealed class MetaLlamaWeights : IMappedWeights
     }
 
     /// <summary>The decoder's sizes.</summary>
-    public DecoderConfig Config { get; }
+    public DecoderSpec Config { get; }
 
     /// <inheritdoc/>
     public IReadOnlyCollection<string> Names => _parts.Keys;
@@ -112,7 +114,8 @@ public sealed class MetaLlamaWeights : IMappedWeights
     {
         Part part = Find(name);
         using DisposeScope scope = NewDisposeScope();
-        Tensor joined = part.Split < 0 || _ranks.Count == 1 ? _ranks[0].Load(part.Original) : cat([.. _ranks.Select(rank => rank.Load(part.Original))], part.Split);
+        bool whole = part.Split < 0 || _ranks.Count == 1;
+        Tensor joined = whole ? _ranks[0].Load(part.Original) : cat([.. _ranks.Select(rank => rank.Load(part.Original))], part.Split);
         return (part.Heads == 0 ? joined : Halves(joined, part.Heads, name)).MoveToOuterDisposeScope();
     }
 
@@ -150,7 +153,8 @@ public sealed class MetaLlamaWeights : IMappedWeights
         long height = rows.size(0);
         if (height % (2L * heads) != 0)
         {
-            throw new ApertureException($"'{name}' has {height} rows, which are no pairs of {heads} heads; checkpoint and {ParametersFile} do not belong together.");
+            throw new ApertureException(
+                $"'{name}' has {height} rows, which are no pairs of {heads} heads; checkpoint and {ParametersFile} do not belong together.");
         }
 
         return rows.view(heads, height / heads / 2, 2, -1).transpose(1, 2).reshape(height, -1); // [heads, pairs, 2, d] -> [heads, 2, pairs, d]
@@ -174,16 +178,18 @@ public sealed class MetaLlamaWeights : IMappedWeights
             string within = string.Join('.', pieces[2..^1]);
             if (Array.Find(_layerNames, entry => entry.Meta == within) is { Meta: not null } found)
             {
-                return ($"model.layers.{pieces[1]}.{found.HuggingFace}.weight", new Part(meta, found.Split, within is "attention.wq" or "attention.wk" ? heads : 0));
+                bool paired = within is "attention.wq" or "attention.wk";
+                return ($"model.layers.{pieces[1]}.{found.HuggingFace}.weight", new Part(meta, found.Split, paired ? heads : 0));
             }
         }
 
         return (meta, new Part(meta, -1, 0));
     }
 
-    private static string[] Files(string folder) => Directory.Exists(folder) ? [.. Directory.GetFiles(folder, "consolidated.*.pth").Order(StringComparer.Ordinal)] : [];
+    private static string[] Files(string folder)
+        => Directory.Exists(folder) ? [.. Directory.GetFiles(folder, "consolidated.*.pth").Order(StringComparer.Ordinal)] : [];
 
-    private DecoderConfig ReadConfig(ConfigReader parameters)
+    private DecoderSpec ReadConfig(ConfigReader parameters)
     {
         int width = parameters.Size("dim", 4096), heads = parameters.Size("n_heads", 32), multiple = parameters.Size("multiple_of", 256);
         int vocabulary = parameters.Integer("vocab_size", -1);
@@ -192,7 +198,7 @@ public sealed class MetaLlamaWeights : IMappedWeights
             throw new ApertureException($"{parameters.Where}: dim {width} is not a multiple of n_heads {heads}.");
         }
 
-        return new DecoderConfig
+        return new DecoderSpec
         {
             HiddenSize = width,
             IntermediateSize = ((8 * width / 3) + multiple - 1) / multiple * multiple,

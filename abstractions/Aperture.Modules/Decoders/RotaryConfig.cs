@@ -25,6 +25,13 @@ public sealed record RotaryConfig
     /// <summary>How many leading dimensions of a head are rotated; even.</summary>
     public required int Dimensions { get; init; }
 
+    /// <summary>
+    /// Where a row has several position ids: how many frequencies, from the first on, take the id of each axis (Qwen2-VL's <c>mrope_section</c>); the sum is
+    /// half of
+    /// <see cref="Dimensions"/>. Empty for positions of one axis.
+    /// </summary>
+    public IReadOnlyList<int> Sections { get; init; } = [];
+
     /// <summary>The kind of scaling.</summary>
     public RotaryScaling Scaling { get; init; }
 

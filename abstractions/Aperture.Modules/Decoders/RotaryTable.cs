@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Aperture.Models;
@@ -46,6 +47,36 @@ public sealed class RotaryTable : IDisposable
 
         using Tensor index = tensor(positions.ToArray(), dtype: ScalarType.Int64, device: _device);
         return new RotaryRows(_cos!.index_select(0, index), _sin!.index_select(0, index), _config.Dimensions / 2);
+    }
+
+    /// <summary>
+    /// The rows for positions of several axes: each section of the frequencies takes the id of its axis (Qwen2-VL's multimodal rotary embedding).
+    /// </summary>
+    /// <param name="positions">Position ids <c>[axes][rows]</c>, as many axes as <see cref="RotaryConfig.Sections"/> has sizes.</param>
+    /// <returns>float32 rows; the caller disposes them.</returns>
+    /// <exception cref="ArgumentException">The number of axes is another.</exception>
+    public RotaryRows Rows(IReadOnlyList<int[]> positions)
+    {
+        if (positions.Count != _config.Sections.Count)
+        {
+            throw new ArgumentException(
+                $"Positions of {positions.Count} axes do not fit a rotary embedding of {_config.Sections.Count} sections.", nameof(positions));
+        }
+
+        using DisposeScope scope = NewDisposeScope();
+        Ensure(positions.Max(axis => axis.DefaultIfEmpty().Max()) + 1);
+        Tensor[] cos = new Tensor[positions.Count], sin = new Tensor[positions.Count];
+        int first = 0;
+        for (int axis = 0; axis < cos.Length; axis++)
+        {
+            int size = _config.Sections[axis];
+            Tensor index = tensor(positions[axis], dtype: ScalarType.Int64, device: _device);
+            cos[axis] = _cos!.narrow(1, first, size).index_select(0, index); // [positions, half] -> [rows, size]
+            sin[axis] = _sin!.narrow(1, first, size).index_select(0, index);
+            first += size;
+        }
+
+        return new RotaryRows(cat(cos, 1).MoveToOuterDisposeScope(), cat(sin, 1).MoveToOuterDisposeScope(), _config.Dimensions / 2);
     }
 
     /// <summary>Disposes the table.</summary>

@@ -1,3 +1,4 @@
+using Aperture.Decoding;
 using Aperture.Weights;
 using static TorchSharp.torch;
 
@@ -40,9 +41,12 @@ public sealed class WeightLoader(IWeightSource source, WeightPolicy policy, Func
     /// <param name="name">Name without <c>.weight</c>.</param>
     /// <param name="outputs">Output width.</param>
     /// <param name="inputs">Input width.</param>
-    public LinearWeights Linear(string name, int outputs, int inputs) => new(Tensor(name + ".weight", outputs, inputs), Tensor(name + ".bias", outputs));
+    /// <returns>The matrix; its tensors are the loader's.</returns>
+    public Matrix Linear(string name, int outputs, int inputs) => new DenseMatrix(Tensor(name + ".weight", outputs, inputs), Tensor(name + ".bias", outputs));
 
-    /// <summary>Loads a layer norm: <c>name.weight</c> and <c>name.bias</c>, or <c>name.gamma</c> and <c>name.beta</c> as the oldest BERT checkpoints have it.</summary>
+    /// <summary>
+    /// Loads a layer norm: <c>name.weight</c> and <c>name.bias</c>, or <c>name.gamma</c> and <c>name.beta</c> as the oldest BERT checkpoints have it.
+    /// </summary>
     /// <param name="name">Name without <c>.weight</c>.</param>
     /// <param name="width">Its width.</param>
     public LayerNormWeights Norm(string name, int width)

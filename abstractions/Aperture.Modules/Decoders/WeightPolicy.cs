@@ -1,3 +1,4 @@
+using Aperture.Decoding;
 using Aperture.Kernels;
 using Aperture.Weights;
 using static TorchSharp.torch;
@@ -16,8 +17,8 @@ public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType 
     public CancellationToken Cancellation { get; init; }
 
     /// <summary>
-    /// The policy for a device. <c>auto</c> computes a half-precision checkpoint in bf16 where the processor has it, keeps it at 2 bytes a weight and widens matrix by matrix
-    /// where it has not, and computes everything else in float32.
+    /// The policy for a device. <c>auto</c> computes a half-precision checkpoint in bf16 where the processor has it, keeps it at 2 bytes a weight and widens
+    /// matrix by matrix where it has not, and computes everything else in float32.
     /// </summary>
     /// <param name="device">Where the weights live.</param>
     /// <param name="type">float32, bfloat16 or float16; null for auto.</param>
@@ -60,8 +61,42 @@ public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType 
     /// <param name="outputs">Output width.</param>
     /// <param name="inputs">Input width.</param>
     /// <param name="bias">Whether there is a bias.</param>
-    public LinearWeights Linear(IWeightSource source, string name, int outputs, int inputs, bool bias)
-        => new(Matrix(source, name + ".weight", outputs, inputs), bias ? Vector(source, name + ".bias", outputs) : null);
+    /// <returns>The matrix; the caller disposes it.</returns>
+    /// <exception cref="ApertureException">A tensor is missing or has another shape.</exception>
+    public Matrix Linear(IWeightSource source, string name, int outputs, int inputs, bool bias)
+    {
+        Tensor weight = Matrix(source, name + ".weight", outputs, inputs);
+        try
+        {
+            return new DenseMatrix(weight, bias ? Vector(source, name + ".bias", outputs) : null);
+        }
+        catch
+        {
+            weight.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Loads a decoder's norm.</summary>
+    /// <param name="source">The checkpoint.</param>
+    /// <param name="name">Name without <c>.weight</c>.</param>
+    /// <param name="kind">Whether there is a bias beside the gain.</param>
+    /// <param name="width">Its width.</param>
+    /// <returns>The norm; the caller disposes it.</returns>
+    /// <exception cref="ApertureException">A tensor is missing or has another shape.</exception>
+    public NormWeights Norm(IWeightSource source, string name, NormKind kind, int width)
+    {
+        Tensor gain = Vector(source, name + ".weight", width);
+        try
+        {
+            return new NormWeights(gain, kind == NormKind.Layer ? Vector(source, name + ".bias", width) : null);
+        }
+        catch
+        {
+            gain.Dispose();
+            throw;
+        }
+    }
 
     private Tensor Load(IWeightSource source, string name, long[] shape, ScalarType type)
     {
@@ -69,7 +104,8 @@ public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType 
         WeightInfo info = source.Describe(name);
         if (!info.Shape.AsSpan().SequenceEqual(shape))
         {
-            throw new ApertureException($"{name} has shape [{string.Join(", ", info.Shape)}] but config.json asks for [{string.Join(", ", shape)}]; checkpoint and configuration do not belong together.");
+            string found = string.Join(", ", info.Shape), asked = string.Join(", ", shape);
+            throw new ApertureException($"{name} has shape [{found}] but config.json asks for [{asked}]; checkpoint and configuration do not belong together.");
         }
 
         Tensor stored = source.Load(name);
@@ -99,6 +135,7 @@ public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType 
 
         (int highest, _, _, _) = System.Runtime.Intrinsics.X86.X86Base.CpuId(0, 0);
         return highest >= 7
-            && ((System.Runtime.Intrinsics.X86.X86Base.CpuId(7, 1).Eax & (1 << 5)) != 0 || (System.Runtime.Intrinsics.X86.X86Base.CpuId(7, 0).Edx & (1 << 22)) != 0);
+            && ((System.Runtime.Intrinsics.X86.X86Base.CpuId(7, 1).Eax & (1 << 5)) != 0
+                || (System.Runtime.Intrinsics.X86.X86Base.CpuId(7, 0).Edx & (1 << 22)) != 0);
     }
 }

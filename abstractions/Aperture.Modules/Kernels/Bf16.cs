@@ -35,6 +35,22 @@ internal static unsafe class Bf16
         }
     }
 
+    /// <summary>A row as float32: itself, or widened into a buffer.</summary>
+    /// <param name="row">The row.</param>
+    /// <param name="buffer">Room for it.</param>
+    /// <param name="count">Elements.</param>
+    /// <param name="halves">Whether the row is bf16, else float32.</param>
+    public static float* AsSingle(void* row, float* buffer, int count, bool halves)
+    {
+        if (!halves)
+        {
+            return (float*)row;
+        }
+
+        Widen((ushort*)row, buffer, count);
+        return buffer;
+    }
+
     /// <summary>Rounds a row.</summary>
     public static void Round(float* source, ushort* target, int count)
     {

@@ -10,7 +10,7 @@ namespace Aperture.Models;
 public sealed record ModelParts
 {
     /// <summary>What the decoder is.</summary>
-    public required DecoderConfig Decoder { get; init; }
+    public required DecoderSpec Decoder { get; init; }
 
     /// <summary>The decoder's weights under canonical names: <c>model.embed_tokens.weight</c>, <c>model.layers.0.self_attn.q_proj.weight</c>, <c>model.norm.weight</c>, <c>lm_head.weight</c>.</summary>
     public required IWeightSource Weights { get; init; }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Aperture.Decoding;
 using Aperture.Vision;
 using Aperture.Weights;
 using static TorchSharp.torch;
@@ -9,15 +10,15 @@ namespace Aperture.Models;
 /// <summary>A LLaVA projector: linear layers with an activation between them. Owns its weights.</summary>
 public sealed partial class Projector : IProjector
 {
-    private readonly LinearWeights[] _layers;
+    private readonly Matrix[] _layers;
     private readonly string[] _names;
     private readonly string _activation;
     private readonly WeightPolicy _policy;
 
-    private Projector(LinearWeights[] layers, string[] names, string activation, WeightPolicy policy) => (_layers, _names, _activation, _policy) = (layers, names, activation, policy);
+    private Projector(Matrix[] layers, string[] names, string activation, WeightPolicy policy) => (_layers, _names, _activation, _policy) = (layers, names, activation, policy);
 
     /// <summary>The linear layers, first to last; none for an identity.</summary>
-    public IReadOnlyList<LinearWeights> Layers => _layers;
+    public IReadOnlyList<Matrix> Layers => _layers;
 
     /// <summary>The number of linear layers that a type names: <c>identity</c> 0, <c>linear</c> 1, <c>mlp2x_gelu</c> 2, ….</summary>
     /// <param name="type">The type as configurations write it.</param>
@@ -46,7 +47,7 @@ public sealed partial class Projector : IProjector
     public static Projector Load(IWeightSource source, IReadOnlyList<string> names, int inputs, int outputs, string activation, bool bias, WeightPolicy policy)
     {
         WeightPolicy own = policy with { Storage = policy.Compute };
-        List<LinearWeights> layers = [];
+        List<Matrix> layers = [];
         try
         {
             foreach (string name in names)
@@ -67,24 +68,17 @@ public sealed partial class Projector : IProjector
     public VisualTokens Project(VisionFeatures features) => new(Run(features.Tokens), features.Segments); // [tokens, inputs] -> [tokens, d]
 
     /// <inheritdoc/>
-    public long Macs(int rows) => _layers.Sum(layer => (long)rows * layer.Inputs * layer.Outputs);
+    public long Macs(int rows) => rows * _layers.Sum(layer => layer.RowMacs);
 
     /// <inheritdoc/>
     public IProjector Over(IWeightSource parameters)
-        => Load(parameters, _names, _layers.Length == 0 ? 0 : _layers[0].Inputs, _layers.Length == 0 ? 0 : _layers[^1].Outputs, _activation, _layers.Any(layer => layer.Bias is not null), _policy);
+    {
+        (int inputs, int outputs) = _layers.Length == 0 ? (0, 0) : (_layers[0].Inputs, _layers[^1].Outputs);
+        return Load(parameters, _names, inputs, outputs, _activation, _layers.Any(layer => layer.Bias is not null), _policy);
+    }
 
     /// <summary>All tensors by the names they were loaded under.</summary>
-    public IEnumerable<(string Name, Tensor Tensor)> Named()
-    {
-        for (int i = 0; i < _layers.Length; i++)
-        {
-            yield return (_names[i] + ".weight", _layers[i].Weight);
-            if (_layers[i].Bias is { } bias)
-            {
-                yield return (_names[i] + ".bias", bias);
-            }
-        }
-    }
+    public IEnumerable<(string Name, Tensor Tensor)> Named() => _layers.SelectMany((layer, index) => layer.Named(_names[index]));
 
     /// <summary>Projects rows.</summary>
     /// <param name="features">Feature rows <c>[…, inputs]</c>; borrowed.</param>
@@ -101,7 +95,7 @@ public sealed partial class Projector : IProjector
                 x = activated;
             }
 
-            Tensor next = nn.functional.linear(x, _layers[i].Weight, _layers[i].Bias);
+            Tensor next = _layers[i].Apply(x);
             x.Dispose();
             x = next;
         }
@@ -112,7 +106,7 @@ public sealed partial class Projector : IProjector
     /// <summary>Disposes the weights.</summary>
     public void Dispose()
     {
-        foreach (LinearWeights layer in _layers)
+        foreach (Matrix layer in _layers)
         {
             layer.Dispose();
         }

@@ -1,3 +1,4 @@
+using Aperture.Decoding;
 using Aperture.Models;
 using Aperture.Weights;
 using static TorchSharp.torch;
@@ -69,9 +70,9 @@ public sealed class ConvNextWeights : IDisposable
         }
 
         public ConvNextConvolution Convolution(string name, int outputs, int inputs, int kernel)
-            => new(Tensor(name + ".weight", outputs, inputs, kernel, kernel), Tensor(name + ".bias", outputs));
+            => new DenseMatrix(Tensor(name + ".weight", outputs, inputs, kernel, kernel), Tensor(name + ".bias", outputs));
 
-        public VisionNormWeights Norm(string name, int width) => new(Tensor(name + ".weight", width), Tensor(name + ".bias", width));
+        public VisionNormWeights Norm(string name, int width) => new DenseMatrix(Tensor(name + ".weight", width), Tensor(name + ".bias", width));
 
         private ConvNextBlockWeights Block(string name, int c) => new(
             Convolution(name + "conv_dw", c, 1, 7),
@@ -80,7 +81,7 @@ public sealed class ConvNextWeights : IDisposable
             Linear(name + "mlp.fc2", c, 4 * c),
             Tensor(name + (source.Contains(prefix + name + "gamma") ? "gamma" : "weight"), c));
 
-        private LinearWeights Linear(string name, int outputs, int inputs) => new(Tensor(name + ".weight", outputs, inputs), Tensor(name + ".bias", outputs));
+        private Matrix Linear(string name, int outputs, int inputs) => new DenseMatrix(Tensor(name + ".weight", outputs, inputs), Tensor(name + ".bias", outputs));
 
         private Tensor Tensor(string name, params long[] shape)
         {
@@ -108,4 +109,4 @@ public sealed record ConvNextStageWeights(VisionNormWeights? DownNorm, ConvNextC
 /// <param name="Up">The first matrix <c>[4 C, C]</c>.</param>
 /// <param name="Down">The second matrix <c>[C, 4 C]</c>.</param>
 /// <param name="Scale">The scale <c>[C]</c> of what the block adds.</param>
-public sealed record ConvNextBlockWeights(ConvNextConvolution DepthWise, VisionNormWeights Norm, LinearWeights Up, LinearWeights Down, Tensor Scale);
+public sealed record ConvNextBlockWeights(ConvNextConvolution DepthWise, VisionNormWeights Norm, Matrix Up, Matrix Down, Tensor Scale);

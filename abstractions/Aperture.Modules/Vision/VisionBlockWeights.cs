@@ -1,3 +1,4 @@
+using Aperture.Decoding;
 using Aperture.Models;
 using static TorchSharp.torch;
 
@@ -10,16 +11,16 @@ public sealed record VisionBlockWeights
     public required VisionNormWeights Norm1 { get; init; }
 
     /// <summary>Query, key and value <c>[3 C, C]</c> in this order; null where they are three matrices.</summary>
-    public LinearWeights? Fused { get; init; }
+    public Matrix? Fused { get; init; }
 
     /// <summary>The queries' matrix <c>[C, C]</c>; null where they are fused.</summary>
-    public LinearWeights? Query { get; init; }
+    public Matrix? Query { get; init; }
 
     /// <summary>The keys' matrix <c>[C, C]</c>; null where they are fused.</summary>
-    public LinearWeights? Key { get; init; }
+    public Matrix? Key { get; init; }
 
     /// <summary>The values' matrix <c>[C, C]</c>; null where they are fused.</summary>
-    public LinearWeights? Value { get; init; }
+    public Matrix? Value { get; init; }
 
     /// <summary>The norm of the queries over all heads; null for none.</summary>
     public VisionNormWeights? QueryNorm { get; init; }
@@ -28,7 +29,7 @@ public sealed record VisionBlockWeights
     public VisionNormWeights? KeyNorm { get; init; }
 
     /// <summary>Attention's output matrix <c>[C, C]</c>.</summary>
-    public required LinearWeights Output { get; init; }
+    public required Matrix Output { get; init; }
 
     /// <summary>Relative positions of rows <c>[2 side - 1, head]</c>; null for none.</summary>
     public Tensor? RelativeRows { get; init; }
@@ -43,16 +44,16 @@ public sealed record VisionBlockWeights
     public required VisionNormWeights Norm2 { get; init; }
 
     /// <summary>The gate <c>[M, C]</c>; null for a network without one.</summary>
-    public LinearWeights? Gate { get; init; }
+    public Matrix? Gate { get; init; }
 
     /// <summary>The feed-forward network's first matrix <c>[M, C]</c>.</summary>
-    public required LinearWeights Up { get; init; }
+    public required Matrix Up { get; init; }
 
     /// <summary>The norm before the feed-forward network's last matrix; null for none.</summary>
     public VisionNormWeights? FeedForwardNorm { get; init; }
 
     /// <summary>The feed-forward network's last matrix <c>[C, M]</c>.</summary>
-    public required LinearWeights Down { get; init; }
+    public required Matrix Down { get; init; }
 
     /// <summary>The scale <c>[C]</c> of what the feed-forward network adds; null for none.</summary>
     public Tensor? Scale2 { get; init; }

@@ -1,3 +1,4 @@
+using Aperture.Decoding;
 using Aperture.Models;
 using Aperture.Weights;
 using static TorchSharp.torch;
@@ -24,7 +25,7 @@ public sealed class VisionTransformerWeights : IDisposable
     public Tensor? PatchBias { get; private set; }
 
     /// <summary>The patch embedding <c>[C, 3 frames patch²]</c> of flattened patches; null for one that reads pixels.</summary>
-    public LinearWeights? FlatPatches { get; private set; }
+    public Matrix? FlatPatches { get; private set; }
 
     /// <summary>Positions <c>[rows, C]</c>, the class token's row first where the table has one; null for none.</summary>
     public Tensor? Positions { get; private set; }
@@ -87,7 +88,7 @@ public sealed class VisionTransformerWeights : IDisposable
             weights.PatchBias = config.PatchBias ? Tensor(keys.Patches + ".bias", c) : null;
             if (config.Frames > 1)
             {
-                weights.FlatPatches = new LinearWeights(Flat(keys.Patches + ".weight", c, 3 * config.Frames * p * p), weights.PatchBias);
+                weights.FlatPatches = new DenseMatrix(Flat(keys.Patches + ".weight", c, 3 * config.Frames * p * p), weights.PatchBias);
             }
             else
             {
@@ -126,12 +127,12 @@ public sealed class VisionTransformerWeights : IDisposable
         }
 
         public VisionNormWeights Norm(string name, int width)
-            => new(Tensor(name + ".weight", width), config.Norm == VisionNorm.Layer ? Tensor(name + ".bias", width) : null);
+            => new DenseMatrix(Tensor(name + ".weight", width), config.Norm == VisionNorm.Layer ? Tensor(name + ".bias", width) : null);
 
         private static string? Within(string block, string? name) => name is null ? null : block + name;
 
-        private LinearWeights Linear(string name, int outputs, int inputs, bool bias = true, string? biasName = null)
-            => new(Tensor(name + ".weight", outputs, inputs), bias ? Tensor(biasName ?? name + ".bias", outputs) : null);
+        private Matrix Linear(string name, int outputs, int inputs, bool bias = true, string? biasName = null)
+            => new DenseMatrix(Tensor(name + ".weight", outputs, inputs), bias ? Tensor(biasName ?? name + ".bias", outputs) : null);
 
         private Tensor Tensor(string name, params long[] shape)
         {

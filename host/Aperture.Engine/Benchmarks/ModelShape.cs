@@ -8,7 +8,7 @@ namespace Aperture.Benchmarks;
 /// <param name="Name">Name on the command line.</param>
 /// <param name="Decoder">The decoder.</param>
 /// <param name="Vision">The vision tower; null for a decoder alone.</param>
-public sealed record ModelShape(string Name, DecoderConfig Decoder, VisionTransformerConfig? Vision)
+public sealed record ModelShape(string Name, DecoderSpec Decoder, VisionTransformerConfig? Vision)
 {
     /// <summary>All shapes by name.</summary>
     public static IReadOnlyList<ModelShape> All { get; } =
@@ -29,7 +29,7 @@ public sealed record ModelShape(string Name, DecoderConfig Decoder, VisionTransf
     public static ModelShape Find(string name)
         => All.FirstOrDefault(shape => shape.Name == name) ?? throw new ApertureException($"Shape '{name}' is not known; use {string.Join(" or ", All.Select(shape => shape.Name))}.");
 
-    private static DecoderConfig Llama(int hidden, int intermediate, int layers, int heads, int keyValueHeads, int head) => new()
+    private static DecoderSpec Llama(int hidden, int intermediate, int layers, int heads, int keyValueHeads, int head) => new()
     {
         HiddenSize = hidden,
         IntermediateSize = intermediate,

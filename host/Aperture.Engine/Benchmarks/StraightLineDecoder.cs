@@ -8,17 +8,17 @@ namespace Aperture.Benchmarks;
 /// <summary>
 /// The yardstick of the prefill benchmark: a prompt through a decoder as a bare loop of libtorch operations on the same weights, without hooks, cache or managed kernels.
 /// </summary>
-/// <param name="config">Sizes.</param>
+/// <param name="spec">A LLaMA.</param>
 /// <param name="weights">Weights; borrowed.</param>
-internal sealed class StraightLineDecoder(DecoderConfig config, DecoderWeights weights)
+internal sealed class StraightLineDecoder(DecoderSpec spec, DecoderWeights weights)
 {
     /// <summary>Runs a prompt.</summary>
     /// <param name="rows">Embedding rows <c>[rows, d]</c>; borrowed.</param>
     /// <returns>float32 logits of the last row <c>[1, V]</c>; the caller disposes them.</returns>
     public Tensor Run(Tensor rows)
     {
-        int count = (int)rows.size(0), head = config.HeadSize, group = config.Heads / config.KeyValueHeads;
-        using RotaryTable table = new(config.Rotary, rows.device);
+        int count = (int)rows.size(0), head = spec.HeadSize, group = spec.Heads / spec.KeyValueHeads;
+        using RotaryTable table = new(spec.Rotary, rows.device);
         int[] positions = [.. Enumerable.Range(0, count)];
         using RotaryRows rotary = table.Rows(positions, count);
         using Tensor halfCos = rotary.Cos.to_type(rows.dtype), halfSin = rotary.Sin.to_type(rows.dtype);
@@ -28,31 +28,31 @@ internal sealed class StraightLineDecoder(DecoderConfig config, DecoderWeights w
         foreach (DecoderLayerWeights layer in weights.Layers)
         {
             using DisposeScope scope = NewDisposeScope();
-            Tensor n = Norm(x, layer.InputNorm);
-            Tensor q = Rotate(F.linear(n, layer.Query.Weight).view(count, config.Heads, head), cos, sin);
-            Tensor k = Rotate(F.linear(n, layer.Key.Weight).view(count, config.KeyValueHeads, head), cos, sin);
-            Tensor v = F.linear(n, layer.Value.Weight).view(count, config.KeyValueHeads, head);
+            Tensor n = Norm(x, layer.InputNorm.Weight);
+            Tensor q = Rotate(layer.Query.Apply(n).view(count, spec.Heads, head), cos, sin);
+            Tensor k = Rotate(layer.Key.Apply(n).view(count, spec.KeyValueHeads, head), cos, sin);
+            Tensor v = layer.Value.Apply(n).view(count, spec.KeyValueHeads, head);
             Tensor Shared(Tensor t) => t.transpose(0, 1).unsqueeze(1).expand(-1, group, -1, -1);
-            Tensor queries = q.view(count, config.KeyValueHeads, group, head).permute(1, 2, 0, 3);
+            Tensor queries = q.view(count, spec.KeyValueHeads, group, head).permute(1, 2, 0, 3);
             Tensor attended = F.scaled_dot_product_attention(queries, Shared(k), Shared(v), null, 0, is_casual: true);
-            x.add_(F.linear(attended.permute(2, 0, 1, 3).reshape(count, config.Heads * head), layer.Output.Weight));
-            Tensor n2 = Norm(x, layer.PostAttentionNorm);
-            Tensor hidden = F.silu(F.linear(n2, layer.Gate.Weight)).mul_(F.linear(n2, layer.Up.Weight));
-            x.add_(F.linear(hidden, layer.Down.Weight));
+            x.add_(layer.Output.Apply(attended.permute(2, 0, 1, 3).reshape(count, spec.Heads * head)));
+            Tensor n2 = Norm(x, layer.PostAttentionNorm!.Weight);
+            Tensor hidden = F.silu(layer.Gate!.Apply(n2)).mul_(layer.Up.Apply(n2));
+            x.add_(layer.Down.Apply(hidden));
         }
 
         using (x)
         {
             using DisposeScope scope = NewDisposeScope();
-            Tensor last = Norm(x.narrow(0, count - 1, 1), weights.Norm);
-            return F.linear(last, weights.Head.Weight).to_type(ScalarType.Float32).MoveToOuterDisposeScope();
+            Tensor last = Norm(x.narrow(0, count - 1, 1), weights.Norm.Weight);
+            return weights.Head.Apply(last).to_type(ScalarType.Float32).MoveToOuterDisposeScope();
         }
     }
 
     private Tensor Norm(Tensor x, Tensor gain)
     {
         Tensor wide = x.to_type(ScalarType.Float32);
-        Tensor scale = wide.pow(2).mean([-1], keepdim: true).add_(config.NormEpsilon).rsqrt_();
+        Tensor scale = wide.pow(2).mean([-1], keepdim: true).add_(spec.NormEpsilon).rsqrt_();
         return gain.mul(wide.mul(scale).to_type(x.dtype));
     }
 

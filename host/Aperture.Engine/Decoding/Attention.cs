@@ -16,13 +16,13 @@ internal sealed class Attention
     private readonly int _keyValueHeads;
     private readonly int _headSize;
 
-    public Attention(DecoderConfig config, Ops ops)
+    public Attention(DecoderSpec spec, Ops ops)
     {
         _ops = ops;
-        _heads = config.Heads;
-        _keyValueHeads = config.KeyValueHeads;
-        _headSize = config.HeadSize;
-        Scale = 1 / Math.Sqrt(config.HeadSize);
+        _heads = spec.Heads;
+        _keyValueHeads = spec.KeyValueHeads;
+        _headSize = spec.HeadSize;
+        Scale = 1 / Math.Sqrt(spec.HeadSize);
     }
 
     /// <summary>Factor on the logits.</summary>

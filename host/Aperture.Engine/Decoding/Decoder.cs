@@ -5,12 +5,12 @@ using static TorchSharp.torch;
 namespace Aperture.Decoding;
 
 /// <summary>
-/// A LLaMA-type decoder that runs packed, ragged sequences through its layers and calls the hooks of a table at the sites of <see cref="IReducerSites"/> and <see cref="IRouterSites"/>.
-/// A layer that nobody touches costs one null check. Owns its weights. Not safe for use from several threads at once.
+/// A decoder that runs packed, ragged sequences through its layers and calls the hooks of a table at the sites of <see cref="IReducerSites"/> and
+/// <see cref="IRouterSites"/>. A layer that nobody touches costs one null check. Owns its weights. Not safe for use from several threads at once.
 /// </summary>
 public sealed class Decoder : IDisposable
 {
-    private readonly DecoderConfig _config;
+    private readonly DecoderSpec _spec;
     private readonly DecoderWeights _weights;
     private readonly RotaryTable _rotary;
     private readonly DecoderLayer _layer;
@@ -18,17 +18,17 @@ public sealed class Decoder : IDisposable
     private readonly bool _ownsWeights = true;
 
     /// <summary>A decoder over loaded weights.</summary>
-    /// <param name="config">Sizes.</param>
+    /// <param name="spec">What kind of decoder.</param>
     /// <param name="weights">Weights; owned by the decoder from here on.</param>
     /// <param name="ops">Operations; borrowed.</param>
     /// <param name="info">The sizes that methods see.</param>
-    public Decoder(DecoderConfig config, DecoderWeights weights, Ops ops, DecoderInfo info)
+    public Decoder(DecoderSpec spec, DecoderWeights weights, Ops ops, DecoderInfo info)
     {
-        _config = config;
+        _spec = spec;
         _weights = weights;
         _ops = ops;
-        _rotary = new RotaryTable(config.Rotary, ops.Device);
-        _layer = new DecoderLayer(config, ops);
+        _rotary = new RotaryTable(spec.Rotary, ops.Device);
+        _layer = new DecoderLayer(spec, ops);
         Info = weights.LayersWithoutAttention is { Count: > 0 } without ? info with { LayersWithoutAttention = without } : info;
     }
 
@@ -36,13 +36,13 @@ public sealed class Decoder : IDisposable
     public DecoderInfo Info { get; }
 
     /// <summary>Sizes and options.</summary>
-    public DecoderConfig Config => _config;
+    public DecoderSpec Spec => _spec;
 
     /// <summary>The weights.</summary>
     public DecoderWeights Weights => _weights;
 
     private Decoder(Decoder shared, Ops ops)
-        : this(shared._config, shared._weights, ops, shared.Info)
+        : this(shared._spec, shared._weights, ops, shared.Info)
         => _ownsWeights = false;
 
     /// <summary>The same decoder with gradients. It shares the weights and leaves them alone when it is disposed; it must not outlive this one.</summary>
@@ -63,15 +63,13 @@ public sealed class Decoder : IDisposable
     public Tensor Embed(Tensor ids)
     {
         Tensor rows = _weights.Embeddings.index_select(0, ids);
-        if (rows.dtype == _ops.Type)
+        if (rows.dtype != _ops.Type)
         {
-            return rows;
+            using Tensor stored = rows;
+            rows = stored.to_type(_ops.Type);
         }
 
-        using (rows)
-        {
-            return rows.to_type(_ops.Type);
-        }
+        return _spec.EmbeddingScale == 1 ? rows : _ops.Scale(rows, _spec.EmbeddingScale);
     }
 
     /// <summary>Starts a forward.</summary>
@@ -113,13 +111,13 @@ public sealed class Decoder : IDisposable
 
     /// <summary>Runs all layers.</summary>
     /// <inheritdoc cref="RunLayers"/>
-    public Tensor Run(ForwardState state, Tensor rows, CancellationToken cancellationToken) => RunLayers(state, rows, 0, _config.Layers, cancellationToken);
+    public Tensor Run(ForwardState state, Tensor rows, CancellationToken cancellationToken) => RunLayers(state, rows, 0, _spec.Layers, cancellationToken);
 
     /// <summary>The final norm.</summary>
     /// <param name="rows">Rows after the last layer; borrowed.</param>
     /// <param name="count">Number of rows.</param>
     /// <returns>Normed rows <c>[rows, d]</c>; the caller disposes them.</returns>
-    public Tensor FinalNorm(Tensor rows, int count) => _ops.RmsNorm(rows, _weights.Norm, _config.NormEpsilon, count, _config.HiddenSize);
+    public Tensor FinalNorm(Tensor rows, int count) => _ops.Norm(rows, _weights.Norm, _spec.NormEpsilon, count, _spec.HiddenSize);
 
     /// <summary>Final norm and output matrix.</summary>
     /// <param name="rows">Rows after the last layer; borrowed.</param>
@@ -127,7 +125,8 @@ public sealed class Decoder : IDisposable
     /// <returns>float32 logits <c>[rows, V]</c>; the caller disposes them.</returns>
     public Tensor Logits(Tensor rows, int count)
     {
-        using Tensor normed = FinalNorm(rows, count);
+        Tensor last = FinalNorm(rows, count);
+        using Tensor normed = _spec.LogitScale == 1 ? last : _ops.Scale(last, _spec.LogitScale);
         Tensor logits = _ops.Linear(normed, _weights.Head, count);
         if (logits.dtype == ScalarType.Float32)
         {

@@ -7,17 +7,19 @@ namespace Aperture.Decoding;
 /// <summary>One layer: norm, route, attention, drop, output projection, feed-forward, drop. The whole order of sites stands in <see cref="Run"/> and <see cref="Body"/>.</summary>
 internal sealed class DecoderLayer
 {
-    private readonly DecoderConfig _config;
+    private readonly DecoderSpec _spec;
     private readonly Ops _ops;
     private readonly Attention _attention;
     private readonly AttentionMasks _masks;
+    private readonly FeedForwardNetwork _feedForward;
 
-    public DecoderLayer(DecoderConfig config, Ops ops)
+    public DecoderLayer(DecoderSpec spec, Ops ops)
     {
-        _config = config;
+        _spec = spec;
         _ops = ops;
-        _attention = new Attention(config, ops);
+        _attention = new Attention(spec, ops);
         _masks = new AttentionMasks(ops.Device);
+        _feedForward = new FeedForwardNetwork(spec, ops);
     }
 
     /// <summary>Runs the layer.</summary>
@@ -31,7 +33,7 @@ internal sealed class DecoderLayer
     {
         if (hooks is null)
         {
-            Tensor plain = _ops.RmsNorm(x, weights.InputNorm, _config.NormEpsilon, state.Rows, _config.HiddenSize);
+            Tensor plain = Norm(x, weights.InputNorm, state);
             return Body(state, x, plain, layer, weights, null, BranchScales.None);
         }
 
@@ -40,7 +42,7 @@ internal sealed class DecoderLayer
         {
             call.Hold(x);
             x = call.BeforeLayer(x);
-            Tensor n = _ops.RmsNorm(x, weights.InputNorm, _config.NormEpsilon, state.Rows, _config.HiddenSize);
+            Tensor n = Norm(x, weights.InputNorm, state);
             call.Hold(n);
             x = hooks.Route is { } routes
                 ? new RoutedLayer(this, _ops, weights, call, routes).Run(state, x, n, 0)
@@ -71,6 +73,13 @@ internal sealed class DecoderLayer
             return x;
         }
 
+        // Attention consumes the norm; a parallel block's feed-forward network reads it too.
+        Tensor? shared = weights.PostAttentionNorm is null ? n.alias() : null;
+        if (shared is not null)
+        {
+            call?.Hold(shared);
+        }
+
         Tensor a = Attend(state, n, layer, weights, call);
         BranchScales own = scales;
         call?.Hold(a);
@@ -79,6 +88,7 @@ internal sealed class DecoderLayer
             using Tensor index = tensor([.. keep.Select(row => (long)row)], device: _ops.Device);
             x = Rows.Select(x, index);
             a = Rows.Select(a, index);
+            shared = shared is null ? null : Rows.Select(shared, index);
             own = scales.Select(index);
         }
 
@@ -90,14 +100,14 @@ internal sealed class DecoderLayer
             projected = _ops.Linear(a, weights.Output, state.Rows);
         }
 
-        x = _ops.AddResidual(x, BranchScales.Apply(projected, own.Attention));
+        x = _ops.AddResidual(x, Scaled(projected, own.Attention));
         Tensor mixed;
-        using (Tensor n2 = _ops.RmsNorm(x, weights.PostAttentionNorm, _config.NormEpsilon, state.Rows, _config.HiddenSize))
+        using (Tensor n2 = shared ?? Norm(x, weights.PostAttentionNorm!, state))
         {
             mixed = FeedForward(n2, state.Rows, weights, null);
         }
 
-        x = _ops.AddResidual(x, BranchScales.Apply(mixed, own.FeedForward));
+        x = _ops.AddResidual(x, Scaled(mixed, own.FeedForward));
         if (!ReferenceEquals(own, scales))
         {
             own.Dispose();
@@ -106,42 +116,33 @@ internal sealed class DecoderLayer
         return x;
     }
 
-    /// <summary>The gated feed-forward network.</summary>
+    /// <summary>The feed-forward network.</summary>
     /// <param name="n">Normed rows; borrowed.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="weights">The layer's weights.</param>
     /// <param name="deltas">Changes of gate and up; null for none.</param>
     /// <returns><c>[rows, d]</c>; the caller disposes it.</returns>
-    public Tensor FeedForward(Tensor n, int rows, DecoderLayerWeights weights, FeedForwardDeltas? deltas)
-    {
-        Tensor gate, up;
-        if (weights.FusedGateUp is { } fused && deltas is null)
-        {
-            using Tensor both = _ops.Linear(n, fused, rows);
-            gate = both.narrow(-1, 0, weights.Gate.Outputs);
-            up = both.narrow(-1, weights.Gate.Outputs, weights.Up.Outputs);
-        }
-        else
-        {
-            gate = DeltaLinear.Run(_ops, n, weights.Gate, rows, deltas?.Gate);
-            up = DeltaLinear.Run(_ops, n, weights.Up, rows, deltas?.Up);
-        }
+    public Tensor FeedForward(Tensor n, int rows, DecoderLayerWeights weights, FeedForwardDeltas? deltas) => _feedForward.Run(n, rows, weights, deltas);
 
-        using Tensor hidden = _ops.SiluTimes(gate, up, (long)rows * weights.Gate.Outputs);
-        up.Dispose();
-        return _ops.Linear(hidden, weights.Down, rows);
-    }
+    /// <summary>A branch as it is added to the residual: times the model's constant and the routers' factors.</summary>
+    /// <param name="branch">Attention's or the feed-forward network's output <c>[rows, d]</c>; consumed.</param>
+    /// <param name="factor">The routers' factors <c>[rows, 1]</c>; null means 1. Borrowed.</param>
+    /// <returns><c>[rows, d]</c>; the caller disposes it.</returns>
+    public Tensor Scaled(Tensor branch, Tensor? factor)
+        => BranchScales.Apply(_spec.ResidualScale == 1 ? branch : _ops.Scale(branch, _spec.ResidualScale), factor);
+
+    private Tensor Norm(Tensor x, NormWeights weights, ForwardState state) => _ops.Norm(x, weights, _spec.NormEpsilon, state.Rows, _spec.HiddenSize);
 
     private Tensor Attend(ForwardState state, Tensor n, int layer, DecoderLayerWeights weights, LayerCall? call)
     {
-        int rows = state.Rows, head = _config.HeadSize;
+        int rows = state.Rows, head = _spec.HeadSize;
         (Tensor q, Tensor k, Tensor v) = Project(state, n, layer, weights, call);
-        q = _ops.Rotate(q, state.Rotary, rows, _config.Heads, head);
-        k = _ops.Rotate(k, state.Rotary, rows, _config.KeyValueHeads, head);
+        q = _ops.Rotate(q, state.Rotary, rows, _spec.Heads, head);
+        k = _ops.Rotate(k, state.Rotary, rows, _spec.KeyValueHeads, head);
         call?.Hold(q);
         call?.Hold(k);
         call?.Hold(v);
-        int window = _config.WindowOf(layer);
+        int window = _spec.WindowOf(layer);
         Tensor attended;
         int[]? attending = state.AttendingRows();
         if (attending is null && state.Cache is null && state.IsRectangle && window == 0 && call is null)
@@ -167,7 +168,7 @@ internal sealed class DecoderLayer
         }
         else
         {
-            call.Attended(state, _attention, _ops, q, k, _config, window);
+            call.Attended(state, _attention, _ops, q, k, _spec, window);
         }
 
         v.Dispose();
@@ -178,11 +179,11 @@ internal sealed class DecoderLayer
     private Tensor AttendInPart(ForwardState state, int[] attending, (Tensor Q, Tensor K, Tensor V) all, int layer, int window, LayerCall? call)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor output = zeros(state.Rows, _config.Heads * _config.HeadSize, dtype: _ops.Type, device: _ops.Device);
+        Tensor output = zeros(state.Rows, _spec.Heads * _spec.HeadSize, dtype: _ops.Type, device: _ops.Device);
         if (state.PrivateRows() is { Length: > 0 } alone)
         {
             Tensor index = Index(alone);
-            Tensor values = all.V.index_select(0, index).repeat_interleave(_config.Heads / _config.KeyValueHeads, 1); // [rows, heads, head]
+            Tensor values = all.V.index_select(0, index).repeat_interleave(_spec.Heads / _spec.KeyValueHeads, 1); // [rows, heads, head]
             output = output.index_copy(0, index, values.flatten(1));
             for (int sample = 0; sample < state.Samples; sample++)
             {
@@ -263,7 +264,9 @@ internal sealed class DecoderLayer
     {
         int rows = state.Rows;
         AttentionInput? changed = call?.BeforeAttention(state, n);
-        Tensor input = changed?.Rows is { } given ? Rows.Accept(given, _ops.Type, (rows, _config.HiddenSize), $"The hook before attention of layer {layer}") : n;
+        Tensor input = changed?.Rows is { } given
+            ? Rows.Accept(given, _ops.Type, (rows, _spec.HiddenSize), $"The hook before attention of layer {layer}")
+            : n;
         Tensor q, k, v;
         if (changed?.Deltas is { } deltas)
         {
@@ -291,14 +294,14 @@ internal sealed class DecoderLayer
         }
 
         n.Dispose();
-        return (Heads(q, rows, _config.Heads), Heads(k, rows, _config.KeyValueHeads), Heads(v, rows, _config.KeyValueHeads));
+        return (Heads(q, rows, _spec.Heads), Heads(k, rows, _spec.KeyValueHeads), Heads(v, rows, _spec.KeyValueHeads));
     }
 
     private Tensor Heads(Tensor packed, int rows, int heads)
     {
         using (packed)
         {
-            return packed.view(rows, heads, _config.HeadSize);
+            return packed.view(rows, heads, _spec.HeadSize);
         }
     }
 }

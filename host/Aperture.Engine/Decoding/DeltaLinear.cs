@@ -7,7 +7,7 @@ namespace Aperture.Decoding;
 /// <summary>A linear layer with a sequence's own low-rank change: <c>y = W(s·x) + U(Vx) + b</c>.</summary>
 internal static class DeltaLinear
 {
-    public static Tensor Run(Ops ops, Tensor x, LinearWeights weights, int rows, WeightDelta? delta)
+    public static Tensor Run(Ops ops, Tensor x, Matrix weights, int rows, WeightDelta? delta)
     {
         if (delta is null)
         {
@@ -35,7 +35,7 @@ internal static class DeltaLinear
     }
 
     /// <summary>Each sample's rows with that sample's change.</summary>
-    public static Tensor RunEach(Ops ops, Tensor x, LinearWeights weights, int[] offsets, IReadOnlyList<WeightDelta?> deltas)
+    public static Tensor RunEach(Ops ops, Tensor x, Matrix weights, int[] offsets, IReadOnlyList<WeightDelta?> deltas)
     {
         using DisposeScope scope = NewDisposeScope();
         List<Tensor> parts = [];

@@ -161,19 +161,40 @@ public sealed class ForwardState : IDisposable
 
     private RotaryRows BuildRotary()
     {
-        int[] positions = new int[Rows];
+        int axes = 1;
+        foreach (SequenceLayout layout in _layouts)
+        {
+            axes = Math.Max(axes, layout.PositionAxes);
+        }
+
+        if (axes > 1)
+        {
+            return _table.Rows([.. Enumerable.Range(0, axes).Select(PackedPositions)]);
+        }
+
         int longest = 0;
         for (int sample = 0; sample < _layouts.Length; sample++)
         {
-            _layouts[sample].Positions.CopyTo(positions.AsSpan(Offsets[sample]));
             longest = Math.Max(longest, Request.NextPosition(sample));
         }
 
+        int[] positions = PackedPositions(0);
         foreach (int position in positions)
         {
             longest = Math.Max(longest, position + 1);
         }
 
         return _table.Rows(positions, longest);
+    }
+
+    private int[] PackedPositions(int axis)
+    {
+        int[] positions = new int[Rows];
+        for (int sample = 0; sample < _layouts.Length; sample++)
+        {
+            _layouts[sample].PositionsOf(axis).CopyTo(positions.AsSpan(Offsets[sample]));
+        }
+
+        return positions;
     }
 }

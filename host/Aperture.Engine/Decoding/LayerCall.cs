@@ -91,7 +91,7 @@ internal sealed class LayerCall
     }
 
     /// <summary>Attention has run; queries and keys are taken over.</summary>
-    public void Attended(ForwardState state, Attention attention, Ops ops, Tensor queries, Tensor newKeys, DecoderConfig config, int window)
+    public void Attended(ForwardState state, Attention attention, Ops ops, Tensor queries, Tensor newKeys, DecoderSpec spec, int window)
     {
         bool wanted = _hooks.AfterAttention is not null || _hooks.AfterLayerNeedsAttention || _trace?.WantsAttention(Layer) == true;
         if (!wanted)
@@ -112,7 +112,7 @@ internal sealed class LayerCall
         int[] offsets = [.. state.Offsets];
         _attended = [.. Enumerable.Range(0, state.Samples).Select(s => offsets[s + 1] - offsets[s])];
         int[][] positions = [.. Enumerable.Range(0, state.Samples).Select(s => state.Layout(s).Positions.ToArray())];
-        _statistics = new AttentionStatistics(attention, ops, queries, offsets, config.Heads, sample =>
+        _statistics = new AttentionStatistics(attention, ops, queries, offsets, spec.Heads, sample =>
         {
             int rows = offsets[sample + 1] - offsets[sample];
             LayerCache? cache = state.Cache?[Layer, sample];

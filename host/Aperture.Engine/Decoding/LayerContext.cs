@@ -21,13 +21,14 @@ internal sealed class LayerContext(ForwardState state, int layer, DecoderLayerWe
 
     public SequenceLayout Layout(int sample) => state.Layout(sample);
 
-    public Tensor Weight(LayerMatrix matrix) => matrix switch
+    public Tensor Dense(LayerMatrix matrix) => matrix switch
     {
-        LayerMatrix.Query => weights.Query.Weight,
-        LayerMatrix.Key => weights.Key.Weight,
-        LayerMatrix.Value => weights.Value.Weight,
-        LayerMatrix.Gate => weights.Gate.Weight,
-        _ => weights.Up.Weight,
+        LayerMatrix.Query => weights.Query.Dense(),
+        LayerMatrix.Key => weights.Key.Dense(),
+        LayerMatrix.Value => weights.Value.Dense(),
+        LayerMatrix.Gate => weights.Gate?.Dense() ?? throw new NotSupportedException(
+            $"The feed-forward network of layer {layer} has no gate; it has two matrices, up and down."),
+        _ => weights.Up.Dense(),
     };
 
     public int CacheLength(int sample) => state.Cache?.Length(layer, sample) ?? 0;

@@ -105,13 +105,13 @@ internal sealed class RoutedLayer(DecoderLayer layer, Ops ops, DecoderLayerWeigh
             int from = state.Offsets[sample], count = state.Offsets[sample + 1] - from, current = sample;
             call.CountComputed(state, sample);
             using Tensor rows = x.narrow(0, from, count), normed = n.narrow(0, from, count);
-            Tensor computed = composite.Compute(new CompositeInput(rows, normed, weights.PostAttentionNorm, (input, deltas) =>
+            Tensor computed = composite.Compute(new CompositeInput(rows, normed, (weights.PostAttentionNorm ?? weights.InputNorm).Weight, (input, deltas) =>
             {
                 int fed = (int)input.size(0);
                 call.CountFeedForward(current, fed);
                 using Tensor accepted = Rows.Accept(input.alias(), ops.Type, (fed, rows.size(1)), $"The replacement of layer {call.Layer}");
                 using Tensor? factor = _scales.FeedForward?.narrow(0, from, count);
-                return BranchScales.Apply(layer.FeedForward(accepted, fed, weights, deltas), factor);
+                return layer.Scaled(layer.FeedForward(accepted, fed, weights, deltas), factor);
             }));
             replaced.Add((from, call.Hold(Rows.Accept(computed, ops.Type, (count, rows.size(1)), $"The replacement of layer {call.Layer}"))));
         }

@@ -129,7 +129,7 @@ public sealed class GenerationSession : IDisposable
         IReadOnlyList<GeneratedSequence> sequences;
         if (options.Beams > 1)
         {
-            sequences = new BeamSearch(this, histories, options, control, _decoder.Config.VocabularySize).Run(first, decode, cancellationToken);
+            sequences = new BeamSearch(this, histories, options, control, _decoder.Spec.VocabularySize).Run(first, decode, cancellationToken);
         }
         else
         {
@@ -161,7 +161,7 @@ public sealed class GenerationSession : IDisposable
         Request.Step++;
         using ForwardState state = _decoder.Begin(Request, DecoderPhase.Decode, layouts);
         using Tensor rows = _decoder.Run(state, _decoder.Embed(tokens), cancellationToken);
-        NextLogits logits = new(_decoder.LastLogits(state, rows), _decoder.Config.VocabularySize);
+        NextLogits logits = new(_decoder.LastLogits(state, rows), _decoder.Spec.VocabularySize);
         Advance(layouts);
         return logits;
     }
@@ -183,7 +183,7 @@ public sealed class GenerationSession : IDisposable
 
         using Tensor output = _decoder.Run(state, rows, cancellationToken);
         _next?.Dispose();
-        _next = new NextLogits(_decoder.LastLogits(state, output), _decoder.Config.VocabularySize);
+        _next = new NextLogits(_decoder.LastLogits(state, output), _decoder.Spec.VocabularySize);
         _lastForward = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
     }
 

@@ -5,7 +5,8 @@ using Aperture.Requests;
 namespace Aperture.Measuring;
 
 /// <summary>
-/// Floating-point operations of a request up to its first token: two for each multiply-accumulate, SwiGLU as three matrices, all tokens, the causal half not subtracted.
+/// Floating-point operations of a request up to its first token: two for each multiply-accumulate, a gated feed-forward network as three matrices, all tokens,
+/// the causal half not subtracted.
 /// </summary>
 /// <param name="Vision">The vision tower's blocks that run, and its patch embedding.</param>
 /// <param name="Projector">The projector.</param>

@@ -12,7 +12,9 @@ public readonly record struct LayerRows(int Attention, int Keys, int FeedForward
     /// <param name="rows">The rows.</param>
     public static LayerRows Full(int rows) => new(rows, rows, rows);
 
-    /// <summary>Multiply-accumulates: SwiGLU as three matrices, the causal half not subtracted. Times two for FLOPs.</summary>
+    /// <summary>
+    /// Multiply-accumulates: a gated feed-forward network as three matrices, a plain one as two, the causal half not subtracted. Times two for FLOPs.
+    /// </summary>
     /// <param name="decoder">Sizes.</param>
     public long Macs(DecoderInfo decoder)
     {
@@ -20,7 +22,8 @@ public readonly record struct LayerRows(int Attention, int Keys, int FeedForward
         long projections = Attention * d * (q + (2 * kv));
         long attention = 2L * Attention * Keys * q;
         long output = Attention == 0 ? 0 : FeedForward * q * d;
-        return projections + attention + output + (3L * FeedForward * d * m);
+        long feedForward = (decoder.GatedFeedForward ? 3L : 2L) * FeedForward * d * m;
+        return projections + attention + output + feedForward;
     }
 
     /// <summary>Bytes of the layer's keys and values at two bytes an element.</summary>

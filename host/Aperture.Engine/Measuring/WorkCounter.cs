@@ -6,7 +6,7 @@ namespace Aperture.Measuring;
 
 /// <summary>
 /// Counts what a decoder really computed, from its trace: rows, keys and visual tokens by layer, cache rows, the methods' own cost. Multiply-accumulates; times two for FLOPs.
-/// SwiGLU is three matrices, every token counts, the causal half is not subtracted.
+/// A gated feed-forward network is three matrices, every token counts, the causal half is not subtracted.
 /// </summary>
 public sealed class WorkCounter : IDecoderTrace
 {

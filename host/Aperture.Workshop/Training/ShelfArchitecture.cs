@@ -34,7 +34,7 @@ internal static class ShelfArchitecture
 
     public static IReadOnlyList<string> ProjectorLayers { get; } = [ProjectorPrefix + "linear_1", ProjectorPrefix + "linear_2"];
 
-    public static DecoderConfig Decoder(int vocabulary) => new()
+    public static DecoderSpec Decoder(int vocabulary) => new()
     {
         HiddenSize = 128,
         IntermediateSize = 352,
@@ -48,7 +48,7 @@ internal static class ShelfArchitecture
         Rotary = new RotaryConfig { Theta = 1e6, Dimensions = 32, MaxPositions = 2048 },
     };
 
-    public static DecoderInfo Info(DecoderConfig config) => config.Describe("tiny-llava", Patches);
+    public static DecoderInfo Info(DecoderSpec config) => config.Describe("tiny-llava", Patches);
 
     // The place of the shelf that a patch lies in.
     public static int PlaceOf(int patch) => (patch / Tower.Grid / PatchesPerSide * ShelfWords.Side) + (patch % Tower.Grid / PatchesPerSide);

@@ -79,7 +79,7 @@ internal sealed class ShelfForward : IDisposable
     {
         _noise.manual_seed(noiseSeed);
         Tensor visual = batch.Pictures is { } pictures ? Project(Kept(Features(pictures, frozen: true), batch)) : Kept(Told(batch.Scenes), batch);
-        DecoderConfig config = ShelfArchitecture.Decoder(_parameters.Vocabulary);
+        DecoderSpec config = ShelfArchitecture.Decoder(_parameters.Vocabulary);
         using ParameterSource source = new(_parameters.Tensors, Compute);
         using Decoder decoder = new(config, DecoderWeights.Load(source, DecoderPrefix, Head, config, Policy), _ops, Info(config));
         long pictureCount = batch.Ids.size(0), text = batch.Ids.size(1) - batch.HeadRows;

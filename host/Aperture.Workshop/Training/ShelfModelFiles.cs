@@ -57,7 +57,7 @@ internal static class ShelfModelFiles
 
     private static void WriteConfig(Utf8JsonWriter json, ShelfTokenizer tokenizer, string type)
     {
-        DecoderConfig decoder = ShelfArchitecture.Decoder(tokenizer.Count);
+        DecoderSpec decoder = ShelfArchitecture.Decoder(tokenizer.Count);
         VisionTransformerConfig vision = ShelfArchitecture.Tower;
         json.WriteStartArray("architectures");
         json.WriteStringValue("LlavaForConditionalGeneration");

@@ -73,7 +73,7 @@ internal sealed class ShelfParameters : IDisposable
         AddLinear(ProjectorLayers[1], 0.6 * EmbeddingLength, d, d);
     }
 
-    private void AddDecoder(DecoderConfig config)
+    private void AddDecoder(DecoderSpec config)
     {
         int d = config.HiddenSize, m = config.IntermediateSize, q = config.Heads * config.HeadSize, kv = config.KeyValueHeads * config.HeadSize;
         double residual = 0.5 / Math.Sqrt(2 * config.Layers);

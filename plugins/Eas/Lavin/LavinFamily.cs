@@ -27,7 +27,7 @@ internal sealed class LavinFamily : IModelFamily
     public ModelParts Open(ModelFolder folder, ModelOpening opening)
     {
         LavinFiles files = LavinFiles.Find(folder.Path, opening);
-        (IWeightSource llama, DecoderConfig decoder) = OpenLlama(files.Llama, opening);
+        (IWeightSource llama, DecoderSpec decoder) = OpenLlama(files.Llama, opening);
         (IWeightSource clip, VisionTransformerConfig vision) = OpenClip(files.Clip, opening);
         IWeightSource adapters = files.Adapters is { } file ? WeightFiles.Open(file, new WeightFileOptions { Lenient = true }) : new LavinFreshAdapters(decoder, vision);
         opening.Keep(adapters);
@@ -44,7 +44,7 @@ internal sealed class LavinFamily : IModelFamily
     /// <exception cref="ApertureException">The weights do not belong together.</exception>
     public static ModelParts Parts(LavinWeights weights, ModelOpening opening, ITokenizer? tokenizer = null, string folder = "")
     {
-        (IWeightSource llama, DecoderConfig config, IWeightSource clip, VisionTransformerConfig vision, IWeightSource adapters) = weights;
+        (IWeightSource llama, DecoderSpec config, IWeightSource clip, VisionTransformerConfig vision, IWeightSource adapters) = weights;
         WeightPolicy policy = opening.Policy(llama.Describe("model.embed_tokens.weight").ScalarType);
         LavinProjection projection = opening.Keep(LavinProjection.Load(adapters, vision.HiddenSize, config.HiddenSize, policy));
         VisionTransformer tower = new(vision, ClipVision.Load(clip, "", vision, policy, LavinEncoder.Blocks(vision), postNorm: false), opening.Ops);
@@ -78,7 +78,7 @@ internal sealed class LavinFamily : IModelFamily
         Deviation = TorchvisionProcessorConfig.ImageNetDeviation,
     };
 
-    private static (IWeightSource Weights, DecoderConfig Config) OpenLlama(string folder, ModelOpening opening)
+    private static (IWeightSource Weights, DecoderSpec Config) OpenLlama(string folder, ModelOpening opening)
     {
         if (MetaLlamaWeights.IsIn(folder))
         {
@@ -87,7 +87,7 @@ internal sealed class LavinFamily : IModelFamily
         }
 
         string file = Path.Combine(folder, ModelFolder.ConfigFile);
-        DecoderConfig config = DecoderConfig.Parse(ModelFolder.ReadJson(file), file);
+        DecoderSpec config = DecoderSpec.Parse(ModelFolder.ReadJson(file), file);
         return (opening.Keep(WeightFiles.Open(folder)), config);
     }
 
@@ -112,4 +112,4 @@ internal sealed class LavinFamily : IModelFamily
 /// <param name="Clip">The vision tower under Hugging Face's names without prefix, such as <see cref="OpenAiClipWeights"/>.</param>
 /// <param name="Vision">Its sizes.</param>
 /// <param name="Adapters">The adapters under their published names, without <c>module.</c>.</param>
-internal sealed record LavinWeights(IWeightSource Llama, DecoderConfig Decoder, IWeightSource Clip, VisionTransformerConfig Vision, IWeightSource Adapters);
+internal sealed record LavinWeights(IWeightSource Llama, DecoderSpec Decoder, IWeightSource Clip, VisionTransformerConfig Vision, IWeightSource Adapters);

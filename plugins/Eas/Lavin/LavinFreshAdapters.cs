@@ -19,7 +19,7 @@ internal sealed class LavinFreshAdapters : IWeightSource
     /// <param name="decoder">Sizes of LLaMA.</param>
     /// <param name="tower">Sizes of CLIP.</param>
     /// <param name="seed">Seed; 0 in the official scripts.</param>
-    public LavinFreshAdapters(DecoderConfig decoder, VisionTransformerConfig tower, long seed = 0)
+    public LavinFreshAdapters(DecoderSpec decoder, VisionTransformerConfig tower, long seed = 0)
     {
         using Generator generator = new((ulong)seed, CPU);
         int d = decoder.HiddenSize;

@@ -1,3 +1,4 @@
+using Aperture.Decoding;
 using Aperture.Models;
 using Aperture.Vision;
 using Aperture.Weights;
@@ -11,17 +12,17 @@ namespace Aperture.Plugins.Eas.Lavin;
 internal sealed class LavinProjection : IProjector
 {
     private const string First = "adapter_proj.conv_A", Second = "adapter_proj.conv_B", Embedding = "adapter_modality_embedding.weight";
-    private readonly LinearWeights _first;
-    private readonly LinearWeights _second;
+    private readonly Matrix _first;
+    private readonly Matrix _second;
     private readonly WeightPolicy _policy;
 
-    private LavinProjection(LinearWeights first, LinearWeights second, Tensor modalities, WeightPolicy policy) => (_first, _second, Modalities, _policy) = (first, second, modalities, policy);
+    private LavinProjection(Matrix first, Matrix second, Tensor modalities, WeightPolicy policy) => (_first, _second, Modalities, _policy) = (first, second, modalities, policy);
 
     /// <summary>Embeddings of the modality token <c>[2, d]</c>: row 0 for text alone, row 1 for a picture.</summary>
     public Tensor Modalities { get; }
 
     /// <inheritdoc/>
-    public long Macs(int rows) => rows * (((long)_first.Inputs * _first.Outputs) + ((long)_second.Inputs * _second.Outputs));
+    public long Macs(int rows) => rows * (_first.RowMacs + _second.RowMacs);
 
     /// <summary>Loads the weights.</summary>
     /// <param name="adapters">The adapter file.</param>
@@ -43,8 +44,8 @@ internal sealed class LavinProjection : IProjector
         {
             int hidden = (int)adapters.Describe(First + ".weight").Shape[0];
             return new LavinProjection(
-                new LinearWeights(Load(First + ".weight", hidden, inputs), Load(First + ".bias", hidden)),
-                new LinearWeights(Load(Second + ".weight", outputs, hidden), Load(Second + ".bias", outputs)),
+                new DenseMatrix(Load(First + ".weight", hidden, inputs), Load(First + ".bias", hidden)),
+                new DenseMatrix(Load(Second + ".weight", outputs, hidden), Load(Second + ".bias", outputs)),
                 Load(Embedding, 2, outputs),
                 policy);
         }
@@ -71,15 +72,12 @@ internal sealed class LavinProjection : IProjector
     public Tensor Run(Tensor taps)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor hidden = F.silu(F.linear(taps, _first.Weight, _first.Bias));
-        return F.linear(hidden, _second.Weight, _second.Bias).MoveToOuterDisposeScope();
+        Tensor hidden = F.silu(_first.Apply(taps));
+        return _second.Apply(hidden).MoveToOuterDisposeScope();
     }
 
     /// <summary>All tensors by published name, for training and saving.</summary>
-    public IEnumerable<(string Name, Tensor Tensor)> Named() =>
-    [
-        (First + ".weight", _first.Weight), (First + ".bias", _first.Bias!), (Second + ".weight", _second.Weight), (Second + ".bias", _second.Bias!), (Embedding, Modalities),
-    ];
+    public IEnumerable<(string Name, Tensor Tensor)> Named() => [.. _first.Named(First), .. _second.Named(Second), (Embedding, Modalities)];
 
     /// <summary>Disposes the tensors.</summary>
     public void Dispose()

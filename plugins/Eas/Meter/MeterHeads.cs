@@ -1,3 +1,4 @@
+using Aperture.Decoding;
 using Aperture.Models;
 using Aperture.Weights;
 using TorchSharp;
@@ -12,7 +13,7 @@ internal sealed class MeterHeads
     private const double NormEpsilon = 1e-5;
 
     private readonly Tensor? _rankWeight, _rankBias, _wordBias;
-    private readonly LinearWeights? _matching, _wordTransform;
+    private readonly Matrix? _matching, _wordTransform;
     private readonly LayerNormWeights? _wordNorm;
     private readonly Tensor? _words;
     private readonly double _wordEpsilon;
@@ -68,7 +69,7 @@ internal sealed class MeterHeads
     /// <summary>Whether text and picture belong together: logits of no and yes.</summary>
     /// <param name="pooled"><c>[B, 2 d]</c>; borrowed.</param>
     /// <returns><c>[B, 2]</c>; the caller disposes it.</returns>
-    public Tensor Match(Tensor pooled) => F.linear(pooled, _matching!.Weight, _matching.Bias);
+    public Tensor Match(Tensor pooled) => _matching!.Apply(pooled);
 
     /// <summary>The retrieval score. A checkpoint without a head for it has the logit of yes of <see cref="Match"/>, from which training starts that head.</summary>
     /// <param name="pooled"><c>[B, 2 d]</c>; borrowed.</param>
@@ -86,12 +87,12 @@ internal sealed class MeterHeads
     public Tensor Words(Tensor text)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor rows = _wordNorm!.Run(F.gelu(F.linear(text, _wordTransform!.Weight, _wordTransform.Bias)), _wordEpsilon);
+        Tensor rows = _wordNorm!.Run(F.gelu(_wordTransform!.Apply(text)), _wordEpsilon);
         return F.linear(rows, _words!, _wordBias).MoveToOuterDisposeScope();
     }
 
     /// <summary>Linear, norm, GELU, linear; published as <c>0</c>, <c>1</c> and <c>3</c> of a sequence.</summary>
-    internal sealed record Head(LinearWeights First, LayerNormWeights Norm, LinearWeights Last)
+    internal sealed record Head(Matrix First, LayerNormWeights Norm, Matrix Last)
     {
         /// <summary>Number of labels.</summary>
         public int Labels => Last.Outputs;
@@ -108,8 +109,8 @@ internal sealed class MeterHeads
         public Tensor Run(Tensor pooled)
         {
             using DisposeScope scope = NewDisposeScope();
-            Tensor rows = F.gelu(Norm.Run(F.linear(pooled, First.Weight, First.Bias), NormEpsilon));
-            return F.linear(rows, Last.Weight, Last.Bias).MoveToOuterDisposeScope();
+            Tensor rows = F.gelu(Norm.Run(First.Apply(pooled), NormEpsilon));
+            return Last.Apply(rows).MoveToOuterDisposeScope();
         }
     }
 }

@@ -1,9 +1,9 @@
+using Aperture.Decoding;
 using Aperture.Models;
 using Aperture.Vision;
 using Aperture.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace Aperture.Plugins.Eas.Meter;
 
@@ -18,7 +18,7 @@ internal sealed class MeterModel : IDisposable
     private readonly BertEncoder _text;
     private readonly VisionTransformer _vision;
     private readonly WeightLoader _loader;
-    private readonly LinearWeights _textTransform, _imageTransform, _textPooler, _imagePooler;
+    private readonly Matrix _textTransform, _imageTransform, _textPooler, _imagePooler;
     private readonly Tensor _tokenTypes;
     private readonly Tensor? _classifierToken;
     private readonly MeterCrossLayer[] _textLayers, _imageLayers;
@@ -137,8 +137,8 @@ internal sealed class MeterModel : IDisposable
 
         using DisposeScope scope = NewDisposeScope();
         Tensor bias = BertEncoder.MaskBias(mask, text);
-        Tensor x = F.linear(text, _textTransform.Weight, _textTransform.Bias); // [B, N, d]
-        Tensor y = F.linear(image, _imageTransform.Weight, _imageTransform.Bias); // [B, M, d]
+        Tensor x = _textTransform.Apply(text); // [B, N, d]
+        Tensor y = _imageTransform.Apply(image); // [B, M, d]
         if (_classifierToken is not null)
         {
             x = cat([_classifierToken.expand(x.size(0), 1, -1), x.narrow(1, 1, x.size(1) - 1)], 1);
@@ -174,5 +174,5 @@ internal sealed class MeterModel : IDisposable
         }
     }
 
-    private static Tensor Pool(Tensor rows, LinearWeights pooler) => F.linear(rows.select(1, 0), pooler.Weight, pooler.Bias).tanh();
+    private static Tensor Pool(Tensor rows, Matrix pooler) => pooler.Apply(rows.select(1, 0)).tanh();
 }

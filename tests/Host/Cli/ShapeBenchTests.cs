@@ -152,7 +152,7 @@ public sealed class ShapeBenchTests
 
     private static ModelShape Shape(int layers) => new(
         "shape",
-        new DecoderConfig
+        new DecoderSpec
         {
             HiddenSize = 32,
             IntermediateSize = 48,

@@ -11,7 +11,7 @@ internal sealed class MethodWeights : IMethodFiles, IDisposable
 {
     private const int GateHidden = 8, AdapterHidden = 4, PropagationHidden = 8;
 
-    public MethodWeights(DecoderConfig config, long seed, bool zeroAdapters = false)
+    public MethodWeights(DecoderSpec config, long seed, bool zeroAdapters = false)
     {
         using DisposeScope scope = NewDisposeScope();
         using Generator generator = new((ulong)seed, CPU);

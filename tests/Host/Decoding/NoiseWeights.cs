@@ -9,17 +9,16 @@ internal sealed class NoiseWeights : IWeightSource
 {
     private readonly Dictionary<string, Tensor> _tensors = [];
 
-    public NoiseWeights(DecoderConfig config, long seed)
+    public NoiseWeights(DecoderSpec spec, long seed)
     {
         using Generator generator = new((ulong)seed, CPU);
-        foreach ((string name, long[] shape) in Benchmarks.RandomWeights.DecoderShapes(config, "model.", "lm_head"))
+        foreach ((string name, long[] shape) in Benchmarks.RandomWeights.DecoderShapes(spec, "model.", "lm_head"))
         {
             using Tensor noise = randn(shape, generator: generator);
-            _tensors[name] = shape.Length == 1 ? noise.mul(0.1).add(1).DetachFromDisposeScope() : noise.mul(1.2 / Math.Sqrt(shape[1])).DetachFromDisposeScope();
-            if (config.QueryKeyValueBias && (name.Contains("q_proj") || name.Contains("k_proj") || name.Contains("v_proj")))
-            {
-                _tensors[name.Replace(".weight", ".bias")] = randn([shape[0]], generator: generator).DetachFromDisposeScope();
-            }
+            Tensor values = name.EndsWith(".bias", StringComparison.Ordinal) ? noise.alias()
+                : shape.Length == 1 ? noise.mul(0.1).add(1)
+                : noise.mul(1.2 / Math.Sqrt(shape[1]));
+            _tensors[name] = values.DetachFromDisposeScope();
         }
     }
 

@@ -1,3 +1,4 @@
+using Aperture.Decoding;
 using Aperture.Models;
 using CsCheck;
 using static TorchSharp.torch;
@@ -51,7 +52,7 @@ public sealed class OpsKernelTests
     public void Few_rows_times_a_matrix(ScalarType type, ScalarType stored, double tolerance) => Check(type, (ops, _, rows, width) =>
     {
         int few = (rows % 2) + 1, outputs = (width % 50) + 1;
-        using LinearWeights weights = new(Noise(stored, outputs, width), rows % 3 == 0 ? Noise(type, outputs) : null);
+        using DenseMatrix weights = new(Noise(stored, outputs, width), rows % 3 == 0 ? Noise(type, outputs) : null);
         using Tensor x = Noise(type, few, width), wide = weights.Weight.to_type(ScalarType.Float32), wideRows = x.to_type(ScalarType.Float32), bias = (weights.Bias ?? zeros(outputs)).to_type(ScalarType.Float32);
         using Tensor expected = F.linear(wideRows, wide, bias), actual = ops.Linear(x, weights, few);
         Assert.Equal(type, actual.dtype);
@@ -63,7 +64,7 @@ public sealed class OpsKernelTests
     {
         using Ops ops = new(CPU, ScalarType.BFloat16, threads: 1);
         using Tensor values = Noise(ScalarType.BFloat16, 1, 4096), one = ones(1, dtype: ScalarType.BFloat16), gain = Noise(ScalarType.BFloat16, 4096);
-        using LinearWeights column = new(values.view(4096, 1));
+        using DenseMatrix column = new(values.view(4096, 1));
 
         // A product of two bf16 numbers is exact in float32, so the only rounding is the last one.
         using Tensor x = full([1, 1], 1.7f, dtype: ScalarType.BFloat16);
@@ -76,7 +77,7 @@ public sealed class OpsKernelTests
     public void Several_threads_give_what_one_gives()
     {
         using Ops one = new(CPU, ScalarType.Float32, threads: 1), three = new(CPU, ScalarType.Float32, threads: 3);
-        using LinearWeights weights = new(Noise(ScalarType.Float32, 700, 300));
+        using DenseMatrix weights = new(Noise(ScalarType.Float32, 700, 300));
         using Tensor x = Noise(ScalarType.Float32, 1, 300);
         for (int round = 0; round < 200; round++)
         {
@@ -89,7 +90,7 @@ public sealed class OpsKernelTests
     public void A_half_precision_matrix_is_never_read_as_something_else()
     {
         using Ops ops = new(CPU, ScalarType.Float32, threads: 1);
-        using LinearWeights weights = new(Noise(ScalarType.Float16, 5, 8));
+        using DenseMatrix weights = new(Noise(ScalarType.Float16, 5, 8));
         using Tensor x = Noise(ScalarType.Float32, 1, 8), wide = weights.Weight.to_type(ScalarType.Float32);
         using Tensor expected = F.linear(x, wide), actual = ops.Linear(x, weights, 1);
 

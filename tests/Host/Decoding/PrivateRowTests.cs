@@ -60,7 +60,7 @@ public sealed class PrivateRowTests
         int[] ids = [.. SmallDecoder.Ids(5), .. SmallDecoder.Ids(5, 1)];
         SequenceLayout[] layouts = [Layout(4), Layout(4)];
         using Tensor expected = small.Prefill(layouts, ids, cached: false);
-        Tensor value = small.Decoder.Weights.Layers[0].Value.Weight;
+        Tensor value = Assert.IsType<DenseMatrix>(small.Decoder.Weights.Layers[0].Value).Weight;
         value.requires_grad_(true);
 
         using Decoder training = small.Decoder.ForTraining();

@@ -63,7 +63,7 @@ public sealed class RaggedBatchTests
     [InlineData(0, true)]
     public void A_prompt_in_parts_gives_what_it_gives_at_once(int window, bool dynamicRotary)
     {
-        DecoderConfig config = SmallDecoder.ConfigOf(window: window, firstWindowLayer: 1);
+        DecoderSpec config = SmallDecoder.ConfigOf(window: window, firstWindowLayer: 1);
         using SmallDecoder small = new(dynamicRotary ? config with { Rotary = config.Rotary with { Scaling = RotaryScaling.Linear, Factor = 3 } } : config);
         int[] ids = SmallDecoder.Ids(17);
         using Tensor expected = small.Prefill([SmallDecoder.LayoutOf(17)], ids);

@@ -5,34 +5,54 @@ using static TorchSharp.torch;
 namespace Aperture.Host.Tests.Decoding;
 
 /// <summary>
-/// The decoder in its plainest form, for one sequence: full attention matrices, keys and values copied for grouped heads, one mask a layer. The oracle for everything that is fused, packed, cached or dropped.
+/// The decoder in its plainest form, for one sequence: full attention matrices, keys and values copied for grouped heads, one mask a layer. The oracle for
+/// everything that is fused, packed, cached or dropped, and for every kind of block.
 /// </summary>
-internal sealed class ReferenceDecoder(DecoderConfig config, NoiseWeights weights)
+internal sealed class ReferenceDecoder(DecoderSpec config, NoiseWeights weights)
 {
+    private int[][]? _positions; // [axes][rows]; null for 0, 1, 2, …
+
     /// <summary>Logits of all rows.</summary>
     /// <param name="ids">Ids of the sequence.</param>
     /// <param name="visible">Whether in a layer a row sees a key; only asked for keys at or before the row.</param>
-    public Tensor Logits(int[] ids, Func<int, int, int, bool>? visible = null)
+    /// <param name="positions">Position ids <c>[axes][rows]</c>; null for 0, 1, 2, ….</param>
+    public Tensor Logits(int[] ids, Func<int, int, int, bool>? visible = null, int[][]? positions = null)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor x = weights["model.embed_tokens.weight"].index_select(0, tensor(ids, dtype: ScalarType.Int64));
+        _positions = positions;
+        Tensor x = weights["model.embed_tokens.weight"].index_select(0, tensor(ids, dtype: ScalarType.Int64)) * config.EmbeddingScale;
         for (int layer = 0; layer < config.Layers; layer++)
         {
-            Tensor mask = Mask(layer, ids.Length, visible);
-            x = x + Attention($"model.layers.{layer}.self_attn.", Norm(x, $"model.layers.{layer}.input_layernorm.weight"), mask);
-            x = x + FeedForward($"model.layers.{layer}.mlp.", Norm(x, $"model.layers.{layer}.post_attention_layernorm.weight"));
+            string name = $"model.layers.{layer}.";
+            Tensor n = Norm(x, name + "input_layernorm.weight");
+            Tensor attended = Attention(name + "self_attn.", n, Mask(layer, ids.Length, visible)) * config.ResidualScale;
+            x = config.ParallelBlock
+                ? x + attended + (FeedForward(name + "mlp.", n) * config.ResidualScale)
+                : x + attended + (FeedForward(name + "mlp.", Norm(x + attended, name + "post_attention_layernorm.weight")) * config.ResidualScale);
         }
 
-        return Norm(x, "model.norm.weight").matmul(weights["lm_head.weight"].t()).MoveToOuterDisposeScope();
+        return Linear(Norm(x, "model.norm.weight") * config.LogitScale, "lm_head").MoveToOuterDisposeScope();
     }
 
-    public Tensor Norm(Tensor x, string gain) => x * (x.pow(2).mean([-1], keepdim: true) + config.NormEpsilon).rsqrt() * weights[gain];
+    public Tensor Norm(Tensor x, string gain)
+    {
+        Tensor centred = config.Norm == NormKind.Layer ? x - x.mean([-1], keepdim: true) : x;
+        Tensor scaled = centred * (centred.pow(2).mean([-1], keepdim: true) + config.NormEpsilon).rsqrt() * weights[gain];
+        return config.Norm == NormKind.Layer ? scaled + weights[gain.Replace(".weight", ".bias")] : scaled;
+    }
 
     public Tensor FeedForward(string prefix, Tensor n)
     {
-        Tensor gate = Linear(n, prefix + "gate_proj");
-        return Linear(gate * gate.sigmoid() * Linear(n, prefix + "up_proj"), prefix + "down_proj");
+        Tensor up = Linear(n, prefix + "up_proj");
+        return Linear(config.GatedFeedForward ? Activated(Linear(n, prefix + "gate_proj")) * up : Activated(up), prefix + "down_proj");
     }
+
+    private Tensor Activated(Tensor x) => config.Activation switch
+    {
+        "silu" => x * x.sigmoid(),
+        "gelu_new" => x * 0.5 * (((x + (x.pow(3) * 0.044715)) * Math.Sqrt(2 / Math.PI)).tanh() + 1),
+        _ => throw new NotSupportedException(config.Activation),
+    };
 
     private Tensor Linear(Tensor x, string name)
     {
@@ -52,19 +72,21 @@ internal sealed class ReferenceDecoder(DecoderConfig config, NoiseWeights weight
 
     private Tensor Rotate(Tensor x)
     {
-        int half = config.HeadSize / 2, rows = (int)x.shape[1];
+        int dimensions = config.Rotary.Dimensions, half = dimensions / 2, rows = (int)x.shape[1];
+        int[] axisOf = [.. config.Rotary.Sections.DefaultIfEmpty(half).SelectMany((size, axis) => Enumerable.Repeat(axis, size))];
         double[] angles = new double[rows * half];
         for (int row = 0; row < rows; row++)
         {
             for (int j = 0; j < half; j++)
             {
-                angles[(row * half) + j] = row / Math.Pow(config.Rotary.Theta, 2.0 * j / config.HeadSize);
+                int position = _positions is { } given ? given[axisOf[j]][row] : row;
+                angles[(row * half) + j] = position / Math.Pow(config.Rotary.Theta, 2.0 * j / dimensions);
             }
         }
 
         Tensor angle = tensor(angles, [rows, half]).to_type(ScalarType.Float32);
         Tensor cos = angle.cos(), sin = angle.sin(), a = x.narrow(-1, 0, half), b = x.narrow(-1, half, half);
-        return cat([(a * cos) - (b * sin), (b * cos) + (a * sin)], -1);
+        return cat([(a * cos) - (b * sin), (b * cos) + (a * sin), x.narrow(-1, dimensions, x.shape[2] - dimensions)], -1);
     }
 
     private Tensor Mask(int layer, int rows, Func<int, int, int, bool>? visible)

@@ -10,7 +10,7 @@ internal sealed class SmallDecoder : IDisposable
 {
     public const int Vocabulary = 40;
 
-    public SmallDecoder(DecoderConfig? config = null, ScalarType type = ScalarType.Float32, long seed = 1)
+    public SmallDecoder(DecoderSpec? config = null, ScalarType type = ScalarType.Float32, long seed = 1)
     {
         Config = config ?? ConfigOf();
         Source = new NoiseWeights(Config, seed);
@@ -30,7 +30,7 @@ internal sealed class SmallDecoder : IDisposable
         Decoder = new Decoder(Config, DecoderWeights.Load(Source, "model.", "lm_head", Config, new WeightPolicy(CPU, type, type)), Ops, info);
     }
 
-    public DecoderConfig Config { get; }
+    public DecoderSpec Config { get; }
 
     public NoiseWeights Source { get; }
 
@@ -38,7 +38,8 @@ internal sealed class SmallDecoder : IDisposable
 
     public Decoder Decoder { get; }
 
-    public static DecoderConfig ConfigOf(int layers = 3, int heads = 4, int keyValueHeads = 2, int headSize = 8, int window = 0, int firstWindowLayer = 0, bool bias = false) => new()
+    public static DecoderSpec ConfigOf(
+        int layers = 3, int heads = 4, int keyValueHeads = 2, int headSize = 8, int window = 0, int firstWindowLayer = 0, bool bias = false) => new()
     {
         HiddenSize = 24,
         IntermediateSize = 40,

@@ -75,7 +75,7 @@ public sealed class LavinTests(SmallLavin small) : IClassFixture<SmallLavin>
         using (MetaLlamaWeights meta = MetaLlamaWeights.Open(small.Folder))
         {
             SafetensorsWriter.Save(Path.Combine(folder, "model.safetensors"), meta.Names.ToDictionary(name => name, meta.Load));
-            DecoderConfig config = meta.Config;
+            DecoderSpec config = meta.Config;
             File.WriteAllText(
                 Path.Combine(folder, "config.json"),
                 $$"""{"model_type": "llama", "hidden_size": {{config.HiddenSize}}, "intermediate_size": {{config.IntermediateSize}}, "num_hidden_layers": {{config.Layers}}, "num_attention_heads": {{config.Heads}}, "vocab_size": {{config.VocabularySize}}, "rms_norm_eps": 1e-06}""");

@@ -14,7 +14,7 @@ public sealed class SmallLlava : IDisposable
 {
     private static readonly ModelShape _shape = new(
         "small",
-        new DecoderConfig
+        new DecoderSpec
         {
             HiddenSize = 32,
             IntermediateSize = 48,

@@ -95,7 +95,7 @@ public sealed class ShelfTrainerTests : IDisposable
     [Fact]
     public void A_question_behind_a_shared_picture_is_answered_as_if_asked_alone()
     {
-        DecoderConfig config = ShelfArchitecture.Decoder(64);
+        DecoderSpec config = ShelfArchitecture.Decoder(64);
         using ShelfParameters parameters = new(64, 3);
         using Ops plain = new(CPU, ScalarType.Float32, threads: 1);
         using ParameterSource source = new(parameters.Tensors, ScalarType.Float32);

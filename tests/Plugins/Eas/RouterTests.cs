@@ -34,9 +34,10 @@ public sealed class RouterTests
         model.Run([x], router, trace: trace);
 
         DecoderLayerWeights layer = model.Decoder.Weights.Layers[0];
-        Tensor normed = x.mul(x.pow(2).mean([-1], keepdim: true).add(model.Decoder.Config.NormEpsilon).rsqrt()).mul(layer.InputNorm).mul(layer.PostAttentionNorm);
-        Tensor hidden = nn.functional.silu(normed.matmul(layer.Gate.Weight.t())).mul(normed.matmul(layer.Up.Weight.t()));
-        AssertClose(x.add(hidden.matmul(layer.Down.Weight.t())).data<float>().ToArray(), trace.Outputs[0], 1e-5);
+        Tensor scaled = x.mul(x.pow(2).mean([-1], keepdim: true).add(model.Decoder.Spec.NormEpsilon).rsqrt());
+        Tensor normed = scaled.mul(layer.InputNorm.Weight).mul(layer.PostAttentionNorm!.Weight);
+        Tensor hidden = nn.functional.silu(normed.matmul(layer.Gate!.Dense().t())).mul(normed.matmul(layer.Up.Dense().t()));
+        AssertClose(x.add(hidden.matmul(layer.Down.Dense().t())).data<float>().ToArray(), trace.Outputs[0], 1e-5);
     }
 
     [Theory]

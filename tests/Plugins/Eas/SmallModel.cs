@@ -26,7 +26,7 @@ internal sealed class SmallModel : IDisposable
     public SmallModel(ScalarType type, params int[] without)
     {
         _ops = new Ops(CPU, type, threads: 1);
-        DecoderConfig config = new()
+        DecoderSpec config = new()
         {
             HiddenSize = 32,
             IntermediateSize = 44,

@@ -11,7 +11,7 @@ namespace Aperture.Plugins.FitPrune.Tests;
 /// </summary>
 internal sealed class MaskedDecoder(SmallModel model)
 {
-    private readonly DecoderConfig _config = model.Config;
+    private readonly DecoderSpec _config = model.Config;
 
     /// <summary>All rows after the last layer.</summary>
     /// <param name="rows">Embedding rows <c>[rows, d]</c>.</param>

@@ -16,7 +16,7 @@ internal sealed class SmallModel : IDisposable
 
     public SmallModel(int layers = 4, int heads = 4, int keyValueHeads = 2)
     {
-        Config = new DecoderConfig
+        Config = new DecoderSpec
         {
             HiddenSize = 8 * heads,
             IntermediateSize = 44,
@@ -48,7 +48,7 @@ internal sealed class SmallModel : IDisposable
         });
     }
 
-    public DecoderConfig Config { get; }
+    public DecoderSpec Config { get; }
 
     public Decoder Decoder { get; }
 

@@ -20,7 +20,7 @@ internal sealed class SmallModel : IDisposable
 
     public SmallModel(int layers = 5)
     {
-        DecoderConfig config = new()
+        DecoderSpec config = new()
         {
             HiddenSize = Width,
             IntermediateSize = 44,

@@ -1,3 +1,4 @@
+using Aperture.Decoding;
 using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -10,7 +11,7 @@ namespace Aperture.Models;
 /// <param name="Value"><c>self.value</c>.</param>
 /// <param name="Output"><c>output.dense</c>.</param>
 /// <param name="Norm"><c>output.LayerNorm</c>.</param>
-public sealed record BertAttentionWeights(LinearWeights Query, LinearWeights Key, LinearWeights Value, LinearWeights Output, LayerNormWeights Norm)
+public sealed record BertAttentionWeights(Matrix Query, Matrix Key, Matrix Value, Matrix Output, LayerNormWeights Norm)
 {
     /// <summary>Loads the sub-layer.</summary>
     /// <param name="loader">Loads and owns.</param>
@@ -35,7 +36,7 @@ public sealed record BertAttentionWeights(LinearWeights Query, LinearWeights Key
     public Tensor Attend(Tensor queries, Tensor keys, Tensor? bias, int heads, double dropout = 0, Action<Tensor>? probabilities = null)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor Heads(Tensor rows, LinearWeights linear) => F.linear(rows, linear.Weight, linear.Bias).view(rows.size(0), rows.size(1), heads, -1).transpose(1, 2);
+        Tensor Heads(Tensor rows, Matrix linear) => linear.Apply(rows).view(rows.size(0), rows.size(1), heads, -1).transpose(1, 2);
         (Tensor q, Tensor k, Tensor v) = (Heads(queries, Query), Heads(keys, Key), Heads(keys, Value)); // [B, heads, N or M, d / heads]
         if (probabilities is not null)
         {
@@ -45,7 +46,7 @@ public sealed record BertAttentionWeights(LinearWeights Query, LinearWeights Key
 
         Tensor attended = F.scaled_dot_product_attention(q, k, v, bias, dropout, is_casual: false);
         Tensor merged = attended.transpose(1, 2).reshape(queries.size(0), queries.size(1), Query.Outputs); // [B, N, d]
-        Tensor output = F.linear(merged, Output.Weight, Output.Bias);
+        Tensor output = Output.Apply(merged);
         return (dropout > 0 ? F.dropout(output, dropout) : output).MoveToOuterDisposeScope();
     }
 }

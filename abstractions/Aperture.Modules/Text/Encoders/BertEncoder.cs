@@ -1,3 +1,4 @@
+using Aperture.Decoding;
 using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -46,7 +47,8 @@ public sealed class BertEncoder(BertConfig config, BertWeights weights) : IDispo
     /// <param name="cancellationToken">Checked between layers.</param>
     /// <returns>Rows <c>[B, N, d]</c>; the caller disposes them.</returns>
     /// <exception cref="ApertureException">The text is longer than the position table, or an id is not in the vocabulary.</exception>
-    public Tensor Run(Tensor ids, Tensor? mask = null, Tensor? types = null, BertTrace? trace = null, double dropout = 0, CancellationToken cancellationToken = default)
+    public Tensor Run(
+        Tensor ids, Tensor? mask = null, Tensor? types = null, BertTrace? trace = null, double dropout = 0, CancellationToken cancellationToken = default)
     {
         Tensor x = Embed(ids, types, dropout);
         using Tensor? bias = mask is null ? null : MaskBias(mask, x);
@@ -87,8 +89,8 @@ public sealed class BertEncoder(BertConfig config, BertWeights weights) : IDispo
     public Tensor Pool(Tensor rows)
     {
         using DisposeScope scope = NewDisposeScope();
-        LinearWeights pooler = Weights.Pooler ?? throw new InvalidOperationException("The encoder was loaded without its pooler.");
-        return F.linear(rows.select(1, 0), pooler.Weight, pooler.Bias).tanh().MoveToOuterDisposeScope();
+        Matrix pooler = Weights.Pooler ?? throw new InvalidOperationException("The encoder was loaded without its pooler.");
+        return pooler.Apply(rows.select(1, 0)).tanh().MoveToOuterDisposeScope();
     }
 
     /// <summary>Disposes the weights.</summary>
@@ -109,7 +111,9 @@ public sealed class BertEncoder(BertConfig config, BertWeights weights) : IDispo
             (long lowest, long highest) = (ids.min().item<long>(), ids.max().item<long>());
             if (lowest < 0 || highest >= Config.Vocabulary)
             {
-                throw new ApertureException($"Token id {(lowest < 0 ? lowest : highest)} is not in the encoder's vocabulary of {Config.Vocabulary}; use the tokenizer that belongs to the checkpoint.");
+                long id = lowest < 0 ? lowest : highest;
+                throw new ApertureException(
+                    $"Token id {id} is not in the encoder's vocabulary of {Config.Vocabulary}; use the tokenizer that belongs to the checkpoint.");
             }
         }
     }

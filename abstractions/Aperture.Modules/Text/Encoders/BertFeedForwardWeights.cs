@@ -1,14 +1,17 @@
+using Aperture.Decoding;
 using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
 namespace Aperture.Models;
 
-/// <summary>A feed-forward sub-layer of BERT, post-norm: <c>LayerNorm(x + dropout(dense(activation(dense(x)))))</c>. Borrowed from the model's weights.</summary>
+/// <summary>
+/// A feed-forward sub-layer of BERT, post-norm: <c>LayerNorm(x + dropout(dense(activation(dense(x)))))</c>. Borrowed from the model's weights.
+/// </summary>
 /// <param name="Up"><c>intermediate.dense</c>.</param>
 /// <param name="Down"><c>output.dense</c>.</param>
 /// <param name="Norm"><c>output.LayerNorm</c>.</param>
-public sealed record BertFeedForwardWeights(LinearWeights Up, LinearWeights Down, LayerNormWeights Norm)
+public sealed record BertFeedForwardWeights(Matrix Up, Matrix Down, LayerNormWeights Norm)
 {
     /// <summary>Loads the sub-layer.</summary>
     /// <param name="loader">Loads and owns.</param>
@@ -28,7 +31,7 @@ public sealed record BertFeedForwardWeights(LinearWeights Up, LinearWeights Down
     public Tensor Run(Tensor x, string activation = "gelu", double dropout = 0)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor output = F.linear(Activations.Run(activation, F.linear(x, Up.Weight, Up.Bias)), Down.Weight, Down.Bias);
+        Tensor output = Down.Apply(Activations.Run(activation, Up.Apply(x)));
         return (dropout > 0 ? F.dropout(output, dropout) : output).MoveToOuterDisposeScope();
     }
 }

@@ -1,3 +1,4 @@
+using Aperture.Decoding;
 using Aperture.Weights;
 using static TorchSharp.torch;
 
@@ -36,7 +37,7 @@ public sealed class BertWeights : IDisposable
     public IReadOnlyList<BertLayerWeights> Layers { get; }
 
     /// <summary><c>pooler.dense</c>; null where it was not asked for.</summary>
-    public LinearWeights? Pooler { get; }
+    public Matrix? Pooler { get; }
 
     /// <summary>All tensors by published name.</summary>
     public IReadOnlyDictionary<string, Tensor> Tensors => _loader.Tensors;

@@ -72,7 +72,7 @@ public sealed class DecoderRun : IDecoderRun
     /// <inheritdoc />
     public void RunTo(int layer, CancellationToken cancellationToken)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(layer, _decoder.Config.Layers);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(layer, _decoder.Spec.Layers);
         ArgumentOutOfRangeException.ThrowIfLessThan(layer, Layer);
         _hidden = _decoder.RunLayers(_state, _hidden, Layer, layer, cancellationToken);
         Layer = layer;

@@ -176,14 +176,14 @@ public sealed class TrainingModel : ITrainingModel, IDisposable
             return (_frozen, projector);
         }
 
-        DecoderWeights weights = DecoderWeights.Load(source, DecoderPrefix, Head, Model.Decoder.Config, new WeightPolicy(ops.Device, ops.Type, ops.Type));
-        return (new Decoder(Model.Decoder.Config, weights, ops.ForTraining(), Decoder), projector);
+        DecoderWeights weights = DecoderWeights.Load(source, DecoderPrefix, Head, Model.Decoder.Spec, new WeightPolicy(ops.Device, ops.Type, ops.Type));
+        return (new Decoder(Model.Decoder.Spec, weights, ops.ForTraining(), Decoder), projector);
     }
 
     // A tied output matrix is the embedding table and has no name of its own.
     private IEnumerable<(string Name, Tensor Tensor)> Parameters()
     {
-        bool tied = Model.Decoder.Config.TiedEmbeddings;
+        bool tied = Model.Decoder.Spec.TiedEmbeddings;
         IEnumerable<(string, Tensor)> decoder = Model.Decoder.Weights.Named(DecoderPrefix, Head).Where(parameter => !tied || parameter.Name != Head + ".weight");
         return _rules.TrainsDecoder ? decoder.Concat(Model.Projector.Named()) : Model.Projector.Named();
     }

@@ -17,7 +17,7 @@ public sealed class DecoderRunner : IGoldenRunner
 
     public void Run(GoldenCase golden)
     {
-        DecoderConfig config = RecordedDecoder.ConfigOf(golden);
+        DecoderSpec config = RecordedDecoder.ConfigOf(golden);
         CompareWidened(golden);
         if (golden.Has("mid.inv_freq"))
         {
@@ -55,6 +55,7 @@ public sealed class DecoderRunner : IGoldenRunner
             golden.Compare("out.logits", filled);
         }
 
+        CompareLongRun(golden, config, batch, later);
         if (golden.Has("out.logits_no_window"))
         {
             using RecordedDecoder without = new(golden, config with { SlidingWindow = 0 });
@@ -62,6 +63,28 @@ public sealed class DecoderRunner : IGoldenRunner
             using Tensor logits = Prefill(without.Decoder, request, batch, out Tensor last);
             last.Dispose();
             golden.Compare("out.logits_no_window", logits.view(golden.Get("out.logits_no_window").shape));
+        }
+    }
+
+    // Prompt and later ids in one pass of a new process, and what dynamic rotary positions of the reference leave behind in a process.
+    private static void CompareLongRun(GoldenCase golden, DecoderSpec spec, PaddedBatch batch, int[][] later)
+    {
+        if (golden.Has("out.full_logits_fresh"))
+        {
+            using RecordedDecoder fresh = new(golden, spec);
+            int[] ids = [.. batch.Ids[0], .. later[0]];
+            SequenceLayout[] layouts = [SequenceLayout.Create([new Aperture.Sequences.Span(SpanKind.Text, ids.Length)])];
+            using RequestContext request = new(fresh.Decoder.Info, layouts, null, null, cache: null);
+            using ForwardState state = fresh.Decoder.Begin(request, DecoderPhase.Prefill, layouts);
+            using Tensor rows = fresh.Decoder.Run(state, fresh.Decoder.Embed(ids), CancellationToken.None);
+            using Tensor logits = fresh.Decoder.Logits(rows, state.Rows);
+            golden.Compare("out.full_logits_fresh", logits.unsqueeze(0)); // [rows, V] -> [1, rows, V]
+        }
+
+        if (golden.Has("out.logits_after_growth"))
+        {
+            golden.NotCompared("out.logits_after_growth",
+                "the reference keeps the grown table for later prompts of the process; a table of each sequence gives out.logits, which is compared");
         }
     }
 
@@ -83,7 +106,7 @@ public sealed class DecoderRunner : IGoldenRunner
         return decoder.Logits(rows, state.Rows);
     }
 
-    private static void ComparePrompt(GoldenCase golden, PaddedBatch batch, RecordingTrace trace, Tensor logits, Tensor last, DecoderConfig config)
+    private static void ComparePrompt(GoldenCase golden, PaddedBatch batch, RecordingTrace trace, Tensor logits, Tensor last, DecoderSpec config)
     {
         void ComparePacked(string name, Tensor packed)
         {

@@ -17,7 +17,7 @@ public sealed class GenerationRunner : IGoldenRunner
 
     public void Run(GoldenCase golden)
     {
-        DecoderConfig config = RecordedDecoder.ConfigOf(golden);
+        DecoderSpec config = RecordedDecoder.ConfigOf(golden);
         PaddedBatch batch = new(golden);
         using RecordedDecoder recorded = new(golden, config);
         HashSet<string> differing = golden.Config.TryGetProperty("hypotheses_differ_between_versions", out JsonElement list) ? [.. list.EnumerateArray().Select(name => name.GetString()!)] : [];

@@ -48,7 +48,7 @@ internal sealed record LlavaBatch(Tensor Rows, Tensor Labels, Tensor Positions, 
             merged.Add((sequence.Rows, MergeLabels(ids, labels, imageToken, own)[..sequence.Layout.Count]));
         }
 
-        int longest = merged.Max(m => m.Labels.Length), d = decoder.Config.HiddenSize;
+        int longest = merged.Max(m => m.Labels.Length), d = decoder.Spec.HiddenSize;
         long[] allLabels = new long[merged.Count * longest], positions = new long[allLabels.Length];
         bool[] mask = new bool[allLabels.Length];
         Array.Fill(allLabels, Ignore);

@@ -70,7 +70,7 @@ public sealed class LlavaHfRunner : IGoldenRunner
 
     private static void ComparePrompt(GoldenCase golden, Model model, PaddedBatch batch, SequenceLayout[] layouts, Tensor rows)
     {
-        int layers = model.Decoder.Config.Layers;
+        int layers = model.Decoder.Spec.Layers;
         using RecordingTrace trace = new();
         using RequestContext request = new(model.Decoder.Info, layouts, null, trace, new KvCache(layers, layouts.Length, 0));
         using Tensor logits = RecordedLlava.Prefill(model, layouts, rows, request, out Tensor last);

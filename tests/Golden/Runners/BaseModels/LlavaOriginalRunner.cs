@@ -28,7 +28,7 @@ public sealed class LlavaOriginalRunner : IGoldenRunner
         Tensor rows = RecordedLlava.Pack(sequences);
         SequenceLayout[] layouts = [.. sequences.Select(s => s.Layout)];
 
-        int layers = model.Decoder.Config.Layers;
+        int layers = model.Decoder.Spec.Layers;
         using RecordingTrace trace = new();
         using RequestContext request = new(model.Decoder.Info, layouts, null, trace, new KvCache(layers, layouts.Length, 0));
         Tensor logits = RecordedLlava.Prefill(model, layouts, rows, request, out Tensor last);

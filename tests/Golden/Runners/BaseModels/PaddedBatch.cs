@@ -8,16 +8,19 @@ internal sealed class PaddedBatch
 {
     private readonly long[][] _real; // per sample: the columns that are not padding
 
-    public PaddedBatch(GoldenCase golden)
+    /// <param name="golden">The case.</param>
+    /// <param name="positions">
+    /// Position ids, <c>[samples, columns]</c> or <c>[axes, samples, columns]</c>; null takes those of the case's inputs, or none.
+    /// </param>
+    public PaddedBatch(GoldenCase golden, Tensor? positions = null)
     {
         Ids = Rows(golden.Get("in.input_ids"));
         int columns = Ids[0].Length;
         int[][] mask = golden.Has("in.attention_mask") ? Rows(golden.Get("in.attention_mask")) : [.. Ids.Select(_ => Enumerable.Repeat(1, columns).ToArray())];
         _real = [.. mask.Select(row => Enumerable.Range(0, columns).Where(column => row[column] != 0).Select(column => (long)column).ToArray())];
-        int[][]? positions = golden.Has("in.position_ids") ? Rows(golden.Get("in.position_ids")) : null;
-        Layouts = [.. _real.Select((real, sample) => SequenceLayout.Create(
-            [new Aperture.Sequences.Span(SpanKind.Text, real.Length)],
-            positions is null ? default : real.Select(column => positions[sample][column]).ToArray()))];
+        positions ??= golden.Has("in.position_ids") ? golden.Get("in.position_ids") : null;
+        int[][]? given = positions is null ? null : Rows(positions); // [axes * samples, columns]
+        Layouts = [.. _real.Select((real, sample) => LayoutOf(real, given?.Where((_, row) => row % Ids.Length == sample).ToArray()))];
         PackedIds = [.. _real.SelectMany((real, sample) => real.Select(column => Ids[sample][column]))];
     }
 
@@ -33,6 +36,13 @@ internal sealed class PaddedBatch
     public IReadOnlyList<SequenceLayout> Layouts { get; }
 
     public int Samples => Ids.Length;
+
+    /// <summary>The real rows of a recorded tensor <c>[samples, columns, …]</c>, packed: <c>[rows, …]</c>; the caller disposes them.</summary>
+    public Tensor Pack(Tensor recorded)
+    {
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
+        return cat([.. _real.Select((real, sample) => recorded[sample].index_select(0, tensor(real)))], 0).MoveToOuterDisposeScope();
+    }
 
     /// <summary>The recorded tensor <c>[samples, columns, …]</c> with its real rows replaced by the packed ones given.</summary>
     public Tensor Fill(Tensor recorded, Tensor packed)
@@ -66,6 +76,12 @@ internal sealed class PaddedBatch
         {
             own.index_copy_(1, columns, heads);
         }
+    }
+
+    private static SequenceLayout LayoutOf(long[] real, int[][]? axes)
+    {
+        SequenceLayout layout = SequenceLayout.Create([new Aperture.Sequences.Span(SpanKind.Text, real.Length)]);
+        return axes is null ? layout : layout.WithPositions([.. axes.Select(axis => real.Select(column => axis[column]).ToArray())]);
     }
 
     public static int[][] Rows(Tensor ids)

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Aperture.Decoding;
 using Aperture.Models;
 using static TorchSharp.torch;
@@ -10,22 +9,21 @@ internal sealed class RecordedDecoder : IDisposable
 {
     private readonly Ops _ops = new(CPU, ScalarType.Float32, threads: 1);
 
-    public RecordedDecoder(GoldenCase golden, DecoderConfig config)
+    /// <param name="golden">The case.</param>
+    /// <param name="spec">Its decoder.</param>
+    /// <param name="place">What stands before the decoder's names; null for where the decoder cases of base-models have it.</param>
+    public RecordedDecoder(GoldenCase golden, DecoderSpec spec, string? place = null)
     {
-        Decoder = new Decoder(config, DecoderWeights.Load(golden.Weights(), "model.", "lm_head", config, WeightPolicy.For(CPU, ScalarType.Float32, ScalarType.Float32)), _ops, InfoOf(config));
+        place ??= spec.Keys == DecoderKeys.InternLm2 ? "language_model." : "";
+        WeightPolicy policy = WeightPolicy.For(CPU, ScalarType.Float32, ScalarType.Float32);
+        Decoder = new Decoder(spec, DecoderWeights.Load(golden.Weights(), place + "model.", place + "lm_head", spec, policy), _ops, InfoOf(spec));
     }
 
     public Decoder Decoder { get; }
 
-    /// <summary>Skips the running test where the case's architecture is one that no decoder here covers yet.</summary>
-    public static DecoderConfig ConfigOf(GoldenCase golden)
-    {
-        string type = golden.Config.TryGetProperty("model_type", out JsonElement value) ? value.GetString()! : "llama";
-        Skip.If(type is "phi" or "internlm2", $"model_type {type} not supported yet");
-        return DecoderConfig.Parse(golden.Config, $"{golden.Area}/{golden.Name}");
-    }
+    public static DecoderSpec ConfigOf(GoldenCase golden) => DecoderSpec.Parse(golden.Config, $"{golden.Area}/{golden.Name}");
 
-    public static DecoderInfo InfoOf(DecoderConfig config) => config.Describe("recorded");
+    public static DecoderInfo InfoOf(DecoderSpec spec) => spec.Describe("recorded");
 
     public void Dispose()
     {

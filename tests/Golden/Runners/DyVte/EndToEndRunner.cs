@@ -28,7 +28,7 @@ public sealed class EndToEndRunner : IGoldenRunner
         using DisposeScope scope = NewDisposeScope();
         JsonElement config = golden.Config;
         using Ops ops = new(CPU, ScalarType.Float32, threads: 1);
-        DecoderConfig parsed = DecoderConfig.Parse(config.GetProperty("decoder"), golden.Name);
+        DecoderSpec parsed = DecoderSpec.Parse(config.GetProperty("decoder"), golden.Name);
         using Decoder decoder = new(
             parsed, DecoderWeights.Load(golden.Weights(), "model.", "lm_head", parsed, new WeightPolicy(CPU, ScalarType.Float32, ScalarType.Float32)), ops, RecordedDecoder.InfoOf(parsed));
         List<int> executed = [];

@@ -137,7 +137,7 @@ internal sealed class LavinGenerator(Model model, HookTable? table)
         {
             using ForwardState state = model.Decoder.Begin(request, phase, layouts);
             using Tensor output = model.Decoder.Run(state, rows, cancellationToken);
-            return new NextLogits(model.Decoder.LastLogits(state, output), model.Decoder.Config.VocabularySize);
+            return new NextLogits(model.Decoder.LastLogits(state, output), model.Decoder.Spec.VocabularySize);
         }
 
         private int Choose(int sequence, int position, Span<float> logits, RandomStream random)

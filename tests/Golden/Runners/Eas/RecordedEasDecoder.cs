@@ -17,7 +17,7 @@ internal sealed class RecordedEasDecoder : IDisposable
     public RecordedEasDecoder(GoldenCase golden)
     {
         JsonElement config = golden.Config;
-        DecoderConfig sizes = DecoderConfig.Parse(config.GetProperty("llm"), $"{golden.Area}/{golden.Name}");
+        DecoderSpec sizes = DecoderSpec.Parse(config.GetProperty("llm"), $"{golden.Area}/{golden.Name}");
         IWeightSource weights = golden.Weights();
         Decoder = new Decoder(sizes, DecoderWeights.Load(weights, "model.", "lm_head", sizes, WeightPolicy.For(CPU, ScalarType.Float32, ScalarType.Float32)), _ops, RecordedDecoder.InfoOf(sizes));
         AdapterShape shape = new(

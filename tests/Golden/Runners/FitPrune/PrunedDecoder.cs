@@ -18,7 +18,7 @@ internal sealed class PrunedDecoder : IDisposable
 
     public PrunedDecoder(JsonElement config, IWeightSource weights, int visualTokens)
     {
-        DecoderConfig parsed = DecoderConfig.Parse(config, "config");
+        DecoderSpec parsed = DecoderSpec.Parse(config, "config");
         DecoderWeights loaded = DecoderWeights.Load(weights, "model.", "lm_head", parsed, new WeightPolicy(CPU, ScalarType.Float32, ScalarType.Float32));
         Decoder = new Decoder(parsed, loaded, _ops, new DecoderInfo
         {

@@ -17,7 +17,7 @@ public sealed partial class FullKeepFullSkipRunner : IGoldenRunner
     public void Run(GoldenCase golden)
     {
         using IDisposable grad = no_grad();
-        DecoderConfig config = RoutedDecoder.ConfigOf(golden);
+        DecoderSpec config = RoutedDecoder.ConfigOf(golden);
         int[] layers = [.. golden.Config.GetProperty("mod_layers_idx").EnumerateArray().Select(value => value.GetInt32())];
         golden.Compare("out.dense.logits", Logits(golden, config, golden.Weights(), null, null, null));
         golden.Compare("out.without_mod_layers.logits", Logits(golden, config with { Layers = config.Layers - layers.Length }, Without(golden.Weights(), layers), null, null, null));
@@ -35,7 +35,7 @@ public sealed partial class FullKeepFullSkipRunner : IGoldenRunner
         }
     }
 
-    private static Tensor Logits(GoldenCase golden, DecoderConfig config, IWeightSource weights, int[]? layers, RoutingTrace? trace, List<int>? lengths)
+    private static Tensor Logits(GoldenCase golden, DecoderSpec config, IWeightSource weights, int[]? layers, RoutingTrace? trace, List<int>? lengths)
     {
         using RoutedDecoder model = new(config, weights);
         using ILayerRouter? router = layers is null ? null : model.Router(golden.Config, layers);

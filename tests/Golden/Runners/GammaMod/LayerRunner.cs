@@ -17,7 +17,7 @@ public sealed class LayerRunner : IGoldenRunner
     public void Run(GoldenCase golden)
     {
         using IDisposable grad = no_grad();
-        (DecoderConfig config, Dictionary<string, Tensor> weights) = RoutedDecoder.OneLayer(golden);
+        (DecoderSpec config, Dictionary<string, Tensor> weights) = RoutedDecoder.OneLayer(golden);
         using RoutedDecoder model = RoutedDecoder.Of(config, weights);
         using ILayerRouter router = model.Router(golden.Config, [0]);
         using RoutingTrace trace = new(attention: true);
@@ -58,7 +58,7 @@ public sealed class LayerRunner : IGoldenRunner
     }
 
     // What attention and output projection add, from the layer's own map and values.
-    private static Tensor Attended(RoutingTrace trace, DecoderConfig config, Tensor projection)
+    private static Tensor Attended(RoutingTrace trace, DecoderSpec config, Tensor projection)
     {
         Tensor map = trace.Last("attention", 0), values = trace.Last("v", 0).repeat_interleave(config.Heads / config.KeyValueHeads, 1); // [1, heads, rows, head]
         Tensor rows = map.matmul(values).transpose(1, 2).reshape(1, map.size(2), config.Heads * config.HeadSize);

@@ -31,7 +31,7 @@ public abstract class MgmTrainRunner : IGoldenRunner
     public void Run(GoldenCase golden)
     {
         JsonElement settings = golden.Config;
-        (DecoderConfig config, Dictionary<string, Tensor> weights) = RoutedDecoder.OneLayer(golden);
+        (DecoderSpec config, Dictionary<string, Tensor> weights) = RoutedDecoder.OneLayer(golden);
         foreach (string key in weights.Keys)
         {
             weights[key].requires_grad = true;

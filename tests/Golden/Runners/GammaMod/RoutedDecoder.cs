@@ -18,7 +18,7 @@ internal sealed class RoutedDecoder : IDisposable
     private readonly Ops _ops = new(CPU, ScalarType.Float32, threads: 1);
     private readonly IWeightSource _weights;
 
-    public RoutedDecoder(DecoderConfig config, IWeightSource weights)
+    public RoutedDecoder(DecoderSpec config, IWeightSource weights)
     {
         _weights = weights;
         Decoder = new Decoder(config, DecoderWeights.Load(weights, "model.", "lm_head", config, new WeightPolicy(CPU, ScalarType.Float32, ScalarType.Float32)), _ops, config.Describe("recorded case"));
@@ -28,7 +28,7 @@ internal sealed class RoutedDecoder : IDisposable
 
     public Ops Ops => _ops;
 
-    public static DecoderConfig ConfigOf(GoldenCase golden) => DecoderConfig.Parse(golden.Config.GetProperty("llm"), golden.Name);
+    public static DecoderSpec ConfigOf(GoldenCase golden) => DecoderSpec.Parse(golden.Config.GetProperty("llm"), golden.Name);
 
     public static IMethodFactory Factory() => new GammaModFactory(NullLogger<GammaModFactory>.Instance);
 
@@ -51,9 +51,9 @@ internal sealed class RoutedDecoder : IDisposable
     public ILayerRouter Router(JsonElement config, int[] layers) => Router(config, layers, Decoder.Info, _weights);
 
     /// <summary>A case's one layer as a decoder of one layer; what stands around it is never used.</summary>
-    public static (DecoderConfig Config, Dictionary<string, Tensor> Weights) OneLayer(GoldenCase golden)
+    public static (DecoderSpec Config, Dictionary<string, Tensor> Weights) OneLayer(GoldenCase golden)
     {
-        DecoderConfig config = ConfigOf(golden) with { Layers = 1 };
+        DecoderSpec config = ConfigOf(golden) with { Layers = 1 };
         string prefix = $"model.layers.{golden.Config.GetProperty("layer").GetInt32()}.";
         IWeightSource stored = golden.Weights();
         Dictionary<string, Tensor> weights = stored.Names.Where(name => name.StartsWith(prefix, StringComparison.Ordinal))
@@ -64,7 +64,7 @@ internal sealed class RoutedDecoder : IDisposable
         return (config, weights);
     }
 
-    public static RoutedDecoder Of(DecoderConfig config, Dictionary<string, Tensor> weights) => new(config, new ParameterSource(weights, ScalarType.Float32));
+    public static RoutedDecoder Of(DecoderSpec config, Dictionary<string, Tensor> weights) => new(config, new ParameterSource(weights, ScalarType.Float32));
 
     public static SequenceLayout Text(int rows) => SequenceLayout.Create([new Aperture.Sequences.Span(SpanKind.Text, rows)]);
 

@@ -124,7 +124,8 @@ public sealed class TrainRunner : IGoldenRunner
         foreach (int layer in layers)
         {
             Tensor input = trace.Last("input", layer);
-            Tensor normed = ops.RmsNorm(input, decoder.Weights.Layers[layer].InputNorm, decoder.Config.NormEpsilon, (int)input.size(0), decoder.Info.HiddenSize);
+            NormWeights norm = decoder.Weights.Layers[layer].InputNorm;
+            Tensor normed = ops.Norm(input, norm, decoder.Spec.NormEpsilon, (int)input.size(0), decoder.Info.HiddenSize);
             golden.Compare($"mid.router_logits_{layer}", routers.Logits(layer, normed).view(samples, -1, 2));
             golden.CompareExact($"mid.selected_{layer}", stack(trace.All("gamma-mod.selected", layer), 0));
             Assert.All(trace.All("gamma-mod.selected", layer), own => Assert.Equal(golden.Config.GetProperty("k").GetInt64(), own.size(0)));
