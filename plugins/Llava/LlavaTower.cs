@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Aperture.Models;
+using Aperture.Vision;
 using Aperture.Weights;
 
 namespace Aperture.Plugins.Llava;

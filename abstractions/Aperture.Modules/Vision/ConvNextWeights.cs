@@ -70,9 +70,9 @@ public sealed class ConvNextWeights : IDisposable
         }
 
         public ConvNextConvolution Convolution(string name, int outputs, int inputs, int kernel)
-            => new DenseMatrix(Tensor(name + ".weight", outputs, inputs, kernel, kernel), Tensor(name + ".bias", outputs));
+            => new(Tensor(name + ".weight", outputs, inputs, kernel, kernel), Tensor(name + ".bias", outputs));
 
-        public VisionNormWeights Norm(string name, int width) => new DenseMatrix(Tensor(name + ".weight", width), Tensor(name + ".bias", width));
+        public VisionNormWeights Norm(string name, int width) => new(Tensor(name + ".weight", width), Tensor(name + ".bias", width));
 
         private ConvNextBlockWeights Block(string name, int c) => new(
             Convolution(name + "conv_dw", c, 1, 7),

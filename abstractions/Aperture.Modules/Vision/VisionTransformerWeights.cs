@@ -127,7 +127,7 @@ public sealed class VisionTransformerWeights : IDisposable
         }
 
         public VisionNormWeights Norm(string name, int width)
-            => new DenseMatrix(Tensor(name + ".weight", width), config.Norm == VisionNorm.Layer ? Tensor(name + ".bias", width) : null);
+            => new(Tensor(name + ".weight", width), config.Norm == VisionNorm.Layer ? Tensor(name + ".bias", width) : null);
 
         private static string? Within(string block, string? name) => name is null ? null : block + name;
 

@@ -3,6 +3,7 @@ using Aperture.Generation;
 using Aperture.Images;
 using Aperture.Models;
 using Aperture.Text;
+using Aperture.Vision;
 using Aperture.Weights;
 
 namespace Aperture.Plugins.Eas.Lavin;

@@ -48,12 +48,12 @@ public sealed class DecoderSpecTests
 
     [Theory]
     [InlineData("""
-        {"model_type": "qwen2_vl", "hidden_size": 1536, "num_attention_heads": 12, "tie_word_embeddings": true,
+        {"model_type": "qwen2_vl", "hidden_size": 1536, "num_attention_heads": 12, "num_key_value_heads": 2, "tie_word_embeddings": true,
          "rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]}}
         """)]
     [InlineData("""
         {"model_type": "qwen2_5_vl", "tie_word_embeddings": true, "text_config": {
-         "model_type": "qwen2_5_vl_text", "hidden_size": 1536, "num_attention_heads": 12,
+         "model_type": "qwen2_5_vl_text", "hidden_size": 1536, "num_attention_heads": 12, "num_key_value_heads": 2,
          "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0, "mrope_section": [16, 24, 24]}}}
         """)]
     public void Qwen2_Vl_flat_or_nested_has_positions_of_three_axes(string json)

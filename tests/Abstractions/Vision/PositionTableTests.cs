@@ -1,12 +1,10 @@
-using System.Text.Json;
-using Aperture.Models;
 using Aperture.Sequences;
 using Aperture.Vision;
 using static TorchSharp.torch;
 
 namespace Aperture.Abstractions.Tests.Vision;
 
-/// <summary>Position tables for other grids, and the input size that asks for them.</summary>
+/// <summary>Position tables for other grids.</summary>
 [Collection("tensors")]
 public sealed class PositionTableTests
 {
@@ -43,37 +41,5 @@ public sealed class PositionTableTests
             using Tensor resampled = PositionTable.Resample(table, 0, new VisualGrid(7, 2), resampling), difference = resampled.sub(0.25).abs().max();
             Assert.InRange(difference.item<float>(), 0, 1e-6);
         }
-    }
-
-    [Theory]
-    [InlineData("false", 98, 7)]
-    [InlineData("true", null, 4)] // the composite encoder makes its own copy of the picture
-    public void An_input_size_in_the_configuration_changes_grid_and_resampling(string multipath, int? expected, int side)
-    {
-        using JsonDocument json = JsonDocument.Parse($$"""{ "mm_vision_tower": "clip", "input_image_size": 98, "is_multipath_encoder": {{multipath}} }""");
-        LlavaConfig config = LlavaConfig.Parse(json.RootElement, "config.json");
-        VisionTransformerConfig tower = SmallTransformer.Clip with { ImageSize = 56, PatchSize = 14 };
-
-        VisionTransformerConfig used = config.ForInput(tower);
-
-        Assert.Equal(expected, config.InputImageSize);
-        Assert.Equal(new VisualGrid(side, side), used.InputGrid);
-        Assert.Equal(expected is null ? PositionResampling.Bicubic : PositionResampling.BicubicAntialiased, used.Resampling);
-    }
-
-    [Fact]
-    public void An_input_smaller_than_a_patch_is_refused()
-    {
-        LlavaConfig config = Parse("""{ "mm_vision_tower": "clip", "input_image_size": 3 }""");
-
-        ApertureException error = Assert.Throws<ApertureException>(() => config.ForInput(SmallTransformer.Clip));
-
-        Assert.Equal("input_image_size: an input size of 3 holds no patch of 4 pixels.", error.Message);
-    }
-
-    private static LlavaConfig Parse(string text)
-    {
-        using JsonDocument json = JsonDocument.Parse(text);
-        return LlavaConfig.Parse(json.RootElement, "config.json");
     }
 }

@@ -37,7 +37,7 @@ public sealed class VisionTransformerTests
         using VisionFeatures features = encoder.EncodePixels(pixels, new VisionRequest { Hooks = drop }, CancellationToken.None)[0];
 
         Assert.Equal([16L, 8L], features.Tokens.shape);
-        Assert.Equal(Enumerable.Range(0, 16), features.Places!);
+        Assert.Equal(Enumerable.Range(0, 16), features.Segments[0].Places!);
     }
 
     [Fact]
@@ -51,7 +51,7 @@ public sealed class VisionTransformerTests
         using VisionFeatures features = encoder.EncodePixels(pixels, new VisionRequest { Hooks = drop }, CancellationToken.None)[0];
 
         Assert.Equal([16L, 8L], features.Tokens.shape);
-        Assert.All(features.Places!, place => Assert.Equal(-1, place));
+        Assert.All(features.Segments[0].Places!, place => Assert.Equal(-1, place));
     }
 
     [Fact]

@@ -10,11 +10,13 @@ public sealed class VisualTokensTests
     [Fact]
     public void Kept_tokens_keep_their_values_places_and_sources()
     {
-        using var kept = new VisualTokens(arange(8).reshape(4, 2), new VisualGrid(2, 2), [0, 1, 2, 3]) { Sources = [[0], [1], [2], [3, 1]] }.Keep([3, 1]); // [8] -> [4, 2]
+        VisualSegment segment = new(4) { Grid = new VisualGrid(2, 2), Sources = [[0], [1], [2], [3, 1]] };
+
+        using VisualTokens kept = new VisualTokens(arange(8).reshape(4, 2), [segment]).Keep([3, 1]); // [8] -> [4, 2]
 
         Assert.Equal([6L, 7L, 2L, 3L], kept.Rows.data<long>().ToArray());
         Assert.Equal([3, 1], kept.Places);
-        Assert.Equal([[3, 1], [1]], kept.Sources);
+        Assert.Equal([[3, 1], [1]], kept.Segments[0].Sources!);
     }
 
     [Fact]

@@ -37,9 +37,9 @@ public sealed class PoolingReducerTests
         using VisualTokens pooled = reducer.Reduce(RandomReducerTests.Tokens(4, 4, 1)); // places 0..15, values 0, 10, .. 150
 
         Assert.Equal([25f, 45f, 105f, 125f], pooled.Rows.data<float>().ToArray());
-        Assert.Equal([[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]], pooled.Sources!);
-        Assert.All(pooled.Places.Zip(pooled.Sources!), p => Assert.Contains(p.First, p.Second));
-        Assert.Equal(new VisualGrid(4, 4), pooled.Grid);
+        Assert.Equal([[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]], pooled.Segments[0].Sources!);
+        Assert.All(pooled.Places.Zip(pooled.Segments[0].Sources!), p => Assert.Contains(p.First, p.Second));
+        Assert.Equal(new VisualGrid(4, 4), pooled.Segments[0].Grid);
     }
 
     [Fact]
@@ -48,8 +48,8 @@ public sealed class PoolingReducerTests
         {
             using PoolingReducer reducer = new(new PoolingOptions { Keep = keep });
             using VisualTokens pooled = reducer.Reduce(RandomReducerTests.Tokens(rows, columns, 1));
-            int[] places = [.. pooled.Sources is { } sources ? sources.SelectMany(s => s).Order() : pooled.Places.Order()];
-            double total = pooled.Rows.data<float>().ToArray().Select((mean, i) => (double)mean * (pooled.Sources?[i].Length ?? 1)).Sum();
+            int[] places = [.. pooled.Segments[0].Sources is { } sources ? sources.SelectMany(s => s).Order() : pooled.Places.Order()];
+            double total = pooled.Rows.data<float>().ToArray().Select((mean, i) => (double)mean * (pooled.Segments[0].Sources?[i].Length ?? 1)).Sum();
             return places.SequenceEqual(Enumerable.Range(0, rows * columns))
                 && Math.Abs(total - Enumerable.Range(0, rows * columns).Sum(i => 10.0 * i)) < 1e-2 * Math.Max(total, 1);
         }, iter: 80);
@@ -72,7 +72,7 @@ public sealed class PoolingReducerTests
 
         using VisualTokens pooled = reducer.Reduce(tokens);
 
-        Assert.Equal([0, 5, 10, 14], pooled.Sources!.SelectMany(s => s).Order());
+        Assert.Equal([0, 5, 10, 14], pooled.Segments[0].Sources!.SelectMany(s => s).Order());
         Assert.InRange(pooled.Places.Length, 1, 3);
     }
 
@@ -85,7 +85,7 @@ public sealed class PoolingReducerTests
         using VisualTokens pooled = reducer.Reduce(tokens);
 
         Assert.Equal([100f, 2.5f], pooled.Rows.data<float>().ToArray());
-        Assert.Equal([[], [0, 1, 2, 3]], pooled.Sources!);
+        Assert.Equal([[], [0, 1, 2, 3]], pooled.Segments[0].Sources!);
         Assert.Equal(-1, pooled.Places[0]);
     }
 

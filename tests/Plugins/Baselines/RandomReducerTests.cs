@@ -65,9 +65,11 @@ public sealed class RandomReducerTests
     public void Sources_of_merged_tokens_stay_with_them()
     {
         using RandomReducer reducer = Make("""{"Tokens":2}""");
-        using VisualTokens reduced = reducer.Reduce(Tokens(1, 4, 2) with { Sources = [[0, 10], [1, 11], [2, 12], [3, 13]] });
+        VisualTokens tokens = Tokens(1, 4, 2);
 
-        Assert.Equal(reduced.Places.Select(p => p + 10), reduced.Sources!.Select(s => s[1]));
+        using VisualTokens reduced = reducer.Reduce(tokens with { Segments = [tokens.Segments[0] with { Sources = [[0, 10], [1, 11], [2, 12], [3, 13]] }] });
+
+        Assert.Equal(reduced.Places.Select(p => p + 10), reduced.Segments[0].Sources!.Select(s => s[1]));
     }
 
     [Fact]

@@ -55,7 +55,7 @@ public sealed class EngineTests
 
         (Tensor pruned, SequenceLayout[] layouts) = model.Prefill([_prompt], [rows], reducer, counter);
 
-        List<HashSet<int>> alive = [[.. Enumerable.Range(0, _prompt.Count)], .. counter.Layouts.SkipLast(1).Select(l => l.Original.ToArray().ToHashSet())];
+        List<HashSet<int>> alive = [[.. Enumerable.Range(0, _prompt.Count)], .. counter.LayoutsOf(0).SkipLast(1).Select(l => l.Original.ToArray().ToHashSet())];
         using Tensor masked = new MaskedDecoder(model).Run(rows, alive);
         using Tensor index = tensor([.. layouts[0].Original.ToArray().Select(row => (long)row)]);
         using Tensor survivors = masked.index_select(0, index);

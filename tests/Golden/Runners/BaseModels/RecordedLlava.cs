@@ -2,10 +2,10 @@ using Aperture.Decoding;
 using Aperture.Engine;
 using Aperture.Generation;
 using Aperture.Models;
+using Aperture.Plugins.Llava;
 using Aperture.Sequences;
 using Aperture.Vision;
 using Aperture.Weights;
-using Aperture.Plugins.Llava;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.BaseModels;

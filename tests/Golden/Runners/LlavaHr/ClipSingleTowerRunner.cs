@@ -2,6 +2,7 @@ using System.Text.Json;
 using Aperture.Golden.Tests.Vision;
 using Aperture.Images;
 using Aperture.Models;
+using Aperture.Plugins.Llava;
 using Aperture.Vision;
 using TorchSharp;
 using static TorchSharp.torch;
