@@ -22,9 +22,7 @@ internal static class CommandLine
 
     public static RootCommand Create(CommandContext context)
     {
-        var root = new RootCommand("Aperture: efficient vision-language models in C#.");
-        context.Compute.AddTo(root);
-        context.Plugins.AddTo(root);
+        RootCommand root = CreateWithoutVerbs(context);
         foreach (Func<CommandContext, Command> create in CommandList.Factories)
         {
             root.Subcommands.Add(create(context));
@@ -33,12 +31,24 @@ internal static class CommandLine
         return root;
     }
 
+    private static RootCommand CreateWithoutVerbs(CommandContext context)
+    {
+        RootCommand root = new("Aperture: efficient vision-language models in C#.");
+        context.Compute.AddTo(root);
+        context.Plugins.AddTo(root);
+        return root;
+    }
+
     private static async Task<int> RunAsync(string[] args, CommandContext context)
     {
         try
         {
             TorchNatives.Preload();
-            return await Create(context).Parse(args).InvokeAsync(
+            RootCommand root = Create(context);
+            ParseResult words = CreateWithoutVerbs(context).Parse(args);
+            await using PluginCommands? plugins = PluginCommands.WantedBy(words, root) ? new PluginCommands(context, words) : null;
+            plugins?.AddTo(root);
+            return await root.Parse(args).InvokeAsync(
                 new InvocationConfiguration
                 {
                     EnableDefaultExceptionHandler = false,

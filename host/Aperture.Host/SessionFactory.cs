@@ -13,11 +13,12 @@ internal static class SessionFactory
     /// <param name="context">What every verb works with.</param>
     /// <param name="parsed">The command line.</param>
     /// <param name="model">How models are opened beyond device and threads; null for the defaults.</param>
-    public static EngineSession Open(CommandContext context, ParseResult parsed, ModelOptions? model = null)
+    /// <param name="plugins">The plugin host, owned by the session from here on; null for a new one.</param>
+    public static EngineSession Open(CommandContext context, ParseResult parsed, ModelOptions? model = null, PluginHost? plugins = null)
     {
         string device = context.Compute.Open(parsed).ToString();
         HubCache cache = new(HubSettings.FromEnvironment());
-        PluginHost plugins = new(context.Plugins.Read(parsed));
+        plugins ??= new PluginHost(context.Plugins.Read(parsed));
         ModelOptions options = (model ?? new ModelOptions()) with { Device = device, Threads = context.Compute.Threads(parsed) ?? 0 };
         return new EngineSession(plugins, cache, options) { OnNotice = context.Terminal.Warn, OnLeftRunning = () => context.IsLeftRunning = true };
     }

@@ -1,11 +1,21 @@
 using Aperture.Decoding;
+using Aperture.Measuring;
 using Aperture.Training;
 
 namespace Aperture.Plugins;
 
-/// <summary>A model together with questions about pictures, for commands of plugins that look into it. Calls come from one thread; each waits for its turn on the model.</summary>
+/// <summary>
+/// A model together with questions about pictures, for commands of plugins that look into it. Calls come from one thread; each waits for its turn on the
+/// model, so that none may be made inside another.
+/// </summary>
 public interface ISampledModel : ICalibrationModel
 {
+    /// <summary>Element type, device, threads and processor: figures name them.</summary>
+    MeasuredOn MeasuredOn { get; }
+
+    /// <summary>The pipelines over the model that the user gave, in order; empty where none.</summary>
+    IReadOnlyList<ISampledPipeline> Pipelines { get; }
+
     /// <summary>What a question asks.</summary>
     /// <param name="sample">Index of the sample.</param>
     SampledQuestion Question(int sample);
@@ -29,7 +39,9 @@ public interface ISampledModel : ICalibrationModel
     /// <param name="tokens">The ids.</param>
     string Text(IReadOnlyList<int> tokens);
 
-    /// <summary>Runs code on a forward over a prompt and a given answer, without a cache and without gradients: it may be moved layer by layer, cut and forked.</summary>
+    /// <summary>
+    /// Runs code on a forward over a prompt and a given answer, without a cache and without gradients: it may be moved layer by layer, cut and forked.
+    /// </summary>
     /// <typeparam name="T">What it gives.</typeparam>
     /// <param name="sample">Index of the sample.</param>
     /// <param name="answer">The token ids of the answer; all but the last enter the forward.</param>

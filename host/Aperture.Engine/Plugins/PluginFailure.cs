@@ -140,6 +140,17 @@ public abstract record PluginFailure
             + $"under the factory's own unique {nameof(ITaskFactory.Name)}.";
     }
 
+    /// <summary>The commands that the plugin registered cannot be used.</summary>
+    /// <param name="Plugin">The plugin's id.</param>
+    /// <param name="Reason">What is wrong.</param>
+    public sealed record InvalidCommands(string Plugin, string Reason) : PluginFailure(Plugin)
+    {
+        /// <inheritdoc/>
+        public override string Message =>
+            $"Plugin '{Plugin}': {Reason}; register each command as services.AddKeyedSingleton<{nameof(IPluginCommand)}, TheCommand>(\"name\") "
+            + $"under the command's own unique {nameof(IPluginCommand.Name)}.";
+    }
+
     private static string MissingFileHint(string error) => error.StartsWith(nameof(FileNotFoundException), StringComparison.Ordinal)
         ? ", and set <EnableDynamicLoading>true</EnableDynamicLoading> so that the build output holds the plugin's own dependencies"
         : "";

@@ -9,8 +9,9 @@ using Microsoft.Extensions.Logging;
 namespace Aperture.Plugins.Hosting;
 
 /// <summary>
-/// A loaded plugin: its load context, its service provider, its method factories. The only place that knows the loader library. Nothing of the plugin may outlive
-/// <see cref="DisposeServicesAsync"/> and <see cref="StartUnload"/>, so exceptions leave as text and every step that touches plugin objects has a stack frame of its own.
+/// A loaded plugin: its load context, its service provider, its method factories and commands. The only place that knows the loader library. Nothing of the plugin may
+/// outlive <see cref="DisposeServicesAsync"/> and <see cref="StartUnload"/>, so exceptions leave as text and every step that touches plugin objects has a stack frame of its
+/// own.
 /// </summary>
 internal sealed class PluginHandle
 {
@@ -35,6 +36,9 @@ internal sealed class PluginHandle
 
     /// <summary>The tasks' factories, in the order of registration; empty after unloading.</summary>
     public IReadOnlyList<ITaskFactory> Tasks { get; private set; } = [];
+
+    /// <summary>The commands, in the order of registration; empty after unloading.</summary>
+    public IReadOnlyList<IPluginCommand> Commands { get; private set; } = [];
 
     /// <summary>The plugin's own assembly.</summary>
     public Assembly EntryAssembly => (_loader ?? throw new ObjectDisposedException(nameof(PluginHandle))).LoadDefaultAssembly();
@@ -70,11 +74,11 @@ internal sealed class PluginHandle
         return null;
     }
 
-    /// <summary>Drops the factories and disposes the plugin's services.</summary>
+    /// <summary>Drops factories and commands and disposes the plugin's services.</summary>
     /// <returns>What disposing threw, as text; null if nothing.</returns>
     public async Task<string?> DisposeServicesAsync()
     {
-        (Methods, Tasks) = ([], []);
+        (Methods, Tasks, Commands) = ([], [], []);
         ServiceProvider? provider = _provider;
         _provider = null;
         if (provider is null)
@@ -102,7 +106,7 @@ internal sealed class PluginHandle
     [MethodImpl(MethodImplOptions.NoInlining)]
     public WeakReference StartUnload()
     {
-        (Methods, Tasks) = ([], []);
+        (Methods, Tasks, Commands) = ([], [], []);
         _provider = null;
         WeakReference context = new(_loader!.LoadContext, trackResurrection: true);
         _loader.Dispose();
@@ -141,40 +145,46 @@ internal sealed class PluginHandle
             return new PluginFailure.RegisterThrew(report.Plugin, report.EntryType!, Describe(error), error.ToString());
         }
 
-        return MakeServices(report.Plugin, services);
+        return MakeParts(report.Plugin, services);
     }
 
-    private PluginFailure? MakeServices(string plugin, ServiceCollection services)
+    private PluginFailure? MakeParts(string plugin, ServiceCollection services)
     {
-        List<IMethodFactory> methods = [];
-        List<ITaskFactory> tasks = [];
-        string current = plugin;
         try
         {
             _provider = services.BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
-            if (Collect(services, "method", methods, factory => factory.Name, ref current) is { } method)
-            {
-                return new PluginFailure.InvalidMethods(plugin, method);
-            }
-
-            if ((Misregistered(services) ?? Collect(services, "task", tasks, factory => factory.Name, ref current) ?? Unopenable(tasks)) is { } task)
-            {
-                return new PluginFailure.InvalidTasks(plugin, task);
-            }
         }
         catch (Exception error)
         {
-            return new PluginFailure.InvalidMethods(plugin, $"making the services of '{current}' threw {Describe(error)}");
+            return new PluginFailure.InvalidMethods(plugin, $"making the services of '{plugin}' threw {Describe(error)}");
         }
 
-        (Methods, Tasks) = (methods, tasks);
+        if (Make(services, "method", factory => factory.Name, out List<IMethodFactory> methods) is { } method)
+        {
+            return new PluginFailure.InvalidMethods(plugin, method);
+        }
+
+        List<ITaskFactory> tasks = [];
+        string? task = Misregistered(services) ?? Make(services, "task", factory => factory.Name, out tasks) ?? Unopenable(tasks);
+        if (task is not null)
+        {
+            return new PluginFailure.InvalidTasks(plugin, task);
+        }
+
+        if (Make(services, "command", command => command.Name, out List<IPluginCommand> commands) is { } wrong)
+        {
+            return new PluginFailure.InvalidCommands(plugin, wrong);
+        }
+
+        (Methods, Tasks, Commands) = (methods, tasks, commands);
         return null;
     }
 
-    // The factories of one kind, each under its own name.
-    private string? Collect<T>(ServiceCollection services, string kind, List<T> made, Func<T, string> name, ref string current)
+    // Makes the parts of one kind, each registered under its own name; gives what is wrong with them, null if nothing.
+    private string? Make<T>(ServiceCollection services, string kind, Func<T, string> nameOf, out List<T> parts)
         where T : class
     {
+        parts = [];
         HashSet<string> names = new(StringComparer.OrdinalIgnoreCase);
         foreach (ServiceDescriptor service in services.Where(service => service.ServiceType == typeof(T)))
         {
@@ -183,19 +193,25 @@ internal sealed class PluginHandle
                 return $"a {kind} is registered {(service.IsKeyedService ? $"under the key '{service.ServiceKey}', which is not a name" : "without a key")}";
             }
 
-            current = key;
             if (!names.Add(key))
             {
                 return $"the {kind} '{key}' is registered twice";
             }
 
-            T factory = _provider!.GetRequiredKeyedService<T>(key);
-            if (name(factory) != key)
+            try
             {
-                return $"the {kind} registered as '{key}' calls itself '{name(factory)}'";
-            }
+                T part = _provider!.GetRequiredKeyedService<T>(key);
+                if (nameOf(part) != key)
+                {
+                    return $"the {kind} registered as '{key}' calls itself '{nameOf(part)}'";
+                }
 
-            made.Add(factory);
+                parts.Add(part);
+            }
+            catch (Exception error)
+            {
+                return $"making the services of '{key}' threw {Describe(error)}";
+            }
         }
 
         return null;

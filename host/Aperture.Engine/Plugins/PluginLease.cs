@@ -32,6 +32,10 @@ public sealed class PluginLease : IDisposable
     /// <exception cref="ObjectDisposedException">The lease was given back.</exception>
     public IReadOnlyList<string> Names => [.. Methods.Select(method => method.Name), .. Tasks.Select(task => task.Name)];
 
+    /// <summary>The plugin's commands.</summary>
+    /// <exception cref="ObjectDisposedException">The lease was given back.</exception>
+    public IReadOnlyList<IPluginCommand> Commands => Handle.Commands;
+
     /// <summary>The plugin's services. Valid as long as the lease.</summary>
     /// <exception cref="ObjectDisposedException">The lease was given back.</exception>
     public IServiceProvider Services => Handle.Services;

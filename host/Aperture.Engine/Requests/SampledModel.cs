@@ -2,6 +2,7 @@ using Aperture.Decoding;
 using Aperture.Engine;
 using Aperture.Evaluation;
 using Aperture.Generation;
+using Aperture.Measuring;
 using Aperture.Plugins;
 using Aperture.Training;
 using TorchSharp;
@@ -20,8 +21,9 @@ public sealed class SampledModel : ISampledModel, IDisposable
     /// <param name="model">The model; borrowed.</param>
     /// <param name="items">The questions; each needs a picture.</param>
     /// <param name="outputFolder">Where fitted files go; null for the model's folder.</param>
+    /// <param name="pipelines">Pipelines over the model; borrowed. Null for none.</param>
     /// <exception cref="ApertureException">There are no questions, one has no picture, or the model is not whole without a method of its own.</exception>
-    public SampledModel(Model model, IReadOnlyList<QuestionItem> items, string? outputFolder = null)
+    public SampledModel(Model model, IReadOnlyList<QuestionItem> items, string? outputFolder = null, IReadOnlyList<Pipeline>? pipelines = null)
     {
         if (items.Count == 0)
         {
@@ -41,11 +43,18 @@ public sealed class SampledModel : ISampledModel, IDisposable
         _model = model;
         _items = items;
         OutputFolder = outputFolder ?? model.Folder;
+        Pipelines = [.. (pipelines ?? []).Select(pipeline => new SampledPipeline(pipeline, items))];
         _pictures = new SeenPictures((image, token) => new RequestRun(model, null).See([image], token));
     }
 
     /// <inheritdoc />
     public DecoderInfo Decoder => _model.Decoder.Info;
+
+    /// <inheritdoc />
+    public MeasuredOn MeasuredOn => MeasuredOn.Of(_model.Ops);
+
+    /// <inheritdoc />
+    public IReadOnlyList<ISampledPipeline> Pipelines { get; }
 
     /// <inheritdoc />
     public int Samples => _items.Count;

@@ -4,7 +4,7 @@ using ScottPlot;
 namespace Aperture.Scripting;
 
 /// <summary>Writes plots as PNG files of one look, with the shipped font, each replaced in one step.</summary>
-internal static class PlotFile
+public static class PlotFile
 {
     private const string FontName = "DejaVu Sans";
     private const int Width = 900;

@@ -163,6 +163,14 @@ public sealed class PluginFailureTests : IDisposable
     }
 
     [Fact]
+    public async Task Command_under_another_name_is_named()
+    {
+        _sandbox.Add("NamelessVerb");
+
+        Assert.Contains("registered as 'outspoken' calls itself 'shy'", (await LoadAsync<PluginFailure.InvalidCommands>("NamelessVerb")).Message);
+    }
+
+    [Fact]
     public async Task Two_plugins_cannot_offer_the_same_method()
     {
         _sandbox.Add("Echo");

@@ -26,6 +26,7 @@ public sealed class PluginUnloadTests : IDisposable
         {
             Assert.Null(host.Load(id)?.Message);
             UseEveryMethod(host, id);
+            DescribeEveryCommand(host, id);
 
             PluginUnload unload = await host.UnloadAsync(id);
 
@@ -83,6 +84,7 @@ public sealed class PluginUnloadTests : IDisposable
     [InlineData("ThrowingConstructor")]
     [InlineData("ThrowingRegister")]
     [InlineData("Misnamed")]
+    [InlineData("NamelessVerb")]
     public async Task Failed_load_leaves_nothing_in_memory(string project)
     {
         _sandbox.Add(project);
@@ -108,6 +110,13 @@ public sealed class PluginUnloadTests : IDisposable
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static int Contexts(string project) => AppDomain.CurrentDomain.GetAssemblies().Count(assembly => assembly.GetName().Name == $"TestPlugins.{project}");
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void DescribeEveryCommand(PluginHost host, string id)
+    {
+        using PluginLease lease = host.Lease(id);
+        Assert.All(lease.Commands, command => Assert.All(command.Arguments.Concat(command.Options), described => Assert.NotEmpty(described.Summary)));
+    }
 
     // Makes each method with its default options, where these suffice, and lets it declare its sites.
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Aperture.Models;
 using static TorchSharp.torch;
 
 namespace Aperture.Measuring;
@@ -11,10 +10,6 @@ namespace Aperture.Measuring;
 /// <param name="Processor">Name of the CPU or, where a GPU computes, of the GPU.</param>
 public sealed record MeasuredOn(ScalarType Type, string Device, int Threads, string Processor)
 {
-    /// <summary>What a model computes on.</summary>
-    /// <param name="ops">The model's operations.</param>
-    public static MeasuredOn Of(Ops ops) => new(ops.Type, ops.Device.ToString(), ops.Threads, ProcessorName.Of(ops.Device));
-
     /// <summary>One line: <c>BFloat16 on cpu, 2 thread(s), AMD EPYC 9R14</c>.</summary>
     public override string ToString() => $"{Type} on {Device}, {Threads} thread(s), {Processor}";
 
