@@ -49,7 +49,7 @@ internal sealed class ExactScoring : AnswerScoring
 
     public override string Summary => "the right answer, but for case and a final full stop";
 
-    public override double Score(QuestionItem item, string given) => Evaluator.IsRight(given, item.Answer ?? "") ? 1 : 0;
+    public override double Score(QuestionItem item, string given) => ShortAnswer.IsRight(given, item.Answer ?? "") ? 1 : 0;
 }
 
 /// <summary>VQAv2 and TextVQA: agreement with ten annotators, answers normalised.</summary>

@@ -2,6 +2,7 @@ using Aperture.Engine;
 using Aperture.Images;
 using Aperture.Measuring;
 using Aperture.Requests;
+using Aperture.Text.Scoring;
 
 namespace Aperture.Evaluation;
 
@@ -40,9 +41,6 @@ public static class Evaluator
         };
     }
 
-    /// <summary>Whether an answer is the right one: equal but for case, surrounding space and a final full stop.</summary>
-    internal static bool IsRight(string given, string answer) => Normalise(given) == Normalise(answer);
-
     private static Image Load(string path, bool blind)
     {
         Image image = Image.Load(path);
@@ -55,8 +53,6 @@ public static class Evaluator
         Array.Fill(grey, (byte)128);
         return Image.FromRgb(grey, image.Width, image.Height);
     }
-
-    private static string Normalise(string text) => text.Trim().TrimEnd('.').ToLowerInvariant();
 }
 
 /// <summary>How a question file is scored.</summary>

@@ -2,12 +2,14 @@ using System.Globalization;
 using System.Text;
 using Aperture.Files;
 
-namespace Aperture.Analysis;
+namespace Aperture.Plugins.DyVte.Analysis;
 
 /// <summary>Writes a report as JSON and as tables.</summary>
-public static class AnalysisFiles
+internal static class AnalysisFiles
 {
-    /// <summary>Writes <c>analysis.json</c>, <c>metrics.csv</c> and, where exits were swept, <c>exits.csv</c> and <c>samples.csv</c>, each replaced in one step.</summary>
+    /// <summary>
+    /// Writes <c>analysis.json</c>, <c>metrics.csv</c> and, where exits were swept, <c>exits.csv</c> and <c>samples.csv</c>, each replaced in one step.
+    /// </summary>
     /// <param name="folder">The folder; created if absent.</param>
     /// <param name="report">The report.</param>
     /// <returns>Full paths of the files.</returns>
@@ -32,8 +34,8 @@ public static class AnalysisFiles
     }
 
     private static string Metrics(AnalysisReport report)
-        => Table("metric,layer,column,mean,std", report.Metrics.SelectMany(metric => Enumerable.Range(0, report.Layers).SelectMany(layer => metric.Columns.Select((column, i) =>
-            $"{metric.Name},{layer},{column},{Number(metric.Mean[layer][i])},{Number(metric.Deviation[layer][i])}"))));
+        => Table("metric,layer,column,mean,std", report.Metrics.SelectMany(metric => Enumerable.Range(0, report.Layers).SelectMany(layer =>
+            metric.Columns.Select((column, i) => $"{metric.Name},{layer},{column},{Number(metric.Mean[layer][i])},{Number(metric.Deviation[layer][i])}"))));
 
     private static string Exits(ExitSweep sweep)
     {
@@ -44,7 +46,9 @@ public static class AnalysisFiles
     }
 
     private static string Samples(ExitSweep sweep)
-        => Table("question,type,answer,stableFrom", sweep.Samples.Select(sample => $"{Quoted(sample.Id)},{Quoted(sample.Type)},{Quoted(sample.Answer)},{sample.StableFrom}"));
+        => Table(
+            "question,type,answer,stableFrom",
+            sweep.Samples.Select(sample => $"{Quoted(sample.Id)},{Quoted(sample.Type)},{Quoted(sample.Answer)},{sample.StableFrom}"));
 
     private static string Table(string head, IEnumerable<string> lines) => string.Join('\n', lines.Prepend(head)) + '\n';
 

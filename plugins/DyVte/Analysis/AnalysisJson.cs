@@ -1,10 +1,12 @@
 using System.Text;
 using System.Text.Json;
 
-namespace Aperture.Analysis;
+namespace Aperture.Plugins.DyVte.Analysis;
 
-/// <summary>Writes a report as JSON: format, version, model, what it was measured on, stages, metrics by layer with mean and standard deviation, exits, pipelines.</summary>
-public static class AnalysisJson
+/// <summary>
+/// Writes a report as JSON: format, version, model, what it was measured on, stages, metrics by layer with mean and standard deviation, exits, pipelines.
+/// </summary>
+internal static class AnalysisJson
 {
     private const string Format = "dyvte-analysis";
     private const int Version = 1;

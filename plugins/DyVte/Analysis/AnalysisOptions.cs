@@ -1,14 +1,15 @@
 using Aperture.Decoding;
 
-namespace Aperture.Analysis;
+namespace Aperture.Plugins.DyVte.Analysis;
 
 /// <summary>What is analysed.</summary>
-public sealed record AnalysisOptions
+internal sealed record AnalysisOptions
 {
     /// <summary>Whether stages are found on the mean or the maximum over heads.</summary>
     public HeadReduction Heads { get; init; } = HeadReduction.Mean;
 
-    /// <summary>The exit whose entropies are compared with those of the whole run; null for the one that the stages suggest or, if that is the last layer, the first that changes at most one answer in twenty.</summary>
+    /// <summary>The exit whose entropies are compared with those of the whole run; null for the one that the stages suggest or, if that is
+    /// the last layer, the first that changes at most one answer in twenty.</summary>
     public int? ExitLayer { get; init; }
 
     /// <summary>Whether every exit is tried.</summary>

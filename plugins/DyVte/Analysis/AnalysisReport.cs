@@ -1,9 +1,9 @@
 using Aperture.Measuring;
 
-namespace Aperture.Analysis;
+namespace Aperture.Plugins.DyVte.Analysis;
 
 /// <summary>What an analysis found.</summary>
-public sealed record AnalysisReport
+internal sealed record AnalysisReport
 {
     /// <summary>The model.</summary>
     public required string Model { get; init; }
@@ -17,7 +17,10 @@ public sealed record AnalysisReport
     /// <summary>Number of questions.</summary>
     public required int Samples { get; init; }
 
-    /// <summary>Measured quantities, by layer: <c>mass</c>, <c>headMaximumMass</c>, <c>density</c>, <c>entropy</c>, <c>entropyWithExit</c>, <c>updateNorm</c>, <c>cosine</c>.</summary>
+    /// <summary>
+    /// Measured quantities, by layer: <c>mass</c>, <c>headMaximumMass</c>, <c>density</c>, <c>entropy</c>, <c>entropyWithExit</c>, <c>updateNorm</c>,
+    /// <c>cosine</c>.
+    /// </summary>
     public required IReadOnlyList<MetricSeries> Metrics { get; init; }
 
     /// <summary>The stages.</summary>

@@ -1,21 +1,13 @@
 using Aperture.Decoding;
-using Aperture.Engine;
-using Aperture.Evaluation;
-using Aperture.Generation;
-using Aperture.Images;
-using Aperture.Measuring;
-using Aperture.Models;
-using Aperture.Sequences;
-using Aperture.Vision;
-using TorchSharp;
-using static TorchSharp.torch;
+using Aperture.Text.Scoring;
 
-namespace Aperture.Analysis;
+namespace Aperture.Plugins.DyVte.Analysis;
 
 /// <summary>
-/// How attention between image and text goes through a model's layers, and after which layer its answers no longer need the visual tokens: the empirical study behind DyVTE, as a tool.
+/// How attention between image and text goes through a model's layers, and after which layer its answers no longer need the visual tokens: the empirical
+/// study behind DyVTE, as a tool.
 /// </summary>
-public static class AttentionAnalysis
+internal static class AttentionAnalysis
 {
     private const double MostAnswers = 0.95;
 
@@ -27,39 +19,29 @@ public static class AttentionAnalysis
     public static int Passes(AnalysisOptions options, int pipelines) => 2 + (options.Sweep ? 1 : 0) + pipelines;
 
     /// <summary>Analyses a model.</summary>
-    /// <param name="model">The model; borrowed.</param>
-    /// <param name="items">Questions, each about a picture.</param>
-    /// <param name="pipelines">Pipelines over the model whose executed visual layers are counted.</param>
+    /// <param name="model">The model with its questions, and the pipelines whose executed visual layers are counted; borrowed.</param>
     /// <param name="options">What is analysed.</param>
-    /// <param name="progress">Told after every question of every pass; null for nobody.</param>
+    /// <param name="progress">Told after every question of every pass how many are done; null for nobody.</param>
     /// <param name="cancellationToken">Checked between layers.</param>
-    /// <exception cref="ApertureException">A question has no picture, or a layer does not exist.</exception>
-    public static AnalysisReport Run(
-        LlavaModel model, IReadOnlyList<QuestionItem> items, IReadOnlyList<Pipeline> pipelines, AnalysisOptions options, IProgress<int>? progress, CancellationToken cancellationToken)
+    /// <exception cref="ApertureException">A layer does not exist.</exception>
+    public static AnalysisReport Run(ISampledModel model, AnalysisOptions options, Action<int>? progress, CancellationToken cancellationToken)
     {
-        int layers = model.Decoder.Info.Layers, done = 0;
-        options.Validate(model.Name, layers);
-        if (items.Count == 0 || items.FirstOrDefault(item => item.Image is null) is not null)
-        {
-            throw new ApertureException(items.Count == 0
-                ? "There is no question to analyse; give a file with at least one line."
-                : $"Question '{items.First(item => item.Image is null).Id}' has no picture; the analysis needs one in every line.");
-        }
-
-        using PictureTokens pictures = new(model);
-        List<AttentionProfile> whole = Each((item, token) => Profile(model, pictures.Prompt(item, token), null, token));
-        MetricSeries mass = Series("mass", AttentionProfile.Pairs, whole, p => p.Mass), density = Series("density", AttentionProfile.Pairs, whole, p => p.Density);
+        int layers = model.Decoder.Layers, done = 0;
+        options.Validate(model.Decoder.Model, layers);
+        List<AttentionProfile> whole = Each(sample => Profile(model, sample, null, cancellationToken));
+        MetricSeries mass = Series("mass", AttentionProfile.Pairs, whole, p => p.Mass);
+        MetricSeries density = Series("density", AttentionProfile.Pairs, whole, p => p.Density);
         MetricSeries maximum = Series("headMaximumMass", AttentionProfile.Pairs, whole, p => p.HeadMaximumMass);
         AttentionStages stages = AttentionStages.Find((options.Heads == HeadReduction.Max ? maximum : mass).Column("X>V"), density.Column("X>V"));
         ExitSweep? sweep = options.Sweep ? Sweep() : null;
         int exit = options.ExitLayer ?? ComparedExit(stages, sweep, layers);
-        List<AttentionProfile> exited = Each((item, token) => Profile(model, pictures.Prompt(item, token), exit, token));
+        List<AttentionProfile> exited = Each(sample => Profile(model, sample, exit, cancellationToken));
         return new AnalysisReport
         {
-            Model = model.Name,
-            MeasuredOn = MeasuredOn.Of(model.Ops),
+            Model = model.Decoder.Model,
+            MeasuredOn = model.MeasuredOn,
             Layers = layers,
-            Samples = items.Count,
+            Samples = model.Samples,
             Metrics =
             [
                 mass,
@@ -73,19 +55,13 @@ public static class AttentionAnalysis
             Stages = stages,
             ComparedExit = exit,
             Sweep = sweep,
-            Pipelines = [.. pipelines.Select(Executed)],
+            Pipelines = [.. model.Pipelines.Select(Executed)],
         };
 
-        List<T> Each<T>(Func<QuestionItem, CancellationToken, T> measure) => [.. items.Select(item =>
+        List<T> Each<T>(Func<int, T> measure) => [.. Enumerable.Range(0, model.Samples).Select(sample =>
         {
-            T result = model.Use(
-                token =>
-                {
-                    using IDisposable mode = inference_mode();
-                    return measure(item, token);
-                },
-                cancellationToken);
-            progress?.Report(++done);
+            T result = measure(sample);
+            progress?.Invoke(++done);
             return result;
         })];
 
@@ -93,18 +69,18 @@ public static class AttentionAnalysis
         {
             int[] swept = [.. (options.SweepLayers ?? [.. Enumerable.Range(0, layers)]).Distinct().Order()];
             ExitSweeper sweeper = new(model, swept, options.MaxNewTokens);
-            return new ExitSweep(swept, Each((item, token) => sweeper.Run(item, pictures.Prompt(item, token), token)));
+            return new ExitSweep(swept, Each(sample => sweeper.Run(sample, cancellationToken)));
         }
 
-        ExecutedLayers Executed(Pipeline pipeline)
+        ExecutedLayers Executed(ISampledPipeline pipeline)
         {
-            List<Answer> answers = Each((item, token) => pipeline.AskNow(Image.Load(item.Image!), item.Question, new GenerationOptions { MaxNewTokens = options.MaxNewTokens }, null, token));
-            bool judged = items.All(item => item.Answer is not null);
+            List<SampledAnswer> answers = Each(sample => pipeline.Ask(sample, options.MaxNewTokens, cancellationToken));
+            string?[] right = [.. Enumerable.Range(0, model.Samples).Select(sample => model.Question(sample).Answer)];
             return new ExecutedLayers(
                 pipeline.Label,
                 layers,
                 [.. answers.Select(answer => answer.VisualTokens == 0 ? 0 : Math.Min(layers, 1 + answer.VisualTokensByLayer.Count(tokens => tokens > 0)))],
-                judged ? answers.Zip(items).Average(pair => Evaluator.IsRight(pair.First.Text, pair.Second.Answer!) ? 1.0 : 0) : null);
+                right.Contains(null) ? null : answers.Zip(right).Average(pair => ShortAnswer.IsRight(pair.First.Text, pair.Second!) ? 1.0 : 0));
         }
     }
 
@@ -112,18 +88,12 @@ public static class AttentionAnalysis
     private static int ComparedExit(AttentionStages stages, ExitSweep? sweep, int layers)
         => new[] { stages.SuggestedExit, sweep?.FirstKeeping(MostAnswers) ?? layers }.Where(layer => layer < layers - 1).DefaultIfEmpty(layers / 2).First();
 
-    private static AttentionProfile Profile(LlavaModel model, LlavaSequence prompt, int? exit, CancellationToken cancellationToken)
+    private static AttentionProfile Profile(ISampledModel model, int sample, int? exit, CancellationToken cancellationToken)
     {
-        using (prompt)
-        {
-            Decoder decoder = model.Decoder;
-            using AttentionRecorder recorder = new(decoder.Info.Layers);
-            HookTable? table = exit is { } layer ? HookTableBuilder.Build(decoder.Info, [new ForcedExit(layer)]) : null;
-            using RequestContext request = new(decoder.Info, [prompt.Layout], table, recorder, new KvCache(decoder.Info.Layers, 1, 0));
-            using ForwardState state = decoder.Begin(request, DecoderPhase.Prefill, [prompt.Layout]);
-            decoder.Run(state, prompt.Rows.clone(), cancellationToken).Dispose();
-            return recorder.Profile;
-        }
+        using AttentionRecorder recorder = new(model.Decoder.Layers);
+        using ForcedExit? reducer = exit is { } layer ? new ForcedExit(layer) : null;
+        model.RunPrefill(sample, reducer is null ? [] : [reducer], recorder, cancellationToken);
+        return recorder.Profile;
     }
 
     private static MetricSeries Series(string name, IReadOnlyList<string> columns, List<AttentionProfile> profiles, Func<AttentionProfile, double[][]> values)

@@ -1,10 +1,10 @@
-namespace Aperture.Analysis;
+namespace Aperture.Plugins.DyVte.Analysis;
 
 /// <summary>
 /// What attention does in each layer of one prompt: arrays over layers, inner arrays over <see cref="Pairs"/> of row groups or over (visual, text) rows.
 /// S is the prefix, V the visual rows, X the text behind the image, a its last row. Values of a group without rows are NaN.
 /// </summary>
-public sealed record AttentionProfile
+internal sealed record AttentionProfile
 {
     /// <summary>Names of the pairs, query group first.</summary>
     public static IReadOnlyList<string> Pairs => RowGroups.Pairs;

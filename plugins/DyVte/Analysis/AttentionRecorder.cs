@@ -3,7 +3,7 @@ using Aperture.Sequences;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Aperture.Analysis;
+namespace Aperture.Plugins.DyVte.Analysis;
 
 /// <summary>Gathers the <see cref="AttentionProfile"/> of one prompt while it runs. Maps are read in blocks of rows and never kept.</summary>
 internal sealed class AttentionRecorder : IDecoderTrace, IDisposable

@@ -1,13 +1,13 @@
-namespace Aperture.Analysis;
+namespace Aperture.Plugins.DyVte.Analysis;
 
 /// <summary>
-/// Where a model's layers pass from one stage to the next: fast fusion of the modalities, modelling within each, reasoning over both (DyVTE, section 3). The paper shows them in plots;
-/// the rule that finds them in numbers is ours, and only a guide.
+/// Where a model's layers pass from one stage to the next: fast fusion of the modalities, modelling within each, reasoning over both (DyVTE, section 3). The
+/// paper shows them in plots; the rule that finds them in numbers is ours, and only a guide.
 /// </summary>
 /// <param name="FusionEnd">First layer after the fast fusion: text pays the image less than half of its first peak; null if it never does.</param>
 /// <param name="ReasoningStart">First layer of the reasoning: a valley of that attention, followed by a rise of a tenth; null if there is none.</param>
 /// <param name="SuggestedExit">Last layer in which text still pays a visual token a fifth of what it pays at most in the last stage.</param>
-public sealed record AttentionStages(int? FusionEnd, int? ReasoningStart, int SuggestedExit)
+internal sealed record AttentionStages(int? FusionEnd, int? ReasoningStart, int SuggestedExit)
 {
     private const double FusionShare = 0.5, Rise = 1.1, ExitShare = 0.2;
 

@@ -1,9 +1,9 @@
-namespace Aperture.Analysis;
+namespace Aperture.Plugins.DyVte.Analysis;
 
 /// <summary>What an exit after each of some layers does to the answers.</summary>
 /// <param name="Layers">The layers, ascending.</param>
 /// <param name="Samples">One entry a sample.</param>
-public sealed record ExitSweep(IReadOnlyList<int> Layers, IReadOnlyList<SweptSample> Samples)
+internal sealed record ExitSweep(IReadOnlyList<int> Layers, IReadOnlyList<SweptSample> Samples)
 {
     /// <summary>What the official training asks of an exit: agreement above, and cross entropy below this many times that of the whole run.</summary>
     public const double AgreeThreshold = 0.99, CeRatio = 1.03;
@@ -44,13 +44,13 @@ public sealed record ExitSweep(IReadOnlyList<int> Layers, IReadOnlyList<SweptSam
 /// <param name="Answer">What the whole model answers.</param>
 /// <param name="StableFrom">The first of the layers from which on every exit gives that answer; null if even the last changes it.</param>
 /// <param name="Exits">One entry a layer.</param>
-public sealed record SweptSample(string Id, string Type, string Answer, int? StableFrom, IReadOnlyList<SweptExit> Exits);
+internal sealed record SweptSample(string Id, string Type, string Answer, int? StableFrom, IReadOnlyList<SweptExit> Exits);
 
 /// <summary>One exit of one question.</summary>
 /// <param name="Agreement">Share of the answer's tokens that stay the same.</param>
 /// <param name="CrossEntropyRatio">Cross entropy of the answer with the exit, over that without.</param>
 /// <param name="Right">Whether the answer with the exit is the right one; null where the question carries none.</param>
-public sealed record SweptExit(double Agreement, double CrossEntropyRatio, bool? Right)
+internal sealed record SweptExit(double Agreement, double CrossEntropyRatio, bool? Right)
 {
     /// <summary>Whether the model answers the same: under greedy choice that is agreement in every token.</summary>
     public bool SameAnswer => Agreement == 1;

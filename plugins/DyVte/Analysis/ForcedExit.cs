@@ -1,10 +1,10 @@
 using Aperture.Decoding;
 
-namespace Aperture.Analysis;
+namespace Aperture.Plugins.DyVte.Analysis;
 
 /// <summary>Drops all visual rows after one layer of a prompt, whatever they hold: the measure of what later layers still need them for.</summary>
 /// <param name="layer">The layer.</param>
-public sealed class ForcedExit(int layer) : ITokenReducer
+internal sealed class ForcedExit(int layer) : ITokenReducer
 {
     /// <inheritdoc />
     public string Name => $"exit after layer {layer}";

@@ -1,11 +1,11 @@
-namespace Aperture.Analysis;
+namespace Aperture.Plugins.DyVte.Analysis;
 
 /// <summary>One measured quantity by layer and column, over samples.</summary>
 /// <param name="Name">What it is.</param>
 /// <param name="Columns">What the columns stand for.</param>
 /// <param name="Mean">Mean by layer and column; NaN where nothing was measured.</param>
 /// <param name="Deviation">Standard deviation likewise.</param>
-public sealed record MetricSeries(string Name, IReadOnlyList<string> Columns, double[][] Mean, double[][] Deviation)
+internal sealed record MetricSeries(string Name, IReadOnlyList<string> Columns, double[][] Mean, double[][] Deviation)
 {
     /// <summary>The means of one column, by layer.</summary>
     /// <param name="column">The column.</param>

@@ -1,6 +1,6 @@
 using Aperture.Sequences;
 
-namespace Aperture.Analysis;
+namespace Aperture.Plugins.DyVte.Analysis;
 
 /// <summary>The groups that attention flows between: prefix, visual tokens, text behind the image, and of that the last row.</summary>
 internal sealed class RowGroups

@@ -1,8 +1,11 @@
-using Aperture.Analysis;
 using Aperture.Decoding;
 using Aperture.Golden.Tests.BaseModels;
 using Aperture.Golden.Tests.FitPrune;
+using Aperture.Models;
+using Aperture.Plugins.DyVte.Analysis;
+using Aperture.Requests;
 using Aperture.Sequences;
+using Aperture.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -42,8 +45,12 @@ public sealed class AnalysisRunner : IGoldenRunner
         golden.Compare("out.exit.entropy_last_row", Row(exited.LastEntropy));
 
         int[] layers = [.. Enumerable.Range(0, model.Decoder.Info.Layers)];
+        EnteredRequest entered = new(new RequestContext(model.Decoder.Info, 1, null, null, CancellationToken.None));
+        entered.Add(new PackedPrompt(rows.clone(), layout));
+        entered.Enter(cache: null);
+        using DecoderRun run = DecoderRun.Begin(model.Decoder, entered);
         (Tensor whole, IReadOnlyList<Tensor> branches) = ExitFork.Run(
-            model.Decoder, layout, rows, layers, [.. Enumerable.Range(prefix + visual, text)], CancellationToken.None);
+            run, layers.Length, layers, [.. Enumerable.Range(prefix + visual, text)], CancellationToken.None);
         golden.Compare("out.full.logits_text", whole);
         golden.Compare("out.sweep.logits_text", stack(branches, 0));
     }

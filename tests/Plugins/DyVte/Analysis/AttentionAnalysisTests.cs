@@ -1,30 +1,27 @@
 using System.Text.Json;
-using Aperture.Analysis;
-using Aperture.Decoding;
-using Aperture.Engine;
 using Aperture.Evaluation;
-using Aperture.Generation;
 using Aperture.Host.Tests.Data;
-using Aperture.Host.Tests.Decoding;
-using Aperture.Host.Tests.Plugins;
-using Aperture.Scripting;
-using static TorchSharp.torch;
+using Aperture.Plugins.DyVte.Analysis;
+using Aperture.Requests;
 
-namespace Aperture.Host.Tests.Analysis;
+namespace Aperture.Plugins.DyVte.Tests.Analysis;
 
 /// <summary>The analysis on the shipped small model.</summary>
-[Collection(WholeProcess.Name)]
 public sealed class AttentionAnalysisTests : IDisposable
 {
     private static readonly IReadOnlyList<QuestionItem> _items
         = [.. QuestionFile.Read(Repository.Path("scripts", "data", "shelf-eval", "questions.jsonl"), needAnswers: true).Take(6)];
 
     private readonly string _folder = Directory.CreateTempSubdirectory("aperture-analysis").FullName;
-    private readonly LlavaModel _model = LlavaModel.Load(Repository.Path("scripts", "models", "tiny-llava"), new ModelOptions { Type = "float32", Threads = 1 });
+    private readonly OpenedModel _opened = new(Repository.Path("scripts", "models", "tiny-llava"));
+    private readonly SampledModel _model;
+
+    public AttentionAnalysisTests() => _model = new SampledModel(_opened.Model, _items);
 
     public void Dispose()
     {
         _model.Dispose();
+        _opened.Dispose();
         Directory.Delete(_folder, recursive: true);
     }
 
@@ -61,14 +58,15 @@ public sealed class AttentionAnalysisTests : IDisposable
         ExitSweep sweep = Run(new AnalysisOptions()).Sweep!;
 
         Assert.Equal(Enumerable.Range(0, 8), sweep.Layers);
-        foreach ((SweptSample sample, QuestionItem item) in sweep.Samples.Zip(_items))
+        for (int i = 0; i < _items.Count; i++)
         {
+            SweptSample sample = sweep.Samples[i];
             Assert.Equal((1, 1), (sample.Exits[7].Agreement, Math.Round(sample.Exits[7].CrossEntropyRatio, 5)));
             foreach (int layer in sweep.Layers)
             {
-                string answer = Answer(item, layer);
+                string answer = Answer(i, layer);
                 Assert.Equal(sample.Exits[layer].SameAnswer, answer == sample.Answer);
-                Assert.Equal(sample.Exits[layer].Right, string.Equals(answer, item.Answer, StringComparison.OrdinalIgnoreCase));
+                Assert.Equal(sample.Exits[layer].Right, string.Equals(answer, _items[i].Answer, StringComparison.OrdinalIgnoreCase));
             }
 
             Assert.All(sample.Exits.Skip(sample.StableFrom!.Value), exit => Assert.True(exit.SameAnswer));
@@ -80,28 +78,48 @@ public sealed class AttentionAnalysisTests : IDisposable
     }
 
     [Fact]
-    public void Files_hold_the_report_and_plots_are_pictures()
+    public async Task The_command_writes_files_and_shows_a_table_and_charts()
     {
-        AnalysisReport report = Run(new AnalysisOptions { SweepLayers = [1, 5, 7] });
+        CommandRecord record = new(_model, ("questions", "any"), ("samples", "0"), ("head-reduce", "max"), ("sweep-layers", "1,5-7"), ("output", _folder));
 
-        IReadOnlyList<string> files = [.. AnalysisFiles.Write(_folder, report), .. AnalysisPlots.Save(_folder, report)];
+        Assert.Equal(0, await new AnalyzeCommand().RunAsync(record, CancellationToken.None));
 
         using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(_folder, "analysis.json")));
         Assert.Equal("dyvte-analysis", json.RootElement.GetProperty("format").GetString());
-        Assert.Equal(3, json.RootElement.GetProperty("exits").GetProperty("sameAnswer").GetArrayLength());
+        Assert.Equal(4, json.RootElement.GetProperty("exits").GetProperty("sameAnswer").GetArrayLength());
         Assert.Equal(1 + (8 * ((3 * 9) + (2 * 4) + (2 * 2))), File.ReadAllLines(Path.Combine(_folder, "metrics.csv")).Length);
-        Assert.Equal(4, File.ReadAllLines(Path.Combine(_folder, "exits.csv")).Length);
+        Assert.Equal(5, File.ReadAllLines(Path.Combine(_folder, "exits.csv")).Length);
         Assert.Equal(1 + _items.Count, File.ReadAllLines(Path.Combine(_folder, "samples.csv")).Length);
-        Assert.All(files.Where(file => file.EndsWith(".png", StringComparison.Ordinal)), file => Assert.True(Aperture.Images.Image.Load(file).Width > 100));
-        Assert.Equal(files.Order(), Directory.GetFiles(_folder).Order());
+        Assert.Equal(["attention.png", "entropy.png", "exits.png", "updates.png"], record.Charts.Keys.Order());
+        Assert.Equal([1, 5, 6, 7], record.Charts["exits.png"].Series[0].X);
+        CommandTable table = Assert.Single(record.Tables);
+        Assert.Equal(8, table.Rows.Count);
+        Assert.All(table.Rows, row => Assert.Equal(table.Heads.Count, row.Count));
+        Assert.Equal(8, record.Lines.Count(line => line.StartsWith("wrote ", StringComparison.Ordinal)));
+        Assert.Equal(("questions", 3 * _items.Count, 3 * _items.Count), record.Reports[^1]);
+    }
+
+    [Theory]
+    [InlineData("head-reduce", "median", "give mean or max")]
+    [InlineData("sweep-layers", "7-5", "give layers such as")]
+    [InlineData("sweep-layers", "1,two", "give layers such as")]
+    [InlineData("sweep-layers", "8", "layers 0 to 7")]
+    [InlineData("exit", "8", "layers 0 to 7")]
+    public async Task Wrong_values_are_named(string name, string value, string told)
+    {
+        CommandRecord record = new(_model, ("questions", "any"), ("samples", "1"), ("head-reduce", "mean"), (name, value));
+
+        ApertureException error = await Assert.ThrowsAsync<ApertureException>(() => new AnalyzeCommand().RunAsync(record, CancellationToken.None));
+
+        Assert.Contains(told, error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Wrong_layers_and_questions_without_pictures_are_named()
+    public void Questions_without_pictures_are_named()
     {
-        Assert.Contains("layers 0 to 7", Assert.Throws<ApertureException>(() => Run(new AnalysisOptions { ExitLayer = 8 })).Message, StringComparison.Ordinal);
         QuestionItem blind = _items[0] with { Image = null };
-        Assert.Contains("has no picture", Assert.Throws<ApertureException>(() => AttentionAnalysis.Run(_model, [blind], [], new AnalysisOptions(), null, CancellationToken.None)).Message, StringComparison.Ordinal);
+
+        Assert.Contains("has no picture", Assert.Throws<ApertureException>(() => new SampledModel(_opened.Model, [blind])).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -112,17 +130,12 @@ public sealed class AttentionAnalysisTests : IDisposable
         LiveTensors.MustNotGrow(() => Run(new AnalysisOptions()));
     }
 
-    private AnalysisReport Run(AnalysisOptions options) => AttentionAnalysis.Run(_model, _items, [], options, null, CancellationToken.None);
+    private AnalysisReport Run(AnalysisOptions options) => AttentionAnalysis.Run(_model, options, null, CancellationToken.None);
 
     // The answer with an exit, by generating it.
-    private string Answer(QuestionItem item, int exit)
+    private string Answer(int sample, int layer)
     {
-        using IDisposable mode = inference_mode();
-        using PictureTokens pictures = new(_model);
-        using LlavaSequence prompt = pictures.Prompt(item, CancellationToken.None);
-        HookTable table = HookTableBuilder.Build(_model.Decoder.Info, [new ForcedExit(exit)]);
-        GenerationResult result = new TokenGenerator(_model.Decoder).Generate(
-            new GenerationInput(prompt.Rows.clone(), [prompt.Layout]), _model.Complete(new GenerationOptions { MaxNewTokens = 16 }), null, table);
-        return _model.RequireTokenizer().Decode(result.Sequences[0].Tokens).Trim();
+        using ForcedExit exit = new(layer);
+        return _model.Text(_model.Answer(sample, [exit], 16, CancellationToken.None));
     }
 }

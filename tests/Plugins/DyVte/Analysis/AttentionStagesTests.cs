@@ -1,6 +1,6 @@
-using Aperture.Analysis;
+using Aperture.Plugins.DyVte.Analysis;
 
-namespace Aperture.Host.Tests.Analysis;
+namespace Aperture.Plugins.DyVte.Tests.Analysis;
 
 public sealed class AttentionStagesTests
 {
