@@ -31,7 +31,10 @@ public sealed class HostGlobals(IScriptDisplay display, Func<torch.Device> openD
     /// <summary>Opens pictures.</summary>
     public ImageGlobals Images => new(ScriptFolder);
 
-    /// <summary>Measures pipelines side by side on a question and shows the table: un-reduced, random and pooling at the same budget are added where they are missing.</summary>
+    /// <summary>
+    /// Measures pipelines side by side on a question and shows the table: the un-reduced model, and the baselines at the same budget, are added where they
+    /// are missing.
+    /// </summary>
     /// <param name="image">The picture.</param>
     /// <param name="question">The question.</param>
     /// <param name="pipelines">The pipelines.</param>

@@ -14,6 +14,8 @@ internal sealed class PoolingFactory : IMethodFactory
 
     public IReadOnlyList<MethodOption> Options => [.. TokenBudget.Describe()];
 
+    public string BaselineOption => TokenBudget.ConstantOption;
+
     public IDecoderMethod Create(JsonElement options, DecoderInfo decoder, IMethodFiles files)
         => new PoolingReducer(MethodOptions.Bind(MethodName, options, OptionsJson.Default.PoolingOptions));
 }

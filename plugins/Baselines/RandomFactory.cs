@@ -18,6 +18,8 @@ internal sealed class RandomFactory : IMethodFactory
         new(nameof(RandomOptions.Seed), "integer", "0", "Chooses the subset; images with equally many tokens get the same one."),
     ];
 
+    public string BaselineOption => TokenBudget.ConstantOption;
+
     public IDecoderMethod Create(JsonElement options, DecoderInfo decoder, IMethodFiles files)
         => new RandomReducer(MethodOptions.Bind(MethodName, options, OptionsJson.Default.RandomOptions));
 }

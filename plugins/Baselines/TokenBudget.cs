@@ -8,6 +8,9 @@ internal static class TokenBudget
 {
     public const double DefaultReduction = 0.6;
 
+    /// <summary>The option that takes a constant number of tokens.</summary>
+    public const string ConstantOption = "Tokens";
+
     /// <summary>Checks that at most one way is used and that its value is in range.</summary>
     /// <exception cref="ApertureException">It is not.</exception>
     public static void Validate(string method, double? reduction, double? keep, int? tokens)
@@ -46,6 +49,6 @@ internal static class TokenBudget
     [
         new("Reduction", "number", "0.6", "Fraction of each image's tokens removed before the decoder, which is the fraction of the visual FLOPs that grow linearly with them; 0 to below 1."),
         new("Keep", "number", "0.4", "Fraction kept instead; above 0, up to 1."),
-        new("Tokens", "integer", "none", "Number of tokens kept an image instead; at least 1."),
+        new(ConstantOption, "integer", "none", "Number of tokens kept an image instead; at least 1."),
     ];
 }

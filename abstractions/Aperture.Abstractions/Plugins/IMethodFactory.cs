@@ -7,7 +7,7 @@ namespace Aperture.Plugins;
 /// <summary>Makes configured methods. A plugin registers one a method, keyed by the method's name. Its members are called from several threads at once.</summary>
 public interface IMethodFactory
 {
-    /// <summary>The name users write: <c>llava.With("fitprune")</c>.</summary>
+    /// <summary>The name users write: <c>model.With("name")</c>.</summary>
     string Name { get; }
 
     /// <summary>One line for lists and help.</summary>
@@ -18,9 +18,15 @@ public interface IMethodFactory
 
     /// <summary>
     /// Names of the method's own weights that published checkpoints carry among the model's, as patterns in which <c>*</c> stands for any characters, such as
-    /// <c>*layers.*.router.weight</c>. A model that has such weights but runs without the method says so. Empty for a method without weights.
+    /// <c>*layers.*.extra.weight</c>. A model that has such weights but runs without the method says so. Empty for a method without weights.
     /// </summary>
     IReadOnlyList<string> WeightKeys => [];
+
+    /// <summary>
+    /// For a method that stands beside others in every comparison, at the budget that they use: the option, one of <see cref="Options"/>, that takes a
+    /// constant number of visual tokens an image. Null for every other method.
+    /// </summary>
+    string? BaselineOption => null;
 
     /// <summary>Makes the method for a model.</summary>
     /// <param name="options">A JSON object with options; property names are matched without regard to case.</param>

@@ -5,7 +5,9 @@ using Aperture.Requests;
 
 namespace Aperture.Measuring;
 
-/// <summary>Finds the constant number of visual tokens that costs the decoder what a method costs: the budget at which random choice and pooling are compared with it.</summary>
+/// <summary>
+/// Finds the constant number of visual tokens that costs the decoder what a method costs: the budget at which baselines are compared with it.
+/// </summary>
 public static class BudgetMatch
 {
     /// <summary>The largest constant number of visual tokens whose prefill costs at most the pipeline's.</summary>

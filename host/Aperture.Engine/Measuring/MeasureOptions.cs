@@ -11,7 +11,10 @@ public sealed record MeasureOptions
     /// <summary>How to generate; null for greedy.</summary>
     public GenerationOptions? Generation { get; init; }
 
-    /// <summary>Whether rows for a random choice and for pooling at the same budget are added where they are not already there.</summary>
+    /// <summary>
+    /// Whether a row for each baseline of the plugins (<see cref="Plugins.IMethodFactory.BaselineOption"/>) at the same budget is added where it is not
+    /// already there.
+    /// </summary>
     public bool AddBaselines { get; init; } = true;
 
     /// <summary>Checks the values.</summary>

@@ -2,6 +2,7 @@ using Aperture.Benchmarks;
 using Aperture.Decoding;
 using Aperture.Engine;
 using Aperture.Images;
+using Aperture.Plugins.Hosting;
 using Aperture.Requests;
 
 namespace Aperture.Measuring;
@@ -18,7 +19,7 @@ public static class Measurer
     public static Measurement Measure(Pipeline pipeline, Image? image, string question, MeasureOptions? options = null, CancellationToken cancellationToken = default)
         => Run([pipeline], image, question, options ?? new MeasureOptions(), null, cancellationToken)[0];
 
-    /// <summary>Measures pipelines side by side: un-reduced, random and pooling at the same budget, and those given.</summary>
+    /// <summary>Measures pipelines side by side: un-reduced, the baselines of the plugins at the same budget, and those given.</summary>
     /// <param name="pipelines">The pipelines; of one or several models.</param>
     /// <param name="image">The picture.</param>
     /// <param name="question">The question.</param>
@@ -53,7 +54,7 @@ public static class Measurer
         }
     }
 
-    // What the comparison lacks: the un-reduced row, and random and pooling at the budget of the first pipeline that reduces.
+    // What the comparison lacks: the un-reduced row, and every baseline at the budget of the first pipeline that does more than baselines do.
     private static List<Pipeline> Baselines(IReadOnlyList<Pipeline> pipelines, Image image, string question, CancellationToken cancellationToken)
     {
         List<Pipeline> added = [];
@@ -62,23 +63,21 @@ public static class Measurer
             added.Add(pipelines[0].Plain());
         }
 
-        Pipeline? reducing = pipelines.FirstOrDefault(p => p.Methods.Any(m => m.Name is not ("random" or "pooling")));
-        if (reducing is null)
+        // Plugins load for a comparison that has methods only.
+        IReadOnlyList<PluginMethod> baselines = pipelines.All(p => p.Methods.Count == 0) ? [] : pipelines[0].Session.Baselines();
+        Pipeline? reducing = pipelines.FirstOrDefault(p => p.Methods.Any(method => !baselines.Any(baseline => IsNamed(method, baseline))));
+        PluginMethod[] missing = [.. baselines.Where(baseline => !pipelines.Any(p => p.Methods.Any(method => IsNamed(method, baseline))))];
+        if (reducing is null || missing.Length == 0)
         {
             return added;
         }
 
-        int budget = BudgetMatch.ConstantTokens(reducing, image, question, cancellationToken);
-        foreach (string name in new[] { "random", "pooling" })
-        {
-            if (!pipelines.Any(p => p.Methods.Any(m => m.Name == name)))
-            {
-                added.Add(reducing.Plain().With(name, new { Tokens = Math.Max(1, budget) }));
-            }
-        }
-
+        int budget = Math.Max(1, BudgetMatch.ConstantTokens(reducing, image, question, cancellationToken));
+        added.AddRange(missing.Select(baseline => reducing.Plain().With(baseline.Name, new Dictionary<string, int> { [baseline.BaselineOption!] = budget })));
         return added;
     }
+
+    private static bool IsNamed(MethodUse method, PluginMethod baseline) => string.Equals(method.Name, baseline.Name, StringComparison.OrdinalIgnoreCase);
 
     private static Measurement[] Run(IReadOnlyList<Pipeline> pipelines, Image? image, string question, MeasureOptions options, IProgress<double>? progress, CancellationToken cancellationToken)
     {

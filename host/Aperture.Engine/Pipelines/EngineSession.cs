@@ -124,15 +124,7 @@ public sealed class EngineSession : IAsyncDisposable
         IReadOnlyList<PluginMethod> known = Plugins.LoadAll(out _);
         foreach (string line in UnusedWeights.Describe(pipeline.Model.Name, pipeline.Model.Unclaimed, known, [.. pipeline.Acting.Select(method => method.Name)]))
         {
-            lock (_told)
-            {
-                if (!_told.Add(line))
-                {
-                    continue;
-                }
-            }
-
-            OnNotice(line);
+            TellOnce(line);
         }
     }
 
@@ -168,6 +160,34 @@ public sealed class EngineSession : IAsyncDisposable
         IProgress<TrainingProgress>? progress = null,
         CancellationToken cancellationToken = default)
         => _tasks.Train(folderOrFile, samples, output, architecture, OptionsJson.From(options), Defaults.Device, progress, cancellationToken);
+
+    /// <summary>
+    /// The methods that stand beside others in every comparison, in the catalog's order. Loads every plugin; one that does not load is told to
+    /// <see cref="OnNotice"/>, because it might have some.
+    /// </summary>
+    public IReadOnlyList<PluginMethod> Baselines()
+    {
+        IReadOnlyList<PluginMethod> methods = Plugins.LoadAll(out IReadOnlyList<PluginFailure> failures);
+        foreach (PluginFailure failure in failures)
+        {
+            TellOnce(failure.Message);
+        }
+
+        return [.. methods.Where(method => method.BaselineOption is not null)];
+    }
+
+    private void TellOnce(string line)
+    {
+        lock (_told)
+        {
+            if (!_told.Add(line))
+            {
+                return;
+            }
+        }
+
+        OnNotice?.Invoke(line);
+    }
 
     private Model? Open(string folder, ModelOptions options)
     {

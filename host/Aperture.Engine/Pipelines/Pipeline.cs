@@ -31,6 +31,9 @@ public sealed partial class Pipeline : IDisposable
     /// <summary>The methods, in the order they act.</summary>
     public IReadOnlyList<MethodUse> Methods { get; }
 
+    /// <summary>The session that it belongs to.</summary>
+    internal EngineSession Session => _session;
+
     // A model's own method comes first, unless the user configures it: then its options lie under the user's.
     internal IEnumerable<MethodUse> Acting
         => Model.OwnMethod is not { } own ? Methods

@@ -55,7 +55,11 @@ internal sealed class PluginLoading(ShadowStore shadows, ILoggerFactory loggers)
         PluginMethod[] methods;
         try
         {
-            methods = [.. handle.Methods.Select(method => new PluginMethod(slot.Entry.Id, method.Name, method.Summary, [.. method.Options]) { WeightKeys = [.. method.WeightKeys] })];
+            methods = [.. handle.Methods.Select(method => new PluginMethod(slot.Entry.Id, method.Name, method.Summary, [.. method.Options])
+            {
+                WeightKeys = [.. method.WeightKeys],
+                BaselineOption = method.BaselineOption,
+            })];
         }
         catch (Exception error)
         {

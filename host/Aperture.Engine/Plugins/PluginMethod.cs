@@ -9,4 +9,10 @@ public sealed record PluginMethod(string Plugin, string Name, string Summary, IR
 {
     /// <summary>Patterns of the weights it claims in a model's checkpoint.</summary>
     public IReadOnlyList<string> WeightKeys { get; init; } = [];
+
+    /// <summary>
+    /// For a method that stands beside others in every comparison: the option that takes a constant number of visual tokens an image; null for every other
+    /// method.
+    /// </summary>
+    public string? BaselineOption { get; init; }
 }

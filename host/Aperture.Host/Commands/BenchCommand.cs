@@ -21,7 +21,8 @@ internal static class BenchCommand
         Option<string?> checkpoint = new("--checkpoint") { Description = "With --shape of a whole model: where its checkpoint is written and kept (13.5 GB); the cache folder by default.", HelpName = "folder" };
         Option<string[]> only = new("--only")
         {
-            Description = $"With --shape: measure this row alone: {ShapeRows.List(ShapeRows.OfDecoder)}; of a whole model {ShapeRows.List(ShapeRows.OfModel)}. May be repeated.",
+            Description = $"With --shape: measure this row alone: {ShapeRows.Decode}, {ShapeRows.Prefill}, a method's name or {ShapeRows.Mixture}; "
+                + $"of a whole model {ShapeRows.Unpruned} or the name of a method without weights of its own. May be repeated.",
             HelpName = "row",
         };
         Option<bool> json = new("--json") { Description = "Write the figures as JSON to standard output." };
@@ -45,7 +46,7 @@ internal static class BenchCommand
             await using EngineSession session = SessionFactory.Open(context, parsed, model.Options(parsed));
             Pipeline plain = session.Load(parsed.GetValue(name) ?? "tiny-llava", cancellationToken: token);
             IReadOnlyList<Pipeline> pipelines = model.Pipelines(parsed, plain);
-            pipelines = pipelines.Count > 0 ? [plain, .. pipelines] : [plain, plain.Plain().With("fitprune", new { Reduction = 0.6 })];
+            pipelines = [plain, .. pipelines.Count > 0 ? pipelines : session.Baselines().Select(baseline => plain.Plain().With(baseline.Name))];
             MeasureOptions options = new() { Runs = parsed.GetValue(runs), Generation = new() { MaxNewTokens = parsed.GetValue(tokens) } };
             string asking = parsed.GetValue(question) ?? "What is in the top left?";
             Comparison comparison = await Progressing.RunAsync(context.Terminal, "measuring", 1000, progress =>

@@ -34,6 +34,15 @@ public sealed class FiguresTests : IClassFixture<SmallLlava>
     }
 
     [Fact]
+    public async Task A_comparison_without_methods_shows_the_baselines_at_their_default_settings()
+    {
+        string json = await Output(["bench", _small.Folder, _small.Picture, "abc?", "--runs", "1", "--max-new-tokens", "1", "--json"]);
+
+        JsonElement[] rows = [.. JsonDocument.Parse(json).RootElement.GetProperty("rows").EnumerateArray()];
+        Assert.Equal(["none", "random", "pooling"], rows.Select(row => row.GetProperty("pipeline").GetString()));
+    }
+
+    [Fact]
     public async Task An_evaluation()
     {
         string[] command = ["eval", _small.Folder, _questions, "--blind"];
