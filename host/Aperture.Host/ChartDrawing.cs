@@ -1,5 +1,5 @@
-using Aperture.Evaluation;
 using Aperture.Plugins;
+using Aperture.Scripting;
 using ScottPlot;
 using ScottPlot.Plottables;
 

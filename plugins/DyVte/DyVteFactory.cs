@@ -7,7 +7,7 @@ using Aperture.Training;
 namespace Aperture.Plugins.DyVte;
 
 /// <summary>Makes DyVTE reducers, and trains gates for models that have none.</summary>
-internal sealed class DyVteFactory : IMethodFactory, ITrainedMethod
+internal sealed class DyVteFactory : IMethodFactory, ITrainedMethod, IBenchmarkedMethod
 {
     public const string MethodName = "dyvte";
 
@@ -27,6 +27,10 @@ internal sealed class DyVteFactory : IMethodFactory, ITrainedMethod
         bound.CheckLayers(decoder);
         return new ExitReducer(bound, bound.NeedsGates ? GateFiles.Open(bound, decoder, files) : null);
     }
+
+    // At a fixed layer no gate decides, and none is needed.
+    public MethodBenchmark? Benchmark(DecoderInfo decoder)
+        => decoder.Layers < 2 ? null : new($"{MethodName}, exit half-way", JsonElement.Parse($$"""{ "FixedExitLayer": {{(decoder.Layers / 2) - 1}} }"""));
 
     public ITrainingRun BeginTraining(ITrainingModel model, JsonElement options)
         => new GateTraining(model, MethodOptions.Bind(MethodName, options, OptionsJson.Default.GateTrainingOptions));

@@ -6,7 +6,7 @@ using Aperture.Training;
 namespace Aperture.Plugins.Eas;
 
 /// <summary>Makes EAS routers, searches for attention that a task does not need, and trains adapters.</summary>
-internal sealed class EasFactory : IMethodFactory, ITrainedMethod
+internal sealed class EasFactory : IMethodFactory, ITrainedMethod, IBenchmarkedMethod
 {
     public const string MethodName = "eas";
 
@@ -37,6 +37,8 @@ internal sealed class EasFactory : IMethodFactory, ITrainedMethod
             throw;
         }
     }
+
+    public MethodBenchmark? Benchmark(DecoderInfo decoder) => AdapterBenchmark.Of(decoder);
 
     public ITrainingRun BeginTraining(ITrainingModel model, JsonElement options)
     {

@@ -5,7 +5,7 @@ using Aperture.Plugins.FitPrune.Calibration;
 namespace Aperture.Plugins.FitPrune;
 
 /// <summary>Makes FitPrune reducers, and fits recipes for models that have none.</summary>
-internal sealed class FitPruneFactory : IMethodFactory, ICalibratedMethod
+internal sealed class FitPruneFactory : IMethodFactory, ICalibratedMethod, IBenchmarkedMethod
 {
     public const string MethodName = "fitprune";
 
@@ -27,6 +27,10 @@ internal sealed class FitPruneFactory : IMethodFactory, ICalibratedMethod
 
         return new FitPruneReducer(RecipeLookup.Find(bound, decoder, files), bound);
     }
+
+    // An official recipe deletes as many tokens of each layer whatever their scores are.
+    public MethodBenchmark Benchmark(DecoderInfo decoder)
+        => new($"{MethodName} 60 %", JsonElement.Parse("""{ "Recipe": "official:llava-v1.5-7b/60", "ScaleToLayers": true }"""));
 
     public CalibrationResult Calibrate(ICalibrationModel model, JsonElement options, IProgress<CalibrationProgress>? progress, CancellationToken cancellationToken)
     {

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 namespace Aperture.Plugins.GammaMod;
 
 /// <summary>Makes gamma-MoD routers, ranks a model's layers by how little their attention does, and trains routers with or without the model.</summary>
-internal sealed class GammaModFactory(ILogger<GammaModFactory> log) : IMethodFactory, ICalibratedMethod, ITrainedMethod
+internal sealed class GammaModFactory(ILogger<GammaModFactory> log) : IMethodFactory, ICalibratedMethod, ITrainedMethod, IBenchmarkedMethod
 {
     public const string MethodName = "gamma-mod";
 
@@ -36,6 +36,8 @@ internal sealed class GammaModFactory(ILogger<GammaModFactory> log) : IMethodFac
 
         return new GammaModRouter(routers, RoutingRules.Of(bound, checkpoint.IsMiniGemini), null);
     }
+
+    public MethodBenchmark? Benchmark(DecoderInfo decoder) => RouterBenchmark.Of(decoder);
 
     public CalibrationResult Calibrate(ICalibrationModel model, JsonElement options, IProgress<CalibrationProgress>? progress, CancellationToken cancellationToken)
         => new ArankCalibration(model, MethodOptions.Bind(MethodName, options, OptionsJson.Default.ArankOptions), progress).Run(cancellationToken);

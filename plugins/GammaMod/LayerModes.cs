@@ -22,6 +22,9 @@ internal static class LayerModes
 
     public static IEnumerable<string> Names => _modes.Keys;
 
+    /// <summary>Whether a known mode leaves a decoder any layer that tokens may skip.</summary>
+    public static bool Leaves(string mode, int layers) => _modes[mode](layers).Any();
+
     /// <summary>The layers of a mode, ascending.</summary>
     /// <param name="mode">The mode's name.</param>
     /// <param name="layers">Number of layers of the decoder.</param>

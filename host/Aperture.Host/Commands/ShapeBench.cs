@@ -8,7 +8,10 @@ using static TorchSharp.torch;
 
 namespace Aperture.Host.Commands;
 
-/// <summary>The part of <c>bench</c> that measures a decoder of a published size with random weights: prefill beside a straight-line loop, with each in-decoder method and all together, and decode beside a plain read of memory.</summary>
+/// <summary>
+/// The part of <c>bench</c> that measures a decoder of a published size with random weights: prefill beside a straight-line loop, with each method that can
+/// be timed so and with all of them together, and decode beside a plain read of memory.
+/// </summary>
 internal static class ShapeBench
 {
     public static Task<int> RunAsync(CommandContext context, ParseResult parsed, ModelShape shape, ShapeBenchOptions options, CancellationToken cancellationToken)
@@ -18,14 +21,16 @@ internal static class ShapeBench
 
     private static async Task<int> DecoderAsync(CommandContext context, ParseResult parsed, ModelShape shape, ShapeBenchOptions options, CancellationToken cancellationToken)
     {
-        IReadOnlyList<string> picked = ShapeRows.Pick(shape, options.Only);
+        await using PluginHost plugins = new(context.Plugins.Read(parsed));
+        ShapeMethods methods = new(shape, plugins, context.Terminal.Error);
+        IReadOnlyList<string> picked = ShapeRows.Pick(shape, methods.Rows, options.Only);
+        IReadOnlyList<ShapeRow> rows = [.. methods.Rows.Where(row => picked.Contains(row.Name))];
+        int width = picked.Max(row => row.Length);
         Device device = context.Compute.Open(parsed);
         ScalarType[] types = options.Model.ScalarType is { } asked ? [asked] : [ScalarType.BFloat16, ScalarType.Float32];
-        using ShapeMethods methods = new(shape);
-        await using PluginHost plugins = new(context.Plugins.Read(parsed));
 
         // Before weights are made: what is refused then costs no minutes.
-        methods.Check(plugins, methods.Rows.Where(row => picked.Contains(row.Name)));
+        methods.Check(rows);
         List<Figures> results = [];
         foreach (ScalarType type in types)
         {
@@ -37,20 +42,20 @@ internal static class ShapeBench
             if (Begins(ShapeRows.Decode, "decode"))
             {
                 figures.Decode = bench.MeasureDecode(cancellationToken);
-                Tell(Row(figures.Decode));
+                Tell(Row(width, figures.Decode));
             }
 
             if (Begins(ShapeRows.Prefill, "prefill"))
             {
                 figures.Prefill = bench.ComparePrefill(cancellationToken);
-                Tell(Row(figures.Prefill));
+                Tell(Row(width, figures.Prefill));
             }
 
-            foreach (ShapeRow row in methods.Rows.Where(row => Begins(row.Name, $"prefill with {row.Label}")))
+            foreach (ShapeRow row in rows.Where(row => Begins(row.Name, $"prefill with {row.Label}")))
             {
-                ReductionComparison reduction = methods.With(plugins, row, table => bench.CompareReduction(row.Label, table, cancellationToken));
+                ReductionComparison reduction = methods.With(row, table => bench.CompareReduction(row.Label, table, cancellationToken));
                 figures.Reductions.Add((row.Name, reduction));
-                Tell(Row(row.Name, reduction));
+                Tell(Row(width, row.Name, reduction));
             }
 
             bool Begins(string row, string what)
@@ -82,14 +87,17 @@ internal static class ShapeBench
         }
     }
 
-    private static string Row(DecodeBandwidth decode)
-        => $"  {ShapeRows.Decode,-9} {decode.MedianMs,9:0.0} ms a token   {decode.BytesPerSecond / 1e9:0.0} GB/s of weights (best of 5), plain read {decode.ReadBytesPerSecond / 1e9:0.0} GB/s, share {100 * decode.Share:0} % (at least 70 %)";
+    private static string Row(int width, DecodeBandwidth decode)
+        => $"  {ShapeRows.Decode.PadRight(width)} {decode.MedianMs,9:0.0} ms a token   {decode.BytesPerSecond / 1e9:0.0} GB/s of weights (best of 5), "
+            + $"plain read {decode.ReadBytesPerSecond / 1e9:0.0} GB/s, share {100 * decode.Share:0} % (at least 70 %)";
 
-    private static string Row(PrefillComparison prefill)
-        => $"  {ShapeRows.Prefill,-9} {prefill.ProductMs,9:0.0} ms   straight-line loop {prefill.StraightLineMs,9:0.0} ms   ratio {prefill.Ratio:0.000} (at most 1.02)";
+    private static string Row(int width, PrefillComparison prefill)
+        => $"  {ShapeRows.Prefill.PadRight(width)} {prefill.ProductMs,9:0.0} ms   straight-line loop {prefill.StraightLineMs,9:0.0} ms   "
+            + $"ratio {prefill.Ratio:0.000} (at most 1.02)";
 
-    private static string Row(string name, ReductionComparison reduction)
-        => $"  {name,-9} {reduction.ReducedMs,9:0.0} ms   without            {reduction.FullMs,9:0.0} ms   ratio {reduction.TimeRatio:0.000}, FLOPs ratio {reduction.MacRatio:0.000}   {reduction.Methods}";
+    private static string Row(int width, string name, ReductionComparison reduction)
+        => $"  {name.PadRight(width)} {reduction.ReducedMs,9:0.0} ms   without            {reduction.FullMs,9:0.0} ms   "
+            + $"ratio {reduction.TimeRatio:0.000}, FLOPs ratio {reduction.MacRatio:0.000}   {reduction.Methods}";
 
     private static string ToJson(ModelShape shape, List<Figures> results)
     {

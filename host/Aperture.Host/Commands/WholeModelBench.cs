@@ -12,15 +12,15 @@ namespace Aperture.Host.Commands;
 
 /// <summary>
 /// The part of <c>bench</c> that measures a whole model at its true size: writes a random checkpoint in the published layout once (resumable), opens it by mapping, and asks one question
-/// un-pruned and through FitPrune.
+/// un-pruned and through each method that needs no weights of its own.
 /// </summary>
 internal static class WholeModelBench
 {
     private const string Question = "What is shown in this image?";
+    private const int LabelWidth = 20;
 
     public static async Task<int> RunAsync(CommandContext context, ParseResult parsed, ModelShape shape, ShapeBenchOptions options, CancellationToken cancellationToken)
     {
-        IReadOnlyList<string> picked = ShapeRows.Pick(shape, options.Only);
         ScalarType stored = options.Model.ScalarType ?? ScalarType.BFloat16;
         if (stored == ScalarType.Float32)
         {
@@ -28,12 +28,13 @@ internal static class WholeModelBench
         }
 
         string folder = options.Checkpoint ?? Path.Combine(CacheFolder(), $"{shape.Name}-{(stored == ScalarType.Float16 ? "fp16" : "bf16")}");
-        using ShapeMethods methods = new(shape);
         await using EngineSession session = SessionFactory.Open(context, parsed, options.Model with { Type = "auto", Prompt = "llava_hf" });
+        ShapeMethods methods = new(shape, session.Plugins, context.Terminal.Error);
+        IReadOnlyList<string> picked = ShapeRows.Pick(shape, methods.Rows, options.Only);
+        IReadOnlyList<ShapeRow> rows = [.. methods.Rows.Where(row => picked.Contains(row.Name))];
 
         // Before the checkpoint is written: what is refused then costs no minutes.
-        IReadOnlyList<ShapeRow> rows = [.. methods.Rows.Where(row => picked.Contains(row.Name))];
-        methods.Check(session.Plugins, rows);
+        methods.Check(rows);
         await Progressing.RunAsync(context.Terminal, "writing the checkpoint", 1000, progress =>
         {
             RandomCheckpoint.Write(folder, shape, stored, done => progress.Report((int)(done * 1000)), cancellationToken);
@@ -45,23 +46,24 @@ internal static class WholeModelBench
         double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
         MeasuredOn measuredOn = MeasuredOn.Of(plain.Model.Ops);
         Tell($"{shape.Name}, stored {stored}, computed in {measuredOn}");
-        Tell($"  opened in          {seconds:0.00} s");
+        Tell($"  {"opened in".PadRight(LabelWidth)} {seconds:0.00} s");
         Image picture = Image.Load(Path.Combine(AppContext.BaseDirectory, "scripts", "shelf.png"));
-        List<(string Row, Answer Answer)> answers = [];
+        List<(ShapeRow Row, Answer Answer)> answers = [];
         if (picked.Contains(ShapeRows.Unpruned))
         {
-            Ask(ShapeRows.Unpruned, ShapeRows.Unpruned, plain);
+            Ask(new ShapeRow(ShapeRows.Unpruned, ShapeRows.Unpruned, []));
         }
 
         foreach (ShapeRow row in rows)
         {
-            Ask(row.Name, row.Label, row.Methods.Aggregate(plain.Plain(), (pipeline, method) => pipeline.With(method)));
+            Ask(row);
         }
 
         long peak = PeakMemory.Read();
         long weights = RandomCheckpoint.Weights(shape);
         double limit = (1.1 * 2 * weights) + answers.Max(answer => answer.Answer.CacheBytes);
-        Tell($"  peak memory        {peak / 1e9:0.00} GB, {peak / limit:0.00} of the limit of 1.1 x 2 bytes a weight plus KV ({limit / 1e9:0.00} GB, {weights / 1e9:0.00} G weights)");
+        Tell($"  {"peak memory".PadRight(LabelWidth)} {peak / 1e9:0.00} GB, {peak / limit:0.00} of the limit of 1.1 x 2 bytes a weight plus KV "
+            + $"({limit / 1e9:0.00} GB, {weights / 1e9:0.00} G weights)");
         if (options.Json)
         {
             context.Terminal.Output.WriteLine(ToJson(new Report(shape.Name, stored, measuredOn, seconds, answers, peak, limit)));
@@ -69,11 +71,13 @@ internal static class WholeModelBench
 
         return 0;
 
-        void Ask(string row, string label, Pipeline pipeline)
+        void Ask(ShapeRow row)
         {
+            using Pipeline pipeline = row.Methods.Aggregate(plain.Plain(), (made, method) => made.With(method));
             Answer answer = pipeline.AskNow(picture, Question, new() { MaxNewTokens = 8 }, null, cancellationToken);
             answers.Add((row, answer));
-            Tell($"  {label,-18} vision {answer.Times.Vision:0} ms, prefill {answer.Times.Prefill:0} ms, {answer.Times.DecodePerToken:0} ms a token, {answer.Flops.Total / 1e12:0.00} TFLOPs, KV {Comparison.Size(answer.CacheBytes)}");
+            Tell($"  {row.Label.PadRight(LabelWidth)} vision {answer.Times.Vision:0} ms, prefill {answer.Times.Prefill:0} ms, "
+                + $"{answer.Times.DecodePerToken:0} ms a token, {answer.Flops.Total / 1e12:0.00} TFLOPs, KV {Comparison.Size(answer.CacheBytes)}");
         }
 
         void Tell(string line)
@@ -99,14 +103,19 @@ internal static class WholeModelBench
             json.WriteString("stored", r.Stored.ToString());
             r.MeasuredOn.Write(json);
             json.WriteNumber("loadSeconds", r.LoadSeconds);
-            foreach ((string row, Answer answer) in r.Answers)
+            json.WriteStartArray("rows");
+            foreach ((ShapeRow row, Answer answer) in r.Answers)
             {
-                string of = row == ShapeRows.FitPrune ? "Fitprune" : "";
-                json.WriteNumber($"prefill{of}Ms", answer.Times.Prefill);
-                json.WriteNumber($"decode{of}Ms", answer.Times.DecodePerToken);
-                json.WriteNumber($"cache{of}Bytes", answer.CacheBytes);
+                json.WriteStartObject();
+                json.WriteString("row", row.Name);
+                json.WriteString("methods", row.Label);
+                json.WriteNumber("prefillMs", answer.Times.Prefill);
+                json.WriteNumber("decodeMs", answer.Times.DecodePerToken);
+                json.WriteNumber("cacheBytes", answer.CacheBytes);
+                json.WriteEndObject();
             }
 
+            json.WriteEndArray();
             json.WriteNumber("peakBytes", r.Peak);
             json.WriteNumber("peakLimitBytes", r.Limit);
             json.WriteEndObject();
@@ -115,5 +124,12 @@ internal static class WholeModelBench
         return Encoding.UTF8.GetString(buffer.ToArray());
     }
 
-    private sealed record Report(string Shape, ScalarType Stored, MeasuredOn MeasuredOn, double LoadSeconds, IReadOnlyList<(string Row, Answer Answer)> Answers, long Peak, double Limit);
+    private sealed record Report(
+        string Shape,
+        ScalarType Stored,
+        MeasuredOn MeasuredOn,
+        double LoadSeconds,
+        IReadOnlyList<(ShapeRow Row, Answer Answer)> Answers,
+        long Peak,
+        double Limit);
 }

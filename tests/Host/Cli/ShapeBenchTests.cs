@@ -24,37 +24,42 @@ public sealed class ShapeBenchTests
     {
         await using PluginHost plugins = new(PluginCatalog.Read());
         ModelShape shape = ModelShape.Find(name);
-        using ShapeMethods methods = new(shape);
+        ShapeMethods methods = new(shape, plugins, TextWriter.Null);
 
-        int[] built = [.. methods.Rows.Select(row => methods.With(plugins, row, table => table.Methods.Count))];
+        int[] built = [.. methods.Rows.Select(row => methods.With(row, table => table.Methods.Count))];
 
         Assert.Equal(methods.Rows.Select(row => row.Methods.Count), built);
-        Assert.Equal(methods.Rows.Select(row => row.Name), ShapeRows.Pick(shape, []).Except([ShapeRows.Decode, ShapeRows.Prefill, ShapeRows.Unpruned]));
+        Assert.Equal(
+            methods.Rows.Select(row => row.Name),
+            ShapeRows.Pick(shape, methods.Rows, []).Except([ShapeRows.Decode, ShapeRows.Prefill, ShapeRows.Unpruned]));
+        Assert.Equal(shape.Vision is null, methods.Rows.Any(row => row.Name == ShapeRows.Mixture && row.Methods.Count == methods.Rows.Count - 1));
     }
 
-    [Theory]
-    [InlineData(4, new[] { 2 })]
-    [InlineData(22, new[] { 6, 8, 10, 12, 14, 16, 18, 20 })]
-    [InlineData(32, new[] { 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30 })]
-    public void Three_eighths_of_the_layers_are_left_without_attention_and_one_behind_each_attends(int layers, int[] skipped)
+    [Fact]
+    public async Task A_plugin_that_does_not_load_is_told_and_the_others_have_their_rows()
     {
-        using ShapeMethods methods = new(Shape(layers));
+        using CommandFolder folder = new();
+        string broken = Directory.CreateDirectory(Path.Combine(folder.Folder, "Broken")).FullName;
+        await using PluginHost plugins = new(new PluginCatalog([.. PluginCatalog.Read().Entries, new PluginEntry("broken", broken)]));
+        StringWriter notices = new();
 
-        JsonElement options = methods.Rows.Single(row => row.Name == ShapeRows.Eas).Methods[0].Options;
+        ShapeMethods methods = new(Shape(8), plugins, notices);
 
-        Assert.Equal(skipped, options.GetProperty("SkipLayers").EnumerateArray().Select(layer => layer.GetInt32()));
+        Assert.StartsWith("Plugin 'broken'", notices.ToString(), StringComparison.Ordinal);
+        Assert.Equal(["fitprune", "dyvte", "eas", "gamma-mod", "mixture"], methods.Rows.Select(row => row.Name));
     }
 
     [Fact]
     public async Task Methods_are_given_back_when_their_row_is_cancelled()
     {
         await using PluginHost plugins = new(PluginCatalog.Read());
-        using ShapeMethods methods = new(Shape(8));
+        ShapeMethods methods = new(Shape(8), plugins, TextWriter.Null);
         ShapeRow mixture = methods.Rows.Single(row => row.Name == ShapeRows.Mixture);
 
-        Assert.Throws<OperationCanceledException>(() => methods.With<int>(plugins, mixture, _ => throw new OperationCanceledException()));
+        Assert.Throws<OperationCanceledException>(() => methods.With<int>(mixture, _ => throw new OperationCanceledException()));
 
-        Assert.Equal(4, plugins.Plugins.Count(plugin => plugin.Loaded));
+        Assert.Equal(4, mixture.Methods.Count);
+        Assert.All(plugins.Plugins, plugin => Assert.True(plugin.Loaded));
         Assert.All(plugins.Plugins, plugin => Assert.Equal(0, plugin.Leases));
     }
 
@@ -67,7 +72,7 @@ public sealed class ShapeBenchTests
         Assert.Equal($"shape, {On}, prompt of 640 rows", lines[0]);
         Assert.Equal(["prefill", "eas", "mixture"], lines[1..].Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[0]));
         Assert.EndsWith(" (at most 1.02)", lines[1], StringComparison.Ordinal);
-        Assert.EndsWith("   fitprune + dyvte + gamma-mod + eas", lines[3], StringComparison.Ordinal);
+        Assert.EndsWith("   fitprune + dyvte + eas + gamma-mod", lines[3], StringComparison.Ordinal);
         Assert.Equal(4, error.TrimEnd('\n').Split('\n').Length);
     }
 
@@ -87,7 +92,7 @@ public sealed class ShapeBenchTests
     }
 
     [Fact]
-    public async Task A_whole_model_is_asked_un_pruned_and_through_fitprune()
+    public async Task A_whole_model_is_asked_un_pruned_and_through_methods_that_need_no_weights()
     {
         using CommandFolder folder = new();
         ModelShape whole = Shape(32) with
@@ -99,11 +104,17 @@ public sealed class ShapeBenchTests
         (string json, _) = await Run(whole, new ShapeBenchOptions(new ModelOptions(), 1, ["FitPrune"], Json: true, folder.Folder));
 
         string[] lines = output.TrimEnd('\n').Split('\n');
-        Assert.Equal(["shape, stored BFloat16, computed in", "  opened in", "  un-pruned", "  fitprune 60 %", "  peak memory"], lines.Select((line, i) => i == 0 ? line[..35] : line[..20].TrimEnd()));
-        Assert.EndsWith($" on cpu, {On.Threads} thread(s), {On.Processor}", lines[0], StringComparison.Ordinal);
         Assert.Equal(
-            ["shape", "stored", "type", "device", "threads", "processor", "loadSeconds", "prefillFitpruneMs", "decodeFitpruneMs", "cacheFitpruneBytes", "peakBytes", "peakLimitBytes"],
-            JsonDocument.Parse(json).RootElement.EnumerateObject().Select(property => property.Name));
+            ["shape, stored BFloat16, computed in", "  opened in", "  un-pruned", "  fitprune 60 %", "  dyvte, exit half-way", "  peak memory"],
+            lines.Select((line, i) => i == 0 ? line[..35] : line[..22].TrimEnd()));
+        Assert.EndsWith($" on cpu, {On.Threads} thread(s), {On.Processor}", lines[0], StringComparison.Ordinal);
+        JsonElement figures = JsonDocument.Parse(json).RootElement;
+        Assert.Equal(
+            ["shape", "stored", "type", "device", "threads", "processor", "loadSeconds", "rows", "peakBytes", "peakLimitBytes"],
+            figures.EnumerateObject().Select(property => property.Name));
+        JsonElement row = Assert.Single(figures.GetProperty("rows").EnumerateArray());
+        Assert.Equal(["row", "methods", "prefillMs", "decodeMs", "cacheBytes"], row.EnumerateObject().Select(property => property.Name));
+        Assert.Equal(("fitprune", "fitprune 60 %"), (row.GetProperty("row").GetString(), row.GetProperty("methods").GetString()));
     }
 
     [Fact]
@@ -111,16 +122,18 @@ public sealed class ShapeBenchTests
     {
         StringWriter error = new();
 
-        ApertureException refused = await Assert.ThrowsAsync<ApertureException>(() => Run(Shape(1), new ShapeBenchOptions(Float32, 1, [], Json: false, null), error));
+        ShapeBenchOptions options = new(Float32, 1, ["dyvte"], Json: false, null);
 
-        Assert.StartsWith("dyvte", refused.Message, StringComparison.Ordinal);
+        ApertureException refused = await Assert.ThrowsAsync<ApertureException>(() => Run(Shape(1), options, error));
+
+        Assert.Equal("--only dyvte: shape has no such row; give decode, prefill or fitprune.", refused.Message);
         Assert.Equal("", error.ToString());
     }
 
     [Theory]
     [Trait("Category", "Process")]
-    [InlineData("llama-1.1b", "decode, prefill, fitprune, dyvte, gamma-mod, eas or mixture")]
-    [InlineData("llava-1.5-7b", "un-pruned or fitprune")]
+    [InlineData("llama-1.1b", "decode, prefill, fitprune, dyvte, eas, gamma-mod or mixture")]
+    [InlineData("llava-1.5-7b", "un-pruned, fitprune or dyvte")]
     public async Task An_unknown_row_is_refused_with_the_rows_there_are(string shape, string rows)
     {
         using CommandFolder folder = new();
