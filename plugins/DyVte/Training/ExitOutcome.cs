@@ -1,4 +1,3 @@
-using Aperture.Models;
 using static TorchSharp.torch;
 
 namespace Aperture.Plugins.DyVte.Training;

@@ -1,5 +1,3 @@
-using Aperture.Models;
-
 namespace Aperture.Plugins.DyVte.Training;
 
 /// <summary>When a gate ought to have fired (spec sections 3.7 and 4.3).</summary>

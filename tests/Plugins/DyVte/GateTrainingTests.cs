@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Aperture.Engine;
-using Aperture.Models;
 using Aperture.Plugins.DyVte.Gates;
 using Aperture.Plugins.DyVte.Training;
 using Aperture.Training;

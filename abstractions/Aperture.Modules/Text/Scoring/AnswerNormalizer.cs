@@ -49,10 +49,6 @@ public static partial class AnswerNormalizer
         return string.Join(' ', words);
     }
 
-    /// <summary>METER's normalisation of VQAv2 answers for its label space.</summary>
-    /// <param name="answer">An answer.</param>
-    public static string Meter(string answer) => NumbersAndArticles(Punctuation(answer)).Replace(",", "", StringComparison.Ordinal);
-
     [GeneratedRegex(@"(?<=\d),+(?=\d)", RegexOptions.CultureInvariant)]
     private static partial Regex NumberComma();
 

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Aperture.Text.Scoring;
 
-/// <summary>Scores of open answers: VQAv2/TextVQA accuracy, ST-VQA accuracy and ANLS, and the soft labels that METER trains on.</summary>
+/// <summary>Scores of open answers: VQAv2/TextVQA accuracy, ST-VQA accuracy and ANLS.</summary>
 public static class VqaScores
 {
     /// <summary>
@@ -54,17 +54,6 @@ public static class VqaScores
         var similarity = 1 - ((double)Distance(a, b) / longest);
         return similarity >= 0.5 ? similarity : 0;
     }
-
-    /// <summary>The soft label of an answer that some of ten annotators gave: 0, 0.3, 0.6, 0.9, then 1.</summary>
-    /// <param name="count">How many gave it.</param>
-    public static double SoftLabel(int count) => count switch
-    {
-        <= 0 => 0,
-        1 => 0.3,
-        2 => 0.6,
-        3 => 0.9,
-        _ => 1,
-    };
 
     private static int Distance(Rune[] a, Rune[] b)
     {

@@ -20,7 +20,7 @@ public sealed class AnswerScoringRunner : IGoldenRunner
         ScienceQa(failures, golden.Meta.GetProperty("scienceqa"));
         foreach (var row in golden.Meta.GetProperty("meter_vqa_score_by_count").EnumerateArray())
         {
-            failures.Near($"METER label of {row[0].GetInt32()}", row[1].GetDouble(), VqaScores.SoftLabel(row[0].GetInt32()));
+            failures.Near($"METER label of {row[0].GetInt32()}", row[1].GetDouble(), MeterAnswers.SoftLabel(row[0].GetInt32()));
         }
 
         foreach (var row in golden.Meta.GetProperty("textvqa_prompt_to_question").EnumerateArray())
@@ -53,7 +53,7 @@ public sealed class AnswerScoringRunner : IGoldenRunner
             failures.Equal($"words of '{text}'", row[2].GetString(), AnswerNormalizer.Words(text));
             failures.Equal($"punctuation of '{text}'", row[3].GetString(), AnswerNormalizer.Punctuation(text));
             failures.Equal($"numbers of '{text}'", row[4].GetString(), AnswerNormalizer.NumbersAndArticles(AnswerNormalizer.Punctuation(text.Trim())));
-            failures.Equal($"METER of '{text}'", row[5].GetString(), AnswerNormalizer.Meter(text));
+            failures.Equal($"METER of '{text}'", row[5].GetString(), MeterAnswers.Normalize(text));
         }
     }
 

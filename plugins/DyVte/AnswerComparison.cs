@@ -2,13 +2,13 @@ using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Aperture.Models;
+namespace Aperture.Plugins.DyVte;
 
-/// <summary>How the predictions of one answer under teacher forcing change when a model is changed, as DyVTE's training measures it.</summary>
+/// <summary>How the predictions of one answer under teacher forcing change when a model is changed.</summary>
 /// <param name="Agreement">Share of answer tokens whose most probable prediction is the same.</param>
 /// <param name="CeFull">Cross entropy of the unchanged model, a token.</param>
 /// <param name="CeChanged">Cross entropy of the changed model, a token.</param>
-public sealed record AnswerComparison(float Agreement, float CeFull, float CeChanged)
+internal sealed record AnswerComparison(float Agreement, float CeFull, float CeChanged)
 {
     /// <summary>Compares the predictions of one sample's answer.</summary>
     /// <param name="full">float32 logits <c>[tokens, V]</c> of the rows that predict the answer, from the unchanged model; borrowed.</param>
