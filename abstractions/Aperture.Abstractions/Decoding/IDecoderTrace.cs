@@ -52,7 +52,7 @@ public interface IDecoderTrace
     /// <summary>A method's named value, such as scores or gate probabilities.</summary>
     /// <param name="context">The layer.</param>
     /// <param name="sample">Index of the sample in the batch.</param>
-    /// <param name="name">The name, for example <c>fitprune.score</c>.</param>
+    /// <param name="name">The name, for example <c>method.score</c>.</param>
     /// <param name="value">The value.</param>
     void Value(ILayerContext context, int sample, string name, Tensor value)
     {

@@ -20,7 +20,8 @@ public sealed record Span(SpanKind Kind, int Length)
     public int[]? Places { get; init; }
 
     /// <summary>
-    /// Whether each row attends to itself only, no other row attends to it, and its key and value are not cached: LaVIN's modality token, which other rows meet through methods alone.
+    /// Whether each row attends to itself only, no other row attends to it, and its key and value are not cached: a modality token that other rows meet
+    /// through methods alone.
     /// </summary>
     public bool Private { get; init; }
 

@@ -148,7 +148,9 @@ public sealed class HookTableBuilder
             if (!replaced.HasFlag(DecoderPhase.All))
             {
                 string who = methods.Count == 0 ? "no method stands" : $"{string.Join(", ", methods.Select(m => m.Name))} {(methods.Count == 1 ? "does" : "do")} not stand";
-                throw new ApertureException($"{_decoder.Model} has no attention weights in layer {layer}, and {who} in for them: use the method that the checkpoint was trained with, such as eas, with this layer in its list.");
+                throw new ApertureException(
+                    $"{_decoder.Model} has no attention weights in layer {layer}, and {who} in for them: "
+                    + "use the method that the checkpoint was trained with, with this layer among its options.");
             }
         }
     }

@@ -103,7 +103,9 @@ internal sealed class LayerCall
 
         if (state.HasPrivate)
         {
-            throw new ApertureException($"Attention statistics of layer {Layer} are asked for, but the sequence has a row that no other row attends to (LaVIN's modality token); use methods that do not read attention.");
+            throw new ApertureException(
+                $"Attention statistics of layer {Layer} are asked for, but the sequence has a row that no other row attends to (a modality token); "
+                + "use methods that do not read attention.");
         }
 
         _queries = queries;

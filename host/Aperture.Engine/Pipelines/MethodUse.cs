@@ -38,7 +38,7 @@ public sealed record MethodUse(string Name, JsonElement Options)
         return this with { Options = OptionsJson.From(options) };
     }
 
-    /// <summary>Reads the form of the command line: <c>fitprune:Reduction=0.6,RowBlock=64</c>.</summary>
+    /// <summary>Reads the form of the command line: <c>NAME:Reduction=0.6,Seed=1</c>.</summary>
     /// <param name="text">The text.</param>
     /// <exception cref="ApertureException">The form is not NAME or NAME:OPTION=VALUE,….</exception>
     public static MethodUse Parse(string text)

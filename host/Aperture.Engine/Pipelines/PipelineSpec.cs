@@ -121,7 +121,8 @@ public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods
     {
         if (json.ValueKind != JsonValueKind.Object)
         {
-            throw new ApertureException($"{where} holds no pipeline; it must be an object such as {{\"model\": \"tiny-llava\", \"methods\": [{{\"name\": \"random\"}}]}}.");
+            throw new ApertureException(
+                $"{where} holds no pipeline; it must be an object such as {{\"model\": \"tiny-llava\", \"methods\": [{{\"name\": \"METHOD\"}}]}}.");
         }
 
         ConfigReader reader = new(json, where);

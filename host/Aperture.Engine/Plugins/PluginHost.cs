@@ -264,7 +264,7 @@ public sealed class PluginHost : IAsyncDisposable
         return new PluginReload(unload, unload.Left ? Load(id) : null);
     }
 
-    /// <summary>The assembly of a plugin, for scripts that name it (<c>#r "FitPrune"</c>); loads the plugin if need be.</summary>
+    /// <summary>The assembly of a plugin, for scripts that name it (<c>#r "FOLDER"</c>); loads the plugin if need be.</summary>
     /// <param name="name">The assembly's name; plugins whose folder has another name are not found.</param>
     /// <returns>Null if no enabled plugin has that name, or if it does not load.</returns>
     public Assembly? FindAssembly(AssemblyName name)

@@ -15,7 +15,7 @@ internal static class FitCommand
     public static Command Create(CommandContext context)
     {
         ModelArguments model = new();
-        Argument<string> method = new("method") { Description = "The method to fit, with its options: NAME or NAME:OPTION=VALUE,…, for example fitprune:TargetReduction=0.6." };
+        Argument<string> method = new("method") { Description = "The method to fit, with its options: NAME or NAME:OPTION=VALUE,OPTION=VALUE." };
         Argument<string> file = new("questions") { Description = "JSON lines with image and question." };
         Option<string?> output = new("--output") { Description = "Where fitted files go; the model's folder by default.", HelpName = "folder" };
         Option<int> limit = new("--limit") { Description = "Only the first so many lines; 0 for all.", HelpName = "count" };

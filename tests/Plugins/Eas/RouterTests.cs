@@ -206,7 +206,10 @@ public sealed class RouterTests
         ApertureException with = Assert.Throws<ApertureException>(() => HookTableBuilder.Build(model.Info, [router]));
         ApertureException without = Assert.Throws<ApertureException>(() => HookTableBuilder.Build(model.Info, []));
 
-        Assert.Equal("small has no attention weights in layer 1, and eas does not stand in for them: use the method that the checkpoint was trained with, such as eas, with this layer in its list.", with.Message);
+        Assert.Equal(
+            "small has no attention weights in layer 1, and eas does not stand in for them: "
+            + "use the method that the checkpoint was trained with, with this layer among its options.",
+            with.Message);
         Assert.Contains("no method stands in", without.Message, StringComparison.Ordinal);
     }
 

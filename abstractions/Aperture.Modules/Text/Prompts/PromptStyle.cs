@@ -21,10 +21,10 @@ public enum PromptStyle
     /// <summary>Messages alone, as in the pre-training of projectors.</summary>
     Plain,
 
-    /// <summary>FlashSloth's Qwen2: system and messages end with the second separator, line breaks stand before roles.</summary>
+    /// <summary>Qwen2 as a base of vision models: system and messages end with the second separator, line breaks stand before roles.</summary>
     Qwen2,
 
-    /// <summary>FlashSloth's Phi-3: messages end with the second separator, line breaks stand between messages.</summary>
+    /// <summary>Phi-3 as a base of vision models: messages end with the second separator, line breaks stand between messages.</summary>
     Phi3,
 
     /// <summary>InternVL's Chinese base: as <see cref="Two"/>, with the separators exchanged.</summary>

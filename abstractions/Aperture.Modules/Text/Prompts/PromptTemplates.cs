@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace Aperture.Text;
 
 /// <summary>
-/// The conversation templates of LLaVA, LLaVA-HR, FlashSloth, VILA, Eagle, InternVL and Qwen2-VL under the names of their official code.
+/// The conversation templates of published models under the names of their official code.
 /// VILA's <c>llama_3</c> is that of the corrected 8B weights; <c>llama_3_2024_05</c> that of the first release. <c>llava_hf</c> is that of the llava-hf checkpoints.
 /// </summary>
 public static class PromptTemplates

@@ -2,7 +2,9 @@ using System.Text.RegularExpressions;
 
 namespace Aperture.Text.Scoring;
 
-/// <summary>ScienceQA: finds the choice that an answer names, by LLaVA's rule and by LaVIN's.</summary>
+/// <summary>
+/// ScienceQA: finds the choice that an answer names, by the two published rules: the answer as a whole, and the first sentence that names one.
+/// </summary>
 public static partial class ScienceQaAnswer
 {
     private const string Options = "ABCDE";
@@ -31,11 +33,12 @@ public static partial class ScienceQaAnswer
     }
 
     /// <summary>
-    /// The index of the option that the first <c>The answer is X.</c> of a text names, as LaVIN scores, or -1 where it names none of the choices (the official code then draws one).
+    /// The index of the option that the first <c>The answer is X.</c> of a text names, or -1 where it names none of the choices (the published code then
+    /// draws one).
     /// </summary>
-    /// <param name="text">The text. The official code gives prompt and answer together.</param>
+    /// <param name="text">The text. The published code gives prompt and answer together.</param>
     /// <param name="choices">How many choices the question has.</param>
-    /// <param name="orLetter">Where no sentence is found, take the first letter A to E that any character follows, as LaVIN-EAS does; that may be one of an ordinary word.</param>
+    /// <param name="orLetter">Where no sentence is found, take the first letter A to E that any character follows; that may be one of an ordinary word.</param>
     public static int FirstChoice(string text, int choices, bool orLetter = false)
     {
         var match = Sentence().Match(text);

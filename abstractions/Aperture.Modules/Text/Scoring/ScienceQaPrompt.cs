@@ -1,15 +1,16 @@
 namespace Aperture.Text.Scoring;
 
 /// <summary>
-/// Writes ScienceQA questions and answers in the formats of LaVIN's code, named <c>INPUT-OUTPUT</c> by their parts: Q question, C context, M choices, L lecture, E explanation, A answer.
-/// LaVIN trains and asks with <c>QCM-ALE</c>. In <c>AL</c> the explanation follows the answer and in <c>AE</c> the lecture, as in the official code.
+/// Writes ScienceQA questions and answers in the published formats, named <c>INPUT-OUTPUT</c> by their parts: Q question, C context, M choices,
+/// L lecture, E explanation, A answer. Models are trained and asked with <c>QCM-ALE</c>. In <c>AL</c> the explanation follows the answer and in <c>AE</c>
+/// the lecture, as in the published code.
 /// </summary>
 public static class ScienceQaPrompt
 {
     private const string Options = "ABCDE";
     private const string Because = "BECAUSE:";
 
-    /// <summary>The prompt that LaVIN asks, and the answer that it is trained to give.</summary>
+    /// <summary>The prompt that a model is asked, and the answer that it is trained to give.</summary>
     /// <param name="problem">The question.</param>
     /// <param name="format">The format.</param>
     /// <param name="useCaption">Whether the caption is part of the context.</param>
