@@ -9,8 +9,8 @@ internal static class CommandLine
 {
     public static async Task<int> RunAsync(string[] args, Terminal terminal)
     {
-        using var ctrlC = new CtrlC();
-        var context = new CommandContext(terminal, new ComputeOptions(), new PluginSources(), ctrlC);
+        using CtrlC ctrlC = new CtrlC();
+        CommandContext context = new CommandContext(terminal, new ComputeOptions(), new PluginSources(), ctrlC);
         int code = await RunAsync(args, context).ConfigureAwait(false);
         if (context.IsLeftRunning)
         {

@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace Aperture.Host;
 
 /// <summary>
-/// Ctrl+C (and SIGTERM) for a command: the first one cancels, the next leaves at once. A command that can stop in more stages takes over Ctrl+C with <see cref="Handle"/>.
+/// Ctrl+C (and SIGTERM) for a command: the first one cancels, the next leaves at once. A command that can stop in more stages takes over Ctrl+C with
+/// <see cref="Handle"/>.
 /// </summary>
 internal sealed class CtrlC : IDisposable
 {

@@ -11,7 +11,8 @@ namespace Aperture.Host;
 /// <param name="display">Where the script's output goes.</param>
 /// <param name="openDevice">Opens the device of <c>--device</c>.</param>
 /// <param name="openSession">Opens the engine session.</param>
-public sealed class HostGlobals(IScriptDisplay display, Func<torch.Device> openDevice, Func<EngineSession> openSession) : ScriptGlobals(display), IAsyncDisposable
+public sealed class HostGlobals(
+    IScriptDisplay display, Func<torch.Device> openDevice, Func<EngineSession> openSession) : ScriptGlobals(display), IAsyncDisposable
 {
     private readonly Lazy<torch.Device> _device = new(openDevice);
     private readonly Lazy<EngineSession> _session = new(openSession);

@@ -6,7 +6,10 @@ namespace Aperture.Host;
 /// <param name="session">The engine session.</param>
 public sealed class ModelGlobals(EngineSession session)
 {
-    /// <summary>Opens a model: a shipped one's name, a checkpoint folder, a hub id fetched with <c>aperture pull</c>, or a file that a pipeline was saved in. The session disposes it.</summary>
+    /// <summary>
+    /// Opens a model: a shipped one's name, a checkpoint folder, a hub id fetched with <c>aperture pull</c>, or a file that a pipeline was saved in. The
+    /// session disposes it.
+    /// </summary>
     /// <param name="idOrFolder">The model.</param>
     /// <param name="options">How to open it; null for the command line's device and threads and the checkpoint's own element type.</param>
     /// <returns>A pipeline without methods.</returns>

@@ -12,8 +12,9 @@ public sealed class PluginGlobals(EngineSession session, Func<IReadOnlyList<stri
     public IReadOnlyList<PluginStatus> List => session.Plugins.Plugins;
 
     /// <summary>
-    /// Unloads a plugin and loads what its folder holds now, for instance after a rebuild. It waits for questions that are being answered, and later ones wait for it. Pipelines with its methods take the new ones at their next question; other
-    /// variables that hold other objects of the old version are refused from then on.
+    /// Unloads a plugin and loads what its folder holds now, for instance after a rebuild. It waits for questions that are being answered, and later ones wait
+    /// for it. Pipelines with its methods take the new ones at their next question; other variables that hold other objects of the old version are refused from
+    /// then on.
     /// </summary>
     /// <param name="id">The plugin's id.</param>
     /// <param name="cancellationToken">Ends the waiting; the plugin stays as it is then.</param>

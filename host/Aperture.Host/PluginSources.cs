@@ -37,9 +37,11 @@ internal sealed class PluginSources
         }
 
         PluginEntry[] entries = [.. own.Select(folder => new PluginEntry(Path.GetFileName(folder).ToLowerInvariant(), folder))];
-        if (catalog.Entries.Concat(entries).GroupBy(entry => entry.Id, StringComparer.OrdinalIgnoreCase).FirstOrDefault(group => group.Count() > 1) is { } twice)
+        IEnumerable<IGrouping<string, PluginEntry>> byId = catalog.Entries.Concat(entries).GroupBy(entry => entry.Id, StringComparer.OrdinalIgnoreCase);
+        if (byId.FirstOrDefault(group => group.Count() > 1) is { } twice)
         {
-            throw new ApertureException($"Two plugins have the id '{twice.Key}': {string.Join(" and ", twice.Select(entry => entry.Folder))}; rename a folder and its DLL.");
+            throw new ApertureException(
+                $"Two plugins have the id '{twice.Key}': {string.Join(" and ", twice.Select(entry => entry.Folder))}; rename a folder and its DLL.");
         }
 
         return new PluginCatalog([.. catalog.Entries, .. entries], catalog.Source);

@@ -6,7 +6,8 @@ namespace Aperture.Host;
 internal static partial class ProcessEnd
 {
     /// <summary>
-    /// Leaves at once. An orderly exit runs the destructors of native libraries under the threads that use them, which ends in a segmentation fault; this one does not.
+    /// Leaves at once. An orderly exit runs the destructors of native libraries under the threads that use them, which ends in a segmentation fault; this one
+    /// does not.
     /// </summary>
     /// <param name="code">The exit code.</param>
     public static void Now(int code)

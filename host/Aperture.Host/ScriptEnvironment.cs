@@ -10,14 +10,15 @@ internal sealed record ScriptEnvironment(HostGlobals Globals, IScriptDisplay Dis
     public static ScriptEnvironment Create(CommandContext context, ParseResult parsed, IReadOnlyList<string> arguments, IScriptDisplay? display = null)
     {
         display ??= new TerminalDisplay(context.Terminal);
-        var globals = new HostGlobals(display, () => context.Compute.Open(parsed), () => SessionFactory.Open(context, parsed)) { Args = arguments };
-        var plugins = new Lazy<IReadOnlySet<string>>(() => PluginNames(context, parsed));
+        HostGlobals globals = new HostGlobals(display, () => context.Compute.Open(parsed), () => SessionFactory.Open(context, parsed)) { Args = arguments };
+        Lazy<IReadOnlySet<string>> plugins = new Lazy<IReadOnlySet<string>>(() => PluginNames(context, parsed));
         return new ScriptEnvironment(globals, display, new ScriptSessionOptions
         {
             Imports =
             [
                 .. new ScriptSessionOptions().Imports,
-                "TorchSharp", "Aperture", "Aperture.Engine", "Aperture.Decoding", "Aperture.Evaluation", "Aperture.Generation", "Aperture.Images", "Aperture.Measuring",
+                "TorchSharp", "Aperture", "Aperture.Engine", "Aperture.Decoding", "Aperture.Evaluation", "Aperture.Generation", "Aperture.Images",
+                "Aperture.Measuring",
                 "Aperture.Scripting", "Aperture.Sequences", "Aperture.Tasks", "Aperture.Vision",
             ],
             ResolveAssembly = name => plugins.Value.Contains(name.Name!) ? globals.FindPlugin(name) : null,
@@ -26,7 +27,8 @@ internal sealed record ScriptEnvironment(HostGlobals Globals, IScriptDisplay Dis
                 $"in the background: {(error is ApertureException ? error.Message : $"{error.GetType().Name}: {error.Message}")}"),
             References =
             [
-                typeof(ApertureException).Assembly, typeof(Aperture.Images.Image).Assembly, typeof(Aperture.Engine.Pipeline).Assembly, typeof(ScriptSession).Assembly,
+                typeof(ApertureException).Assembly, typeof(Aperture.Images.Image).Assembly, typeof(Aperture.Engine.Pipeline).Assembly,
+                typeof(ScriptSession).Assembly,
                 typeof(torch).Assembly,
             ],
         });
@@ -35,7 +37,8 @@ internal sealed record ScriptEnvironment(HostGlobals Globals, IScriptDisplay Dis
     /// <summary>Starts a session over the globals.</summary>
     public ScriptSession StartSession() => new(typeof(HostGlobals), Globals, Options);
 
-    // Known without loading any: the engine session, and with it the device, is opened only for a script that names one. A broken plugins.json is told of when that happens.
+    // Known without loading any: the engine session, and with it the device, is opened only for a script that names one. A broken plugins.json is told of when
+    // that happens.
     private static HashSet<string> PluginNames(CommandContext context, ParseResult parsed)
     {
         try

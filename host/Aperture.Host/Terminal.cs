@@ -45,7 +45,7 @@ internal sealed class Terminal
     private static IAnsiConsole Create(TextWriter writer)
     {
         bool isPlain = Environment.GetEnvironmentVariable("NO_COLOR") is { Length: > 0 };
-        var output = new AnsiConsoleOutput(writer);
+        AnsiConsoleOutput output = new AnsiConsoleOutput(writer);
         IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
         {
             Out = output,

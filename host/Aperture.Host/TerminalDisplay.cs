@@ -6,7 +6,10 @@ using Spectre.Console.Rendering;
 
 namespace Aperture.Host;
 
-/// <summary>Shows values of scripts on the terminal: tables as tables, pictures among the text where the terminal can and else as files named on a line, the rest as text.</summary>
+/// <summary>
+/// Shows values of scripts on the terminal: tables as tables, pictures among the text where the terminal can and else as files named on a line, the rest as
+/// text.
+/// </summary>
 internal sealed class TerminalDisplay(Terminal terminal) : IScriptDisplay
 {
     private readonly Lazy<GraphicsKind> _graphics = new(() => Console.IsOutputRedirected

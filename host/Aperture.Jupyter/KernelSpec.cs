@@ -39,7 +39,9 @@ public static class KernelSpec
             return [dotnet, assembly]; // Not the executable beside it: that one has to find .NET again, without this process's environment.
         }
 
-        return Environment.ProcessPath is { } own ? [own] : throw new ApertureException("The path of this program is unknown, so the kernel cannot be registered.");
+        return Environment.ProcessPath is { } own
+            ? [own]
+            : throw new ApertureException("The path of this program is unknown, so the kernel cannot be registered.");
     }
 
     /// <summary>Writes the kernel's folder; written whole or not at all, an older one is replaced.</summary>

@@ -46,7 +46,7 @@ internal sealed class DeclarationChain(SubmissionCompiler compiler)
     /// </summary>
     public IReadOnlyList<int> RemoveHidden()
     {
-        var hidden = new HashSet<string>(StringComparer.Ordinal);
+        HashSet<string> hidden = new(StringComparer.Ordinal);
         List<Entry> left = [.. _entries];
         List<int> slots = [];
         int first = left.Count;

@@ -26,9 +26,9 @@ internal sealed class ScriptAssemblies(ScriptLibraries libraries) : IDisposable
             return null;
         }
 
-        var context = new SubmissionContext(this);
-        using var image = new MemoryStream(submission.Image, writable: false);
-        using var symbols = new MemoryStream(submission.Symbols, writable: false);
+        SubmissionContext context = new(this);
+        using MemoryStream image = new(submission.Image, writable: false);
+        using MemoryStream symbols = new(submission.Symbols, writable: false);
         Assembly assembly = context.LoadFromStream(image, symbols);
         _submissions[submission.AssemblyName] = new WeakReference<Assembly>(assembly);
         context.Unload(); // Not now, but as soon as no object, delegate or running method of it is left.
@@ -95,14 +95,14 @@ internal sealed class ScriptAssemblies(ScriptLibraries libraries) : IDisposable
         // From streams, so that the file can be rebuilt while the session lives.
         private Assembly LoadLibrary(string path)
         {
-            using var image = new MemoryStream(File.ReadAllBytes(path), writable: false);
+            using MemoryStream image = new(File.ReadAllBytes(path), writable: false);
             string symbolsPath = Path.ChangeExtension(path, ".pdb");
             if (!File.Exists(symbolsPath))
             {
                 return LoadFromStream(image);
             }
 
-            using var symbols = new MemoryStream(File.ReadAllBytes(symbolsPath), writable: false);
+            using MemoryStream symbols = new(File.ReadAllBytes(symbolsPath), writable: false);
             return LoadFromStream(image, symbols);
         }
     }

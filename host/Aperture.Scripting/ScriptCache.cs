@@ -39,7 +39,7 @@ internal sealed class ScriptCache(string folder)
             return null;
         }
 
-        using var reader = new BinaryReader(new MemoryStream(file, header, file.Length - header, writable: false), Encoding.UTF8);
+        using BinaryReader reader = new(new MemoryStream(file, header, file.Length - header, writable: false), Encoding.UTF8);
         return new Submission(
             reader.ReadString(),
             reader.ReadString(),
@@ -78,8 +78,8 @@ internal sealed class ScriptCache(string folder)
 
     private static byte[] Serialize(Submission submission)
     {
-        var body = new MemoryStream();
-        using var writer = new BinaryWriter(body, Encoding.UTF8);
+        MemoryStream body = new();
+        using BinaryWriter writer = new(body, Encoding.UTF8);
         writer.Write(submission.AssemblyName);
         writer.Write(submission.FactoryType);
         writer.Write(submission.FactoryMethod);

@@ -83,7 +83,7 @@ internal static partial class ScriptCacheKey
 
     private static string ReadVersion(string path)
     {
-        using var reader = new PEReader(File.OpenRead(path));
+        using PEReader reader = new(File.OpenRead(path));
         try
         {
             MetadataReader metadata = reader.GetMetadataReader();

@@ -112,7 +112,7 @@ internal sealed class ScriptMetadataReferences(ScriptLibraries libraries, string
 
     public override PortableExecutableReference? ResolveMissingAssembly(MetadataReference definition, AssemblyIdentity referenceIdentity)
     {
-        var name = new AssemblyName(referenceIdentity.Name);
+        AssemblyName name = new(referenceIdentity.Name);
         if (libraries.FindShared(name) is { } shared)
         {
             return For(shared);

@@ -91,7 +91,7 @@ public sealed class ScriptSession : IDisposable
     /// <summary>Compiles and runs a submission after those that ran before.</summary>
     public async Task<ScriptResult> RunAsync(ScriptSource source, CancellationToken cancellationToken)
     {
-        using var interrupt = new ScriptInterrupt(cancellationToken);
+        using ScriptInterrupt interrupt = new(cancellationToken);
         return await RunAsync(source, interrupt).ConfigureAwait(false);
     }
 
@@ -232,15 +232,15 @@ public sealed class ScriptSession : IDisposable
 
     private ScriptResult Invoke(MethodInfo factory, bool isExpression, ScriptInterrupt interrupt)
     {
-        var start = factory.CreateDelegate<Func<object?[], Task<object?>>>();
+        Func<object?[], Task<object?>> start = factory.CreateDelegate<Func<object?[], Task<object?>>>();
         object?[] slots = _chain.Slots;
         Task<object?>? task = null;
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(interrupt.Requested, _ended.Token);
-        using var abandon = CancellationTokenSource.CreateLinkedTokenSource(interrupt.Forced, _ended.Token);
-        var abort = new CancellationTokenSource(); // Not disposed: the timer may fire it while the entry ends.
-        var scope = new WorkScope(stop.Token, abandon.Token);
-        using var pump = new ScriptPump(scope, _options.OnBackgroundError, _ended.Token);
-        using var force = new Timer(_ =>
+        using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(interrupt.Requested, _ended.Token);
+        using CancellationTokenSource abandon = CancellationTokenSource.CreateLinkedTokenSource(interrupt.Forced, _ended.Token);
+        CancellationTokenSource abort = new(); // Not disposed: the timer may fire it while the entry ends.
+        WorkScope scope = new(stop.Token, abandon.Token);
+        using ScriptPump pump = new(scope, _options.OnBackgroundError, _ended.Token);
+        using Timer force = new(_ =>
         {
             pump.WakeOwner();
             abort.Cancel();
@@ -260,7 +260,7 @@ public sealed class ScriptSession : IDisposable
                 },
                 abort.Token);
 #pragma warning restore SYSLIB0046
-            var value = new ScriptResult.Value(task!.GetAwaiter().GetResult(), isExpression);
+            ScriptResult.Value value = new(task!.GetAwaiter().GetResult(), isExpression);
             scope.HandOver(_ended.Token);
             return value;
         }

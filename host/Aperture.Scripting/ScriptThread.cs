@@ -9,13 +9,13 @@ internal sealed class ScriptThread : IDisposable
 
     public ScriptThread()
     {
-        var thread = new Thread(Loop) { IsBackground = true, Name = "script session" };
+        Thread thread = new(Loop) { IsBackground = true, Name = "script session" };
         thread.Start();
     }
 
     public Task<T> Run<T>(Func<T> job)
     {
-        var completion = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource<T> completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
         _jobs.Add(() =>
         {
             try

@@ -82,7 +82,7 @@ internal sealed class SubmissionChain(object globals)
     /// <summary>The variables that the next submission would see, later ones hiding earlier ones.</summary>
     public IReadOnlyList<ScriptVariable> Variables()
     {
-        var variables = new Dictionary<string, ScriptVariable>(StringComparer.Ordinal);
+        Dictionary<string, ScriptVariable> variables = new(StringComparer.Ordinal);
         foreach (object submission in _slots[1.._count].OfType<object>())
         {
             foreach (FieldInfo field in submission.GetType().GetFields(Declared).Where(f => IsUserNamed(f.Name)))

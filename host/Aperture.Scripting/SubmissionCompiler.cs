@@ -75,8 +75,8 @@ internal sealed class SubmissionCompiler(Type globalsType, ScriptSessionOptions 
     /// <summary>Emits a bound submission, or returns its errors.</summary>
     public (Submission? Submission, IReadOnlyList<ScriptDiagnostic> Errors) Emit(CSharpCompilation compilation, CancellationToken cancellationToken)
     {
-        using var image = new MemoryStream();
-        using var symbols = new MemoryStream();
+        using MemoryStream image = new();
+        using MemoryStream symbols = new();
         EmitResult result = compilation.Emit(
             image,
             symbols,
@@ -107,7 +107,7 @@ internal sealed class SubmissionCompiler(Type globalsType, ScriptSessionOptions 
 
     private IEnumerable<Assembly> GivenAssemblies()
     {
-        var assemblies = new List<Assembly>();
+        List<Assembly> assemblies = new();
         for (Type? type = globalsType; type is not null && type != typeof(object); type = type.BaseType)
         {
             assemblies.Add(type.Assembly);

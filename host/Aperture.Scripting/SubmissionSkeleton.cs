@@ -45,7 +45,7 @@ internal static class SubmissionSkeleton
             return null;
         }
 
-        var text = new StringBuilder();
+        StringBuilder text = new();
         text.AppendJoin("", root.Externs.Select(e => e.ToFullString())).AppendJoin("", root.Usings.Select(u => u.ToFullString()));
         foreach (IFieldSymbol variable in variables)
         {

@@ -6,8 +6,9 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.Baselines;
 
 /// <summary>
-/// Averages an image's tokens over the cells of the largest grid of about the same shape that the budget allows. Every place belongs to exactly one cell; a cell's token
-/// lists its places as sources and carries the one nearest to the cell's middle. Cells without tokens give none. Rows without a place, such as a class token, go on as they are.
+/// Averages an image's tokens over the cells of the largest grid of about the same shape that the budget allows. Every place belongs to exactly one cell; a
+/// cell's token lists its places as sources and carries the one nearest to the cell's middle. Cells without tokens give none. Rows without a place, such as a
+/// class token, go on as they are.
 /// </summary>
 internal sealed class PoolingReducer(PoolingOptions options) : ITokenReducer
 {
@@ -80,7 +81,8 @@ internal sealed class PoolingReducer(PoolingOptions options) : ITokenReducer
         {
             if (places[row] >= 0)
             {
-                cells[(places[row] / grid.Columns * small.Rows / grid.Rows * small.Columns) + (places[row] % grid.Columns * small.Columns / grid.Columns)].Add(row);
+                cells[(places[row] / grid.Columns * small.Rows / grid.Rows * small.Columns) + (places[row] % grid.Columns * small.Columns / grid.Columns)].Add(
+                    row);
             }
         }
 

@@ -1,8 +1,8 @@
 namespace Aperture.Plugins.Baselines;
 
 /// <summary>
-/// How many visual tokens of an image go on. Removing a fraction of the tokens before the decoder removes that fraction of the visual tokens' work in everything
-/// that is linear in them, which is nearly all of it: so a <c>Reduction</c> here compares with FitPrune's <c>Reduction</c>.
+/// How many visual tokens of an image go on. Removing a fraction of the tokens before the decoder removes that fraction of the visual tokens' work in
+/// everything that is linear in them, which is nearly all of it: so a <c>Reduction</c> here compares with FitPrune's <c>Reduction</c>.
 /// </summary>
 internal static class TokenBudget
 {
@@ -47,7 +47,8 @@ internal static class TokenBudget
     /// <summary>The three options, for help.</summary>
     public static IEnumerable<MethodOption> Describe() =>
     [
-        new("Reduction", "number", "0.6", "Fraction of each image's tokens removed before the decoder, which is the fraction of the visual FLOPs that grow linearly with them; 0 to below 1."),
+        new("Reduction", "number", "0.6", "Fraction of each image's tokens removed before the decoder, which is the fraction of the visual FLOPs that grow "
+            + "linearly with them; 0 to below 1."),
         new("Keep", "number", "0.4", "Fraction kept instead; above 0, up to 1."),
         new(ConstantOption, "integer", "none", "Number of tokens kept an image instead; at least 1."),
     ];

@@ -13,7 +13,9 @@ internal sealed record AnswerComparison(float Agreement, float CeFull, float CeC
     /// <summary>Compares the predictions of one sample's answer.</summary>
     /// <param name="full">float32 logits <c>[tokens, V]</c> of the rows that predict the answer, from the unchanged model; borrowed.</param>
     /// <param name="changed">The same from the changed model; borrowed.</param>
-    /// <param name="targets">The answer's ids, int64 <c>[tokens]</c>; borrowed. Id 0 is padding to the official count: it enters the sums but not the number of tokens.</param>
+    /// <param name="targets">
+    /// The answer's ids, int64 <c>[tokens]</c>; borrowed. Id 0 is padding to the official count: it enters the sums but not the number of tokens.
+    /// </param>
     public static AnswerComparison Of(Tensor full, Tensor changed, Tensor targets)
     {
         using DisposeScope scope = NewDisposeScope();

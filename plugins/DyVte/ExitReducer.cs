@@ -7,8 +7,9 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.DyVte;
 
 /// <summary>
-/// DyVTE at run time (spec section 3.3): after every layer of a prompt a gate reads the text rows; after the first that fires, all visual rows go. Layers up to it keep them in their
-/// caches, later layers never see them, positions are not renumbered. Decoding needs no hook: what a layer's cache holds is what its rows attend to.
+/// DyVTE at run time (spec section 3.3): after every layer of a prompt a gate reads the text rows; after the first that fires, all visual rows go. Layers up to
+/// it keep them in their caches, later layers never see them, positions are not renumbered. Decoding needs no hook: what a layer's cache holds is what its rows
+/// attend to.
 /// </summary>
 /// <param name="options">The options, checked against the model.</param>
 /// <param name="gates">The gates, owned; null where none decide.</param>
@@ -47,7 +48,11 @@ internal sealed class ExitReducer(DyVteOptions options, GateSet? gates) : IToken
     {
         ExitState state = context.Request.State<ExitState>(this);
         state.Arm(context.Request.Step);
-        return [.. Enumerable.Range(0, context.Samples).Where(sample => state.ExitLayer[sample] == ExitState.None && state.Rows(sample, context.Layout(sample)).CanExit)];
+        return
+        [
+            .. Enumerable.Range(0, context.Samples).Where(
+                sample => state.ExitLayer[sample] == ExitState.None && state.Rows(sample, context.Layout(sample)).CanExit),
+        ];
     }
 
     private RowSelection? Ask(ILayerContext context, Tensor rows, IAttentionStatistics? statistics)
@@ -78,7 +83,8 @@ internal sealed class ExitReducer(DyVteOptions options, GateSet? gates) : IToken
 
         using DisposeScope scope = NewDisposeScope();
         ExitState state = context.Request.State<ExitState>(this);
-        Tensor features = stack([.. samples.Select(sample => Feature(context, rows, statistics, sample, state.Rows(sample, context.Layout(sample))))], 0); // [samples, inputs]
+        // [samples, inputs]
+        Tensor features = stack([.. samples.Select(sample => Feature(context, rows, statistics, sample, state.Rows(sample, context.Layout(sample))))], 0);
         Tensor logits = gates!.Logits(context.Layer, features).cpu(); // [samples, 2]: keep, exit
         float[] values = logits.data<float>().ToArray();
         for (int i = 0; i < samples.Count; i++)
@@ -107,7 +113,8 @@ internal sealed class ExitReducer(DyVteOptions options, GateSet? gates) : IToken
         int size = gates!.Inputs / 3;
         if (places[^1] >= size)
         {
-            throw DyVteOptions.Error($"a request has {places[^1] + 1} visual tokens, but these gates read the attention on {size}; take gates that were trained for that number");
+            throw DyVteOptions.Error(
+                $"a request has {places[^1] + 1} visual tokens, but these gates read the attention on {size}; take gates that were trained for that number");
         }
 
         return GateInputs.OfAttention(statistics!, sample, prompt, layout.Count, places, size);

@@ -9,8 +9,8 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.Eas;
 
 /// <summary>
-/// The adapters of all decoder layers: before a kept attention the ordinary one (<c>layers.i.adapter_attn</c>), in place of a skipped one PIA (<c>layers.i.replaced_adapter</c>).
-/// A layer may have one, both (a search) or none. Owns its tensors.
+/// The adapters of all decoder layers: before a kept attention the ordinary one (<c>layers.i.adapter_attn</c>), in place of a skipped one PIA
+/// (<c>layers.i.replaced_adapter</c>). A layer may have one, both (a search) or none. Owns its tensors.
 /// </summary>
 internal sealed partial class EasAdapters : IDisposable
 {
@@ -64,10 +64,12 @@ internal sealed partial class EasAdapters : IDisposable
                 : $"{origin} holds adapters of several decoders ({string.Join(", ", prefixes.Select(p => $"'{p}'"))}); give a file with one");
         }
 
-        ILookup<string, int> layers = keys.Where(match => match.Groups[4].Value == "conv_A.weight").ToLookup(match => match.Groups[3].Value, match => int.Parse(match.Groups[2].ValueSpan, CultureInfo.InvariantCulture));
+        ILookup<string, int> layers = keys.Where(match => match.Groups[4].Value == "conv_A.weight")
+            .ToLookup(match => match.Groups[3].Value, match => int.Parse(match.Groups[2].ValueSpan, CultureInfo.InvariantCulture));
         foreach (int layer in layers.SelectMany(group => group).Where(layer => layer >= decoder.Layers))
         {
-            throw Error($"{origin} has an adapter for layer {layer}, but {decoder.Model} has layers 0 to {decoder.Layers - 1}; name the file that was trained for it");
+            throw Error(
+                $"{origin} has an adapter for layer {layer}, but {decoder.Model} has layers 0 to {decoder.Layers - 1}; name the file that was trained for it");
         }
 
         LavinCheckpoint? lavin = LavinCheckpoint.Of(source);
@@ -80,12 +82,14 @@ internal sealed partial class EasAdapters : IDisposable
             loaded.Vision = lavin?.LoadVision(shape);
             foreach (int layer in layers[OrdinaryName])
             {
-                ((RepAdapter?[])loaded.Ordinary)[layer] = RepAdapter.Load(source, $"{prefixes[0]}layers.{layer}.{OrdinaryName}.", decoder.HiddenSize, shape.Scale, shape.Temperature, shape.Groups);
+                ((RepAdapter?[])loaded.Ordinary)[layer] = RepAdapter.Load(
+                    source, $"{prefixes[0]}layers.{layer}.{OrdinaryName}.", decoder.HiddenSize, shape.Scale, shape.Temperature, shape.Groups);
             }
 
             foreach (int layer in layers[PropagationName])
             {
-                ((PropagationAdapter?[])loaded.Propagation)[layer] = PropagationAdapter.Load(source, $"{prefixes[0]}layers.{layer}.{PropagationName}.", decoder.HiddenSize, shape.Scale, shape.Temperature, shape.Groups);
+                ((PropagationAdapter?[])loaded.Propagation)[layer] = PropagationAdapter.Load(
+                    source, $"{prefixes[0]}layers.{layer}.{PropagationName}.", decoder.HiddenSize, shape.Scale, shape.Temperature, shape.Groups);
             }
 
             return loaded;
@@ -110,12 +114,14 @@ internal sealed partial class EasAdapters : IDisposable
         {
             if (skipped?.Contains(layer) != true)
             {
-                ordinary[layer] = RepAdapter.Fresh(decoder.HiddenSize, shape.AdapterWidth, routerBias: false, generator, shape.Scale, shape.Temperature, shape.Groups);
+                ordinary[layer] = RepAdapter.Fresh(
+                    decoder.HiddenSize, shape.AdapterWidth, routerBias: false, generator, shape.Scale, shape.Temperature, shape.Groups);
             }
 
             if (skipped?.Contains(layer) != false)
             {
-                propagation[layer] = PropagationAdapter.Fresh(decoder.HiddenSize, shape.PropagationWidth, zero: false, generator, shape.Scale, shape.Temperature, shape.Groups);
+                propagation[layer] = PropagationAdapter.Fresh(
+                    decoder.HiddenSize, shape.PropagationWidth, zero: false, generator, shape.Scale, shape.Temperature, shape.Groups);
             }
         }
 
@@ -123,8 +129,8 @@ internal sealed partial class EasAdapters : IDisposable
     }
 
     /// <summary>
-    /// Leaves each layer the adapters that a training needs: the ordinary one where attention is kept, PIA where it is skipped. Those that are not there begin as LaVIN's do, as the identity,
-    /// PIA four times as wide as the ordinary one.
+    /// Leaves each layer the adapters that a training needs: the ordinary one where attention is kept, PIA where it is skipped. Those that are not there begin
+    /// as LaVIN's do, as the identity, PIA four times as wide as the ordinary one.
     /// </summary>
     /// <param name="decoder">The decoder.</param>
     /// <param name="shape">Scale, temperature, groups.</param>
@@ -155,7 +161,8 @@ internal sealed partial class EasAdapters : IDisposable
             }
             else
             {
-                propagation[layer] ??= PropagationAdapter.Fresh(decoder.HiddenSize, PropagationFactor * width, zero: true, generator, shape.Scale, shape.Temperature, shape.Groups);
+                propagation[layer] ??= PropagationAdapter.Fresh(
+                    decoder.HiddenSize, PropagationFactor * width, zero: true, generator, shape.Scale, shape.Temperature, shape.Groups);
             }
         }
     }

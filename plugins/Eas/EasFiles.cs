@@ -36,7 +36,9 @@ internal static class EasFiles
             return EasAdapters.Load(checkpoint, decoder, options.Shape, $"the checkpoint of {decoder.Model}");
         }
 
-        throw EasAdapters.Error($"{decoder.Model} has no adapters, neither in its checkpoint nor in {Beside} beside it; train them with 'aperture train eas', or name a file with Adapters");
+        throw EasAdapters.Error(
+            $"{decoder.Model} has no adapters, neither in its checkpoint nor in {Beside} beside it; train them with 'aperture train eas', or name a file "
+            + "with Adapters");
     }
 
     private static EasAdapters Open(string path, DecoderInfo decoder, EasOptions options)

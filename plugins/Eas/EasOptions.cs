@@ -54,15 +54,20 @@ internal sealed record EasOptions : IMethodOptions
 
     public static IReadOnlyList<MethodOption> Describe() =>
     [
-        new(nameof(Adapters), "text", "beside the model", "Weights file with adapters under the official names; without it eas/adapters.safetensors beside the model, or the checkpoint's own."),
-        new(nameof(SkipLayers), "list of integers or text", "from the adapters", "Layers without attention; or the file that a search wrote. Without it: the layers that have only a replaced_adapter."),
+        new(nameof(Adapters), "text", "beside the model", "Weights file with adapters under the official names; without it eas/adapters.safetensors beside "
+            + "the model, or the checkpoint's own."),
+        new(nameof(SkipLayers), "list of integers or text", "from the adapters", "Layers without attention; or the file that a search wrote. Without it: the "
+            + "layers that have only a replaced_adapter."),
         new(nameof(Scale), "number", "1", "Factor s on what adapters add."),
         new(nameof(Temperature), "number", "10", "Temperature t of the routers, above 0; 13B models were trained with 5."),
         new(nameof(Groups), "integer", "2", "Blocks of the adapters' ways up; divides their widths."),
-        new(nameof(RouterQuery), "text", "Auto", "What routers read at prefill: MeanAll (LLaVA-EAS), MeanSkipFirst (LaVIN-EAS), Token0 (LaVIN); Auto follows the model."),
-        new(nameof(ClipRouterMode), "text", "from the adapters", "LaVIN only, what routers in the vision tower read: Eas (the picture's patches) or Lavin (each position for itself, the batch's first picture)."),
+        new(nameof(RouterQuery), "text", "Auto", "What routers read at prefill: MeanAll (LLaVA-EAS), MeanSkipFirst (LaVIN-EAS), Token0 (LaVIN); Auto follows "
+            + "the model."),
+        new(nameof(ClipRouterMode), "text", "from the adapters", "LaVIN only, what routers in the vision tower read: Eas (the picture's patches) or Lavin "
+            + "(each position for itself, the batch's first picture)."),
         new(nameof(DecodePool), "text", "Prefill", "What PIA propagates while decoding: the pool of the Prefill, or Self: the new row's own."),
-        new(nameof(Merge), "text", "Off", "Merge adapters into the layers behind them: Off, LowRank (per sequence), Full (whole matrices, one sequence at a time)."),
+        new(nameof(Merge), "text", "Off", "Merge adapters into the layers behind them: Off, LowRank (per sequence), Full (whole matrices, one sequence at a "
+            + "time)."),
         new(nameof(OfficialRepBias), "true/false", "false", "Reproduce the published code's wrong bias of merged layers; only with Merge."),
     ];
 }

@@ -6,8 +6,9 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.Eas;
 
 /// <summary>
-/// EAS in a decoder. A kept layer's attention reads adapted rows: <c>h = x + MHA(Ad(N1 x)); y = h + f(N2 h)</c>. A skipped layer has one residual and of the second norm only the
-/// gain g: <c>y = x + f(PIA(N1 x) ⊙ g)</c>; it has no attention and no cache. Router weights and pool are decided in a sequence's prefill and kept for decoding.
+/// EAS in a decoder. A kept layer's attention reads adapted rows: <c>h = x + MHA(Ad(N1 x)); y = h + f(N2 h)</c>. A skipped layer has one residual and of the
+/// second norm only the gain g: <c>y = x + f(PIA(N1 x) ⊙ g)</c>; it has no attention and no cache. Router weights and pool are decided in a sequence's prefill
+/// and kept for decoding.
 /// </summary>
 /// <param name="adapters">The adapters of all layers.</param>
 /// <param name="skipped">Layers without attention.</param>
@@ -78,7 +79,8 @@ internal sealed class EasRouter(EasAdapters adapters, IReadOnlySet<int> skipped,
         Tensor? weights = state.Weights(context.Layer);
         if (settings.Merge != MergeForm.Off)
         {
-            AttentionDeltas?[] deltas = state.Attention(context.Layer, context.Samples, sample => MergeAttention(context, adapter, weights?[sample], normed.dtype));
+            AttentionDeltas?[] deltas = state.Attention(
+                context.Layer, context.Samples, sample => MergeAttention(context, adapter, weights?[sample], normed.dtype));
             DecoderInfo sizes = context.Request.Decoder;
             ReportMerged(context, normed.size(0), adapter.Down.Outputs, 3, (sizes.Heads + (2 * sizes.KeyValueHeads)) * sizes.HeadSize);
             return new AttentionInput { Deltas = deltas };
@@ -127,7 +129,9 @@ internal sealed class EasRouter(EasAdapters adapters, IReadOnlySet<int> skipped,
         }
         else
         {
-            FeedForwardDeltas deltas = state.FeedForward(context.Layer, sample, context.Samples, () => MergeFeedForward(context, adapter, weights[0], pool[0], input.SecondNormWeight, input.Normed.dtype));
+            FeedForwardDeltas deltas = state.FeedForward(
+                context.Layer, sample, context.Samples, ()
+                    => MergeFeedForward(context, adapter, weights[0], pool[0], input.SecondNormWeight, input.Normed.dtype));
             mixed = input.FeedForward(input.Normed, deltas);
             int matrices = context.Request.Decoder.GatedFeedForward ? 2 : 1;
             ReportMerged(context, rows, r, matrices, matrices * (long)context.Request.Decoder.IntermediateSize);

@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace Aperture.Plugins.Eas;
 
-/// <summary>Per layer and sequence what the prefill decided: router weights, pool and, where adapters are merged, the changes of the linear layers. Owns its tensors.</summary>
+/// <summary>
+/// Per layer and sequence what the prefill decided: router weights, pool and, where adapters are merged, the changes of the linear layers. Owns its tensors.
+/// </summary>
 /// <param name="layers">Number of layers.</param>
 internal sealed class EasState(int layers) : ISequenceState
 {
@@ -15,7 +17,8 @@ internal sealed class EasState(int layers) : ISequenceState
     private readonly bool[]?[] _decided = new bool[]?[layers];
 
     /// <summary>
-    /// Which sequences a layer decides for now: in a prefill those with rows in it, later those that had none so far (another router may have kept a whole prompt out of the layer).
+    /// Which sequences a layer decides for now: in a prefill those with rows in it, later those that had none so far (another router may have kept a whole
+    /// prompt out of the layer).
     /// </summary>
     /// <param name="context">The layer's call.</param>
     /// <param name="prefill">Whether rows of a prompt decide anew.</param>
@@ -57,10 +60,12 @@ internal sealed class EasState(int layers) : ISequenceState
     }
 
     /// <summary>The changes of a layer's q, k and v per sample, made at the first call after <see cref="Remember"/>.</summary>
-    public AttentionDeltas?[] Attention(int layer, int samples, Func<int, AttentionDeltas> make) => _attention[layer] ??= [.. Enumerable.Range(0, samples).Select(make)];
+    public AttentionDeltas?[] Attention(int layer, int samples, Func<int, AttentionDeltas> make)
+        => _attention[layer] ??= [.. Enumerable.Range(0, samples).Select(make)];
 
     /// <summary>The changes of a layer's gate and up for one sample, made at the first call after <see cref="Remember"/>.</summary>
-    public FeedForwardDeltas FeedForward(int layer, int sample, int samples, Func<FeedForwardDeltas> make) => (_feedForward[layer] ??= new FeedForwardDeltas?[samples])[sample] ??= make();
+    public FeedForwardDeltas FeedForward(int layer, int sample, int samples, Func<FeedForwardDeltas> make)
+        => (_feedForward[layer] ??= new FeedForwardDeltas?[samples])[sample] ??= make();
 
     public void Select(ReadOnlySpan<int> indices)
     {
@@ -69,8 +74,12 @@ internal sealed class EasState(int layers) : ISequenceState
         for (int layer = 0; layer < layers; layer++)
         {
             Tensor? weights = Picked(_weights[layer], index), pool = Picked(_pools[layer], index);
-            AttentionDeltas?[]? attention = _attention[layer] is { } own ? [.. from.Select(i => own[i] is { } d ? new AttentionDeltas(Shared(d.Query), Shared(d.Key), Shared(d.Value)) : null)] : null;
-            FeedForwardDeltas?[]? feedForward = _feedForward[layer] is { } mine ? [.. from.Select(i => mine[i] is { } d ? new FeedForwardDeltas(Shared(d.Gate), Shared(d.Up)) : null)] : null;
+            AttentionDeltas?[]? attention = _attention[layer] is { } own
+                ? [.. from.Select(i => own[i] is { } d ? new AttentionDeltas(Shared(d.Query), Shared(d.Key), Shared(d.Value)) : null)]
+                : null;
+            FeedForwardDeltas?[]? feedForward = _feedForward[layer] is { } mine
+                ? [.. from.Select(i => mine[i] is { } d ? new FeedForwardDeltas(Shared(d.Gate), Shared(d.Up)) : null)]
+                : null;
             Forget(layer);
             (_weights[layer], _pools[layer], _attention[layer], _feedForward[layer]) = (weights, pool, attention, feedForward);
             _decided[layer] = _decided[layer] is { } decided ? [.. from.Select(i => decided[i])] : null;

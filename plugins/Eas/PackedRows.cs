@@ -47,7 +47,9 @@ internal static class PackedRows
             return (normed.view(context.Samples, length, normed.size(1)), weights);
         }
 
-        Tensor owners = tensor([.. Enumerable.Range(0, context.Samples).SelectMany(sample => Enumerable.Repeat((long)sample, offsets[sample + 1] - offsets[sample]))], device: normed.device);
+        Tensor owners = tensor(
+            [.. Enumerable.Range(0, context.Samples).SelectMany(sample => Enumerable.Repeat((long)sample, offsets[sample + 1] - offsets[sample]))],
+            device: normed.device);
         return (normed.unsqueeze(1), weights?.index_select(0, owners));
     }
 

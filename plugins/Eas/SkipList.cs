@@ -76,7 +76,9 @@ internal static class SkipList
 
             if (adapters.Ordinary[layer] is not null && !decoder.LayersWithoutAttention.Contains(layer))
             {
-                throw EasAdapters.Error($"{adapters.Origin} has both adapters in layer {layer}, as a search leaves them, so it does not say which layers are skipped; give SkipLayers");
+                throw EasAdapters.Error(
+                    $"{adapters.Origin} has both adapters in layer {layer}, as a search leaves them, so it does not say which layers are skipped; give "
+                    + "SkipLayers");
             }
 
             skipped.Add(layer);
@@ -97,7 +99,9 @@ internal static class SkipList
             {
                 if (adapters.Propagation[layer] is null)
                 {
-                    throw EasAdapters.Error($"layer {layer} is to be skipped, but {adapters.Origin} has no replaced_adapter for it ({hint}); give SkipLayers that fit or train that list");
+                    throw EasAdapters.Error(
+                        $"layer {layer} is to be skipped, but {adapters.Origin} has no replaced_adapter for it ({hint}); give SkipLayers that fit or train "
+                        + "that list");
                 }
             }
             else if (decoder.LayersWithoutAttention.Contains(layer))
@@ -106,7 +110,8 @@ internal static class SkipList
             }
             else if (adapters.Ordinary[layer] is null)
             {
-                throw EasAdapters.Error($"layer {layer} is to be kept, but {adapters.Origin} has no adapter_attn for it ({hint}); add it to SkipLayers or train that list");
+                throw EasAdapters.Error(
+                    $"layer {layer} is to be kept, but {adapters.Origin} has no adapter_attn for it ({hint}); add it to SkipLayers or train that list");
             }
         }
     }

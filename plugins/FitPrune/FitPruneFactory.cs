@@ -11,7 +11,8 @@ internal sealed class FitPruneFactory : IMethodFactory, ICalibratedMethod, IBenc
 
     public string Name => MethodName;
 
-    public string Summary => "Deletes the least attended visual tokens layer by layer during prefill, as many as a fitted recipe says (FitPrune, arXiv 2409.10197).";
+    public string Summary
+        => "Deletes the least attended visual tokens layer by layer during prefill, as many as a fitted recipe says (FitPrune, arXiv 2409.10197).";
 
     public IReadOnlyList<MethodOption> Options => FitPruneOptions.Describe();
 
@@ -22,7 +23,9 @@ internal sealed class FitPruneFactory : IMethodFactory, ICalibratedMethod, IBenc
         FitPruneOptions bound = MethodOptions.Bind(MethodName, options, OptionsJson.Default.FitPruneOptions);
         if (decoder.VisualTokens > 0 && bound.MinVisualTokens > decoder.VisualTokens)
         {
-            throw new ApertureException($"{MethodName}: MinVisualTokens is {bound.MinVisualTokens}, but {decoder.Model} has {decoder.VisualTokens} visual tokens; give at most that many.");
+            throw new ApertureException(
+                $"{MethodName}: MinVisualTokens is {bound.MinVisualTokens}, but {decoder.Model} has {decoder.VisualTokens} visual tokens; give at most that "
+                + "many.");
         }
 
         return new FitPruneReducer(RecipeLookup.Find(bound, decoder, files), bound);
@@ -32,7 +35,8 @@ internal sealed class FitPruneFactory : IMethodFactory, ICalibratedMethod, IBenc
     public MethodBenchmark Benchmark(DecoderInfo decoder)
         => new($"{MethodName} 60 %", JsonElement.Parse("""{ "Recipe": "official:llava-v1.5-7b/60", "ScaleToLayers": true }"""));
 
-    public CalibrationResult Calibrate(ICalibrationModel model, JsonElement options, IProgress<CalibrationProgress>? progress, CancellationToken cancellationToken)
+    public CalibrationResult Calibrate(
+        ICalibrationModel model, JsonElement options, IProgress<CalibrationProgress>? progress, CancellationToken cancellationToken)
     {
         CalibrationOptions bound = MethodOptions.Bind(MethodName, options, OptionsJson.Default.CalibrationOptions);
         return new RecipeCalibration(model, bound, progress).Run(cancellationToken);

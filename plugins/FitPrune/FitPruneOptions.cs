@@ -97,10 +97,13 @@ internal sealed record FitPruneOptions : IMethodOptions
 
     internal static IReadOnlyList<MethodOption> Describe() =>
     [
-        new(nameof(Reduction), "number", "0.6", "Fraction of the visual tokens' FLOPs to save, 0 to below 1; picks the recipe beside the model (fitprune/<percent>.fitprune.json) or the official one."),
+        new(nameof(Reduction), "number", "0.6", "Fraction of the visual tokens' FLOPs to save, 0 to below 1; picks the recipe beside the model "
+            + "(fitprune/<percent>.fitprune.json) or the official one."),
         new(nameof(ReductionRatio), "integer", "60", "The same in percent."),
-        new(nameof(Recipe), "text or list of integers", "none", "An official recipe such as official:llava-v1.5-7b/60, a *.fitprune.json file, a printed recipe {0: 14, 1: 33, …}, or deletions per layer."),
-        new(nameof(ScaleToTokens), "true/false", "true", "Scale the recipe by the sample's visual tokens where they are not the recipe's: trunc(k * N / base)."),
+        new(nameof(Recipe), "text or list of integers", "none", "An official recipe such as official:llava-v1.5-7b/60, a *.fitprune.json file, a printed "
+            + "recipe {0: 14, 1: 33, …}, or deletions per layer."),
+        new(nameof(ScaleToTokens), "true/false", "true", "Scale the recipe by the sample's visual tokens where they are not the recipe's: trunc(k * N / "
+            + "base)."),
         new(nameof(ScaleToLayers), "true/false", "false", "Stretch a recipe of another number of layers over this model's."),
         new(nameof(ScoreDType), "text", "fp32", "fp32, or compute: the half-precision roundings of the official run."),
         new(nameof(HeadReduce), "text", "max", "How heads become one map: max (official) or mean."),

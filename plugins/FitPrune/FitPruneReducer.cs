@@ -3,8 +3,8 @@ using Aperture.Decoding;
 namespace Aperture.Plugins.FitPrune;
 
 /// <summary>
-/// FitPrune at run time: in every layer whose recipe entry is k > 0, the k visual tokens with the lowest product of cross and self attention go, after the layer's
-/// attention and before its output projection. The layer's own cache keeps them; later layers never see them.
+/// FitPrune at run time: in every layer whose recipe entry is k > 0, the k visual tokens with the lowest product of cross and self attention go, after the
+/// layer's attention and before its output projection. The layer's own cache keeps them; later layers never see them.
 /// </summary>
 internal sealed class FitPruneReducer(Recipe recipe, FitPruneOptions options) : VisualReducer
 {
@@ -85,7 +85,8 @@ internal sealed class FitPruneReducer(Recipe recipe, FitPruneOptions options) : 
     {
         if (visualTokens > 0 && options.MinVisualTokens > visualTokens)
         {
-            throw FitPruneOptions.Error($"MinVisualTokens is {options.MinVisualTokens}, but a request has {visualTokens} visual tokens; give at most that many");
+            throw FitPruneOptions.Error(
+                $"MinVisualTokens is {options.MinVisualTokens}, but a request has {visualTokens} visual tokens; give at most that many");
         }
 
         state.Step[sample] = step;

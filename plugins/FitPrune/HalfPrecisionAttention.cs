@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.FitPrune;
 
 /// <summary>
-/// The roundings of the official half-precision run: the map is rounded to fp16 before heads are reduced, self entries are divided by the number of visual tokens
-/// in fp16 before they are summed, sums are taken in fp32 and rounded to fp16.
+/// The roundings of the official half-precision run: the map is rounded to fp16 before heads are reduced, self entries are divided by the number of visual
+/// tokens in fp16 before they are summed, sums are taken in fp32 and rounded to fp16.
 /// </summary>
 internal static class HalfPrecisionAttention
 {
@@ -18,7 +18,8 @@ internal static class HalfPrecisionAttention
         return new VisualAttention(self, cross);
     }
 
-    private static float[] Sums(IAttentionStatistics statistics, int sample, ImageRows rows, int[] group, int current, HeadReduction reduction, int rowBlock, int divisor)
+    private static float[] Sums(
+        IAttentionStatistics statistics, int sample, ImageRows rows, int[] group, int current, HeadReduction reduction, int rowBlock, int divisor)
     {
         float[]? sums = null;
         foreach (int[] chunk in group.Chunk(rowBlock))

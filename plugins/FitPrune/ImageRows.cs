@@ -17,7 +17,9 @@ internal sealed class ImageRows
     /// <summary>Rows of images and row separators, ascending.</summary>
     public int[] Visual { get; }
 
-    /// <summary>Rows behind the first visual row that are neither visual nor padding, ascending. Attention is causal, so each image gets only from those behind it.</summary>
+    /// <summary>
+    /// Rows behind the first visual row that are neither visual nor padding, ascending. Attention is causal, so each image gets only from those behind it.
+    /// </summary>
     public int[] Text { get; }
 
     public static ImageRows Of(SequenceLayout layout)

@@ -28,11 +28,15 @@ internal static class OfficialRecipes
     public static string NameOf(Recipe recipe) => $"{recipe.Model}/{Math.Round(recipe.TargetReduction * 100)}";
 
     /// <summary>
-    /// The recipes made for a decoder of these sizes: layers and widths must agree, and so must the visual tokens, where a model with a varying number takes LLaVA-NeXT's.
+    /// The recipes made for a decoder of these sizes: layers and widths must agree, and so must the visual tokens, where a model with a varying number takes
+    /// LLaVA-NeXT's.
     /// </summary>
     public static IReadOnlyList<Recipe> For(DecoderInfo decoder)
     {
-        List<Recipe> sameDecoder = [.. All().Where(r => r.Layers == decoder.Layers && r.Hidden == decoder.HiddenSize && r.Intermediate == decoder.IntermediateSize)];
+        List<Recipe> sameDecoder =
+        [
+            .. All().Where(r => r.Layers == decoder.Layers && r.Hidden == decoder.HiddenSize && r.Intermediate == decoder.IntermediateSize),
+        ];
         int tokens = decoder.VisualTokens == 0 && sameDecoder.Count > 0 ? sameDecoder.Max(r => r.BaseVisualTokens) : decoder.VisualTokens;
         return [.. sameDecoder.Where(r => r.BaseVisualTokens == tokens)];
     }

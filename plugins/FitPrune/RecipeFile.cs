@@ -111,12 +111,15 @@ internal static partial class RecipeFile
         }
         catch (JsonException error)
         {
-            throw new ApertureException($"{FitPruneFactory.MethodName}: '{name}' is no recipe: not valid at {error.Path ?? "its start"}, line {(error.LineNumber ?? 0) + 1}.", error);
+            throw new ApertureException(
+                $"{FitPruneFactory.MethodName}: '{name}' is no recipe: not valid at {error.Path ?? "its start"}, line {(error.LineNumber ?? 0) + 1}.", error);
         }
 
         if (recipe is null || recipe.Format != Recipe.FileFormat || recipe.Version != Recipe.FileVersion)
         {
-            throw FitPruneOptions.Error($"'{name}' is no recipe: format must be {Recipe.FileFormat}, version {Recipe.FileVersion}, not '{Shorten(recipe?.Format ?? "")}', {recipe?.Version}");
+            throw FitPruneOptions.Error(
+                $"'{name}' is no recipe: format must be {Recipe.FileFormat}, version {Recipe.FileVersion}, not '{Shorten(recipe?.Format ?? "")}', "
+                + $"{recipe?.Version}");
         }
 
         return (recipe with { Origin = $"recipe '{name}'" }).Checked();

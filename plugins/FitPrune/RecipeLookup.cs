@@ -74,7 +74,8 @@ internal static class RecipeLookup
 
         IReadOnlyList<Recipe> official = OfficialRecipes.For(decoder);
         return official.FirstOrDefault(r => Math.Abs((r.TargetReduction * 100) - percent) < 1e-6)
-            ?? throw FitPruneOptions.Error($"{decoder.Model} has no recipe of {percent.ToString("0.######", CultureInfo.InvariantCulture)} %; {Available(folder, official)}");
+            ?? throw FitPruneOptions.Error(
+                $"{decoder.Model} has no recipe of {percent.ToString("0.######", CultureInfo.InvariantCulture)} %; {Available(folder, official)}");
     }
 
     private static string Available(string? folder, IReadOnlyList<Recipe> official)

@@ -26,7 +26,9 @@ internal static class ReferenceFlops
     public static long Unpruned(long tokens, int layers, long hidden, long intermediate)
         => checked(layers * Layer(tokens, tokens, hidden, intermediate));
 
-    /// <summary>All layers with these deletions; <paramref name="otherTokens"/> more tokens run along (prompt and question), 0 for the visual tokens alone.</summary>
+    /// <summary>
+    /// All layers with these deletions; <paramref name="otherTokens"/> more tokens run along (prompt and question), 0 for the visual tokens alone.
+    /// </summary>
     public static long Pruned(IReadOnlyList<int> delete, long visualTokens, long hidden, long intermediate, long otherTokens = 0, long? keyValueWidth = null)
     {
         long total = 0;

@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace Aperture.Plugins.GammaMod;
 
-/// <summary>What a published checkpoint's <c>config.json</c> says about gamma-MoD. The stored capacity factor is not read: the official code does not use it either.</summary>
+/// <summary>
+/// What a published checkpoint's <c>config.json</c> says about gamma-MoD. The stored capacity factor is not read: the official code does not use it either.
+/// </summary>
 /// <param name="Layers"><c>mod.mod_layers_idx</c>; null where it is absent.</param>
 /// <param name="IsMiniGemini">Whether it is the Mini-Gemini variant.</param>
 internal sealed record CheckpointSettings(int[]? Layers, bool IsMiniGemini)
@@ -34,7 +36,8 @@ internal sealed record CheckpointSettings(int[]? Layers, bool IsMiniGemini)
         }
         catch (JsonException error)
         {
-            throw new ApertureException($"{GammaModFactory.MethodName}: '{path}' is not valid JSON (line {error.LineNumber + 1}); fetch the file again or mend it.", error);
+            throw new ApertureException(
+                $"{GammaModFactory.MethodName}: '{path}' is not valid JSON (line {error.LineNumber + 1}); fetch the file again or mend it.", error);
         }
     }
 
@@ -52,7 +55,8 @@ internal sealed record CheckpointSettings(int[]? Layers, bool IsMiniGemini)
             return new CheckpointSettings(null, miniGemini);
         }
 
-        if (layers.ValueKind != JsonValueKind.Array || layers.EnumerateArray().Any(layer => layer.ValueKind != JsonValueKind.Number || !layer.TryGetInt32(out _)))
+        if (layers.ValueKind != JsonValueKind.Array
+            || layers.EnumerateArray().Any(layer => layer.ValueKind != JsonValueKind.Number || !layer.TryGetInt32(out _)))
         {
             throw GammaModFactory.Error($"{LayersPlace} is {Short(layers.GetRawText())} but must be a list of layers; mend it in '{path}'");
         }

@@ -39,7 +39,8 @@ internal sealed class GammaModFactory(ILogger<GammaModFactory> log) : IMethodFac
 
     public MethodBenchmark? Benchmark(DecoderInfo decoder) => RouterBenchmark.Of(decoder);
 
-    public CalibrationResult Calibrate(ICalibrationModel model, JsonElement options, IProgress<CalibrationProgress>? progress, CancellationToken cancellationToken)
+    public CalibrationResult Calibrate(
+        ICalibrationModel model, JsonElement options, IProgress<CalibrationProgress>? progress, CancellationToken cancellationToken)
         => new ArankCalibration(model, MethodOptions.Bind(MethodName, options, OptionsJson.Default.ArankOptions), progress).Run(cancellationToken);
 
     public ITrainingRun BeginTraining(ITrainingModel model, JsonElement options)

@@ -7,8 +7,9 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.GammaMod;
 
 /// <summary>
-/// gamma-MoD in the decoder. In a MoD layer each row's probability is <c>softmax(router(norm1(x)))[1]</c>; rows that run pass through the layer among themselves, numbered
-/// 0, 1, 2, … in it, with their feed-forward branch weighted by the probability. The others pass by, and that layer's cache never sees them.
+/// gamma-MoD in the decoder. In a MoD layer each row's probability is <c>softmax(router(norm1(x)))[1]</c>; rows that run pass through the layer among
+/// themselves, numbered 0, 1, 2, … in it, with their feed-forward branch weighted by the probability. The others pass by, and that layer's cache never sees
+/// them.
 /// </summary>
 /// <param name="routers">The routers; owned.</param>
 /// <param name="rules">How probabilities become rows at inference.</param>
@@ -90,7 +91,9 @@ internal sealed class GammaModRouter(RouterWeights routers, RoutingRules rules, 
         int cached = context.CacheLength(sample);
         int[]? positions = cached > 0 && rules.AbsoluteOnCache ? null : [.. Enumerable.Range(cached, chosen.Length)];
         bool weighted = rules.WeightFeedForward || rules.WeightAttention;
-        Tensor? weights = weighted ? probabilities.index_select(0, tensor([.. chosen.Select(row => (long)(from + row))], device: probabilities.device)).to_type(ScalarType.Float32) : null;
+        Tensor? weights = weighted
+            ? probabilities.index_select(0, tensor([.. chosen.Select(row => (long)(from + row))], device: probabilities.device)).to_type(ScalarType.Float32)
+            : null;
         return new LayerRoute.Subset(chosen)
         {
             FeedForwardScale = rules.WeightFeedForward ? weights?.alias().MoveToOuterDisposeScope() : null,

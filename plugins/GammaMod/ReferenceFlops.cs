@@ -1,8 +1,8 @@
 namespace Aperture.Plugins.GammaMod;
 
 /// <summary>
-/// FLOPs as the paper counts them: 2 per multiply-accumulate, a prompt of s tokens through the layers of a decoder whose key/value heads are not grouped, the causal half not subtracted,
-/// routers and output matrix left out.
+/// FLOPs as the paper counts them: 2 per multiply-accumulate, a prompt of s tokens through the layers of a decoder whose key/value heads are not grouped, the
+/// causal half not subtracted, routers and output matrix left out.
 /// </summary>
 internal static class ReferenceFlops
 {

@@ -31,7 +31,9 @@ internal static class RouterLookup
         string? trained = files.ModelFolder is { } folder ? Path.Combine(folder, File) : null;
         return trained is not null && System.IO.File.Exists(trained)
             ? FromFile(trained, layers, decoder)
-            : throw GammaModFactory.Error($"{decoder.Model} has no routers ({RouterWeights.KeyOf(0).Replace("0", "N", StringComparison.Ordinal)}), neither in its checkpoint nor in {File}; train them, or name a file with Weights");
+            : throw GammaModFactory.Error(
+                $"{decoder.Model} has no routers ({RouterWeights.KeyOf(0).Replace("0", "N", StringComparison.Ordinal)}), neither in its checkpoint nor in "
+                + $"{File}; train them, or name a file with Weights");
     }
 
     private static RouterWeights FromFile(string path, int[]? layers, DecoderInfo decoder)
@@ -40,6 +42,8 @@ internal static class RouterLookup
         SortedDictionary<int, string> routers = RouterWeights.Find(source);
         return routers.Count > 0
             ? RouterWeights.Load(source, routers, layers, decoder)
-            : throw GammaModFactory.Error($"'{path}' holds no router ({RouterWeights.KeyOf(0).Replace("0", "N", StringComparison.Ordinal)}); name a file that training wrote, or a gamma-MoD checkpoint");
+            : throw GammaModFactory.Error(
+                $"'{path}' holds no router ({RouterWeights.KeyOf(0).Replace("0", "N", StringComparison.Ordinal)}); name a file that training wrote, or a "
+                + "gamma-MoD checkpoint");
     }
 }

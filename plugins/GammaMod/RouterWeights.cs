@@ -9,8 +9,8 @@ using F = TorchSharp.torch.nn.functional;
 namespace Aperture.Plugins.GammaMod;
 
 /// <summary>
-/// The routers of the MoD layers: <c>Linear(d, 2)</c> without bias over the normalised rows. One matrix serves all layers; published files hold a copy for each.
-/// Safe for several threads. Owns its tensors unless they are a training's.
+/// The routers of the MoD layers: <c>Linear(d, 2)</c> without bias over the normalised rows. One matrix serves all layers; published files hold a copy for
+/// each. Safe for several threads. Owns its tensors unless they are a training's.
 /// </summary>
 internal sealed partial class RouterWeights : IDisposable
 {
@@ -41,7 +41,8 @@ internal sealed partial class RouterWeights : IDisposable
     /// <summary>One matrix, a parameter of a training, for all layers.</summary>
     /// <param name="layers">The MoD layers.</param>
     /// <param name="weight">float32 <c>[2, d]</c>; borrowed.</param>
-    public static RouterWeights Trained(IEnumerable<int> layers, Tensor weight) => new(layers.ToDictionary(layer => layer, _ => weight), shared: true, owned: false);
+    public static RouterWeights Trained(IEnumerable<int> layers, Tensor weight)
+        => new(layers.ToDictionary(layer => layer, _ => weight), shared: true, owned: false);
 
     /// <summary>The layers that a checkpoint has routers for, with the routers' names.</summary>
     public static SortedDictionary<int, string> Find(IWeightSource source)
@@ -76,7 +77,9 @@ internal sealed partial class RouterWeights : IDisposable
                 long[] shape = source.Describe(name).Shape;
                 if (!shape.AsSpan().SequenceEqual([2, decoder.HiddenSize]))
                 {
-                    throw GammaModFactory.Error($"{name} has shape [{string.Join(", ", shape)}], but {decoder.Model} needs [2, {decoder.HiddenSize}]: these routers are for another model");
+                    throw GammaModFactory.Error(
+                        $"{name} has shape [{string.Join(", ", shape)}], but {decoder.Model} needs [2, {decoder.HiddenSize}]: these routers are for another "
+                        + "model");
                 }
 
                 stored[layer] = source.LoadCopy(name, ScalarType.Float32).DetachFromDisposeScope();
@@ -88,7 +91,8 @@ internal sealed partial class RouterWeights : IDisposable
             {
                 Tensor? own = shared ? first : stored.GetValueOrDefault(layer);
                 chosen[layer] = own?.alias().DetachFromDisposeScope() ?? throw GammaModFactory.Error(
-                    $"layer {layer} has no router; routers differ from layer to layer here and there are some for {string.Join(", ", names.Keys)}: give Layers among these");
+                    $"layer {layer} has no router; routers differ from layer to layer here and there are some for {string.Join(", ", names.Keys)}: give "
+                    + "Layers among these");
             }
 
             return new RouterWeights(chosen, shared, owned: true);

@@ -3,7 +3,9 @@ using Aperture.Text;
 
 namespace Aperture.Plugins.Llava;
 
-/// <summary>LLaVA's conversations: each picture is a placeholder on a line of its own in front of its message, in the template that the checkpoint was trained with.</summary>
+/// <summary>
+/// LLaVA's conversations: each picture is a placeholder on a line of its own in front of its message, in the template that the checkpoint was trained with.
+/// </summary>
 /// <param name="config">The configuration.</param>
 /// <param name="template">What stands around messages.</param>
 /// <param name="tokenizer">The tokenizer; null for a folder that has none.</param>
@@ -38,7 +40,8 @@ internal sealed class LlavaComposer(LlavaConfig config, PromptTemplate template,
     private LabelledPrompt Answers(IReadOnlyList<PromptMessage> messages)
     {
         int end = Tokenizer.EndId
-            ?? throw new ApertureException($"The tokenizer of '{folder}' names no end token (eos_token), so answers cannot be ended in training; add it to tokenizer_config.json.");
+            ?? throw new ApertureException(
+                $"The tokenizer of '{folder}' names no end token (eos_token), so answers cannot be ended in training; add it to tokenizer_config.json.");
         List<int> ids = [], labels = [];
         for (int i = 0; i + 1 < messages.Count; i += 2)
         {

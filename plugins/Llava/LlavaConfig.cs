@@ -20,6 +20,8 @@ internal sealed record LlavaConfig
 {
     private const int ManyLayers = 100;
 
+    private static readonly string[] _llamas = ["llava", "mgm", "mod_mgm"]; // of the authors' names those that do not end with their decoder
+
     /// <summary>The layout the checkpoint is in.</summary>
     public required LlavaLayout Layout { get; init; }
 
@@ -80,7 +82,8 @@ internal sealed record LlavaConfig
         ConfigReader config = new(json, where);
         return config.Has("text_config") || (config.Has("vision_config") && !IsOriginal(config)) ? ParseHuggingFace(config)
             : IsOriginal(config) ? ParseOriginal(config)
-            : throw new ApertureException($"{where}: no text_config and no mm_vision_tower, so this is no LLaVA checkpoint; a model without images cannot be asked about one.");
+            : throw new ApertureException(
+                $"{where}: no text_config and no mm_vision_tower, so this is no LLaVA checkpoint; a model without images cannot be asked about one.");
     }
 
     /// <summary>
@@ -109,7 +112,8 @@ internal sealed record LlavaConfig
             int resolved = layer < 0 ? towerLayers + 1 + layer : layer;
             return resolved >= 0 && resolved <= towerLayers
                 ? resolved
-                : throw new ApertureException($"The vision feature layer {layer} does not exist in a tower of {towerLayers} blocks; use -{towerLayers + 1} to {towerLayers}.");
+                : throw new ApertureException(
+                    $"The vision feature layer {layer} does not exist in a tower of {towerLayers} blocks; use -{towerLayers + 1} to {towerLayers}.");
         })];
     }
 
@@ -147,7 +151,7 @@ internal sealed record LlavaConfig
         return new LlavaConfig
         {
             Layout = LlavaLayout.Original,
-            Decoder = DecoderSpec.Parse(config.Root, config.Where),
+            Decoder = DecoderSpec.Parse(config.Root, config.Where, _llamas.Contains(config.Text("model_type", "")) ? "llama" : null),
             Vision = config.Has("vision_config") ? ClipVision.Parse(config.Child("vision_config").Root, config.Where) : null,
             TowerName = config.Text("mm_vision_tower", null),
             InputImageSize = config.Has("input_image_size") && !config.Flag("is_multipath_encoder", false) ? config.Size("input_image_size", 0) : null,
@@ -170,7 +174,14 @@ internal sealed record LlavaConfig
     {
         if (config.Root.TryGetProperty(key, out JsonElement value) && value.ValueKind == JsonValueKind.Array)
         {
-            int[] layers = [.. value.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out int layer) ? layer : throw config.Bad(key, value, "an integer or a list of integers"))];
+            int[] layers =
+            [
+                .. value.EnumerateArray().Select(
+                    item
+                        => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out int layer)
+                            ? layer
+                            : throw config.Bad(key, value, "an integer or a list of integers")),
+            ];
             return layers.Length > 0 ? layers : throw config.Bad(key, value, "an integer or a list of integers");
         }
 
@@ -181,6 +192,7 @@ internal sealed record LlavaConfig
     private static bool Strategy(ConfigReader config, string key, string drop, string keep)
     {
         string value = config.Text(key, drop)!;
-        return value == keep || (value == drop ? false : throw new ApertureException($"{config.Where}: {key} '{value}' is not supported; use {drop} or {keep}."));
+        return value == keep
+            || (value == drop ? false : throw new ApertureException($"{config.Where}: {key} '{value}' is not supported; use {drop} or {keep}."));
     }
 }

@@ -8,7 +8,10 @@ using Aperture.Weights;
 
 namespace Aperture.Plugins.Llava;
 
-/// <summary>LLaVA-1.5 in its authors' layout and in Hugging Face's (Liu et al. 2023, arXiv 2310.03744): a CLIP tower, a projector of linear layers, a LLaMA-type decoder.</summary>
+/// <summary>
+/// LLaVA-1.5 in its authors' layout and in Hugging Face's (Liu et al. 2023, arXiv 2310.03744): a CLIP tower, a projector of linear layers, a LLaMA-type
+/// decoder.
+/// </summary>
 internal sealed class LlavaFamily : IModelFamily
 {
     public const string FamilyName = "llava";
@@ -20,7 +23,10 @@ internal sealed class LlavaFamily : IModelFamily
 
     public string Summary => "LLaVA-1.5: CLIP, a projector and a LLaMA-type decoder, in the authors' layout or in Hugging Face's.";
 
-    public IReadOnlyList<string> Recognised { get; } = ["config.json with model_type llava", "config.json with mm_vision_tower or mm_projector_type, as the authors' code writes it"];
+    public IReadOnlyList<string> Recognised { get; } =
+    [
+        "config.json with model_type llava", "config.json with mm_vision_tower or mm_projector_type, as the authors' code writes it",
+    ];
 
     public FamilyMatch Recognises(ModelFolder folder)
     {
@@ -69,7 +75,8 @@ internal sealed class LlavaFamily : IModelFamily
     /// <param name="processor">The checkpoint's preprocessing; null for CLIP's at the tower's size.</param>
     /// <param name="folder">The checkpoint's folder, for messages.</param>
     public static ModelParts Parts(
-        LlavaConfig config, IWeightSource source, LlavaKeys keys, LlavaTower tower, ModelOpening opening, ITokenizer? tokenizer = null, ClipImageProcessorConfig? processor = null, string folder = "")
+        LlavaConfig config, IWeightSource source, LlavaKeys keys, LlavaTower tower, ModelOpening opening, ITokenizer? tokenizer = null,
+        ClipImageProcessorConfig? processor = null, string folder = "")
     {
         IWeightSource canonical = source.Rename(keys.Canonical);
         VisionTransformerConfig vision = config.ForInput(tower.Config);
@@ -78,7 +85,12 @@ internal sealed class LlavaFamily : IModelFamily
         string[] projector = LlavaKeys.CanonicalProjector(keys.Projector.Count);
         ClipImageProcessorConfig picture = processor is not null && config.InputImageSize is null
             ? processor
-            : (processor ?? new ClipImageProcessorConfig()) with { ShortestEdge = vision.InputSize, CropHeight = vision.InputSize, CropWidth = vision.InputSize };
+            : (processor ?? new ClipImageProcessorConfig()) with
+            {
+                ShortestEdge = vision.InputSize,
+                CropHeight = vision.InputSize,
+                CropWidth = vision.InputSize,
+            };
         VisionTransformer trunk = new(vision, ClipVision.Load(tower.Weights, tower.Prefix, vision, policy, layers.Max(), postNorm: false), opening.Ops);
         ClipImageProcessor preprocessing = new(picture with { PadToSquare = (opening.Aspect ?? config.Aspect) == ImageAspect.Pad });
         VisionTransformerEncoder encoder = opening.Keep(new VisionTransformerEncoder(trunk, preprocessing, layers, config.KeepClassToken));
@@ -90,7 +102,9 @@ internal sealed class LlavaFamily : IModelFamily
             Policy = policy,
             Encoder = encoder,
             Projector = opening.Keep(
-                Projector.Load(canonical, projector, vision.HiddenSize * layers.Length, config.Decoder.HiddenSize, config.ProjectorActivation, config.ProjectorBias, policy)),
+                Projector.Load(
+                    canonical, projector, vision.HiddenSize * layers.Length, config.Decoder.HiddenSize, config.ProjectorActivation, config.ProjectorBias,
+                    policy)),
             Packer = new PlaceholderPacker(config.ImageToken)
             {
                 MaxRows = config.MaxPromptRows,

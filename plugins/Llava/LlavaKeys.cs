@@ -24,7 +24,8 @@ internal sealed record LlavaKeys(string Decoder, string Head, IReadOnlyList<stri
     {
         const string Probe = "embed_tokens.weight";
         string decoder = new[] { "language_model.model.", "model.language_model.", "model." }.FirstOrDefault(prefix => source.Contains(prefix + Probe))
-            ?? throw new ApertureException($"The checkpoint has no {Probe} under language_model.model., model.language_model. or model.: its weights are not a LLaVA's.");
+            ?? throw new ApertureException(
+                $"The checkpoint has no {Probe} under language_model.model., model.language_model. or model.: its weights are not a LLaVA's.");
         string head = decoder == "language_model.model." ? "language_model.lm_head" : "lm_head";
         int layers = Aperture.Models.Projector.LayersOf(config.Projector);
         string[] projector = config.Layout == LlavaLayout.HuggingFace
@@ -34,7 +35,10 @@ internal sealed record LlavaKeys(string Decoder, string Head, IReadOnlyList<stri
         return new LlavaKeys(decoder, head, projector, _towers.FirstOrDefault(prefix => source.Contains(prefix + "embeddings.class_embedding")));
     }
 
-    /// <summary>The name that LLaVA's own layout has for a tensor of this checkpoint: <c>model.layers.0.…</c>, <c>lm_head.weight</c>, <c>model.mm_projector.0.weight</c>.</summary>
+    /// <summary>
+    /// The name that LLaVA's own layout has for a tensor of this checkpoint: <c>model.layers.0.…</c>, <c>lm_head.weight</c>,
+    /// <c>model.mm_projector.0.weight</c>.
+    /// </summary>
     /// <param name="name">The checkpoint's name.</param>
     public string Canonical(string name)
     {
@@ -59,7 +63,9 @@ internal sealed record LlavaKeys(string Decoder, string Head, IReadOnlyList<stri
     /// <summary>Whether a name of the checkpoint is the tower's or the projector's, or a buffer that checkpoints carry along.</summary>
     /// <param name="name">The checkpoint's name.</param>
     public bool IsClaimed(string name)
-        => Projector.Any(layer => name == layer + ".weight" || name == layer + ".bias") || (Tower is { } tower && name.StartsWith(tower, StringComparison.Ordinal)) || IsBuffer(name);
+        => Projector.Any(layer => name == layer + ".weight" || name == layer + ".bias")
+            || (Tower is { } tower && name.StartsWith(tower, StringComparison.Ordinal))
+            || IsBuffer(name);
 
     private static bool IsBuffer(string name)
         => name.EndsWith(".rotary_emb.inv_freq", StringComparison.Ordinal) || name.EndsWith(".position_ids", StringComparison.Ordinal)

@@ -30,7 +30,9 @@ internal sealed record LlavaTower(VisionTransformerConfig Config, IWeightSource 
         string tower = opening.Tower ?? FolderOf(folder, config.TowerName, opening), path = Path.Combine(tower, ConfigFile);
         if (!File.Exists(path))
         {
-            throw new ApertureException($"Tower folder '{tower}' has no config.json; name the folder of the CLIP checkpoint ({config.TowerName ?? "openai/clip-vit-large-patch14-336"}).");
+            throw new ApertureException(
+                $"Tower folder '{tower}' has no config.json; name the folder of the CLIP checkpoint "
+                + $"({config.TowerName ?? "openai/clip-vit-large-patch14-336"}).");
         }
 
         JsonElement json = ModelFolder.ReadJson(path);
@@ -51,20 +53,24 @@ internal sealed record LlavaTower(VisionTransformerConfig Config, IWeightSource 
     /// <param name="tower">Weights of a tower that is not inside; null where it is.</param>
     /// <exception cref="ApertureException">The configuration does not say the tower's sizes.</exception>
     public static LlavaTower Of(LlavaConfig config, LlavaKeys keys, IWeightSource source, IWeightSource? tower = null)
-        => new(config.Vision ?? throw new ApertureException("The configuration names no vision tower's sizes (vision_config)."), tower ?? source, keys.Tower ?? "vision_model.");
+        => new(
+            config.Vision ?? throw new ApertureException("The configuration names no vision tower's sizes (vision_config)."), tower ?? source,
+            keys.Tower ?? "vision_model.");
 
     // In the checkpoint's folder, beside it, or fetched from the hub.
     private static string FolderOf(string folder, string? tower, ModelOpening opening)
     {
         if (string.IsNullOrWhiteSpace(tower))
         {
-            throw new ApertureException($"The checkpoint '{folder}' holds no vision tower and config.json names none (mm_vision_tower); give its folder as the tower option.");
+            throw new ApertureException(
+                $"The checkpoint '{folder}' holds no vision tower and config.json names none (mm_vision_tower); give its folder as the tower option.");
         }
 
         string shortName = tower[(tower.LastIndexOf('/') + 1)..], parent = Path.GetDirectoryName(folder) ?? folder;
         string[] places = [tower, Path.Combine(folder, "clip"), Path.Combine(folder, shortName), Path.Combine(parent, shortName)];
         return opening.FindRepository(tower) ?? places.FirstOrDefault(Directory.Exists)
             ?? throw new ApertureException(
-                $"The vision tower '{tower}' of '{folder}' is neither in nor beside the folder; fetch it with 'aperture pull {tower}' or give its folder as the tower option.");
+                $"The vision tower '{tower}' of '{folder}' is neither in nor beside the folder; fetch it with 'aperture pull {tower}' or give its folder as "
+                + "the tower option.");
     }
 }

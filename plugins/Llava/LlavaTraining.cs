@@ -2,7 +2,9 @@ using Aperture.Models;
 
 namespace Aperture.Plugins.Llava;
 
-/// <summary>Training of decoder and projector over a frozen tower, as LLaVA-1.5's second stage does it; the result is a whole checkpoint in the layout it came from.</summary>
+/// <summary>
+/// Training of decoder and projector over a frozen tower, as LLaVA-1.5's second stage does it; the result is a whole checkpoint in the layout it came from.
+/// </summary>
 /// <param name="keys">Where the checkpoint keeps its parts.</param>
 internal sealed class LlavaTraining(LlavaKeys keys) : IModelTraining
 {

@@ -14,7 +14,9 @@ public interface IAttentionStatistics
     /// <param name="sample">Index of the sample in the batch.</param>
     /// <param name="reduction">Maximum or mean over heads.</param>
     /// <param name="groups">Groups of current row indices of the sample.</param>
-    /// <returns>float32 <c>[groups, keys]</c> on the model's device; the caller disposes it. Keys are the sample's cached rows of this layer, in order.</returns>
+    /// <returns>
+    /// float32 <c>[groups, keys]</c> on the model's device; the caller disposes it. Keys are the sample's cached rows of this layer, in order.
+    /// </returns>
     Tensor ColumnSums(int sample, HeadReduction reduction, IReadOnlyList<int[]> groups);
 
     /// <summary>Hands the probabilities of chosen query rows to a callback, a block of rows at a time.</summary>

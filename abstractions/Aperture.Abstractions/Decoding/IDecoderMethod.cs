@@ -5,9 +5,9 @@ namespace Aperture.Decoding;
 /// sites that nobody touches cost nothing.
 /// </summary>
 /// <remarks>
-/// One object serves many requests of one pipeline on one model. The host runs the requests on a model one after the other, from changing threads, so the hooks of an object are never in two
-/// requests at a time. What belongs to a request is kept in what <see cref="Begin"/> makes, never in the object. What several objects share (a static field, a service of the plugin, what a
-/// factory remembers) meets several threads at once and must be safe for that.
+/// One object serves many requests of one pipeline on one model. The host runs the requests on a model one after the other, from changing threads, so the hooks
+/// of an object are never in two requests at a time. What belongs to a request is kept in what <see cref="Begin"/> makes, never in the object. What several
+/// objects share (a static field, a service of the plugin, what a factory remembers) meets several threads at once and must be safe for that.
 /// </remarks>
 public interface IDecoderMethod : IDisposable
 {
@@ -15,8 +15,8 @@ public interface IDecoderMethod : IDisposable
     string Name { get; }
 
     /// <summary>
-    /// Makes the method's state for a request, with one entry a sequence; null if it needs none. The request disposes it. Called when the sequences enter the decoder, after the hooks on pictures,
-    /// which hand tensors on through <see cref="IRequestContext.Share"/>.
+    /// Makes the method's state for a request, with one entry a sequence; null if it needs none. The request disposes it. Called when the sequences enter the
+    /// decoder, after the hooks on pictures, which hand tensors on through <see cref="IRequestContext.Share"/>.
     /// </summary>
     /// <param name="request">The request that begins.</param>
     ISequenceState? Begin(IRequestContext request) => null;

@@ -4,7 +4,8 @@ using static TorchSharp.torch;
 namespace Aperture.Decoding;
 
 /// <summary>
-/// Listens to a forward: rows per layer, named values, the methods' own costs. Tensors are borrowed for the call; clone to keep. Members a listener does not care for stay empty.
+/// Listens to a forward: rows per layer, named values, the methods' own costs. Tensors are borrowed for the call; clone to keep. Members a listener does not
+/// care for stay empty.
 /// </summary>
 public interface IDecoderTrace
 {
@@ -74,4 +75,5 @@ public interface IDecoderTrace
 /// <param name="CacheRows">Rows in the layer's cache after it.</param>
 /// <param name="Layout">The rows that go on.</param>
 /// <param name="Computed">Those of them that the layer computed; the others passed by unchanged.</param>
-public readonly record struct LayerWork(int Sample, int AttentionRows, int Keys, int FeedForwardRows, int CacheRows, SequenceLayout Layout, SequenceLayout Computed);
+public readonly record struct LayerWork(
+    int Sample, int AttentionRows, int Keys, int FeedForwardRows, int CacheRows, SequenceLayout Layout, SequenceLayout Computed);

@@ -25,7 +25,9 @@ public interface ILayerContext
     /// <param name="sample">Index of the sample in the batch.</param>
     SequenceLayout Layout(int sample);
 
-    /// <summary>The rows whose keys and values this layer's cache holds for a sample, those of this forward included once attention has run. Empty while training.</summary>
+    /// <summary>
+    /// The rows whose keys and values this layer's cache holds for a sample, those of this forward included once attention has run. Empty while training.
+    /// </summary>
     /// <param name="sample">Index of the sample in the batch.</param>
     int CacheLength(int sample);
 

@@ -23,8 +23,8 @@ public interface IReducerSites
     void BeforeLayer(int layer, DecoderPhase phases, BeforeLayerHook hook);
 
     /// <summary>
-    /// Drops rows between attention and output projection, with the layer's attention statistics at hand. Where another method leaves the layer without attention,
-    /// the step is taken at the next layer that has it.
+    /// Drops rows between attention and output projection, with the layer's attention statistics at hand. Where another method leaves the layer without
+    /// attention, the step is taken at the next layer that has it.
     /// </summary>
     /// <param name="layer">The layer, from 0.</param>
     /// <param name="phases">When to be called.</param>

@@ -17,8 +17,8 @@ public sealed class RowSelection
     public int[]? this[int sample] => _keep[sample];
 
     /// <summary>
-    /// Whether rows that are dropped also leave the caches of the layers that have run, this one included, once this layer is done. It frees memory and changes what later
-    /// forwards compute in those layers.
+    /// Whether rows that are dropped also leave the caches of the layers that have run, this one included, once this layer is done. It frees memory and changes
+    /// what later forwards compute in those layers.
     /// </summary>
     public bool LeavesCaches { get; init; }
 

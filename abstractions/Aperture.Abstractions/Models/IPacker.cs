@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace Aperture.Models;
 
-/// <summary>Puts a prompt's text and its pictures' tokens into the one sequence of rows that enters the decoder. Calls come from one thread at a time.</summary>
+/// <summary>
+/// Puts a prompt's text and its pictures' tokens into the one sequence of rows that enters the decoder. Calls come from one thread at a time.
+/// </summary>
 public interface IPacker
 {
     /// <summary>The id that stands for a picture in what the prompt composer gives.</summary>
@@ -33,8 +35,8 @@ public sealed record PackedPrompt(Tensor Rows, SequenceLayout Layout) : IDisposa
     public int? NextPosition { get; init; }
 
     /// <summary>
-    /// The ids that count as seen before the first new token, for the repetition penalty and repeated n-grams: the prompt's where the reference generates from ids, only the
-    /// begin-of-sequence id where it generates from embeddings.
+    /// The ids that count as seen before the first new token, for the repetition penalty and repeated n-grams: the prompt's where the reference generates from
+    /// ids, only the begin-of-sequence id where it generates from embeddings.
     /// </summary>
     public IReadOnlyList<int> SeenIds { get; init; } = [];
 

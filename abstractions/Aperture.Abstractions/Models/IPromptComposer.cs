@@ -6,7 +6,9 @@ public interface IPromptComposer
     /// <summary>Composes a conversation whose next message is the model's.</summary>
     /// <param name="messages">The messages in order; the last is the user's.</param>
     /// <returns>Token ids, the packer's placeholder once for each picture.</returns>
-    /// <exception cref="ApertureException">A message is empty or holds a placeholder of its own, or the model's form cannot hold such a conversation.</exception>
+    /// <exception cref="ApertureException">
+    /// A message is empty or holds a placeholder of its own, or the model's form cannot hold such a conversation.
+    /// </exception>
     int[] Compose(IReadOnlyList<PromptMessage> messages);
 
     /// <summary>Composes a conversation with its answers, as the model's own training code does.</summary>

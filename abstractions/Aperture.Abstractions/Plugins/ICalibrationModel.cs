@@ -20,7 +20,9 @@ public interface ICalibrationModel
 
     /// <summary>Runs the prompt of one sample, alone in its batch, through the otherwise unchanged model with a reducer. Nothing is generated.</summary>
     /// <param name="sample">Index of the sample.</param>
-    /// <param name="reducer">What acts in the decoder; borrowed, <see cref="ITokenReducer.Declare"/> and <see cref="IDecoderMethod.Begin"/> are called as in any pipeline.</param>
+    /// <param name="reducer">
+    /// What acts in the decoder; borrowed, <see cref="ITokenReducer.Declare"/> and <see cref="IDecoderMethod.Begin"/> are called as in any pipeline.
+    /// </param>
     /// <param name="cancellationToken">Checked between layers.</param>
     void RunPrefill(int sample, ITokenReducer reducer, CancellationToken cancellationToken);
 }

@@ -4,7 +4,9 @@ using Aperture.Weights;
 
 namespace Aperture.Plugins;
 
-/// <summary>Makes configured methods. A plugin registers one a method, keyed by the method's name. Its members are called from several threads at once.</summary>
+/// <summary>
+/// Makes configured methods. A plugin registers one a method, keyed by the method's name. Its members are called from several threads at once.
+/// </summary>
 public interface IMethodFactory
 {
     /// <summary>The name users write: <c>model.With("name")</c>.</summary>

@@ -32,7 +32,8 @@ public static class MethodOptions
 
         if (options.ValueKind != JsonValueKind.Object)
         {
-            throw new ApertureException($"{method}: options must be an object such as {{ \"{type.Properties.FirstOrDefault()?.Name}\": … }}, not {options.ValueKind}.");
+            throw new ApertureException(
+                $"{method}: options must be an object such as {{ \"{type.Properties.FirstOrDefault()?.Name}\": … }}, not {options.ValueKind}.");
         }
 
         foreach (JsonProperty property in options.EnumerateObject())
@@ -53,7 +54,8 @@ public static class MethodOptions
         }
         catch (JsonException error)
         {
-            throw new ApertureException($"{method}: option {error.Path?.TrimStart('$', '.')} has a value of the wrong type; write it as the method's help shows.", error);
+            throw new ApertureException(
+                $"{method}: option {error.Path?.TrimStart('$', '.')} has a value of the wrong type; write it as the method's help shows.", error);
         }
 
         bound.Validate();
@@ -69,7 +71,8 @@ public static class MethodOptions
             : (target == typeof(int) || target == typeof(long) || target == typeof(double) || target == typeof(float)) && kind != JsonValueKind.Number;
         if (wrong && !(kind == JsonValueKind.Null && Nullable.GetUnderlyingType(known.PropertyType) is not null))
         {
-            throw new ApertureException($"{method}: option {known.Name} must be a {(target == typeof(bool) ? "true/false value" : "number")}, not {property.Value.GetRawText()}.");
+            throw new ApertureException(
+                $"{method}: option {known.Name} must be a {(target == typeof(bool) ? "true/false value" : "number")}, not {property.Value.GetRawText()}.");
         }
     }
 }

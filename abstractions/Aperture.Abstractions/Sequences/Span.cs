@@ -31,7 +31,9 @@ public sealed record Span(SpanKind Kind, int Length)
     /// <summary>For visual rows the rectangle of the picture that the grid covers; null where rows have no place in the picture.</summary>
     public PictureArea? Area { get; init; }
 
-    /// <summary>Which rows, by their index in the span, ascending, are separators without a place: their kind is <see cref="SpanKind.ImageSeparator"/>.</summary>
+    /// <summary>
+    /// Which rows, by their index in the span, ascending, are separators without a place: their kind is <see cref="SpanKind.ImageSeparator"/>.
+    /// </summary>
     public int[] Separators { get; init; } = [];
 
     /// <summary>The span of a picture's segment.</summary>

@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace Aperture.Training;
 
 /// <summary>
-/// A forward that its caller moves from layer to layer, may look into, cut rows from and split in two. Rows of all samples are packed one after the other. Owns its tensors;
-/// those it hands out are borrowed and hold until the next call unless it says otherwise.
+/// A forward that its caller moves from layer to layer, may look into, cut rows from and split in two. Rows of all samples are packed one after the other. Owns
+/// its tensors; those it hands out are borrowed and hold until the next call unless it says otherwise.
 /// </summary>
 public interface IDecoderRun : IDisposable
 {
@@ -50,7 +50,9 @@ public interface IDecoderRun : IDisposable
     /// <returns>float32 logits <c>[n, V]</c>; the caller disposes them.</returns>
     Tensor Logits(Tensor? rows = null);
 
-    /// <summary>The rows that predict a counted token: packed indices, int64 <c>[n]</c>, sample after sample, and the token each predicts. The caller disposes both.</summary>
+    /// <summary>
+    /// The rows that predict a counted token: packed indices, int64 <c>[n]</c>, sample after sample, and the token each predicts. The caller disposes both.
+    /// </summary>
     (Tensor Rows, Tensor Targets) Predictions();
 
     /// <summary>Mean cross-entropy of the counted tokens, over the whole batch.</summary>

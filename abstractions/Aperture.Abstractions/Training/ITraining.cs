@@ -11,7 +11,9 @@ public interface ITraining : IDisposable
     /// <summary>What the optimizer changes, by checkpoint name: float32 leaves that require gradients.</summary>
     IReadOnlyDictionary<string, Tensor> Parameters { get; }
 
-    /// <summary>What else a continued run needs, by name: tensors that a step changes in place, such as scores of a search. The host saves and restores them.</summary>
+    /// <summary>
+    /// What else a continued run needs, by name: tensors that a step changes in place, such as scores of a search. The host saves and restores them.
+    /// </summary>
     IReadOnlyDictionary<string, Tensor> State => System.Collections.Immutable.ImmutableDictionary<string, Tensor>.Empty;
 
     /// <summary>Factor on the learning rate of a parameter.</summary>

@@ -1,6 +1,8 @@
 namespace Aperture.Training;
 
-/// <summary>One training of a method: what is trained, how, and what a step computes. Parameters of the model come from <see cref="ITrainingModel.Unfreeze"/>.</summary>
+/// <summary>
+/// One training of a method: what is trained, how, and what a step computes. Parameters of the model come from <see cref="ITrainingModel.Unfreeze"/>.
+/// </summary>
 public interface ITrainingRun : ITraining
 {
     /// <summary>Runs the forward of a step. The host then runs backward and the optimizer.</summary>

@@ -25,7 +25,10 @@ public interface IVisionEncoder : IDisposable
     /// <returns>One entry a picture; the caller disposes them.</returns>
     IReadOnlyList<VisionFeatures> Encode(IReadOnlyList<VisionInput> inputs, VisionRequest request, CancellationToken cancellationToken);
 
-    /// <summary>What stands for a picture in training where a sample has none, for models whose training code encodes one nevertheless; null for all others. The caller disposes it.</summary>
+    /// <summary>
+    /// What stands for a picture in training where a sample has none, for models whose training code encodes one nevertheless; null for all others. The caller
+    /// disposes it.
+    /// </summary>
     VisionInput? Blank() => null;
 }
 

@@ -3,8 +3,8 @@ using Aperture.Sequences;
 namespace Aperture.Vision;
 
 /// <summary>
-/// A run of a picture's visual rows that belong together: the rows of one tile, or of a picture that is not cut into tiles. A picture is a list of segments, in the order of its rows. Token
-/// maps, counts, operations and budgets come from them.
+/// A run of a picture's visual rows that belong together: the rows of one tile, or of a picture that is not cut into tiles. A picture is a list of segments, in
+/// the order of its rows. Token maps, counts, operations and budgets come from them.
 /// </summary>
 /// <param name="Rows">Number of rows.</param>
 public sealed record VisualSegment(int Rows)
@@ -15,7 +15,9 @@ public sealed record VisualSegment(int Rows)
     /// <summary>The grid that <see cref="Places"/> refer to.</summary>
     public VisualGrid Grid { get; init; }
 
-    /// <summary>The grid place of each row, -1 for a row that has none; null means 0, 1, 2, … in order. A merged row has the place of its representative.</summary>
+    /// <summary>
+    /// The grid place of each row, -1 for a row that has none; null means 0, 1, 2, … in order. A merged row has the place of its representative.
+    /// </summary>
     public int[]? Places { get; init; }
 
     /// <summary>For merged rows all grid places that each row stands for; null means only its own.</summary>

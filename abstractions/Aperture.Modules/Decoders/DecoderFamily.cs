@@ -69,13 +69,8 @@ internal sealed record DecoderFamily
     private static readonly Dictionary<string, DecoderFamily> _families = new(StringComparer.Ordinal)
     {
         ["llama"] = _llama,
-        ["llava"] = _llama,
-        ["llava_llama"] = _llama,
         ["vicuna"] = _llama,
-        ["mod_llava_llama"] = _llama,
-        ["mod_mgm"] = _llama,
         ["mistral"] = _mistral,
-        ["llava_mistral"] = _mistral,
         ["qwen2"] = _qwen2,
         ["qwen2_vl"] = _qwen2Vl,
         ["qwen2_vl_text"] = _qwen2Vl,

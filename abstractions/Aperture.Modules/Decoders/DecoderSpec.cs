@@ -119,6 +119,9 @@ public sealed record DecoderSpec
     /// <c>text_config</c>) or of a MiniCPM-V.
     /// </param>
     /// <param name="where">File name for messages.</param>
+    /// <param name="type">
+    /// What stands in for <c>model_type</c>; null for the file's own, of which the last part counts where the whole is unknown (<c>x_llama</c> is a LLaMA).
+    /// </param>
     /// <exception cref="ApertureException">A value has the wrong type or range, or the architecture is none of the families.</exception>
-    public static DecoderSpec Parse(JsonElement json, string where) => DecoderSpecReader.Read(new ConfigReader(json, where));
+    public static DecoderSpec Parse(JsonElement json, string where, string? type = null) => DecoderSpecReader.Read(new ConfigReader(json, where), type);
 }

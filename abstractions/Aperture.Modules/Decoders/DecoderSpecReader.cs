@@ -5,9 +5,9 @@ namespace Aperture.Models;
 /// <summary>Reads a decoder's specification from a Hugging Face configuration.</summary>
 internal static class DecoderSpecReader
 {
-    public static DecoderSpec Read(ConfigReader config)
+    public static DecoderSpec Read(ConfigReader config, string? named = null)
     {
-        string type = config.Text("model_type", "llama")!;
+        string type = named ?? config.Text("model_type", "llama")!;
         if (type is "qwen2_vl" or "qwen2_5_vl" && config.Has("text_config"))
         {
             // Newer files nest the decoder's keys; whether embeddings are tied may stand in either place.
@@ -15,7 +15,7 @@ internal static class DecoderSpecReader
             return Read(text) with { TiedEmbeddings = text.Flag("tie_word_embeddings", config.Flag("tie_word_embeddings", false)) };
         }
 
-        DecoderFamily? family = type == "minicpmv" ? MiniCpmV(config) : DecoderFamily.Of(type);
+        DecoderFamily? family = type == "minicpmv" ? MiniCpmV(config) : DecoderFamily.Of(type) ?? DecoderFamily.Of(type[(type.LastIndexOf('_') + 1)..]);
         if (family is null)
         {
             string known = string.Join(", ", DecoderFamily.Names.Order(StringComparer.Ordinal));

@@ -103,7 +103,8 @@ public sealed record GenerationOptions
 
         if (Beams > 1 && Temperature > 0)
         {
-            throw new ApertureException($"Beams is {Beams} and Temperature is {Temperature}, but beam search does not sample; set Beams to 1 or Temperature to 0.");
+            throw new ApertureException(
+                $"Beams is {Beams} and Temperature is {Temperature}, but beam search does not sample; set Beams to 1 or Temperature to 0.");
         }
 
         return this;

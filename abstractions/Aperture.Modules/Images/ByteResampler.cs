@@ -5,23 +5,28 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Aperture.Images;
 
-/// <summary>The two passes of resampling 8-bit pixels: 22-bit fixed point, each pass rounded to 8 bits. The vector paths compute the same integers as the scalar ones.</summary>
+/// <summary>
+/// The two passes of resampling 8-bit pixels: 22-bit fixed point, each pass rounded to 8 bits. The vector paths compute the same integers as the scalar ones.
+/// </summary>
 internal static class ByteResampler
 {
     private const int Half = 1 << (ResampleWeights.PrecisionBits - 1);
 
-    /// <summary>Resamples rows [firstRow, firstRow + rows) along x. <paramref name="firstColumn"/> is the source column that column 0 of <paramref name="source"/> stands for.</summary>
+    /// <summary>
+    /// Resamples rows [firstRow, firstRow + rows) along x. <paramref name="firstColumn"/> is the source column that column 0 of <paramref name="source"/>
+    /// stands for.
+    /// </summary>
     public static byte[] Horizontal(byte[] source, int sourceWidth, int channels, int firstColumn, int firstRow, int rows, ResampleWeights weights)
     {
-        var target = new byte[checked(weights.Count * rows * channels)];
-        var k = weights.Fixed();
-        var repeated = Avx2.IsSupported && channels >= 3 ? Repeat(k) : [];
-        for (var y = 0; y < rows; y++)
+        byte[] target = new byte[checked(weights.Count * rows * channels)];
+        int[] k = weights.Fixed();
+        int[] repeated = Avx2.IsSupported && channels >= 3 ? Repeat(k) : [];
+        for (int y = 0; y < rows; y++)
         {
-            var offset = (firstRow + y) * sourceWidth * channels;
-            var into = target.AsSpan(y * weights.Count * channels, weights.Count * channels);
+            int offset = (firstRow + y) * sourceWidth * channels;
+            Span<byte> into = target.AsSpan(y * weights.Count * channels, weights.Count * channels);
             // Vector loads read up to two bytes past an RGB pixel, so the last row, which may end the array, goes without.
-            var spare = channels == 4 || (channels == 3 && offset + sourceWidth * channels + 2 <= source.Length);
+            bool spare = channels == 4 || (channels == 3 && offset + sourceWidth * channels + 2 <= source.Length);
             if (spare && Avx2.IsSupported)
             {
                 HorizontalPairs(ref MemoryMarshal.GetReference(source.AsSpan(offset)), channels, firstColumn, into, weights, repeated);
@@ -42,17 +47,17 @@ internal static class ByteResampler
     /// <summary>Resamples all rows along y. <paramref name="firstRow"/> is the source row that row 0 of <paramref name="source"/> stands for.</summary>
     public static byte[] Vertical(byte[] source, int rowBytes, int firstRow, ResampleWeights weights)
     {
-        var target = new byte[checked(weights.Count * rowBytes)];
-        var k = weights.Fixed();
-        for (var y = 0; y < weights.Count; y++)
+        byte[] target = new byte[checked(weights.Count * rowBytes)];
+        int[] k = weights.Fixed();
+        for (int y = 0; y < weights.Count; y++)
         {
-            var taps = k.AsSpan(y * weights.Stride, weights.Taps[y]);
-            var from = source.AsSpan((weights.First[y] - firstRow) * rowBytes, taps.Length * rowBytes);
-            var into = target.AsSpan(y * rowBytes, rowBytes);
-            var x = VerticalVector(from, rowBytes, into, taps);
+            Span<int> taps = k.AsSpan(y * weights.Stride, weights.Taps[y]);
+            Span<byte> from = source.AsSpan((weights.First[y] - firstRow) * rowBytes, taps.Length * rowBytes);
+            Span<byte> into = target.AsSpan(y * rowBytes, rowBytes);
+            int x = VerticalVector(from, rowBytes, into, taps);
             for (; x < rowBytes; x++)
             {
-                var sum = Half;
+                int sum = Half;
                 for (int t = 0, i = x; t < taps.Length; t++, i += rowBytes)
                 {
                     sum += from[i] * taps[t];
@@ -69,10 +74,10 @@ internal static class ByteResampler
     {
         for (int x = 0, o = 0; x < weights.Count; x++)
         {
-            var taps = k.AsSpan(x * weights.Stride, weights.Taps[x]);
-            for (var c = 0; c < channels; c++)
+            Span<int> taps = k.AsSpan(x * weights.Stride, weights.Taps[x]);
+            for (int c = 0; c < channels; c++)
             {
-                var sum = Half;
+                int sum = Half;
                 for (int t = 0, i = (weights.First[x] - firstColumn) * channels + c; t < taps.Length; t++, i += channels)
                 {
                     sum += row[i] * taps[t];
@@ -87,12 +92,12 @@ internal static class ByteResampler
     {
         for (int x = 0, o = 0; x < weights.Count; x++, o += channels)
         {
-            var even = Vector128.Create(Half);
-            var odd = Vector128<int>.Zero;
-            ref var weight = ref k[x * weights.Stride];
-            ref var pixel = ref Unsafe.Add(ref row, (weights.First[x] - firstColumn) * channels);
-            var taps = weights.Taps[x];
-            var t = 0;
+            Vector128<int> even = Vector128.Create(Half);
+            Vector128<int> odd = Vector128<int>.Zero;
+            ref int weight = ref k[x * weights.Stride];
+            ref byte pixel = ref Unsafe.Add(ref row, (weights.First[x] - firstColumn) * channels);
+            int taps = weights.Taps[x];
+            int t = 0;
             for (; t + 1 < taps; t += 2)
             {
                 even += Load(ref pixel) * Vector128.Create(Unsafe.Add(ref weight, t));
@@ -105,8 +110,8 @@ internal static class ByteResampler
                 even += Load(ref pixel) * Vector128.Create(Unsafe.Add(ref weight, t));
             }
 
-            var sum = Vector128.Clamp((even + odd) >> ResampleWeights.PrecisionBits, Vector128<int>.Zero, Vector128.Create(255));
-            for (var c = 0; c < channels; c++)
+            Vector128<int> sum = Vector128.Clamp((even + odd) >> ResampleWeights.PrecisionBits, Vector128<int>.Zero, Vector128.Create(255));
+            for (int c = 0; c < channels; c++)
             {
                 into[o + c] = (byte)sum.GetElement(c);
             }
@@ -116,29 +121,29 @@ internal static class ByteResampler
     /// <summary>Two pixels a step: eight bytes are widened, arranged as two pixels of four, and multiplied by two weights of four copies each.</summary>
     private static void HorizontalPairs(ref byte row, int channels, int firstColumn, Span<byte> into, ResampleWeights weights, int[] repeated)
     {
-        var arrangement = channels == 3 ? Vector256.Create(0, 1, 2, 2, 3, 4, 5, 5) : Vector256.Create(0, 1, 2, 3, 4, 5, 6, 7);
+        Vector256<int> arrangement = channels == 3 ? Vector256.Create(0, 1, 2, 2, 3, 4, 5, 5) : Vector256.Create(0, 1, 2, 3, 4, 5, 6, 7);
         for (int x = 0, o = 0; x < weights.Count; x++, o += channels)
         {
-            var pair = Vector256<int>.Zero;
-            ref var weight = ref repeated[4 * x * weights.Stride];
-            ref var pixel = ref Unsafe.Add(ref row, (weights.First[x] - firstColumn) * channels);
-            var taps = weights.Taps[x];
-            var t = 0;
+            Vector256<int> pair = Vector256<int>.Zero;
+            ref int weight = ref repeated[4 * x * weights.Stride];
+            ref byte pixel = ref Unsafe.Add(ref row, (weights.First[x] - firstColumn) * channels);
+            int taps = weights.Taps[x];
+            int t = 0;
             for (; t + 1 < taps; t += 2)
             {
-                var bytes = Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<ulong>(ref pixel)).AsByte();
+                Vector128<byte> bytes = Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<ulong>(ref pixel)).AsByte();
                 pair += Avx2.PermuteVar8x32(Avx2.ConvertToVector256Int32(bytes), arrangement) * Vector256.LoadUnsafe(ref weight, (nuint)(4 * t));
                 pixel = ref Unsafe.Add(ref pixel, 2 * channels);
             }
 
-            var sum = pair.GetLower() + pair.GetUpper() + Vector128.Create(Half);
+            Vector128<int> sum = pair.GetLower() + pair.GetUpper() + Vector128.Create(Half);
             if (t < taps)
             {
                 sum += Load(ref pixel) * Vector128.LoadUnsafe(ref weight, (nuint)(4 * t));
             }
 
             sum = Vector128.Clamp(sum >> ResampleWeights.PrecisionBits, Vector128<int>.Zero, Vector128.Create(255));
-            for (var c = 0; c < channels; c++)
+            for (int c = 0; c < channels; c++)
             {
                 into[o + c] = (byte)sum.GetElement(c);
             }
@@ -147,8 +152,8 @@ internal static class ByteResampler
 
     private static int[] Repeat(int[] weights)
     {
-        var repeated = new int[checked(4 * weights.Length)];
-        for (var i = 0; i < weights.Length; i++)
+        int[] repeated = new int[checked(4 * weights.Length)];
+        for (int i = 0; i < weights.Length; i++)
         {
             repeated.AsSpan(4 * i, 4).Fill(weights[i]);
         }
@@ -158,38 +163,39 @@ internal static class ByteResampler
 
     private static int VerticalVector(ReadOnlySpan<byte> from, int rowBytes, Span<byte> into, ReadOnlySpan<int> taps)
     {
-        var x = 0;
+        int x = 0;
         for (; Vector256.IsHardwareAccelerated && x + 32 <= rowBytes; x += 32)
         {
-            var a = Vector256.Create(Half);
-            var (b, c, d) = (a, a, a);
-            ref var pixel = ref MemoryMarshal.GetReference(from[x..]);
-            for (var t = 0; t < taps.Length; t++)
+            Vector256<int> a = Vector256.Create(Half);
+            (Vector256<int> b, Vector256<int> c, Vector256<int> d) = (a, a, a);
+            ref byte pixel = ref MemoryMarshal.GetReference(from[x..]);
+            for (int t = 0; t < taps.Length; t++)
             {
-                var weight = Vector256.Create(taps[t]);
-                var (low, high) = Vector256.Widen(Vector256.LoadUnsafe(ref pixel, (nuint)(t * rowBytes)));
-                var (a4, b4) = Vector256.Widen(low);
-                var (c4, d4) = Vector256.Widen(high);
+                Vector256<int> weight = Vector256.Create(taps[t]);
+                (Vector256<ushort> low, Vector256<ushort> high) = Vector256.Widen(Vector256.LoadUnsafe(ref pixel, (nuint)(t * rowBytes)));
+                (Vector256<uint> a4, Vector256<uint> b4) = Vector256.Widen(low);
+                (Vector256<uint> c4, Vector256<uint> d4) = Vector256.Widen(high);
                 a += a4.AsInt32() * weight;
                 b += b4.AsInt32() * weight;
                 c += c4.AsInt32() * weight;
                 d += d4.AsInt32() * weight;
             }
 
-            var words = Vector256.Narrow(Shift(a), Shift(b)).AsUInt16();
-            var more = Vector256.Narrow(Shift(c), Shift(d)).AsUInt16();
+            Vector256<ushort> words = Vector256.Narrow(Shift(a), Shift(b)).AsUInt16();
+            Vector256<ushort> more = Vector256.Narrow(Shift(c), Shift(d)).AsUInt16();
             Vector256.Narrow(words, more).CopyTo(into[x..]);
         }
 
         return x;
     }
 
-    private static Vector256<int> Shift(Vector256<int> sum) => Vector256.Clamp(sum >> ResampleWeights.PrecisionBits, Vector256<int>.Zero, Vector256.Create(255));
+    private static Vector256<int> Shift(Vector256<int> sum)
+        => Vector256.Clamp(sum >> ResampleWeights.PrecisionBits, Vector256<int>.Zero, Vector256.Create(255));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<int> Load(ref byte pixel)
     {
-        var bytes = Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<uint>(ref pixel)).AsByte();
+        Vector128<byte> bytes = Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<uint>(ref pixel)).AsByte();
         return Vector128.WidenLower(Vector128.WidenLower(bytes)).AsInt32();
     }
 

@@ -21,18 +21,22 @@ public sealed class ClipImageProcessor
         Config = config;
         if ((config.ShortestEdge ?? Math.Min(config.Height, config.Width)) < 1 || config.CropHeight < 1 || config.CropWidth < 1)
         {
-            throw new ApertureException($"Image processor: sizes must be at least 1 pixel, but resize is {config.ShortestEdge?.ToString() ?? $"{config.Width}x{config.Height}"} and crop {config.CropWidth}x{config.CropHeight}.");
+            throw new ApertureException(
+                $"Image processor: sizes must be at least 1 pixel, but resize is {config.ShortestEdge?.ToString() ?? $"{config.Width}x{config.Height}"} and "
+                + $"crop {config.CropWidth}x{config.CropHeight}.");
         }
 
         if (config.ImageMean.Count != 3 || config.ImageStd.Count != 3 || config.ImageStd.Any(s => (float)s == 0))
         {
-            throw new ApertureException($"Image processor: image_mean and image_std must have three values each, none of image_std 0, but are [{string.Join(", ", config.ImageMean)}] and [{string.Join(", ", config.ImageStd)}].");
+            throw new ApertureException(
+                "Image processor: image_mean and image_std must have three values each, none of image_std 0, but are "
+                + $"[{string.Join(", ", config.ImageMean)}] and [{string.Join(", ", config.ImageStd)}].");
         }
 
-        for (var i = 0; i < _values.Length; i++)
+        for (int i = 0; i < _values.Length; i++)
         {
-            var (channel, value) = (i / 256, i % 256);
-            var scaled = (float)(config.DoRescale ? value * config.RescaleFactor : value); // in double, then rounded
+            (int channel, int value) = (i / 256, i % 256);
+            float scaled = (float)(config.DoRescale ? value * config.RescaleFactor : value); // in double, then rounded
             _values[i] = config.DoNormalize ? (scaled - (float)config.ImageMean[channel]) / (float)config.ImageStd[channel] : scaled;
         }
     }
@@ -40,7 +44,9 @@ public sealed class ClipImageProcessor
     /// <summary>What the processor does.</summary>
     public ClipImageProcessorConfig Config { get; }
 
-    /// <summary>The colour that <see cref="ClipImageProcessorConfig.PadToSquare"/> pads with: the mean, truncated to 8 bits; (122, 116, 104) for CLIP.</summary>
+    /// <summary>
+    /// The colour that <see cref="ClipImageProcessorConfig.PadToSquare"/> pads with: the mean, truncated to 8 bits; (122, 116, 104) for CLIP.
+    /// </summary>
     public (byte Red, byte Green, byte Blue) PaddingColour => (Padding(0), Padding(1), Padding(2));
 
     /// <summary>Processes one image.</summary>
@@ -50,9 +56,9 @@ public sealed class ClipImageProcessor
     public Tensor Process(Image image)
     {
         ArgumentNullException.ThrowIfNull(image);
-        var prepared = Prepare(image);
-        var (pixels, plane) = (prepared.Bytes, prepared.Width * prepared.Height);
-        var values = new float[3 * plane];
+        Image prepared = Prepare(image);
+        (byte[]? pixels, int plane) = (prepared.Bytes, prepared.Width * prepared.Height);
+        float[] values = new float[3 * plane];
         for (int i = 0, p = 0; p < plane; i += 3, p++)
         {
             values[p] = _values[pixels[i]];
@@ -71,12 +77,14 @@ public sealed class ClipImageProcessor
     {
         ArgumentNullException.ThrowIfNull(images);
         ArgumentOutOfRangeException.ThrowIfZero(images.Count);
-        using var scope = NewDisposeScope();
-        var tensors = images.Select(Process).ToArray();
-        var odd = Array.Find(tensors, t => !t.shape.SequenceEqual(tensors[0].shape));
+        using DisposeScope scope = NewDisposeScope();
+        Tensor[] tensors = images.Select(Process).ToArray();
+        Tensor? odd = Array.Find(tensors, t => !t.shape.SequenceEqual(tensors[0].shape));
         return odd is null
             ? stack(tensors).MoveToOuterDisposeScope()
-            : throw new ApertureException($"Images of one batch must have one size after processing, but there are {tensors[0].shape[2]}x{tensors[0].shape[1]} and {odd.shape[2]}x{odd.shape[1]}: configure a crop.");
+            : throw new ApertureException(
+                $"Images of one batch must have one size after processing, but there are {tensors[0].shape[2]}x{tensors[0].shape[1]} and "
+                + $"{odd.shape[2]}x{odd.shape[1]}: configure a crop.");
     }
 
     /// <summary>The 8-bit part of the work: the RGB image after padding, resizing and cropping.</summary>
@@ -86,25 +94,27 @@ public sealed class ClipImageProcessor
     public Image Prepare(Image image)
     {
         ArgumentNullException.ThrowIfNull(image);
-        var rgb = image.ConvertToRgb();
+        Image rgb = image.ConvertToRgb();
         if (Config.PadToSquare)
         {
-            var (red, green, blue) = PaddingColour;
+            (byte red, byte green, byte blue) = PaddingColour;
             rgb = rgb.PadToSquare(red, green, blue);
         }
 
-        var (width, height) = TargetSize(rgb.Width, rgb.Height);
+        (int width, int height) = TargetSize(rgb.Width, rgb.Height);
         if (!Config.DoCenterCrop)
         {
             return rgb.Resize(width, height, Config.Resample);
         }
 
         // Only the part that the crop keeps is resized: the numbers are the same.
-        var (left, top) = ((width - Config.CropWidth) >> 1, (height - Config.CropHeight) >> 1); // rounds down, also below 0
-        var (x, y) = (Math.Max(left, 0), Math.Max(top, 0));
-        var (keptWidth, keptHeight) = (Math.Min(width, Config.CropWidth), Math.Min(height, Config.CropHeight));
-        var kept = PilResize.ResizeWindow(rgb, width, height, Config.Resample, new ImageBox(0, 0, rgb.Width, rgb.Height), x, y, keptWidth, keptHeight);
-        return keptWidth == Config.CropWidth && keptHeight == Config.CropHeight ? kept : kept.Crop(Math.Min(left, 0), Math.Min(top, 0), Config.CropWidth, Config.CropHeight);
+        (int left, int top) = ((width - Config.CropWidth) >> 1, (height - Config.CropHeight) >> 1); // rounds down, also below 0
+        (int x, int y) = (Math.Max(left, 0), Math.Max(top, 0));
+        (int keptWidth, int keptHeight) = (Math.Min(width, Config.CropWidth), Math.Min(height, Config.CropHeight));
+        Image kept = PilResize.ResizeWindow(rgb, width, height, Config.Resample, new ImageBox(0, 0, rgb.Width, rgb.Height), x, y, keptWidth, keptHeight);
+        return keptWidth == Config.CropWidth && keptHeight == Config.CropHeight
+            ? kept
+            : kept.Crop(Math.Min(left, 0), Math.Min(top, 0), Config.CropWidth, Config.CropHeight);
     }
 
     /// <summary>The rectangle of a picture that the pixel values show, in the picture's pixels; padding lies beyond its edges.</summary>
@@ -135,11 +145,12 @@ public sealed class ClipImageProcessor
             return (Config.Width, Config.Height);
         }
 
-        var (shorter, longer) = (Math.Min(imageWidth, imageHeight), Math.Max(imageWidth, imageHeight));
-        var scaled = Math.Truncate((double)((long)edge * longer) / shorter);
+        (int shorter, int longer) = (Math.Min(imageWidth, imageHeight), Math.Max(imageWidth, imageHeight));
+        double scaled = Math.Truncate((double)((long)edge * longer) / shorter);
         if (scaled > int.MaxValue)
         {
-            throw new ApertureException($"An image of {imageWidth}x{imageHeight} pixels is too elongated to be resized to a shortest edge of {edge}: crop it first.");
+            throw new ApertureException(
+                $"An image of {imageWidth}x{imageHeight} pixels is too elongated to be resized to a shortest edge of {edge}: crop it first.");
         }
 
         return imageWidth <= imageHeight ? (edge, (int)scaled) : ((int)scaled, edge);

@@ -8,13 +8,18 @@ namespace Aperture.Images;
 /// </summary>
 public sealed record ClipImageProcessorConfig
 {
-    /// <summary>Whether to pad to a square with the mean colour first, as LLaVA-1.5's own code does (<c>image_aspect_ratio: pad</c>). Not a field of the file; off, as in transformers.</summary>
+    /// <summary>
+    /// Whether to pad to a square with the mean colour first, as LLaVA-1.5's own code does (<c>image_aspect_ratio: pad</c>). Not a field of the file; off, as
+    /// in transformers.
+    /// </summary>
     public bool PadToSquare { get; init; }
 
     /// <summary>Whether to resize.</summary>
     public bool DoResize { get; init; } = true;
 
-    /// <summary>Length of the shorter edge after resizing, in pixels; null to resize to <see cref="Height"/> x <see cref="Width"/> whatever the aspect ratio.</summary>
+    /// <summary>
+    /// Length of the shorter edge after resizing, in pixels; null to resize to <see cref="Height"/> x <see cref="Width"/> whatever the aspect ratio.
+    /// </summary>
     public int? ShortestEdge { get; init; } = 224;
 
     /// <summary>Height after resizing when <see cref="ShortestEdge"/> is null, in pixels.</summary>
@@ -57,10 +62,10 @@ public sealed record ClipImageProcessorConfig
     public static ClipImageProcessorConfig Load(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        var file = Directory.Exists(path) ? Path.Combine(path, "preprocessor_config.json") : path;
+        string file = Directory.Exists(path) ? Path.Combine(path, "preprocessor_config.json") : path;
         try
         {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(file));
+            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(file));
             return Parse(document.RootElement, file);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or JsonException)
@@ -76,12 +81,20 @@ public sealed record ClipImageProcessorConfig
     /// <exception cref="ApertureException">A field has a value that cannot be used.</exception>
     public static ClipImageProcessorConfig Parse(JsonElement json, string name)
     {
-        var fields = new ProcessorFields(json, name);
-        var defaults = fields.Text("image_processor_type") == "SiglipImageProcessor"
-            ? new ClipImageProcessorConfig { ShortestEdge = null, Height = 224, Width = 224, DoCenterCrop = false, ImageMean = [0.5, 0.5, 0.5], ImageStd = [0.5, 0.5, 0.5] }
+        ProcessorFields fields = new(json, name);
+        ClipImageProcessorConfig defaults = fields.Text("image_processor_type") == "SiglipImageProcessor"
+            ? new ClipImageProcessorConfig
+            {
+                ShortestEdge = null,
+                Height = 224,
+                Width = 224,
+                DoCenterCrop = false,
+                ImageMean = [0.5, 0.5, 0.5],
+                ImageStd = [0.5, 0.5, 0.5],
+            }
             : new ClipImageProcessorConfig();
-        var size = fields.Size("size");
-        var crop = fields.Size("crop_size");
+        (int? Shortest, int? Height, int? Width, bool Whole)? size = fields.Size("size");
+        (int? Shortest, int? Height, int? Width, bool Whole)? crop = fields.Size("crop_size");
         if (crop is { Shortest: not null, Whole: false })
         {
             throw fields.Error("crop_size", "a number or height and width");

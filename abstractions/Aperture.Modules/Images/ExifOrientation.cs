@@ -19,25 +19,25 @@ internal static class ExifOrientation
             tiff = tiff[6..];
         }
 
-        var little = tiff.StartsWith("II"u8);
+        bool little = tiff.StartsWith("II"u8);
         if (tiff.Length < 8 || !(little || tiff.StartsWith("MM"u8)))
         {
             return ImageOrientation.Upright;
         }
 
-        var directory = UInt32(tiff[4..], little);
+        uint directory = UInt32(tiff[4..], little);
         if (directory > tiff.Length - 2)
         {
             return ImageOrientation.Upright;
         }
 
-        var count = UInt16(tiff[(int)directory..], little);
-        var entries = tiff[((int)directory + 2)..];
-        for (var i = 0; i < count && entries.Length >= 12; i++, entries = entries[12..])
+        ushort count = UInt16(tiff[(int)directory..], little);
+        ReadOnlySpan<byte> entries = tiff[((int)directory + 2)..];
+        for (int i = 0; i < count && entries.Length >= 12; i++, entries = entries[12..])
         {
             if (UInt16(entries, little) == OrientationTag)
             {
-                var value = UInt16(entries[2..], little) == 4 ? UInt32(entries[8..], little) : UInt16(entries[8..], little);
+                uint value = UInt16(entries[2..], little) == 4 ? UInt32(entries[8..], little) : UInt16(entries[8..], little);
                 return value is >= 1 and <= 8 ? (ImageOrientation)value : ImageOrientation.Upright;
             }
         }
@@ -47,23 +47,23 @@ internal static class ExifOrientation
 
     private static ImageOrientation FromJpeg(ReadOnlySpan<byte> file)
     {
-        var rest = file[2..];
+        ReadOnlySpan<byte> rest = file[2..];
         while (rest.Length >= 4 && rest[0] == 0xFF)
         {
-            var marker = rest[1];
+            byte marker = rest[1];
             if (marker == 0xFF)
             {
                 rest = rest[1..];
                 continue;
             }
 
-            var length = BinaryPrimitives.ReadUInt16BigEndian(rest[2..]);
+            ushort length = BinaryPrimitives.ReadUInt16BigEndian(rest[2..]);
             if (marker is 0xDA or 0xD9 || length < 2 || rest.Length < 2 + length)
             {
                 break;
             }
 
-            var payload = rest.Slice(4, length - 2);
+            ReadOnlySpan<byte> payload = rest.Slice(4, length - 2);
             if (marker == 0xE1 && payload.StartsWith("Exif\0\0"u8))
             {
                 return FromTiff(payload);
@@ -77,10 +77,10 @@ internal static class ExifOrientation
 
     private static ImageOrientation FromWebp(ReadOnlySpan<byte> file)
     {
-        var rest = file.Length > 12 ? file[12..] : default;
+        ReadOnlySpan<byte> rest = file.Length > 12 ? file[12..] : default;
         while (rest.Length >= 8)
         {
-            var length = BinaryPrimitives.ReadUInt32LittleEndian(rest[4..]);
+            uint length = BinaryPrimitives.ReadUInt32LittleEndian(rest[4..]);
             if (length > rest.Length - 8)
             {
                 break;
@@ -97,7 +97,9 @@ internal static class ExifOrientation
         return ImageOrientation.Upright;
     }
 
-    private static ushort UInt16(ReadOnlySpan<byte> bytes, bool little) => little ? BinaryPrimitives.ReadUInt16LittleEndian(bytes) : BinaryPrimitives.ReadUInt16BigEndian(bytes);
+    private static ushort UInt16(ReadOnlySpan<byte> bytes, bool little)
+        => little ? BinaryPrimitives.ReadUInt16LittleEndian(bytes) : BinaryPrimitives.ReadUInt16BigEndian(bytes);
 
-    private static uint UInt32(ReadOnlySpan<byte> bytes, bool little) => little ? BinaryPrimitives.ReadUInt32LittleEndian(bytes) : BinaryPrimitives.ReadUInt32BigEndian(bytes);
+    private static uint UInt32(ReadOnlySpan<byte> bytes, bool little)
+        => little ? BinaryPrimitives.ReadUInt32LittleEndian(bytes) : BinaryPrimitives.ReadUInt32BigEndian(bytes);
 }

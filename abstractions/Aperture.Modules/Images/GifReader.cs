@@ -3,7 +3,8 @@ using System.Buffers.Binary;
 namespace Aperture.Images;
 
 /// <summary>
-/// Reads the first frame of a GIF file in mode P (or L) as Pillow opens it. Skia is not used because it hides palette indices and clears the colour of transparent pixels.
+/// Reads the first frame of a GIF file in mode P (or L) as Pillow opens it. Skia is not used because it hides palette indices and clears the colour of
+/// transparent pixels.
 /// </summary>
 internal static class GifReader
 {
@@ -16,13 +17,13 @@ internal static class GifReader
             throw source.Truncated();
         }
 
-        var (screenWidth, screenHeight) = (BinaryPrimitives.ReadUInt16LittleEndian(file[6..]), BinaryPrimitives.ReadUInt16LittleEndian(file[8..]));
-        var rest = file[13..];
-        var colours = TakeColours(ref rest, file[10], source);
-        var transparent = -1;
+        (ushort screenWidth, ushort screenHeight) = (BinaryPrimitives.ReadUInt16LittleEndian(file[6..]), BinaryPrimitives.ReadUInt16LittleEndian(file[8..]));
+        ReadOnlySpan<byte> rest = file[13..];
+        ReadOnlySpan<byte> colours = TakeColours(ref rest, file[10], source);
+        int transparent = -1;
         while (rest.Length > 0 && rest[0] is not (byte)',' and not (byte)';')
         {
-            var isExtension = rest[0] == (byte)'!';
+            bool isExtension = rest[0] == (byte)'!';
             if (isExtension && rest.Length >= 8 && rest[1] == 0xF9 && rest[2] >= 4)
             {
                 transparent = (rest[3] & 1) != 0 ? rest[6] : -1;
@@ -36,27 +37,27 @@ internal static class GifReader
             throw source.Damaged("it has no frame");
         }
 
-        var (left, top) = ((int)BinaryPrimitives.ReadUInt16LittleEndian(rest[1..]), (int)BinaryPrimitives.ReadUInt16LittleEndian(rest[3..]));
-        var (width, height) = ((int)BinaryPrimitives.ReadUInt16LittleEndian(rest[5..]), (int)BinaryPrimitives.ReadUInt16LittleEndian(rest[7..]));
-        var flags = rest[9];
+        (int left, int top) = ((int)BinaryPrimitives.ReadUInt16LittleEndian(rest[1..]), (int)BinaryPrimitives.ReadUInt16LittleEndian(rest[3..]));
+        (int width, int height) = ((int)BinaryPrimitives.ReadUInt16LittleEndian(rest[5..]), (int)BinaryPrimitives.ReadUInt16LittleEndian(rest[7..]));
+        byte flags = rest[9];
         rest = rest[10..];
-        var local = TakeColours(ref rest, flags, source);
-        var (canvasWidth, canvasHeight) = (Math.Max(screenWidth, left + width), Math.Max(screenHeight, top + height));
+        ReadOnlySpan<byte> local = TakeColours(ref rest, flags, source);
+        (int canvasWidth, int canvasHeight) = (Math.Max(screenWidth, left + width), Math.Max(screenHeight, top + height));
         source.CheckSize(canvasWidth, canvasHeight, bytesPerPixel: 1);
-        var canvas = new byte[canvasWidth * canvasHeight];
+        byte[] canvas = new byte[canvasWidth * canvasHeight];
         if (transparent >= 0)
         {
             canvas.AsSpan().Fill((byte)transparent);
         }
 
-        var indices = Decompress(rest, width * height, source);
-        for (var y = 0; y < height; y++)
+        byte[] indices = Decompress(rest, width * height, source);
+        for (int y = 0; y < height; y++)
         {
-            var row = (flags & 0x40) != 0 ? InterlacedRow(y, height) : y;
+            int row = (flags & 0x40) != 0 ? InterlacedRow(y, height) : y;
             indices.AsSpan(y * width, width).CopyTo(canvas.AsSpan((top + row) * canvasWidth + left));
         }
 
-        var used = local.IsEmpty ? colours : local;
+        ReadOnlySpan<byte> used = local.IsEmpty ? colours : local;
         return IsGrey(used)
             ? new Image(ImageMode.L, canvasWidth, canvasHeight, canvas, transparentColour: transparent >= 0 ? transparent : null)
             : new Image(ImageMode.P, canvasWidth, canvasHeight, canvas, Palette(used, transparent));
@@ -69,13 +70,13 @@ internal static class GifReader
             return default;
         }
 
-        var length = 3 << ((flags & 7) + 1);
+        int length = 3 << ((flags & 7) + 1);
         if (rest.Length < length)
         {
             throw source.Truncated();
         }
 
-        var colours = rest[..length];
+        ReadOnlySpan<byte> colours = rest[..length];
         rest = rest[length..];
         return colours;
     }
@@ -83,7 +84,7 @@ internal static class GifReader
     /// <summary>Whether each index stands for the grey of its own value, as without a palette; Pillow opens such files in mode L.</summary>
     private static bool IsGrey(ReadOnlySpan<byte> colours)
     {
-        for (var i = 0; i < colours.Length; i++)
+        for (int i = 0; i < colours.Length; i++)
         {
             if (colours[i] != i / 3)
             {
@@ -96,10 +97,10 @@ internal static class GifReader
 
     private static byte[] Palette(ReadOnlySpan<byte> colours, int transparent)
     {
-        var palette = new byte[256 * 4];
-        for (var i = 0; i < 256; i++)
+        byte[] palette = new byte[256 * 4];
+        for (int i = 0; i < 256; i++)
         {
-            for (var c = 0; c < 3; c++)
+            for (int c = 0; c < 3; c++)
             {
                 palette[4 * i + c] = 3 * i + 3 <= colours.Length ? colours[3 * i + c] : (byte)0;
             }
@@ -127,9 +128,9 @@ internal static class GifReader
 
     private static int InterlacedRow(int y, int height)
     {
-        foreach (var (start, step) in (ReadOnlySpan<(int, int)>)[(0, 8), (4, 8), (2, 4), (1, 2)])
+        foreach ((int start, int step) in (ReadOnlySpan<(int, int)>)[(0, 8), (4, 8), (2, 4), (1, 2)])
         {
-            var rows = (height - start + step - 1) / step;
+            int rows = (height - start + step - 1) / step;
             if (y < rows)
             {
                 return start + y * step;
@@ -144,23 +145,23 @@ internal static class GifReader
     /// <summary>The LZW decoder: a code stands for an earlier code's string and one more byte.</summary>
     private static byte[] Decompress(ReadOnlySpan<byte> data, int count, ImageSource source)
     {
-        var minimum = data.IsEmpty ? (byte)0 : data[0];
+        byte minimum = data.IsEmpty ? (byte)0 : data[0];
         if (minimum is < 1 or > 11)
         {
             throw source.Damaged($"its code size is {minimum}");
         }
 
-        var (clear, end) = (1 << minimum, (1 << minimum) + 1);
-        var (prefix, suffix, lengths) = (new ushort[LargestCode], new byte[LargestCode], new ushort[LargestCode]);
-        for (var code = 0; code < clear; code++)
+        (int clear, int end) = (1 << minimum, (1 << minimum) + 1);
+        (ushort[]? prefix, byte[]? suffix, ushort[]? lengths) = (new ushort[LargestCode], new byte[LargestCode], new ushort[LargestCode]);
+        for (int code = 0; code < clear; code++)
         {
             (suffix[code], lengths[code]) = ((byte)code, 1);
         }
 
-        var output = new byte[count];
-        var (filled, bits, buffer, size, next, previous) = (0, 0, 0u, minimum + 1, end + 1, -1);
+        byte[] output = new byte[count];
+        (int filled, int bits, uint buffer, int size, int next, int previous) = (0, 0, 0u, minimum + 1, end + 1, -1);
         data = data[1..];
-        var block = 0;
+        int block = 0;
         while (filled < count)
         {
             while (bits < size)
@@ -186,7 +187,7 @@ internal static class GifReader
                 data = data[1..];
             }
 
-            var current = (int)(buffer & ((1u << size) - 1));
+            int current = (int)(buffer & ((1u << size) - 1));
             (buffer, bits) = (buffer >> size, bits - size);
             if (current == clear)
             {
@@ -204,8 +205,8 @@ internal static class GifReader
                 throw source.Damaged($"code {current} refers to nothing");
             }
 
-            var known = current < next;
-            var length = known ? lengths[current] : lengths[previous] + 1;
+            bool known = current < next;
+            int length = known ? lengths[current] : lengths[previous] + 1;
             Expand(output, filled, known ? current : previous, known ? length : length - 1);
             if (!known && filled + length - 1 < count)
             {
@@ -226,7 +227,7 @@ internal static class GifReader
 
         void Expand(byte[] into, int start, int code, int length)
         {
-            for (var i = start + length - 1; i >= start; i--)
+            for (int i = start + length - 1; i >= start; i--)
             {
                 if (i < into.Length)
                 {

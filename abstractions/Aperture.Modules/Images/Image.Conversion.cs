@@ -3,7 +3,8 @@ namespace Aperture.Images;
 public sealed partial class Image
 {
     /// <summary>
-    /// The image in mode RGB by Pillow's rules: grey is replicated, a palette looked up, alpha dropped and never blended, 16-bit and wider values clipped at 255.
+    /// The image in mode RGB by Pillow's rules: grey is replicated, a palette looked up, alpha dropped and never blended, 16-bit and wider values clipped at
+    /// 255.
     /// </summary>
     /// <returns>This image when it already is RGB, else a new one of the same size and orientation.</returns>
     public Image ConvertToRgb()
@@ -13,10 +14,10 @@ public sealed partial class Image
             return this;
         }
 
-        var rgb = new byte[checked(Width * Height * 3)];
+        byte[] rgb = new byte[checked(Width * Height * 3)];
         if (Mode is ImageMode.P)
         {
-            var (indices, palette) = (Bytes, _palette!);
+            (byte[]? indices, byte[]? palette) = (Bytes, _palette!);
             for (int i = 0, o = 0; i < indices.Length; i++, o += 3)
             {
                 palette.AsSpan(4 * indices[i], 3).CopyTo(rgb.AsSpan(o, 3));
@@ -24,7 +25,7 @@ public sealed partial class Image
         }
         else if (Mode is ImageMode.RGBA)
         {
-            var rgba = Bytes;
+            byte[] rgba = Bytes;
             for (int i = 0, o = 0; i < rgba.Length; i += 4, o += 3)
             {
                 (rgb[o], rgb[o + 1], rgb[o + 2]) = (rgba[i], rgba[i + 1], rgba[i + 2]);
@@ -32,7 +33,7 @@ public sealed partial class Image
         }
         else
         {
-            var grey = Grey();
+            byte[] grey = Grey();
             for (int i = 0, o = 0; i < grey.Length; i++, o += 3)
             {
                 rgb[o] = rgb[o + 1] = rgb[o + 2] = grey[i];
@@ -51,14 +52,14 @@ public sealed partial class Image
             return this;
         }
 
-        var rgb = ConvertToRgb().Bytes;
-        var rgba = new byte[checked(Width * Height * 4)];
+        byte[] rgb = ConvertToRgb().Bytes;
+        byte[] rgba = new byte[checked(Width * Height * 4)];
         for (int i = 0, o = 0; i < rgb.Length; i += 3, o += 4)
         {
             (rgba[o], rgba[o + 1], rgba[o + 2], rgba[o + 3]) = (rgb[i], rgb[i + 1], rgb[i + 2], 255);
         }
 
-        for (var i = 0; i < Width * Height; i++)
+        for (int i = 0; i < Width * Height; i++)
         {
             rgba[4 * i + 3] = Mode switch
             {
@@ -84,9 +85,9 @@ public sealed partial class Image
             case ImageMode.L or ImageMode.Bilevel:
                 return (byte[])Bytes.Clone();
             case ImageMode.LA:
-                var pairs = Bytes;
-                var first = new byte[pairs.Length / 2];
-                for (var i = 0; i < first.Length; i++)
+                byte[] pairs = Bytes;
+                byte[] first = new byte[pairs.Length / 2];
+                for (int i = 0; i < first.Length; i++)
                 {
                     first[i] = pairs[2 * i];
                 }
@@ -97,8 +98,8 @@ public sealed partial class Image
             case ImageMode.F:
                 return Array.ConvertAll(Singles, v => v >= 255 ? (byte)255 : v > 0 ? (byte)v : (byte)0);
             default:
-                var rgb = ConvertToRgb().Bytes;
-                var grey = new byte[Width * Height];
+                byte[] rgb = ConvertToRgb().Bytes;
+                byte[] grey = new byte[Width * Height];
                 for (int i = 0, o = 0; o < grey.Length; i += 3, o++)
                 {
                     grey[o] = (byte)((rgb[i] * 19595 + rgb[i + 1] * 38470 + rgb[i + 2] * 7471 + 0x8000) >> 16);

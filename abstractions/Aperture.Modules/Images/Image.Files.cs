@@ -13,13 +13,13 @@ public sealed partial class Image
         options ??= ImageDecodeOptions.Default;
         try
         {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
+            using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
             if (file.Length > Math.Min(options.MaxFileBytes, Array.MaxLength))
             {
                 throw new ApertureException($"Image {path} is {file.Length} bytes long; the limit is {options.MaxFileBytes}.");
             }
 
-            var bytes = new byte[file.Length];
+            byte[] bytes = new byte[file.Length];
             file.ReadExactly(bytes);
             return Decode(bytes, path, options);
         }
@@ -47,7 +47,7 @@ public sealed partial class Image
     public void SavePng(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        var beside = $"{path}.{Guid.NewGuid():N}.part";
+        string beside = $"{path}.{Guid.NewGuid():N}.part";
         try
         {
             File.WriteAllBytes(beside, EncodePng());

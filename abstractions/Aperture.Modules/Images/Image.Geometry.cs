@@ -11,8 +11,8 @@ public sealed partial class Image
             return this;
         }
 
-        var swaps = Orientation >= ImageOrientation.Transpose;
-        var (width, height) = swaps ? (Height, Width) : (Width, Height);
+        bool swaps = Orientation >= ImageOrientation.Transpose;
+        (int width, int height) = swaps ? (Height, Width) : (Width, Height);
         Array turned = RawPixels switch
         {
             byte[] bytes => Turn(bytes, width, height),
@@ -32,7 +32,7 @@ public sealed partial class Image
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(height);
-        var canvas = Array.CreateInstance(RawPixels.GetType().GetElementType()!, checked(width * height * Channels));
+        Array canvas = Array.CreateInstance(RawPixels.GetType().GetElementType()!, checked(width * height * Channels));
         CopyOnto(canvas, width, height, -(long)left, -(long)top);
         return With(canvas, width, height);
     }
@@ -50,14 +50,14 @@ public sealed partial class Image
             throw new ArgumentException($"An image of mode {other.Mode} cannot be pasted on one of mode {Mode}.", nameof(other));
         }
 
-        var canvas = (Array)RawPixels.Clone();
+        Array canvas = (Array)RawPixels.Clone();
         other.CopyOnto(canvas, Width, Height, left, top);
         return With(canvas, Width, Height);
     }
 
     /// <summary>
-    /// Centres the image on a square canvas of one colour whose side is the longer edge, as LLaVA's <c>expand2square</c> does; only the shorter edge gets a margin,
-    /// and the odd pixel falls to the right or the bottom.
+    /// Centres the image on a square canvas of one colour whose side is the longer edge, as LLaVA's <c>expand2square</c> does; only the shorter edge gets a
+    /// margin, and the odd pixel falls to the right or the bottom.
     /// </summary>
     /// <param name="red">Red of the margin.</param>
     /// <param name="green">Green of the margin.</param>
@@ -66,13 +66,13 @@ public sealed partial class Image
     /// <exception cref="ApertureException">The square would have more pixels than <see cref="ImageDecodeOptions.MaxPixels"/> allows by default.</exception>
     public Image PadToSquare(byte red, byte green, byte blue)
     {
-        var rgb = ConvertToRgb();
+        Image rgb = ConvertToRgb();
         if (Width == Height)
         {
             return rgb;
         }
 
-        var side = Math.Max(Width, Height);
+        int side = Math.Max(Width, Height);
         if ((long)side * side > ImageDecodeOptions.Default.MaxPixels)
         {
             throw new ApertureException($"An image of {Width}x{Height} pixels is too elongated to be padded to a square of {side}x{side}: crop it first.");
@@ -90,14 +90,14 @@ public sealed partial class Image
 
     private void CopyOnto(Array canvas, int canvasWidth, int canvasHeight, long left, long top)
     {
-        var (x0, x1) = (Math.Max(0, left), Math.Min(canvasWidth, left + Width));
-        var (y0, y1) = (Math.Max(0, top), Math.Min(canvasHeight, top + Height));
+        (long x0, long x1) = (Math.Max(0, left), Math.Min(canvasWidth, left + Width));
+        (long y0, long y1) = (Math.Max(0, top), Math.Min(canvasHeight, top + Height));
         if (x0 >= x1)
         {
             return;
         }
 
-        for (var y = y0; y < y1; y++)
+        for (long y = y0; y < y1; y++)
         {
             Array.Copy(RawPixels, ((y - top) * Width + (x0 - left)) * Channels, canvas, (y * canvasWidth + x0) * Channels, (x1 - x0) * Channels);
         }
@@ -105,13 +105,13 @@ public sealed partial class Image
 
     private T[] Turn<T>(T[] source, int width, int height)
     {
-        var target = new T[source.Length];
-        var channels = Channels;
+        T[] target = new T[source.Length];
+        int channels = Channels;
         for (int y = 0, o = 0; y < height; y++)
         {
-            for (var x = 0; x < width; x++)
+            for (int x = 0; x < width; x++)
             {
-                var (sx, sy) = Orientation switch
+                (int sx, int sy) = Orientation switch
                 {
                     ImageOrientation.MirrorHorizontal => (Width - 1 - x, y),
                     ImageOrientation.Rotate180 => (Width - 1 - x, Height - 1 - y),
@@ -122,8 +122,8 @@ public sealed partial class Image
                     ImageOrientation.Rotate270 => (Width - 1 - y, x),
                     _ => (x, y),
                 };
-                var i = (sy * Width + sx) * channels;
-                for (var c = 0; c < channels; c++)
+                int i = (sy * Width + sx) * channels;
+                for (int c = 0; c < channels; c++)
                 {
                     target[o++] = source[i + c];
                 }

@@ -15,13 +15,17 @@ public sealed partial class Image
     private readonly byte[]? _palette; // 256 entries of RGBA, mode P only
     private readonly int? _transparentColour; // grey, or 0xRRGGBB: the colour that a PNG file names as transparent
 
-    internal Image(ImageMode mode, int width, int height, Array pixels, byte[]? palette = null, int? transparentColour = null, ImageOrientation orientation = ImageOrientation.Upright)
+    internal Image(
+        ImageMode mode, int width, int height, Array pixels, byte[]? palette = null, int? transparentColour = null,
+        ImageOrientation orientation = ImageOrientation.Upright)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(height);
         if (pixels.LongLength != (long)width * height * ChannelsOf(mode))
         {
-            throw new ArgumentException($"{pixels.LongLength} values for {width}x{height} pixels of mode {mode}; {(long)width * height * ChannelsOf(mode)} are needed.", nameof(pixels));
+            throw new ArgumentException(
+                $"{pixels.LongLength} values for {width}x{height} pixels of mode {mode}; {(long)width * height * ChannelsOf(mode)} are needed.",
+                nameof(pixels));
         }
 
         (Mode, Width, Height, Orientation) = (mode, width, height, orientation);
@@ -85,10 +89,10 @@ public sealed partial class Image
             throw new ArgumentException($"Mode {mode} does not take bytes.", nameof(mode));
         }
 
-        var copy = pixels.ToArray();
+        byte[] copy = pixels.ToArray();
         if (mode == ImageMode.Bilevel)
         {
-            for (var i = 0; i < copy.Length; i++)
+            for (int i = 0; i < copy.Length; i++)
             {
                 copy[i] = (byte)(copy[i] == 0 ? 0 : 255);
             }
@@ -122,8 +126,8 @@ public sealed partial class Image
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(height);
-        var pixels = new byte[checked(width * height * 3)];
-        for (var i = 0; i < pixels.Length; i += 3)
+        byte[] pixels = new byte[checked(width * height * 3)];
+        for (int i = 0; i < pixels.Length; i += 3)
         {
             (pixels[i], pixels[i + 1], pixels[i + 2]) = (red, green, blue);
         }
@@ -131,7 +135,9 @@ public sealed partial class Image
         return new Image(ImageMode.RGB, width, height, pixels);
     }
 
-    /// <summary>The pixels as a tensor: uint8 (int32 for mode I, float32 for mode F), [height, width] for one channel, else [height, width, channels].</summary>
+    /// <summary>
+    /// The pixels as a tensor: uint8 (int32 for mode I, float32 for mode F), [height, width] for one channel, else [height, width, channels].
+    /// </summary>
     /// <returns>A new tensor on the CPU; the caller disposes it.</returns>
     public Tensor ToTensor()
     {
@@ -160,8 +166,8 @@ public sealed partial class Image
 
     private static byte[] GreyPalette()
     {
-        var palette = new byte[256 * 4];
-        for (var i = 0; i < 256; i++)
+        byte[] palette = new byte[256 * 4];
+        for (int i = 0; i < 256; i++)
         {
             palette[4 * i] = palette[4 * i + 1] = palette[4 * i + 2] = (byte)i;
             palette[4 * i + 3] = 255;

@@ -5,7 +5,7 @@ internal static class ImageReader
 {
     public static Image Read(ReadOnlySpan<byte> bytes, string name, ImageDecodeOptions options)
     {
-        var source = new ImageSource(name, options);
+        ImageSource source = new(name, options);
         if (bytes.IsEmpty)
         {
             throw new ApertureException($"Image {name} is empty (0 bytes).");
@@ -21,12 +21,14 @@ internal static class ImageReader
             return GifReader.Read(bytes, source);
         }
 
-        if (bytes.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xD8, 0xFF]) || bytes.StartsWith("BM"u8) || (bytes.StartsWith("RIFF"u8) && bytes.Length > 12 && bytes[8..].StartsWith("WEBP"u8)))
+        if (bytes.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xD8, 0xFF])
+            || bytes.StartsWith("BM"u8)
+            || (bytes.StartsWith("RIFF"u8) && bytes.Length > 12 && bytes[8..].StartsWith("WEBP"u8)))
         {
             return SkiaReader.Read(bytes, source);
         }
 
-        var kind = Unsupported(bytes);
+        string? kind = Unsupported(bytes);
         throw new ApertureException(kind is null
             ? $"Image {name} is not an image that can be read: PNG, JPEG, WebP, GIF or BMP is needed."
             : $"Image {name} is a {kind} file, which cannot be read: convert it to PNG, JPEG, WebP, GIF or BMP.");

@@ -13,7 +13,9 @@ internal readonly record struct ImageSource(string Name, ImageDecodeOptions Opti
 
         if (width * height > Options.MaxPixels)
         {
-            throw new ApertureException($"Image {Name} has {width}x{height} = {width * height} pixels; the limit is {Options.MaxPixels} ({nameof(ImageDecodeOptions)}.{nameof(ImageDecodeOptions.MaxPixels)}).");
+            throw new ApertureException(
+                $"Image {Name} has {width}x{height} = {width * height} pixels; the limit is {Options.MaxPixels} "
+                + $"({nameof(ImageDecodeOptions)}.{nameof(ImageDecodeOptions.MaxPixels)}).");
         }
 
         if (width * height > Array.MaxLength / bytesPerPixel)

@@ -3,10 +3,11 @@ namespace Aperture.Images;
 /// <summary>Nearest-neighbour resizing. Source coordinates are found by adding up the step, as Pillow does, so that rounding falls alike.</summary>
 internal static class NearestSampler
 {
-    public static Image Resize(Image image, int width, int height, (float Left, float Top, float Right, float Bottom) box, int left, int top, int windowWidth, int windowHeight)
+    public static Image Resize(
+        Image image, int width, int height, (float Left, float Top, float Right, float Bottom) box, int left, int top, int windowWidth, int windowHeight)
     {
-        var columns = Coordinates(box.Left, box.Right, width, image.Width, left, windowWidth);
-        var rows = Coordinates(box.Top, box.Bottom, height, image.Height, top, windowHeight);
+        int[] columns = Coordinates(box.Left, box.Right, width, image.Width, left, windowWidth);
+        int[] rows = Coordinates(box.Top, box.Bottom, height, image.Height, top, windowHeight);
         Array pixels = image.RawPixels switch
         {
             byte[] bytes => Pick(bytes, image, columns, rows),
@@ -18,10 +19,10 @@ internal static class NearestSampler
 
     private static int[] Coordinates(float from, float to, int outSize, int inSize, int start, int count)
     {
-        var coordinates = new int[count];
-        var step = (double)(to - from) / outSize;
-        var position = from + step * 0.5;
-        for (var i = 0; i < start + count; i++)
+        int[] coordinates = new int[count];
+        double step = (double)(to - from) / outSize;
+        double position = from + step * 0.5;
+        for (int i = 0; i < start + count; i++)
         {
             if (i >= start)
             {
@@ -36,15 +37,15 @@ internal static class NearestSampler
 
     private static T[] Pick<T>(T[] source, Image image, int[] columns, int[] rows)
     {
-        var channels = image.Channels;
-        var target = new T[checked(columns.Length * rows.Length * channels)];
-        var o = 0;
-        foreach (var row in rows)
+        int channels = image.Channels;
+        T[] target = new T[checked(columns.Length * rows.Length * channels)];
+        int o = 0;
+        foreach (int row in rows)
         {
-            foreach (var column in columns)
+            foreach (int column in columns)
             {
-                var i = (row * image.Width + column) * channels;
-                for (var c = 0; c < channels; c++)
+                int i = (row * image.Width + column) * channels;
+                for (int c = 0; c < channels; c++)
                 {
                     target[o++] = source[i + c];
                 }

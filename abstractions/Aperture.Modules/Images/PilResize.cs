@@ -16,18 +16,19 @@ public static class PilResize
     /// <param name="filter">The filter.</param>
     /// <param name="box">The part to resize, within the image; null for the whole image. Rounded to single precision, as Pillow does.</param>
     /// <param name="reducingGap">
-    /// At least 1: shrink by whole factors with <see cref="Reduce"/> first and leave this factor to the filter, faster and nearly as good; null for the filter alone.
-    /// Like in Pillow it has no effect on modes with alpha.
+    /// At least 1: shrink by whole factors with <see cref="Reduce"/> first and leave this factor to the filter, faster and nearly as good; null for the filter
+    /// alone. Like in Pillow it has no effect on modes with alpha.
     /// </param>
     /// <returns>A new image of the same mode, or <paramref name="image"/> itself if nothing changes.</returns>
     /// <exception cref="ApertureException">The result would be too large for memory.</exception>
-    public static Image Resize(Image image, int width, int height, ResampleFilter filter = ResampleFilter.Bicubic, ImageBox? box = null, double? reducingGap = null)
+    public static Image Resize(
+        Image image, int width, int height, ResampleFilter filter = ResampleFilter.Bicubic, ImageBox? box = null, double? reducingGap = null)
     {
         ArgumentNullException.ThrowIfNull(image);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(height);
-        var whole = new ImageBox(0, 0, image.Width, image.Height);
-        var part = box ?? whole;
+        ImageBox whole = new(0, 0, image.Width, image.Height);
+        ImageBox part = box ?? whole;
         if (!(part.Left >= 0 && part.Top >= 0 && part.Right <= image.Width && part.Bottom <= image.Height && part.Width > 0 && part.Height > 0))
         {
             throw new ArgumentException($"Box {part} is empty or not within {image.Width}x{image.Height} pixels.", nameof(box));
@@ -46,19 +47,22 @@ public static class PilResize
         filter = image.Mode is ImageMode.P or ImageMode.Bilevel ? ResampleFilter.Nearest : filter;
         if (reducingGap is { } gap && filter != ResampleFilter.Nearest && !HasAlpha(image))
         {
-            var (factorX, factorY) = (Math.Max(1, (int)(part.Width / width / gap)), Math.Max(1, (int)(part.Height / height / gap)));
+            (int factorX, int factorY) = (Math.Max(1, (int)(part.Width / width / gap)), Math.Max(1, (int)(part.Height / height / gap)));
             if (factorX > 1 || factorY > 1)
             {
-                var safe = SafeBox(image, width, height, filter, part);
+                ImageBox safe = SafeBox(image, width, height, filter, part);
                 image = Reduce(image, factorX, factorY, safe);
-                part = new ImageBox((part.Left - safe.Left) / factorX, (part.Top - safe.Top) / factorY, (part.Right - safe.Left) / factorX, (part.Bottom - safe.Top) / factorY);
+                part = new ImageBox(
+                    (part.Left - safe.Left) / factorX, (part.Top - safe.Top) / factorY, (part.Right - safe.Left) / factorX, (part.Bottom - safe.Top) / factorY);
             }
         }
 
         return ResizeWindow(image, width, height, filter, part, 0, 0, width, height);
     }
 
-    /// <summary>Shrinks by whole factors, each output pixel the mean of a block, like Pillow's <c>Image.reduce</c>. Incomplete blocks at the right and bottom count.</summary>
+    /// <summary>
+    /// Shrinks by whole factors, each output pixel the mean of a block, like Pillow's <c>Image.reduce</c>. Incomplete blocks at the right and bottom count.
+    /// </summary>
     /// <param name="image">An image of any mode but P and Bilevel.</param>
     /// <param name="factorX">Width of a block, at least 1.</param>
     /// <param name="factorY">Height of a block, at least 1.</param>
@@ -74,21 +78,21 @@ public static class PilResize
             throw new ArgumentException($"An image of mode {image.Mode} cannot be averaged.", nameof(image));
         }
 
-        var part = box ?? new ImageBox(0, 0, image.Width, image.Height);
-        var region = (Left: (int)part.Left, Top: (int)part.Top, Width: (int)part.Width, Height: (int)part.Height);
+        ImageBox part = box ?? new ImageBox(0, 0, image.Width, image.Height);
+        (int Left, int Top, int Width, int Height) region = (Left: (int)part.Left, Top: (int)part.Top, Width: (int)part.Width, Height: (int)part.Height);
         if (region.Left < 0 || region.Top < 0 || region.Width < 1 || region.Height < 1 || part.Right > image.Width || part.Bottom > image.Height)
         {
             throw new ArgumentException($"Box {part} is empty or not within {image.Width}x{image.Height} pixels.", nameof(box));
         }
 
-        var (stepX, stepY) = (Math.Min(factorX, region.Width), Math.Min(factorY, region.Height));
+        (int stepX, int stepY) = (Math.Min(factorX, region.Width), Math.Min(factorY, region.Height));
         if ((long)stepX * stepY >= 1 << 24)
         {
             throw new ArgumentOutOfRangeException(nameof(factorX), factorX, "A block has fewer than 2^24 pixels.");
         }
 
-        var channels = image.Channels;
-        var alpha = HasAlpha(image);
+        int channels = image.Channels;
+        bool alpha = HasAlpha(image);
         Array pixels = image.RawPixels switch
         {
             byte[] bytes => BoxReducer.Reduce(alpha ? PremultipliedAlpha.Multiply(bytes, channels) : bytes, image.Width, channels, region, stepX, stepY),
@@ -116,8 +120,8 @@ public static class PilResize
             return image;
         }
 
-        var aspect = (double)image.Width / image.Height;
-        var (width, height) = (maxWidth, maxHeight);
+        double aspect = (double)image.Width / image.Height;
+        (int width, int height) = (maxWidth, maxHeight);
         if ((double)maxWidth / maxHeight >= aspect)
         {
             width = Closest(maxHeight * aspect, n => Math.Abs(aspect - (double)n / maxHeight));
@@ -130,13 +134,17 @@ public static class PilResize
         return Resize(image, width, height, filter, reducingGap: reducingGap);
     }
 
-    /// <summary>The rectangle [left, left + windowWidth) x [top, top + windowHeight) of what a resize to width x height gives, without computing the rest.</summary>
-    internal static Image ResizeWindow(Image image, int width, int height, ResampleFilter filter, ImageBox box, int left, int top, int windowWidth, int windowHeight)
+    /// <summary>
+    /// The rectangle [left, left + windowWidth) x [top, top + windowHeight) of what a resize to width x height gives, without computing the rest.
+    /// </summary>
+    internal static Image ResizeWindow(
+        Image image, int width, int height, ResampleFilter filter, ImageBox box, int left, int top, int windowWidth, int windowHeight)
     {
-        var (l, t, r, b) = ((float)box.Left, (float)box.Top, (float)box.Right, (float)box.Bottom); // Pillow hands the box on in single precision
+        // Pillow hands the box on in single precision
+        (float l, float t, float r, float b) = ((float)box.Left, (float)box.Top, (float)box.Right, (float)box.Bottom);
         if (l == MathF.Truncate(l) && t == MathF.Truncate(t) && r - l == width && b - t == height)
         {
-            var part = image.Crop((int)l + left, (int)t + top, windowWidth, windowHeight);
+            Image part = image.Crop((int)l + left, (int)t + top, windowWidth, windowHeight);
             return filter != ResampleFilter.Nearest && HasAlpha(image)
                 ? image.With(PremultipliedAlpha.Divide(PremultipliedAlpha.Multiply(part.Bytes, part.Channels), part.Channels), windowWidth, windowHeight)
                 : part;
@@ -144,7 +152,9 @@ public static class PilResize
 
         if ((long)windowWidth * windowHeight * image.Channels >= LargestImage || (long)windowWidth * image.Height * image.Channels >= LargestImage)
         {
-            throw new ApertureException($"An image of {image.Width}x{image.Height} pixels cannot be resized to {width}x{height}: too large for memory; crop it first or ask for a smaller size.");
+            throw new ApertureException(
+                $"An image of {image.Width}x{image.Height} pixels cannot be resized to {width}x{height}: too large for memory; crop it first or ask for a "
+                + "smaller size.");
         }
 
         if (filter == ResampleFilter.Nearest)
@@ -152,9 +162,13 @@ public static class PilResize
             return NearestSampler.Resize(image, width, height, (l, t, r, b), left, top, windowWidth, windowHeight);
         }
 
-        var alongX = width != image.Width || l != 0 || r != width ? ResampleWeights.Compute(image.Width, l, r, width, filter, left, windowWidth) : null;
-        var alongY = height != image.Height || t != 0 || b != height ? ResampleWeights.Compute(image.Height, t, b, height, filter, top, windowHeight) : null;
-        var verticalFirst = alongX is not null && alongY is not null && ShrinksMostlyInHeight(image, width, height);
+        ResampleWeights? alongX = width != image.Width || l != 0 || r != width
+            ? ResampleWeights.Compute(image.Width, l, r, width, filter, left, windowWidth)
+            : null;
+        ResampleWeights? alongY = height != image.Height || t != 0 || b != height
+            ? ResampleWeights.Compute(image.Height, t, b, height, filter, top, windowHeight)
+            : null;
+        bool verticalFirst = alongX is not null && alongY is not null && ShrinksMostlyInHeight(image, width, height);
         Array pixels = image.RawPixels switch
         {
             byte[] bytes => Passes(bytes, image, alongX, alongY, verticalFirst, left, top, windowWidth, windowHeight),
@@ -164,12 +178,13 @@ public static class PilResize
         return image.With(pixels, windowWidth, windowHeight);
     }
 
-    private static byte[] Passes(byte[] pixels, Image image, ResampleWeights? alongX, ResampleWeights? alongY, bool verticalFirst, int left, int top, int windowWidth, int windowHeight)
+    private static byte[] Passes(
+        byte[] pixels, Image image, ResampleWeights? alongX, ResampleWeights? alongY, bool verticalFirst, int left, int top, int windowWidth, int windowHeight)
     {
-        var channels = image.Channels;
-        var alpha = HasAlpha(image);
-        var (x, y) = (alongX?.SourceStart ?? left, alongY?.SourceStart ?? top);
-        var (width, height) = ((alongX?.SourceEnd ?? left + windowWidth) - x, (alongY?.SourceEnd ?? top + windowHeight) - y);
+        int channels = image.Channels;
+        bool alpha = HasAlpha(image);
+        (int x, int y) = (alongX?.SourceStart ?? left, alongY?.SourceStart ?? top);
+        (int width, int height) = ((alongX?.SourceEnd ?? left + windowWidth) - x, (alongY?.SourceEnd ?? top + windowHeight) - y);
         pixels = alpha ? PremultipliedAlpha.Multiply(pixels, channels) : pixels;
         if (verticalFirst)
         {
@@ -186,11 +201,12 @@ public static class PilResize
         return alpha ? PremultipliedAlpha.Divide(pixels, channels) : pixels;
     }
 
-    private static T[] WidePasses<T>(T[] pixels, Image image, ResampleWeights? alongX, ResampleWeights? alongY, bool verticalFirst, int left, int top, int windowWidth, int windowHeight)
+    private static T[] WidePasses<T>(
+        T[] pixels, Image image, ResampleWeights? alongX, ResampleWeights? alongY, bool verticalFirst, int left, int top, int windowWidth, int windowHeight)
         where T : struct
     {
-        var (x, y) = (alongX?.SourceStart ?? left, alongY?.SourceStart ?? top);
-        var (width, height) = ((alongX?.SourceEnd ?? left + windowWidth) - x, (alongY?.SourceEnd ?? top + windowHeight) - y);
+        (int x, int y) = (alongX?.SourceStart ?? left, alongY?.SourceStart ?? top);
+        (int width, int height) = ((alongX?.SourceEnd ?? left + windowWidth) - x, (alongY?.SourceEnd ?? top + windowHeight) - y);
         if (verticalFirst)
         {
             pixels = WideResampler.Vertical(Part(pixels, image, x, y, width, height), width, y, alongY!);
@@ -208,8 +224,8 @@ public static class PilResize
             return y == 0 && height == image.Height ? pixels : pixels.AsSpan(y * width * image.Channels, height * width * image.Channels).ToArray();
         }
 
-        var part = new T[height * width * image.Channels];
-        for (var row = 0; row < height; row++)
+        T[] part = new T[height * width * image.Channels];
+        for (int row = 0; row < height; row++)
         {
             Array.Copy(pixels, ((y + row) * image.Width + x) * image.Channels, part, row * width * image.Channels, width * image.Channels);
         }
@@ -218,8 +234,8 @@ public static class PilResize
     }
 
     /// <summary>
-    /// Since version 13 Pillow runs the vertical pass first when the height shrinks much more than the width, which changes a good part of the pixels by one level.
-    /// The size of "much more" is inferred from recorded results; every one of them agrees.
+    /// Since version 13 Pillow runs the vertical pass first when the height shrinks much more than the width, which changes a good part of the pixels by one
+    /// level. The size of "much more" is inferred from recorded results; every one of them agrees.
     /// </summary>
     private static bool ShrinksMostlyInHeight(Image image, int width, int height) =>
         height < image.Height && (long)image.Height - height > 2 * ((long)image.Width - width);
@@ -228,8 +244,8 @@ public static class PilResize
 
     private static ImageBox SafeBox(Image image, int width, int height, ResampleFilter filter, ImageBox box)
     {
-        var support = ResampleWeights.Support(filter) - 0.5;
-        var (marginX, marginY) = (support * (box.Width / width), support * (box.Height / height));
+        double support = ResampleWeights.Support(filter) - 0.5;
+        (double marginX, double marginY) = (support * (box.Width / width), support * (box.Height / height));
         return new ImageBox(
             Math.Max(0, Math.Truncate(box.Left - marginX)),
             Math.Max(0, Math.Truncate(box.Top - marginY)),
@@ -239,7 +255,7 @@ public static class PilResize
 
     private static int Closest(double number, Func<int, double> distance)
     {
-        var (floor, ceiling) = ((int)Math.Floor(number), (int)Math.Ceiling(number));
+        (int floor, int ceiling) = ((int)Math.Floor(number), (int)Math.Ceiling(number));
         return Math.Max(1, distance(ceiling) < distance(floor) ? ceiling : floor);
     }
 }

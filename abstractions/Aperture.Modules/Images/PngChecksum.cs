@@ -7,8 +7,8 @@ internal static class PngChecksum
 
     public static uint Compute(ReadOnlySpan<byte> bytes)
     {
-        var crc = uint.MaxValue;
-        foreach (var value in bytes)
+        uint crc = uint.MaxValue;
+        foreach (byte value in bytes)
         {
             crc = _table[(byte)(crc ^ value)] ^ (crc >> 8);
         }
@@ -18,11 +18,11 @@ internal static class PngChecksum
 
     private static uint[] MakeTable()
     {
-        var table = new uint[256];
+        uint[] table = new uint[256];
         for (uint i = 0; i < 256; i++)
         {
-            var value = i;
-            for (var bit = 0; bit < 8; bit++)
+            uint value = i;
+            for (int bit = 0; bit < 8; bit++)
             {
                 value = (value & 1) == 0 ? value >> 1 : (value >> 1) ^ 0xEDB88320;
             }

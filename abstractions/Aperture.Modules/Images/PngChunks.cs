@@ -26,16 +26,16 @@ internal sealed class PngChunks
 
     public static PngChunks Read(ReadOnlySpan<byte> file, ImageSource source)
     {
-        var chunks = new PngChunks();
-        var rest = file[PngReader.Signature.Length..];
-        using var data = new MemoryStream();
-        var (first, pixelsSeen) = (true, false);
+        PngChunks chunks = new();
+        ReadOnlySpan<byte> rest = file[PngReader.Signature.Length..];
+        using MemoryStream data = new();
+        (bool first, bool pixelsSeen) = (true, false);
         while (rest.Length >= 8)
         {
-            var length = BinaryPrimitives.ReadUInt32BigEndian(rest);
-            var type = rest.Slice(4, 4);
-            var isData = type.SequenceEqual("IDAT"u8);
-            var whole = length <= (uint)Math.Max(0, rest.Length - 12);
+            uint length = BinaryPrimitives.ReadUInt32BigEndian(rest);
+            ReadOnlySpan<byte> type = rest.Slice(4, 4);
+            bool isData = type.SequenceEqual("IDAT"u8);
+            bool whole = length <= (uint)Math.Max(0, rest.Length - 12);
             if (first != type.SequenceEqual("IHDR"u8))
             {
                 throw source.Damaged("its header chunk is not the first and only one");
@@ -46,7 +46,7 @@ internal sealed class PngChunks
                 break; // cut off: if that was before the pixels were complete, decompressing them will tell
             }
 
-            var payload = rest.Slice(8, (int)Math.Min(length, rest.Length - 8));
+            ReadOnlySpan<byte> payload = rest.Slice(8, (int)Math.Min(length, rest.Length - 8));
             pixelsSeen |= isData;
             if (!pixelsSeen && PngChecksum.Compute(rest.Slice(4, 4 + payload.Length)) != BinaryPrimitives.ReadUInt32BigEndian(rest[(8 + payload.Length)..]))
             {
@@ -87,8 +87,8 @@ internal sealed class PngChunks
             throw source.Damaged("it has palette indices and no palette");
         }
 
-        var palette = new byte[256 * 4];
-        for (var i = 0; i < 256; i++)
+        byte[] palette = new byte[256 * 4];
+        for (int i = 0; i < 256; i++)
         {
             if (3 * i + 3 <= _colours.Length)
             {

@@ -14,28 +14,28 @@ internal static class PngFilter
             case 0:
                 return true;
             case 1:
-                for (var i = step; i < row.Length; i++)
+                for (int i = step; i < row.Length; i++)
                 {
                     row[i] += row[i - step];
                 }
 
                 return true;
             case 2:
-                for (var i = 0; i < row.Length; i++)
+                for (int i = 0; i < row.Length; i++)
                 {
                     row[i] += above[i];
                 }
 
                 return true;
             case 3:
-                for (var i = 0; i < row.Length; i++)
+                for (int i = 0; i < row.Length; i++)
                 {
                     row[i] += (byte)(((i < step ? 0 : row[i - step]) + above[i]) >> 1);
                 }
 
                 return true;
             case 4:
-                for (var i = 0; i < row.Length; i++)
+                for (int i = 0; i < row.Length; i++)
                 {
                     row[i] += i < step ? above[i] : Paeth(row[i - step], above[i], above[i - step]);
                 }
@@ -53,28 +53,28 @@ internal static class PngFilter
         switch (filter)
         {
             case 1:
-                for (var i = step; i < row.Length; i++)
+                for (int i = step; i < row.Length; i++)
                 {
                     result[i] -= row[i - step];
                 }
 
                 break;
             case 2:
-                for (var i = 0; i < row.Length; i++)
+                for (int i = 0; i < row.Length; i++)
                 {
                     result[i] -= above[i];
                 }
 
                 break;
             case 3:
-                for (var i = 0; i < row.Length; i++)
+                for (int i = 0; i < row.Length; i++)
                 {
                     result[i] -= (byte)(((i < step ? 0 : row[i - step]) + above[i]) >> 1);
                 }
 
                 break;
             case 4:
-                for (var i = 0; i < row.Length; i++)
+                for (int i = 0; i < row.Length; i++)
                 {
                     result[i] -= i < step ? above[i] : Paeth(row[i - step], above[i], above[i - step]);
                 }
@@ -84,8 +84,8 @@ internal static class PngFilter
                 break;
         }
 
-        var cost = 0L;
-        foreach (var value in result)
+        long cost = 0L;
+        foreach (byte value in result)
         {
             cost += Math.Abs((int)(sbyte)value);
         }
@@ -95,7 +95,7 @@ internal static class PngFilter
 
     private static byte Paeth(byte left, byte above, byte corner)
     {
-        var (a, b, c) = (Math.Abs(above - corner), Math.Abs(left - corner), Math.Abs(left + above - 2 * corner));
+        (int a, int b, int c) = (Math.Abs(above - corner), Math.Abs(left - corner), Math.Abs(left + above - 2 * corner));
         return a <= b && a <= c ? left : b <= c ? above : corner;
     }
 }

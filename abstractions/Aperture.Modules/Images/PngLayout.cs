@@ -39,7 +39,7 @@ internal readonly record struct PngLayout(ImageMode Mode, int Samples, int Depth
     {
         if (pixels is int[] integers)
         {
-            for (var x = 0; x < columns; x++)
+            for (int x = 0; x < columns; x++)
             {
                 integers[start + x * step] = BinaryPrimitives.ReadUInt16BigEndian(row[(2 * x)..]);
             }
@@ -47,7 +47,7 @@ internal readonly record struct PngLayout(ImageMode Mode, int Samples, int Depth
             return;
         }
 
-        var target = (byte[])pixels;
+        byte[] target = (byte[])pixels;
         if (Depth == 8 && step == 1)
         {
             row[..(columns * Samples)].CopyTo(target.AsSpan(start * Samples));
@@ -64,13 +64,13 @@ internal readonly record struct PngLayout(ImageMode Mode, int Samples, int Depth
 
     private void UnpackBytes(ReadOnlySpan<byte> row, int columns, byte[] target, int start, int step)
     {
-        var (channels, sampleBytes) = (Channels, Depth / 8);
-        var greyAlpha = Samples == 2 && channels == 4;
-        for (var x = 0; x < columns; x++)
+        (int channels, int sampleBytes) = (Channels, Depth / 8);
+        bool greyAlpha = Samples == 2 && channels == 4;
+        for (int x = 0; x < columns; x++)
         {
-            var from = row.Slice(x * Samples * sampleBytes, Samples * sampleBytes);
-            var into = target.AsSpan((start + x * step) * channels, channels);
-            for (var c = 0; c < channels; c++)
+            ReadOnlySpan<byte> from = row.Slice(x * Samples * sampleBytes, Samples * sampleBytes);
+            Span<byte> into = target.AsSpan((start + x * step) * channels, channels);
+            for (int c = 0; c < channels; c++)
             {
                 into[c] = from[(greyAlpha ? c / 3 : c) * sampleBytes]; // of 16 bits the high byte
             }
@@ -79,11 +79,11 @@ internal readonly record struct PngLayout(ImageMode Mode, int Samples, int Depth
 
     private void UnpackBits(ReadOnlySpan<byte> row, int columns, byte[] target, int start, int step)
     {
-        var largest = (1 << Depth) - 1;
-        var scale = Mode == ImageMode.P ? 1 : 255 / largest;
-        for (var x = 0; x < columns; x++)
+        int largest = (1 << Depth) - 1;
+        int scale = Mode == ImageMode.P ? 1 : 255 / largest;
+        for (int x = 0; x < columns; x++)
         {
-            var bit = x * Depth;
+            int bit = x * Depth;
             target[start + x * step] = (byte)(((row[bit >> 3] >> (8 - Depth - (bit & 7))) & largest) * scale);
         }
     }

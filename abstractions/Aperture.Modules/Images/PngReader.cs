@@ -15,28 +15,28 @@ internal static class PngReader
 
     public static Image Read(ReadOnlySpan<byte> file, ImageSource source)
     {
-        var chunks = PngChunks.Read(file, source);
-        var layout = PngLayout.Of(chunks, source);
+        PngChunks chunks = PngChunks.Read(file, source);
+        PngLayout layout = PngLayout.Of(chunks, source);
         source.CheckSize(chunks.Width, chunks.Height, layout.Wide ? sizeof(int) : layout.Channels);
-        var raw = (long)chunks.Height * ((long)chunks.Width * layout.BitsPerPixel / 8);
+        long raw = (long)chunks.Height * ((long)chunks.Width * layout.BitsPerPixel / 8);
         if (raw / DeflateRatio > chunks.Data.Length)
         {
             throw source.Truncated();
         }
 
-        var (width, height) = ((int)chunks.Width, (int)chunks.Height);
+        (int width, int height) = ((int)chunks.Width, (int)chunks.Height);
         Array pixels = layout.Wide ? new int[width * height] : new byte[width * height * layout.Channels];
         try
         {
-            using var data = new ZLibStream(new MemoryStream(chunks.Data), CompressionMode.Decompress);
+            using ZLibStream data = new(new MemoryStream(chunks.Data), CompressionMode.Decompress);
             if (!chunks.Interlaced)
             {
                 ReadPass(data, layout, source, pixels, width, (0, 0, 1, 1), width, height);
             }
 
-            foreach (var pass in chunks.Interlaced ? Adam7 : [])
+            foreach ((int X, int Y, int StepX, int StepY) pass in chunks.Interlaced ? Adam7 : [])
             {
-                var (columns, rows) = ((width - pass.X + pass.StepX - 1) / pass.StepX, (height - pass.Y + pass.StepY - 1) / pass.StepY);
+                (int columns, int rows) = ((width - pass.X + pass.StepX - 1) / pass.StepX, (height - pass.Y + pass.StepY - 1) / pass.StepY);
                 if (columns > 0)
                 {
                     ReadPass(data, layout, source, pixels, width, pass, columns, rows);
@@ -48,17 +48,20 @@ internal static class PngReader
             throw new ApertureException(source.Damaged("its compressed pixels are corrupt or cut off").Message, error);
         }
 
-        return new Image(layout.Mode, width, height, pixels, layout.Mode == ImageMode.P ? chunks.Palette(source) : null, layout.TransparentColour(chunks.Transparency), ExifOrientation.FromTiff(chunks.Exif));
+        return new Image(
+            layout.Mode, width, height, pixels, layout.Mode == ImageMode.P ? chunks.Palette(source) : null, layout.TransparentColour(chunks.Transparency),
+            ExifOrientation.FromTiff(chunks.Exif));
     }
 
     private static (int X, int Y, int StepX, int StepY)[] Adam7 =>
         [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)];
 
-    private static void ReadPass(Stream data, PngLayout layout, ImageSource source, Array pixels, int width, (int X, int Y, int StepX, int StepY) pass, int columns, int rows)
+    private static void ReadPass(
+        Stream data, PngLayout layout, ImageSource source, Array pixels, int width, (int X, int Y, int StepX, int StepY) pass, int columns, int rows)
     {
-        var rowBytes = (int)(((long)columns * layout.BitsPerPixel + 7) / 8);
-        var (row, above) = (new byte[1 + rowBytes], new byte[1 + rowBytes]); // the first byte names the filter
-        for (var y = 0; y < rows; y++)
+        int rowBytes = (int)(((long)columns * layout.BitsPerPixel + 7) / 8);
+        (byte[]? row, byte[]? above) = (new byte[1 + rowBytes], new byte[1 + rowBytes]); // the first byte names the filter
+        for (int y = 0; y < rows; y++)
         {
             (row, above) = (above, row);
             if (data.ReadAtLeast(row, row.Length, throwOnEndOfStream: false) < row.Length)
@@ -71,7 +74,7 @@ internal static class PngReader
                 throw source.Damaged($"row {y} has the unknown filter {row[0]}");
             }
 
-            var start = (pass.Y + y * pass.StepY) * width + pass.X;
+            int start = (pass.Y + y * pass.StepY) * width + pass.X;
             layout.Unpack(row.AsSpan(1), columns, pixels, start, pass.StepX);
         }
     }

@@ -8,7 +8,7 @@ internal static class PngWriter
 {
     public static byte[] Write(Image image)
     {
-        var (colourType, depth) = image.Mode switch
+        (int colourType, int depth) = image.Mode switch
         {
             ImageMode.Bilevel => (0, 1),
             ImageMode.L => (0, 8),
@@ -18,12 +18,12 @@ internal static class PngWriter
             ImageMode.RGBA => (6, 8),
             _ => throw new ArgumentException($"Mode {image.Mode} has no form in PNG.", nameof(image)),
         };
-        var header = new byte[13];
+        byte[] header = new byte[13];
         BinaryPrimitives.WriteInt32BigEndian(header, image.Width);
         BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), image.Height);
         (header[8], header[9]) = ((byte)depth, (byte)colourType);
 
-        using var file = new MemoryStream();
+        using MemoryStream file = new();
         file.Write(PngReader.Signature);
         WriteChunk(file, "IHDR"u8, header);
         WriteChunk(file, "IDAT"u8, Compress(image, depth));
@@ -33,21 +33,21 @@ internal static class PngWriter
 
     private static byte[] Compress(Image image, int depth)
     {
-        var rowBytes = depth == 1 ? (image.Width + 7) / 8 : checked(image.Width * image.Channels * depth / 8);
-        var step = Math.Max(1, image.Channels * depth / 8);
-        var (row, above) = (new byte[rowBytes], new byte[rowBytes]);
-        var (best, trial) = (new byte[rowBytes], new byte[rowBytes]);
-        using var compressed = new MemoryStream();
-        using (var deflate = new ZLibStream(compressed, CompressionLevel.Optimal, leaveOpen: true))
+        int rowBytes = depth == 1 ? (image.Width + 7) / 8 : checked(image.Width * image.Channels * depth / 8);
+        int step = Math.Max(1, image.Channels * depth / 8);
+        (byte[]? row, byte[]? above) = (new byte[rowBytes], new byte[rowBytes]);
+        (byte[]? best, byte[]? trial) = (new byte[rowBytes], new byte[rowBytes]);
+        using MemoryStream compressed = new();
+        using (ZLibStream deflate = new ZLibStream(compressed, CompressionLevel.Optimal, leaveOpen: true))
         {
-            for (var y = 0; y < image.Height; y++)
+            for (int y = 0; y < image.Height; y++)
             {
                 (row, above) = (above, row);
                 FillRow(image, y, row);
-                var (filter, lowest) = (0, PngFilter.Apply(0, row, above, step, best));
-                for (var f = 1; f < PngFilter.Count && depth > 1; f++)
+                (int filter, long lowest) = (0, PngFilter.Apply(0, row, above, step, best));
+                for (int f = 1; f < PngFilter.Count && depth > 1; f++)
                 {
-                    var cost = PngFilter.Apply(f, row, above, step, trial);
+                    long cost = PngFilter.Apply(f, row, above, step, trial);
                     if (cost < lowest)
                     {
                         (filter, lowest, best, trial) = (f, cost, trial, best);
@@ -68,14 +68,14 @@ internal static class PngWriter
         {
             case ImageMode.Bilevel:
                 row.Clear();
-                for (var x = 0; x < image.Width; x++)
+                for (int x = 0; x < image.Width; x++)
                 {
                     row[x >> 3] |= (byte)((image.Bytes[y * image.Width + x] & 0x80) >> (x & 7));
                 }
 
                 break;
             case ImageMode.I:
-                for (var x = 0; x < image.Width; x++)
+                for (int x = 0; x < image.Width; x++)
                 {
                     BinaryPrimitives.WriteUInt16BigEndian(row[(2 * x)..], (ushort)Math.Clamp(image.Integers[y * image.Width + x], 0, ushort.MaxValue));
                 }
@@ -89,7 +89,7 @@ internal static class PngWriter
 
     private static void WriteChunk(MemoryStream file, ReadOnlySpan<byte> type, ReadOnlySpan<byte> payload)
     {
-        var chunk = new byte[12 + payload.Length];
+        byte[] chunk = new byte[12 + payload.Length];
         BinaryPrimitives.WriteInt32BigEndian(chunk, payload.Length);
         type.CopyTo(chunk.AsSpan(4));
         payload.CopyTo(chunk.AsSpan(8));

@@ -5,13 +5,13 @@ internal static class PremultipliedAlpha
 {
     public static byte[] Multiply(byte[] pixels, int channels)
     {
-        var result = new byte[pixels.Length];
-        for (var i = 0; i < pixels.Length; i += channels)
+        byte[] result = new byte[pixels.Length];
+        for (int i = 0; i < pixels.Length; i += channels)
         {
-            var alpha = pixels[i + channels - 1];
-            for (var c = 0; c < channels - 1; c++)
+            byte alpha = pixels[i + channels - 1];
+            for (int c = 0; c < channels - 1; c++)
             {
-                var product = pixels[i + c] * alpha + 128;
+                int product = pixels[i + c] * alpha + 128;
                 result[i + c] = (byte)(((product >> 8) + product) >> 8);
             }
 
@@ -23,11 +23,11 @@ internal static class PremultipliedAlpha
 
     public static byte[] Divide(byte[] pixels, int channels)
     {
-        var result = new byte[pixels.Length];
-        for (var i = 0; i < pixels.Length; i += channels)
+        byte[] result = new byte[pixels.Length];
+        for (int i = 0; i < pixels.Length; i += channels)
         {
-            var alpha = pixels[i + channels - 1];
-            for (var c = 0; c < channels - 1; c++)
+            byte alpha = pixels[i + channels - 1];
+            for (int c = 0; c < channels - 1; c++)
             {
                 result[i + c] = alpha is 0 or 255 ? pixels[i + c] : (byte)Math.Min(255, 255 * pixels[i + c] / alpha);
             }

@@ -37,12 +37,14 @@ internal readonly struct ProcessorFields
             return null;
         }
 
-        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) && Enum.IsDefined((ResampleFilter)number))
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) && Enum.IsDefined((ResampleFilter)number))
         {
             return (ResampleFilter)number;
         }
 
-        return value.ValueKind == JsonValueKind.String && Enum.TryParse<ResampleFilter>(value.GetString(), ignoreCase: true, out var filter) && Enum.IsDefined(filter)
+        return value.ValueKind == JsonValueKind.String
+            && Enum.TryParse<ResampleFilter>(value.GetString(), ignoreCase: true, out ResampleFilter filter)
+            && Enum.IsDefined(filter)
             ? filter
             : throw Error(field, "a filter of Pillow, 0 to 5");
     }
@@ -59,8 +61,8 @@ internal readonly struct ProcessorFields
             throw Error(field, "three numbers");
         }
 
-        var colour = new double[3];
-        for (var c = 0; c < 3; c++)
+        double[] colour = new double[3];
+        for (int c = 0; c < 3; c++)
         {
             colour[c] = Finite(value[c]) ?? throw Error(field, "three numbers");
         }
@@ -81,12 +83,16 @@ internal readonly struct ProcessorFields
             return (Edge(field, value), null, null, true);
         }
 
-        if (value.ValueKind == JsonValueKind.Object && value.TryGetProperty("shortest_edge", out var shortest) && !value.TryGetProperty("longest_edge", out _))
+        if (value.ValueKind == JsonValueKind.Object
+            && value.TryGetProperty("shortest_edge", out JsonElement shortest)
+            && !value.TryGetProperty("longest_edge", out _))
         {
             return (Edge(field, shortest), null, null, false);
         }
 
-        if (value.ValueKind == JsonValueKind.Object && value.TryGetProperty("height", out var height) && value.TryGetProperty("width", out var width))
+        if (value.ValueKind == JsonValueKind.Object
+            && value.TryGetProperty("height", out JsonElement height)
+            && value.TryGetProperty("width", out JsonElement width))
         {
             return (null, Edge(field, height), Edge(field, width), false);
         }
@@ -96,14 +102,17 @@ internal readonly struct ProcessorFields
 
     public ApertureException Error(string field, string wanted)
     {
-        var text = _json.GetProperty(field).GetRawText().ReplaceLineEndings(" ");
+        string text = _json.GetProperty(field).GetRawText().ReplaceLineEndings(" ");
         return new ApertureException($"Image processor configuration {_name}: {field} is {(text.Length > 80 ? text[..80] + "…" : text)}; {wanted} is needed.");
     }
 
-    private static double? Finite(JsonElement value) => value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && double.IsFinite(number) ? number : null;
+    private static double? Finite(JsonElement value)
+        => value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && double.IsFinite(number) ? number : null;
 
     private int Edge(string field, JsonElement value) =>
-        value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var edge) && edge is >= 1 and <= LargestEdge ? edge : throw Error(field, $"an edge of 1 to {LargestEdge} pixels");
+        value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int edge) && edge is >= 1 and <= LargestEdge
+            ? edge
+            : throw Error(field, $"an edge of 1 to {LargestEdge} pixels");
 
-    private JsonElement? Find(string field) => _json.TryGetProperty(field, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+    private JsonElement? Find(string field) => _json.TryGetProperty(field, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;
 }

@@ -36,26 +36,26 @@ internal sealed class ResampleWeights
     /// <summary>Weights for the outputs [start, start + count) of a resize of [in0, in1) of an axis of inSize pixels to outSize pixels.</summary>
     public static ResampleWeights Compute(int inSize, float in0, float in1, int outSize, ResampleFilter filter, int start, int count)
     {
-        var scale = (double)(in1 - in0) / outSize;
-        var filterScale = Math.Max(scale, 1.0);
-        var support = Support(filter) * filterScale;
-        var stride = (int)Math.Ceiling(support) * 2 + 1;
-        var weights = new ResampleWeights(count, stride);
-        var inverse = 1.0 / filterScale;
-        for (var i = 0; i < count; i++)
+        double scale = (double)(in1 - in0) / outSize;
+        double filterScale = Math.Max(scale, 1.0);
+        double support = Support(filter) * filterScale;
+        int stride = (int)Math.Ceiling(support) * 2 + 1;
+        ResampleWeights weights = new(count, stride);
+        double inverse = 1.0 / filterScale;
+        for (int i = 0; i < count; i++)
         {
-            var centre = in0 + (start + i + 0.5) * scale;
-            var first = Math.Max(0, (int)(centre - support + 0.5));
-            var taps = Math.Min(inSize, (int)(centre + support + 0.5)) - first;
-            var k = weights.Exact.AsSpan(i * stride, stride);
-            var sum = 0.0;
-            for (var x = 0; x < taps; x++)
+            double centre = in0 + (start + i + 0.5) * scale;
+            int first = Math.Max(0, (int)(centre - support + 0.5));
+            int taps = Math.Min(inSize, (int)(centre + support + 0.5)) - first;
+            Span<double> k = weights.Exact.AsSpan(i * stride, stride);
+            double sum = 0.0;
+            for (int x = 0; x < taps; x++)
             {
                 k[x] = Evaluate(filter, (x + first - centre + 0.5) * inverse);
                 sum += k[x];
             }
 
-            for (var x = 0; x < taps && sum != 0.0; x++)
+            for (int x = 0; x < taps && sum != 0.0; x++)
             {
                 k[x] /= sum;
             }

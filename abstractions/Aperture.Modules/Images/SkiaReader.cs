@@ -8,13 +8,13 @@ internal static class SkiaReader
 {
     public static Image Read(ReadOnlySpan<byte> bytes, ImageSource source)
     {
-        using var data = SKData.CreateCopy(bytes);
-        using var codec = SKCodec.Create(data) ?? throw source.Damaged("its header cannot be understood");
-        var (width, height) = (codec.Info.Width, codec.Info.Height);
+        using SKData data = SKData.CreateCopy(bytes);
+        using SKCodec codec = SKCodec.Create(data) ?? throw source.Damaged("its header cannot be understood");
+        (int width, int height) = (codec.Info.Width, codec.Info.Height);
         source.CheckSize(width, height, bytesPerPixel: 4);
 
-        var rgba = new byte[width * height * 4];
-        var pinned = GCHandle.Alloc(rgba, GCHandleType.Pinned);
+        byte[] rgba = new byte[width * height * 4];
+        GCHandle pinned = GCHandle.Alloc(rgba, GCHandleType.Pinned);
         SKCodecResult result;
         try
         {
@@ -30,7 +30,7 @@ internal static class SkiaReader
             throw result == SKCodecResult.IncompleteInput ? source.Truncated() : source.Damaged($"its pixels cannot be decoded ({result})");
         }
 
-        var image = new Image(ImageMode.RGBA, width, height, rgba, orientation: ExifOrientation.Read(bytes));
+        Image image = new(ImageMode.RGBA, width, height, rgba, orientation: ExifOrientation.Read(bytes));
         if (codec.Info.ColorType == SKColorType.Gray8)
         {
             return Grey(image);
@@ -42,8 +42,8 @@ internal static class SkiaReader
 
     private static Image Grey(Image image)
     {
-        var grey = new byte[image.Width * image.Height];
-        for (var i = 0; i < grey.Length; i++)
+        byte[] grey = new byte[image.Width * image.Height];
+        for (int i = 0; i < grey.Length; i++)
         {
             grey[i] = image.Bytes[4 * i];
         }

@@ -9,7 +9,9 @@ public sealed record TorchvisionProcessorConfig
     /// <summary>Side of the square result in pixels.</summary>
     public required int Size { get; init; }
 
-    /// <summary>Whether the shorter edge is resized to <see cref="Size"/> and the centre cut out; else both edges are resized, whatever the aspect ratio.</summary>
+    /// <summary>
+    /// Whether the shorter edge is resized to <see cref="Size"/> and the centre cut out; else both edges are resized, whatever the aspect ratio.
+    /// </summary>
     public bool CropCentre { get; init; } = true;
 
     /// <summary>The filter of the resize.</summary>
@@ -30,7 +32,8 @@ public sealed record TorchvisionProcessorConfig
 
 /// <summary>
 /// torchvision's usual chain on a Pillow image, number for number: Resize, CenterCrop (if asked for), conversion to RGB, ToTensor, Normalize. It differs from
-/// <see cref="ClipImageProcessor"/> in that the image is resized in its own mode (RGBA with premultiplied alpha) and in that the crop's corner is rounded half to even.
+/// <see cref="ClipImageProcessor"/> in that the image is resized in its own mode (RGBA with premultiplied alpha) and in that the crop's corner is rounded half
+/// to even.
 /// </summary>
 public sealed class TorchvisionProcessor
 {
@@ -52,7 +55,9 @@ public sealed class TorchvisionProcessor
 
         if (config.Mean.Count != Channels || config.Deviation.Count != Channels || config.Deviation.Any(deviation => (float)deviation == 0))
         {
-            throw new ApertureException($"Image processor: mean and deviation must have three values each, no deviation 0, but are [{string.Join(", ", config.Mean)}] and [{string.Join(", ", config.Deviation)}].");
+            throw new ApertureException(
+                $"Image processor: mean and deviation must have three values each, no deviation 0, but are [{string.Join(", ", config.Mean)}] and "
+                + $"[{string.Join(", ", config.Deviation)}].");
         }
 
         for (int i = 0; i < _values.Length; i++)
@@ -98,7 +103,8 @@ public sealed class TorchvisionProcessor
         double scaled = Math.Truncate((double)((long)size * longer) / shorter);
         if (scaled > int.MaxValue)
         {
-            throw new ApertureException($"An image of {image.Width}x{image.Height} pixels is too elongated to be resized to a shortest edge of {size}: crop it first.");
+            throw new ApertureException(
+                $"An image of {image.Width}x{image.Height} pixels is too elongated to be resized to a shortest edge of {size}: crop it first.");
         }
 
         (int width, int height) = image.Width <= image.Height ? (size, (int)scaled) : ((int)scaled, size);

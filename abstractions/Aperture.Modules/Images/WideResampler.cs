@@ -6,10 +6,10 @@ internal static class WideResampler
     public static T[] Horizontal<T>(T[] source, int sourceWidth, int firstColumn, int firstRow, int rows, ResampleWeights weights)
         where T : struct
     {
-        var target = new T[checked(weights.Count * rows)];
+        T[] target = new T[checked(weights.Count * rows)];
         for (int y = 0, o = 0; y < rows; y++)
         {
-            for (var x = 0; x < weights.Count; x++)
+            for (int x = 0; x < weights.Count; x++)
             {
                 target[o++] = Sum(source, (firstRow + y) * sourceWidth + weights.First[x] - firstColumn, 1, weights, x);
             }
@@ -21,10 +21,10 @@ internal static class WideResampler
     public static T[] Vertical<T>(T[] source, int width, int firstRow, ResampleWeights weights)
         where T : struct
     {
-        var target = new T[checked(weights.Count * width)];
+        T[] target = new T[checked(weights.Count * width)];
         for (int y = 0, o = 0; y < weights.Count; y++)
         {
-            for (var x = 0; x < width; x++)
+            for (int x = 0; x < width; x++)
             {
                 target[o++] = Sum(source, (weights.First[y] - firstRow) * width + x, width, weights, y);
             }
@@ -39,11 +39,11 @@ internal static class WideResampler
     private static T Sum<T>(T[] source, int start, int step, ResampleWeights weights, int output)
         where T : struct
     {
-        var taps = weights.Exact.AsSpan(output * weights.Stride, weights.Taps[output]);
-        var sum = 0.0;
+        Span<double> taps = weights.Exact.AsSpan(output * weights.Stride, weights.Taps[output]);
+        double sum = 0.0;
         for (int t = 0, i = start; t < taps.Length; t++, i += step)
         {
-            var value = source is int[] integers ? integers[i] : (double)((float[])(object)source)[i];
+            double value = source is int[] integers ? integers[i] : (double)((float[])(object)source)[i];
             sum += value * taps[t];
         }
 

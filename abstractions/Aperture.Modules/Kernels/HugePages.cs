@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace Aperture.Kernels;
 
 /// <summary>
-/// Asks Linux to keep a tensor's memory in huge pages. A decode step reads every weight once, in order, and with small pages it waits for address translation as much as for memory.
-/// A wish, not a need: where the system cannot, nothing changes.
+/// Asks Linux to keep a tensor's memory in huge pages. A decode step reads every weight once, in order, and with small pages it waits for address translation
+/// as much as for memory. A wish, not a need: where the system cannot, nothing changes.
 /// </summary>
 internal static partial class HugePages
 {

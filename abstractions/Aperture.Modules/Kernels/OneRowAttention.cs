@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics;
 namespace Aperture.Kernels;
 
 /// <summary>
-/// Attention of one query row over all keys of a cache, the decode step's: one pass over a key/value head's keys for the logits of all query heads that share it, softmax,
-/// one pass over its values for their weighted sums. Logits and sums are float32; bf16 probabilities are not rounded between.
+/// Attention of one query row over all keys of a cache, the decode step's: one pass over a key/value head's keys for the logits of all query heads that share
+/// it, softmax, one pass over its values for their weighted sums. Logits and sums are float32; bf16 probabilities are not rounded between.
 /// </summary>
 internal static unsafe class OneRowAttention
 {
@@ -16,7 +16,9 @@ internal static unsafe class OneRowAttention
     /// <param name="output"><c>[heads, d]</c>, contiguous.</param>
     /// <param name="shape">heads, kv heads, d, keys, and elements from one kv head and one key to the next.</param>
     /// <param name="bf16">Whether elements are bf16, else float32.</param>
-    public static void Run(WorkerTeam team, void* q, void* k, void* v, void* output, (int Heads, int KeyValueHeads, int D, int Keys, long HeadStride, long KeyStride) shape, bool bf16)
+    public static void Run(
+        WorkerTeam team, void* q, void* k, void* v, void* output, (int Heads, int KeyValueHeads, int D, int Keys, long HeadStride, long KeyStride) shape,
+        bool bf16)
     {
         nint pq = (nint)q, pk = (nint)k, pv = (nint)v, po = (nint)output;
         int group = shape.Heads / shape.KeyValueHeads;

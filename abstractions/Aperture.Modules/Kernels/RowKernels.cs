@@ -81,7 +81,9 @@ internal static unsafe class RowKernels
         });
     }
 
-    /// <summary>Rotates <c>[rows, heads, d]</c> in place, halves against each other. <paramref name="cos"/> and <paramref name="sin"/> hold <c>[rows, half]</c>.</summary>
+    /// <summary>
+    /// Rotates <c>[rows, heads, d]</c> in place, halves against each other. <paramref name="cos"/> and <paramref name="sin"/> hold <c>[rows, half]</c>.
+    /// </summary>
     public static void Rotate(WorkerTeam team, float* x, float* cos, float* sin, int rows, int heads, int d, int half)
     {
         nint px = (nint)x, pc = (nint)cos, ps = (nint)sin;
@@ -112,7 +114,9 @@ internal static unsafe class RowKernels
         });
     }
 
-    /// <summary>As <see cref="Rotate(WorkerTeam, float*, float*, float*, int, int, int, int)"/> on bf16 rows; tables stay float32, one rounding at the end.</summary>
+    /// <summary>
+    /// As <see cref="Rotate(WorkerTeam, float*, float*, float*, int, int, int, int)"/> on bf16 rows; tables stay float32, one rounding at the end.
+    /// </summary>
     public static void Rotate(WorkerTeam team, ushort* x, float* cos, float* sin, int rows, int heads, int d, int half)
     {
         nint px = (nint)x, pc = (nint)cos, ps = (nint)sin;

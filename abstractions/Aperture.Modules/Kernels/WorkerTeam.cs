@@ -1,8 +1,8 @@
 namespace Aperture.Kernels;
 
 /// <summary>
-/// A few threads that share short loops with the caller. Workers spin briefly between jobs, because a decode step hands out a job every few microseconds, then sleep.
-/// Chunks are claimed one by one, so a worker that the system has not scheduled holds nobody up.
+/// A few threads that share short loops with the caller. Workers spin briefly between jobs, because a decode step hands out a job every few microseconds, then
+/// sleep. Chunks are claimed one by one, so a worker that the system has not scheduled holds nobody up.
 /// </summary>
 internal sealed class WorkerTeam : IDisposable
 {

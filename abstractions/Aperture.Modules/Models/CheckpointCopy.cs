@@ -5,7 +5,10 @@ using static TorchSharp.torch;
 
 namespace Aperture.Models;
 
-/// <summary>Writes a trained checkpoint that opens like the one it came from: the files beside the weights, and the weights with some tensors changed, added or left out.</summary>
+/// <summary>
+/// Writes a trained checkpoint that opens like the one it came from: the files beside the weights, and the weights with some tensors changed, added or left
+/// out.
+/// </summary>
 public static class CheckpointCopy
 {
     private static readonly string[] _besideWeights = [".json", ".model", ".txt", ".jinja"];
@@ -37,7 +40,9 @@ public static class CheckpointCopy
             tensors[name] = tensor;
         }
 
-        using (ShardedSafetensorsWriter writer = ShardedSafetensorsWriter.Create(saving.Target, [.. tensors.Select(pair => TensorLayout.Of(pair.Key, pair.Value))]))
+        using (
+            ShardedSafetensorsWriter writer = ShardedSafetensorsWriter.Create(
+                saving.Target, [.. tensors.Select(pair => TensorLayout.Of(pair.Key, pair.Value))]))
         {
             foreach ((string name, Tensor tensor) in tensors)
             {
@@ -58,5 +63,6 @@ public static class CheckpointCopy
         return [.. written.Order(StringComparer.Ordinal)];
     }
 
-    private static bool IsBesideWeights(string file) => _besideWeights.Contains(Path.GetExtension(file)) && !file.EndsWith(".index.json", StringComparison.Ordinal);
+    private static bool IsBesideWeights(string file)
+        => _besideWeights.Contains(Path.GetExtension(file)) && !file.EndsWith(".index.json", StringComparison.Ordinal);
 }

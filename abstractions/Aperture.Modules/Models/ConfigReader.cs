@@ -79,7 +79,9 @@ public readonly struct ConfigReader(JsonElement root, string where)
         }
 
         JsonElement value = root.GetProperty(key);
-        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && double.IsFinite(number) ? number : throw Bad(key, value, "a number");
+        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && double.IsFinite(number)
+            ? number
+            : throw Bad(key, value, "a number");
     }
 
     /// <summary>A value that is true or false.</summary>

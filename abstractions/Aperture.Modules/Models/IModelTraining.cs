@@ -27,4 +27,5 @@ public interface IModelTraining
 /// <param name="Changed">Changed parameters of decoder and projector, by canonical name; borrowed.</param>
 /// <param name="Added">Further tensors, by the names they get; borrowed. They replace tensors of the same name.</param>
 /// <param name="IsLeft">Canonical names that the result does without.</param>
-public sealed record TrainedModel(string Source, string Target, IReadOnlyDictionary<string, Tensor> Changed, IReadOnlyDictionary<string, Tensor> Added, Func<string, bool> IsLeft);
+public sealed record TrainedModel(
+    string Source, string Target, IReadOnlyDictionary<string, Tensor> Changed, IReadOnlyDictionary<string, Tensor> Added, Func<string, bool> IsLeft);

@@ -50,7 +50,8 @@ public sealed class ModelFolder
 
     /// <summary>Whether the configuration has a key.</summary>
     /// <param name="key">The key.</param>
-    public bool Says(string key) => Config is { ValueKind: JsonValueKind.Object } config && config.TryGetProperty(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null;
+    public bool Says(string key)
+        => Config is { ValueKind: JsonValueKind.Object } config && config.TryGetProperty(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null;
 
     /// <summary>Reads a JSON file as untrusted input.</summary>
     /// <param name="path">The file.</param>
@@ -75,7 +76,8 @@ public sealed class ModelFolder
         }
         catch (JsonException error)
         {
-            throw new ApertureException($"{path} is not valid JSON (line {error.LineNumber + 1}, byte {error.BytePositionInLine}); fetch the file again or mend it.", error);
+            throw new ApertureException(
+                $"{path} is not valid JSON (line {error.LineNumber + 1}, byte {error.BytePositionInLine}); fetch the file again or mend it.", error);
         }
     }
 

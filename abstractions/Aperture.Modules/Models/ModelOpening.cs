@@ -38,7 +38,9 @@ public sealed class ModelOpening(Device device, ScalarType? type = null, int thr
     /// <exception cref="InvalidOperationException">The policy was not asked for yet.</exception>
     public Ops Ops => _ops ?? throw new InvalidOperationException("Ask for the weight policy first: it decides the element type that operations compute in.");
 
-    /// <summary>Where weights live and in which element type, from the type that most of the checkpoint is stored in. The first call decides it for the whole model.</summary>
+    /// <summary>
+    /// Where weights live and in which element type, from the type that most of the checkpoint is stored in. The first call decides it for the whole model.
+    /// </summary>
     /// <param name="stored">Element type of the decoder's weights in the checkpoint.</param>
     public WeightPolicy Policy(ScalarType stored)
     {

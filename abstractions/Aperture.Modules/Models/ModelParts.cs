@@ -12,7 +12,10 @@ public sealed record ModelParts
     /// <summary>What the decoder is.</summary>
     public required DecoderSpec Decoder { get; init; }
 
-    /// <summary>The decoder's weights under canonical names: <c>model.embed_tokens.weight</c>, <c>model.layers.0.self_attn.q_proj.weight</c>, <c>model.norm.weight</c>, <c>lm_head.weight</c>.</summary>
+    /// <summary>
+    /// The decoder's weights under canonical names: <c>model.embed_tokens.weight</c>, <c>model.layers.0.self_attn.q_proj.weight</c>, <c>model.norm.weight</c>,
+    /// <c>lm_head.weight</c>.
+    /// </summary>
     public required IWeightSource Weights { get; init; }
 
     /// <summary>Where weights live and in which type.</summary>
@@ -36,7 +39,9 @@ public sealed record ModelParts
     /// <summary>Generation settings of the checkpoint.</summary>
     public GenerationOptions Generation { get; init; } = new();
 
-    /// <summary>Visual tokens of one picture where preprocessing always gives the same number, for recipes that were made for it; 0 where the number varies.</summary>
+    /// <summary>
+    /// Visual tokens of one picture where preprocessing always gives the same number, for recipes that were made for it; 0 where the number varies.
+    /// </summary>
     public int VisualTokens { get; init; }
 
     /// <summary>The open checkpoint, in which the weights of methods may lie.</summary>
@@ -46,8 +51,8 @@ public sealed record ModelParts
     public Func<string, string> Canonical { get; init; } = name => name;
 
     /// <summary>
-    /// Whether a name in <see cref="Checkpoint"/> belongs to the parts beside the decoder, or to what checkpoints carry along to no purpose. What neither this nor the decoder claims is told in a
-    /// notice, with the method that would use it.
+    /// Whether a name in <see cref="Checkpoint"/> belongs to the parts beside the decoder, or to what checkpoints carry along to no purpose. What neither this
+    /// nor the decoder claims is told in a notice, with the method that would use it.
     /// </summary>
     public required Func<string, bool> IsClaimed { get; init; }
 

@@ -74,7 +74,8 @@ public class PlaceholderPacker(int imageToken) : IPacker
         {
             throw new ApertureException(PerImage == 1
                 ? $"The prompt has {placeholders} image placeholder(s) but {input.Images.Count} image(s) were given; give one image for each."
-                : $"The prompt has {placeholders} image tokens but {input.Images.Count} image(s) with {PerImage} tokens each were given; their numbers must agree.");
+                : $"The prompt has {placeholders} image tokens but {input.Images.Count} image(s) with {PerImage} tokens each were given; their numbers must "
+                    + "agree.");
         }
     }
 }

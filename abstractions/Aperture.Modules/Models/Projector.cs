@@ -15,7 +15,8 @@ public sealed partial class Projector : IProjector
     private readonly string _activation;
     private readonly WeightPolicy _policy;
 
-    private Projector(Matrix[] layers, string[] names, string activation, WeightPolicy policy) => (_layers, _names, _activation, _policy) = (layers, names, activation, policy);
+    private Projector(Matrix[] layers, string[] names, string activation, WeightPolicy policy)
+        => (_layers, _names, _activation, _policy) = (layers, names, activation, policy);
 
     /// <summary>The linear layers, first to last; none for an identity.</summary>
     public IReadOnlyList<Matrix> Layers => _layers;

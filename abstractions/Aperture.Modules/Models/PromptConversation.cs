@@ -28,7 +28,8 @@ public sealed record PromptConversation(string? System, IReadOnlyList<(PromptMes
             PromptRole expected = i % 2 == 0 ? PromptRole.User : PromptRole.Assistant;
             if (rest[i].Role != expected)
             {
-                throw new ApertureException($"Message {i + 1} is from {rest[i].Role} where {expected} speaks; user and assistant take turns, the user first and last.");
+                throw new ApertureException(
+                    $"Message {i + 1} is from {rest[i].Role} where {expected} speaks; user and assistant take turns, the user first and last.");
             }
 
             if (expected == PromptRole.Assistant)

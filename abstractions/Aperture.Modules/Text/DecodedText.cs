@@ -12,7 +12,7 @@ public static class DecodedText
     /// <param name="text">Decoded text.</param>
     public static string CleanUp(string text)
     {
-        foreach (var (from, to) in _replacements)
+        foreach ((string from, string? to) in _replacements)
         {
             text = text.Replace(from, to, StringComparison.Ordinal);
         }

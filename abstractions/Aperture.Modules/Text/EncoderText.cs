@@ -21,10 +21,14 @@ public sealed record EncoderText(int[] Ids, int[] Mask)
         int[] ends = tokenizer.Encode("");
         if (ends.Length != 2)
         {
-            throw new ApertureException($"A text encoder needs a tokenizer that puts one token before a text and one behind it, but this one adds {ends.Length}; use the tokenizer of the encoder's checkpoint.");
+            throw new ApertureException(
+                $"A text encoder needs a tokenizer that puts one token before a text and one behind it, but this one adds {ends.Length}; use the tokenizer "
+                + "of the encoder's checkpoint.");
         }
 
-        int padding = padId ?? tokenizer.PadId ?? throw new ApertureException("The tokenizer names no padding token; use the tokenizer of the encoder's checkpoint.");
+        int padding = padId
+            ?? tokenizer.PadId
+            ?? throw new ApertureException("The tokenizer names no padding token; use the tokenizer of the encoder's checkpoint.");
         int[] words = tokenizer.Encode(text, addSpecialTokens: false);
         int kept = Math.Min(words.Length, length - 2);
         int[] ids = new int[length], mask = new int[length];
@@ -41,7 +45,8 @@ public sealed record EncoderText(int[] Ids, int[] Mask)
     /// <returns>int64 <c>[B, N]</c> each; the caller disposes them.</returns>
     public static (Tensor Ids, Tensor Mask) Batch(IReadOnlyList<EncoderText> texts)
     {
-        Tensor Rows(Func<EncoderText, int[]> part) => tensor([.. texts.SelectMany(text => part(text).Select(value => (long)value))], [texts.Count, texts[0].Ids.Length]);
+        Tensor Rows(Func<EncoderText, int[]> part)
+            => tensor([.. texts.SelectMany(text => part(text).Select(value => (long)value))], [texts.Count, texts[0].Ids.Length]);
         return (Rows(text => text.Ids), Rows(text => text.Mask));
     }
 }

@@ -22,7 +22,7 @@ public sealed class StreamingDecoder(ITokenizer tokenizer, bool skipSpecialToken
     public string Append(int id)
     {
         _ids.Add(id);
-        var (before, now) = Texts();
+        (string? before, string? now) = Texts();
         if (now.EndsWith('\uFFFD') && _ids.Count - _done < MaxHeldBack)
         {
             return "";
@@ -34,20 +34,20 @@ public sealed class StreamingDecoder(ITokenizer tokenizer, bool skipSpecialToken
     /// <summary>Gives out what is still held back, incomplete characters as U+FFFD.</summary>
     public string Flush()
     {
-        var (before, now) = Texts();
+        (string? before, string? now) = Texts();
         return Release(before, now);
     }
 
     private (string Before, string Now) Texts()
     {
-        var context = _ids.GetRange(_context, _done - _context);
+        List<int> context = _ids.GetRange(_context, _done - _context);
         return (tokenizer.Decode(context, skipSpecialTokens), tokenizer.Decode(_ids.GetRange(_context, _ids.Count - _context), skipSpecialTokens));
     }
 
     private string Release(string before, string now)
     {
         // The released text becomes the context of the next: a blank in front of a first token is dropped, one in front of a later token is not.
-        var text = now.StartsWith(before, StringComparison.Ordinal) ? now[before.Length..] : now;
+        string text = now.StartsWith(before, StringComparison.Ordinal) ? now[before.Length..] : now;
         if (text.Length > 0 || _done == 0)
         {
             _context = _done;

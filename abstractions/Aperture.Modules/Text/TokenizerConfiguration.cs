@@ -23,8 +23,8 @@ internal sealed class TokenizerConfiguration
 
     public static TokenizerConfiguration Read(string folder)
     {
-        var configuration = new TokenizerConfiguration();
-        var special = new HashSet<string>(StringComparer.Ordinal);
+        TokenizerConfiguration configuration = new();
+        HashSet<string> special = new(StringComparer.Ordinal);
         configuration.ReadMap(Path.Combine(folder, "special_tokens_map.json"), special);
         configuration.ReadMain(Path.Combine(folder, "tokenizer_config.json"), special);
         configuration.ReadAdded(Path.Combine(folder, "added_tokens.json"), special);
@@ -32,7 +32,8 @@ internal sealed class TokenizerConfiguration
     }
 
     /// <summary>An added token from its JSON object.</summary>
-    public static AddedToken ReadToken(TokenizerJsonNode node, int id) => new(id, node.Text("content") ?? throw node.Damaged($"an added token {id} without content"))
+    public static AddedToken ReadToken(TokenizerJsonNode node, int id)
+        => new(id, node.Text("content") ?? throw node.Damaged($"an added token {id} without content"))
     {
         Special = node.Flag("special") ?? false,
         Normalized = node.Flag("normalized") ?? false,
@@ -50,13 +51,13 @@ internal sealed class TokenizerConfiguration
             return;
         }
 
-        using var document = TokenizerFiles.ReadJson(path);
+        using JsonDocument document = TokenizerFiles.ReadJson(path);
         ReadRoles(new(document.RootElement, path), special);
     }
 
     private void ReadRoles(TokenizerJsonNode root, HashSet<string> special)
     {
-        foreach (var role in _roles)
+        foreach (string role in _roles)
         {
             if (TokenText(root[role]) is { Length: > 0 } token)
             {
@@ -67,7 +68,7 @@ internal sealed class TokenizerConfiguration
 
         if (root["additional_special_tokens"].Json.ValueKind == JsonValueKind.Array)
         {
-            foreach (var item in root.Items("additional_special_tokens"))
+            foreach (TokenizerJsonNode item in root.Items("additional_special_tokens"))
             {
                 if (TokenText(item) is { } token)
                 {
@@ -84,8 +85,8 @@ internal sealed class TokenizerConfiguration
             return;
         }
 
-        using var document = TokenizerFiles.ReadJson(path);
-        var root = new TokenizerJsonNode(document.RootElement, path);
+        using JsonDocument document = TokenizerFiles.ReadJson(path);
+        TokenizerJsonNode root = new(document.RootElement, path);
         Class = root.Text("tokenizer_class");
         Legacy = root.Flag("legacy");
         AddBegin = root.Flag("add_bos_token");
@@ -94,14 +95,14 @@ internal sealed class TokenizerConfiguration
         ReadRoles(root, special);
         if (root["added_tokens_decoder"].Json is { ValueKind: JsonValueKind.Object } decoder)
         {
-            foreach (var entry in decoder.EnumerateObject())
+            foreach (JsonProperty entry in decoder.EnumerateObject())
             {
-                if (!int.TryParse(entry.Name, out var id) || id < 0 || id >= TokenTable.MaxTokens)
+                if (!int.TryParse(entry.Name, out int id) || id < 0 || id >= TokenTable.MaxTokens)
                 {
                     throw root.Damaged($"the added token id '{entry.Name}'");
                 }
 
-                var token = ReadToken(new(entry.Value, path), id);
+                AddedToken token = ReadToken(new(entry.Value, path), id);
                 AddedTokens.Add(token with { Special = token.Special || special.Contains(token.Content) });
             }
         }
@@ -114,24 +115,24 @@ internal sealed class TokenizerConfiguration
             return;
         }
 
-        using var document = TokenizerFiles.ReadJson(path);
-        var root = new TokenizerJsonNode(document.RootElement, path);
+        using JsonDocument document = TokenizerFiles.ReadJson(path);
+        TokenizerJsonNode root = new(document.RootElement, path);
         if (root.Json.ValueKind != JsonValueKind.Object)
         {
             throw root.Damaged("no map from token to id");
         }
 
-        var known = AddedTokens.Select(token => token.Id).ToHashSet();
-        foreach (var entry in root.Json.EnumerateObject())
+        HashSet<int> known = AddedTokens.Select(token => token.Id).ToHashSet();
+        foreach (JsonProperty entry in root.Json.EnumerateObject())
         {
-            if (entry.Value.ValueKind != JsonValueKind.Number || !entry.Value.TryGetInt32(out var id) || id < 0 || id >= TokenTable.MaxTokens)
+            if (entry.Value.ValueKind != JsonValueKind.Number || !entry.Value.TryGetInt32(out int id) || id < 0 || id >= TokenTable.MaxTokens)
             {
                 throw root.Damaged($"no valid id for the added token '{entry.Name}'");
             }
 
             if (known.Add(id))
             {
-                var isSpecial = special.Contains(entry.Name);
+                bool isSpecial = special.Contains(entry.Name);
                 AddedTokens.Add(new(id, entry.Name) { Special = isSpecial, Normalized = !isSpecial });
             }
         }

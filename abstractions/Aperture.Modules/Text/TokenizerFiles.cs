@@ -13,7 +13,7 @@ internal static class TokenizerFiles
     {
         try
         {
-            var length = new FileInfo(path).Length;
+            long length = new FileInfo(path).Length;
             return length <= MaxBytes
                 ? File.ReadAllBytes(path)
                 : throw new ApertureException($"{path} has {length} bytes, more than the {MaxBytes} that a tokenizer file may have; it is no tokenizer file.");
@@ -41,7 +41,7 @@ internal static class TokenizerFiles
     /// <summary>The lines of a text file without the empty ones at its end.</summary>
     public static List<string> ReadLines(string path)
     {
-        var lines = ReadText(path).Split('\n').Select(line => line.TrimEnd('\r')).ToList();
+        List<string> lines = ReadText(path).Split('\n').Select(line => line.TrimEnd('\r')).ToList();
         while (lines.Count > 0 && lines[^1].Length == 0)
         {
             lines.RemoveAt(lines.Count - 1);

@@ -9,7 +9,8 @@ internal readonly record struct TokenizerJsonNode(JsonElement Json, string Sourc
 
     public string Type => Text("type") ?? throw Damaged("a part without a type");
 
-    public TokenizerJsonNode this[string name] => new(Json.ValueKind == JsonValueKind.Object && Json.TryGetProperty(name, out var value) ? value : default, Source);
+    public TokenizerJsonNode this[string name]
+        => new(Json.ValueKind == JsonValueKind.Object && Json.TryGetProperty(name, out JsonElement value) ? value : default, Source);
 
     public string? Text(string name) => this[name].Json is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
 
@@ -20,12 +21,12 @@ internal readonly record struct TokenizerJsonNode(JsonElement Json, string Sourc
         _ => null,
     };
 
-    public int? Number(string name) => this[name].Json is { ValueKind: JsonValueKind.Number } value && value.TryGetInt32(out var number) ? number : null;
+    public int? Number(string name) => this[name].Json is { ValueKind: JsonValueKind.Number } value && value.TryGetInt32(out int number) ? number : null;
 
     public IEnumerable<TokenizerJsonNode> Items(string name)
     {
-        var source = Source;
-        var list = this[name];
+        string source = Source;
+        TokenizerJsonNode list = this[name];
         return list.IsNull ? [] : list.Json.ValueKind == JsonValueKind.Array
             ? list.Json.EnumerateArray().Select(item => new TokenizerJsonNode(item, source))
             : throw Damaged($"'{name}' that is no list");
@@ -33,5 +34,6 @@ internal readonly record struct TokenizerJsonNode(JsonElement Json, string Sourc
 
     public ApertureException Damaged(string what) => new($"{Source} has {what}; the file is damaged or made for another program.");
 
-    public ApertureException Unsupported(string what) => new($"{Source} asks for the {what} '{Type}', which is not supported; use a checkpoint with a tokenizer.model or another tokenizer.json.");
+    public ApertureException Unsupported(string what)
+        => new($"{Source} asks for the {what} '{Type}', which is not supported; use a checkpoint with a tokenizer.model or another tokenizer.json.");
 }

@@ -3,7 +3,10 @@ namespace Aperture.Text;
 /// <summary>What <see cref="Tokenizers.FromFolder"/> takes instead of what the folder's own configuration says. Null leaves the folder's value.</summary>
 public sealed record TokenizerOptions
 {
-    /// <summary>Class name as in <c>tokenizer_config.json</c>: LlamaTokenizer, BertTokenizer, CLIPTokenizer, RobertaTokenizer, GPT2Tokenizer, CodeGenTokenizer, Qwen2Tokenizer.</summary>
+    /// <summary>
+    /// Class name as in <c>tokenizer_config.json</c>: LlamaTokenizer, BertTokenizer, CLIPTokenizer, RobertaTokenizer, GPT2Tokenizer, CodeGenTokenizer,
+    /// Qwen2Tokenizer.
+    /// </summary>
     public string? Class { get; init; }
 
     /// <summary>
@@ -12,7 +15,9 @@ public sealed record TokenizerOptions
     /// </summary>
     public bool? Fast { get; init; }
 
-    /// <summary>LLaMA only. True: every segment between special tokens gets a blank in front; false: only the start of the text. Absent everywhere means true.</summary>
+    /// <summary>
+    /// LLaMA only. True: every segment between special tokens gets a blank in front; false: only the start of the text. Absent everywhere means true.
+    /// </summary>
     public bool? Legacy { get; init; }
 
     /// <summary>LLaMA only: whether the begin token is put in front. Absent everywhere means true.</summary>
@@ -31,7 +36,8 @@ public sealed record TokenizerOptions
     public bool RepairText { get; init; } = true;
 
     /// <summary>
-    /// Qwen2's Python class only: whether lines of <c>merges.txt</c> that begin with <c>#</c> are skipped as transformers 4.37 does, so that <c>##</c> is never merged.
+    /// Qwen2's Python class only: whether lines of <c>merges.txt</c> that begin with <c>#</c> are skipped as transformers 4.37 does, so that <c>##</c> is never
+    /// merged.
     /// </summary>
     public bool SkipHashMerges { get; init; }
 

@@ -17,15 +17,16 @@ public static class Tokenizers
     public static ITokenizer FromFolder(string folder, TokenizerOptions? options = null)
     {
         options ??= new();
-        var configuration = TokenizerConfiguration.Read(folder);
-        var name = options.Class ?? configuration.Class ?? "";
+        TokenizerConfiguration configuration = TokenizerConfiguration.Read(folder);
+        string name = options.Class ?? configuration.Class ?? "";
         name = name.EndsWith("Fast", StringComparison.Ordinal) ? name[..^4] : name;
         if (options.Fast != false && Find(folder, "tokenizer.json") is { } json)
         {
             return TokenizerJsonReader.Read(json, configuration, options);
         }
 
-        if (Find(folder, "tokenizer.model") is { } model && name is not ("BertTokenizer" or "CLIPTokenizer" or "RobertaTokenizer" or "GPT2Tokenizer" or "CodeGenTokenizer" or "Qwen2Tokenizer"))
+        if (Find(folder, "tokenizer.model") is { } model
+            && name is not ("BertTokenizer" or "CLIPTokenizer" or "RobertaTokenizer" or "GPT2Tokenizer" or "CodeGenTokenizer" or "Qwen2Tokenizer"))
         {
             return new LlamaTokenizer(SentencePieceModel.Load(model), configuration, options);
         }
@@ -42,20 +43,24 @@ public static class Tokenizers
 
         if (Find(folder, OpenAiClip) is { } packed)
         {
-            var (table, merges) = VocabularyFiles.ReadOpenAi(packed);
+            (TokenTable? table, List<(string Left, string Right)>? merges) = VocabularyFiles.ReadOpenAi(packed);
             return PythonTokenizers.Clip(table, merges, packed, configuration, options);
         }
 
-        throw new ApertureException($"No tokenizer in {folder}: it has neither tokenizer.json, tokenizer.model, vocab.txt, vocab.json with merges.txt nor {OpenAiClip}; name the folder of a checkpoint.");
+        throw new ApertureException(
+            $"No tokenizer in {folder}: it has neither tokenizer.json, tokenizer.model, vocab.txt, vocab.json with merges.txt nor {OpenAiClip}; name the "
+            + "folder of a checkpoint.");
     }
 
     private static ITokenizer FromMerges(string folder, string vocabulary, string name, TokenizerConfiguration configuration, TokenizerOptions options)
     {
-        var merges = Find(folder, "merges.txt") ?? throw new ApertureException($"{folder} has a vocab.json but no merges.txt; copy that file of the checkpoint there too.");
+        string merges = Find(folder, "merges.txt")
+            ?? throw new ApertureException($"{folder} has a vocab.json but no merges.txt; copy that file of the checkpoint there too.");
         switch (name)
         {
             case "CLIPTokenizer":
-                return PythonTokenizers.Clip(VocabularyFiles.ReadJson(vocabulary), VocabularyFiles.ReadMerges(merges, skipHashes: false), merges, configuration, options);
+                return PythonTokenizers.Clip(
+                    VocabularyFiles.ReadJson(vocabulary), VocabularyFiles.ReadMerges(merges, skipHashes: false), merges, configuration, options);
             case "RobertaTokenizer":
                 return PythonTokenizers.Roberta(vocabulary, merges, configuration, options);
             case "GPT2Tokenizer" or "CodeGenTokenizer":
@@ -63,14 +68,16 @@ public static class Tokenizers
             case "Qwen2Tokenizer":
                 return PythonTokenizers.Qwen2(vocabulary, merges, configuration, options);
             case "":
-                var table = VocabularyFiles.ReadJson(vocabulary);
-                var guess = table.IdOf("<|startoftext|>") is not null ? "CLIPTokenizer"
+                TokenTable table = VocabularyFiles.ReadJson(vocabulary);
+                string guess = table.IdOf("<|startoftext|>") is not null ? "CLIPTokenizer"
                     : table.IdOf("<mask>") is not null && table.IdOf("<s>") is not null ? "RobertaTokenizer"
                     : table.IdOf("<|endoftext|>") is not null ? "GPT2Tokenizer"
                     : "Qwen2Tokenizer";
                 return FromMerges(folder, vocabulary, guess, configuration, options);
             default:
-                throw new ApertureException($"{folder}: the tokenizer class '{name}' is not supported for vocab.json and merges.txt; use CLIPTokenizer, RobertaTokenizer, GPT2Tokenizer, CodeGenTokenizer or Qwen2Tokenizer, or a tokenizer.json.");
+                throw new ApertureException(
+                    $"{folder}: the tokenizer class '{name}' is not supported for vocab.json and merges.txt; use CLIPTokenizer, RobertaTokenizer, "
+                    + "GPT2Tokenizer, CodeGenTokenizer or Qwen2Tokenizer, or a tokenizer.json.");
         }
     }
 

@@ -81,7 +81,8 @@ public sealed class ConvNextWeights : IDisposable
             Linear(name + "mlp.fc2", c, 4 * c),
             Tensor(name + (source.Contains(prefix + name + "gamma") ? "gamma" : "weight"), c));
 
-        private Matrix Linear(string name, int outputs, int inputs) => new DenseMatrix(Tensor(name + ".weight", outputs, inputs), Tensor(name + ".bias", outputs));
+        private Matrix Linear(string name, int outputs, int inputs)
+            => new DenseMatrix(Tensor(name + ".weight", outputs, inputs), Tensor(name + ".bias", outputs));
 
         private Tensor Tensor(string name, params long[] shape)
         {

@@ -17,9 +17,9 @@ public sealed class CombinedWeights : IMappedWeights
         ArgumentNullException.ThrowIfNull(sources);
         _sources = [.. sources];
         _ownsSources = ownsSources;
-        foreach (var source in _sources)
+        foreach (IWeightSource source in _sources)
         {
-            foreach (var name in source.Names)
+            foreach (string name in source.Names)
             {
                 _owners[name] = source;
             }
@@ -54,5 +54,5 @@ public sealed class CombinedWeights : IMappedWeights
     }
 
     private IWeightSource Owner(string name) =>
-        _owners.TryGetValue(name, out var owner) ? owner : throw MissingWeight.In("The combined checkpoint", name, Names);
+        _owners.TryGetValue(name, out IWeightSource? owner) ? owner : throw MissingWeight.In("The combined checkpoint", name, Names);
 }

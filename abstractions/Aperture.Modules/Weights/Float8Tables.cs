@@ -28,16 +28,16 @@ internal static class Float8Tables
 
     private static float[] Build(int exponentBits, int bias, Specials specials)
     {
-        var mantissaBits = 7 - exponentBits;
-        var mantissaMask = (1 << mantissaBits) - 1;
-        var exponentMask = (1 << exponentBits) - 1;
-        var table = new float[256];
-        for (var code = 0; code < 256; code++)
+        int mantissaBits = 7 - exponentBits;
+        int mantissaMask = (1 << mantissaBits) - 1;
+        int exponentMask = (1 << exponentBits) - 1;
+        float[] table = new float[256];
+        for (int code = 0; code < 256; code++)
         {
-            var exponent = (code >> mantissaBits) & exponentMask;
-            var mantissa = code & mantissaMask;
-            var sign = (code & 0x80) != 0 ? -1f : 1f;
-            var magnitude = exponent == 0
+            int exponent = (code >> mantissaBits) & exponentMask;
+            int mantissa = code & mantissaMask;
+            float sign = (code & 0x80) != 0 ? -1f : 1f;
+            float magnitude = exponent == 0
                 ? MathF.ScaleB(mantissa, 1 - bias - mantissaBits)
                 : MathF.ScaleB((1 << mantissaBits) + mantissa, exponent - bias - mantissaBits);
             table[code] = specials switch
@@ -54,8 +54,8 @@ internal static class Float8Tables
 
     private static float[] BuildPowersOfTwo()
     {
-        var table = new float[256];
-        for (var code = 0; code < 255; code++)
+        float[] table = new float[256];
+        for (int code = 0; code < 255; code++)
         {
             table[code] = MathF.ScaleB(1f, code - 127);
         }

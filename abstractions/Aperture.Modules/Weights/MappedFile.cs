@@ -1,5 +1,6 @@
 using System.IO.MemoryMappedFiles;
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Aperture.Weights;
 
@@ -45,15 +46,15 @@ internal sealed unsafe partial class MappedFile : IDisposable
     {
         try
         {
-            var handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
-            var length = RandomAccess.GetLength(handle);
+            SafeFileHandle handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+            long length = RandomAccess.GetLength(handle);
             if (length == 0)
             {
                 handle.Dispose();
                 return new MappedFile(path, 0, null, null);
             }
 
-            var map = MemoryMappedFile.CreateFromFile(handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
+            MemoryMappedFile map = MemoryMappedFile.CreateFromFile(handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
             return new MappedFile(path, length, map, map.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read));
         }
         catch (Exception cause) when (cause is IOException or UnauthorizedAccessException or NotSupportedException)
@@ -76,9 +77,9 @@ internal sealed unsafe partial class MappedFile : IDisposable
             return true;
         }
 
-        var page = Environment.SystemPageSize;
-        var first = offset / page * page;
-        var end = Math.Min((offset + count + page - 1) / page * page, (Length + page - 1) / page * page);
+        int page = Environment.SystemPageSize;
+        long first = offset / page * page;
+        long end = Math.Min((offset + count + page - 1) / page * page, (Length + page - 1) / page * page);
         Memory.AddView(); // Another mapping must not take its place meanwhile.
         try
         {

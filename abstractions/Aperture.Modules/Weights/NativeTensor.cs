@@ -13,7 +13,10 @@ internal static unsafe partial class NativeTensor
         torch.empty(0).Dispose();
     }
 
-    /// <summary>A contiguous CPU tensor over <paramref name="data"/>, which lies in <paramref name="memory"/> and is aligned for the element type. The memory is kept as long as the tensor.</summary>
+    /// <summary>
+    /// A contiguous CPU tensor over <paramref name="data"/>, which lies in <paramref name="memory"/> and is aligned for the element type. The memory is kept as
+    /// long as the tensor.
+    /// </summary>
     public static Tensor View(ViewedMemory memory, byte* data, ReadOnlySpan<long> shape, ScalarType type)
     {
         memory.AddView();
@@ -21,7 +24,8 @@ internal static unsafe partial class NativeTensor
         fixed (long* sizes = shape)
         {
             long none = 0;
-            handle = THSTensor_new((nint)data, ViewedMemory.Deleter, sizes is null ? &none : sizes, shape.Length, (sbyte)type, (sbyte)type, (int)DeviceType.CPU, 0, 0);
+            handle = THSTensor_new(
+                (nint)data, ViewedMemory.Deleter, sizes is null ? &none : sizes, shape.Length, (sbyte)type, (sbyte)type, (int)DeviceType.CPU, 0, 0);
         }
 
         if (handle == 0)
@@ -38,7 +42,8 @@ internal static unsafe partial class NativeTensor
     public static byte* Data(Tensor tensor) => (byte*)THSTensor_data(tensor.Handle);
 
     [LibraryImport("LibTorchSharp")]
-    private static partial nint THSTensor_new(nint data, nint deleter, long* sizes, int rank, sbyte type, sbyte resultType, int deviceType, int deviceIndex, byte requiresGrad);
+    private static partial nint THSTensor_new(
+        nint data, nint deleter, long* sizes, int rank, sbyte type, sbyte resultType, int deviceType, int deviceIndex, byte requiresGrad);
 
     [LibraryImport("LibTorchSharp")]
     private static partial nint THSTensor_data(nint handle);

@@ -11,7 +11,7 @@ internal sealed class RenamedWeights : IMappedWeights
     public RenamedWeights(IWeightSource source, Func<string, string?> rename)
     {
         _source = source;
-        foreach (var original in source.Names)
+        foreach (string original in source.Names)
         {
             if (rename(original) is { } name && !_originals.TryAdd(name, original))
             {
@@ -32,7 +32,7 @@ internal sealed class RenamedWeights : IMappedWeights
 
     public void ReleasePages()
     {
-        foreach (var original in _originals.Values)
+        foreach (string original in _originals.Values)
         {
             _source.ReleasePages(original);
         }
@@ -44,5 +44,5 @@ internal sealed class RenamedWeights : IMappedWeights
     }
 
     private string Original(string name) =>
-        _originals.TryGetValue(name, out var original) ? original : throw MissingWeight.In("The checkpoint", name, Names);
+        _originals.TryGetValue(name, out string? original) ? original : throw MissingWeight.In("The checkpoint", name, Names);
 }

@@ -40,7 +40,7 @@ public sealed class SafetensorsFile : IMappedWeights
     public static SafetensorsFile Open(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        var file = MappedFile.Open(path);
+        MappedFile file = MappedFile.Open(path);
         try
         {
             return Read(file);
@@ -58,22 +58,22 @@ public sealed class SafetensorsFile : IMappedWeights
     /// <inheritdoc/>
     public WeightInfo Describe(string name)
     {
-        var entry = Find(name);
+        SafetensorsEntry entry = Find(name);
         return new WeightInfo(entry.Type.Name, entry.Type.Loaded, [.. entry.Shape]);
     }
 
     /// <inheritdoc/>
     public unsafe Tensor Load(string name)
     {
-        var entry = Find(name);
-        var data = _file.Start + _dataStart + entry.Begin;
+        SafetensorsEntry entry = Find(name);
+        byte* data = _file.Start + _dataStart + entry.Begin;
         return StoredElements.Load(_file.Memory, data, entry.Count, entry.Shape, entry.Type, $"Weights file '{Path}', tensor '{name}'");
     }
 
     /// <inheritdoc/>
     public void ReleasePages(string name)
     {
-        var entry = Find(name);
+        SafetensorsEntry entry = Find(name);
         _file.Release(_dataStart + entry.Begin, entry.End - entry.Begin);
     }
 
@@ -90,17 +90,19 @@ public sealed class SafetensorsFile : IMappedWeights
             throw new ApertureException($"Weights file '{file.Path}': {file.Length} bytes are too few for a safetensors file; fetch or write the file again.");
         }
 
-        var length = BinaryPrimitives.ReadUInt64LittleEndian(file.Bytes(0, LengthBytes));
+        ulong length = BinaryPrimitives.ReadUInt64LittleEndian(file.Bytes(0, LengthBytes));
         if (length > SafetensorsHeader.MaxLength || (long)length > file.Length - LengthBytes)
         {
-            throw new ApertureException($"Weights file '{file.Path}': a header of {length} bytes does not fit a file of {file.Length} bytes (at most {SafetensorsHeader.MaxLength}); this is no safetensors file or only part of one.");
+            throw new ApertureException(
+                $"Weights file '{file.Path}': a header of {length} bytes does not fit a file of {file.Length} bytes (at most {SafetensorsHeader.MaxLength}); "
+                + "this is no safetensors file or only part of one.");
         }
 
-        var dataStart = LengthBytes + (long)length;
-        var header = SafetensorsHeader.Parse(file.Bytes(LengthBytes, (int)length), file.Length - dataStart, file.Path);
+        long dataStart = LengthBytes + (long)length;
+        SafetensorsHeader header = SafetensorsHeader.Parse(file.Bytes(LengthBytes, (int)length), file.Length - dataStart, file.Path);
         return new SafetensorsFile(file, dataStart, header);
     }
 
     private SafetensorsEntry Find(string name) =>
-        _entries.TryGetValue(name, out var entry) ? entry : throw MissingWeight.In($"Weights file '{Path}'", name, Names);
+        _entries.TryGetValue(name, out SafetensorsEntry? entry) ? entry : throw MissingWeight.In($"Weights file '{Path}'", name, Names);
 }

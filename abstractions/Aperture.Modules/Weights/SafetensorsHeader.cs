@@ -27,7 +27,7 @@ internal sealed class SafetensorsHeader
     /// <summary>Parses the header of the file called <paramref name="path"/>, whose data after the header has <paramref name="dataLength"/> bytes.</summary>
     public static SafetensorsHeader Parse(ReadOnlySpan<byte> json, long dataLength, string path)
     {
-        var header = new SafetensorsHeader(path);
+        SafetensorsHeader header = new(path);
         if (!Utf8.IsValid(json))
         {
             throw header.Damaged("the header is not UTF-8 text");
@@ -49,26 +49,27 @@ internal sealed class SafetensorsHeader
 
     private static string FirstSentence(string message)
     {
-        var end = message.IndexOf(". ", StringComparison.Ordinal);
+        int end = message.IndexOf(". ", StringComparison.Ordinal);
         return (end < 0 ? message : message[..end]).TrimEnd('.').ReplaceLineEndings(" ");
     }
 
     private ApertureException Damaged(string fault) => new($"Weights file '{_path}': {fault}; fetch or write the file again.");
 
-    private ApertureException Damaged(string tensor, string fault) => new($"Weights file '{_path}', tensor '{tensor}': {fault}; fetch or write the file again.");
+    private ApertureException Damaged(string tensor, string fault)
+        => new($"Weights file '{_path}', tensor '{tensor}': {fault}; fetch or write the file again.");
 
     private void ReadAll(ReadOnlySpan<byte> json)
     {
-        var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = MaxDepth });
+        Utf8JsonReader reader = new(json, new JsonReaderOptions { MaxDepth = MaxDepth });
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
         {
             throw Damaged("the header is not a JSON object");
         }
 
-        var sawMetadata = false;
+        bool sawMetadata = false;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            var name = reader.GetString()!;
+            string name = reader.GetString()!;
             reader.Read();
             if (name == MetadataKey)
             {
@@ -104,7 +105,7 @@ internal sealed class SafetensorsHeader
 
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            var key = reader.GetString()!;
+            string key = reader.GetString()!;
             reader.Read();
             if (reader.TokenType != JsonTokenType.String)
             {
@@ -130,7 +131,7 @@ internal sealed class SafetensorsHeader
         List<ulong>? offsets = null;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            var field = reader.GetString()!;
+            string field = reader.GetString()!;
             reader.Read();
             if ((field == "dtype" && type is not null) || (field == "shape" && shape is not null) || (field == "data_offsets" && offsets is not null))
             {
@@ -164,7 +165,7 @@ internal sealed class SafetensorsHeader
 
     private StoredType ReadType(ref Utf8JsonReader reader, string name)
     {
-        var text = reader.TokenType == JsonTokenType.String ? reader.GetString()! : null;
+        string? text = reader.TokenType == JsonTokenType.String ? reader.GetString()! : null;
         return text is null
             ? throw Damaged(name, "dtype is not a string")
             : StoredType.Find(text) ?? throw Damaged(name, $"unknown dtype '{text}' (known: {string.Join(", ", StoredType.AllNames)})");
@@ -177,10 +178,10 @@ internal sealed class SafetensorsHeader
             throw Damaged(name, $"{field} is not a list");
         }
 
-        var sizes = new List<ulong>();
+        List<ulong> sizes = new();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
-            if (reader.TokenType != JsonTokenType.Number || !reader.TryGetUInt64(out var size) || size > long.MaxValue)
+            if (reader.TokenType != JsonTokenType.Number || !reader.TryGetUInt64(out ulong size) || size > long.MaxValue)
             {
                 throw Damaged(name, $"{field} holds something that is not a whole number from 0 to {long.MaxValue}");
             }
@@ -199,7 +200,7 @@ internal sealed class SafetensorsHeader
     private SafetensorsEntry Check(string name, StoredType type, List<ulong> shape, ulong begin, ulong end)
     {
         UInt128 count = 1;
-        foreach (var size in shape)
+        foreach (ulong size in shape)
         {
             count *= size;
             if (count * (ulong)type.Bits > long.MaxValue)
@@ -208,7 +209,7 @@ internal sealed class SafetensorsHeader
             }
         }
 
-        var bits = count * (ulong)type.Bits;
+        UInt128 bits = count * (ulong)type.Bits;
         if (bits % 8 != 0)
         {
             throw Damaged(name, $"shape [{string.Join(", ", shape)}] of {type.Name} does not end on a whole byte");
@@ -224,9 +225,9 @@ internal sealed class SafetensorsHeader
 
     private void CheckTiling(long dataLength)
     {
-        var ordered = _entries.Values.OrderBy(entry => entry.Begin).ThenBy(entry => entry.End).ToList();
+        List<SafetensorsEntry> ordered = _entries.Values.OrderBy(entry => entry.Begin).ThenBy(entry => entry.End).ToList();
         long next = 0;
-        foreach (var entry in ordered)
+        foreach (SafetensorsEntry entry in ordered)
         {
             if (entry.Begin != next)
             {

@@ -38,8 +38,8 @@ public sealed class SafetensorsWriter : IDisposable
     public static void Save(string path, IReadOnlyDictionary<string, Tensor> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
         ArgumentNullException.ThrowIfNull(tensors);
-        using var writer = Create(path, [.. tensors.Select(pair => TensorLayout.Of(pair.Key, pair.Value))], metadata);
-        foreach (var (name, tensor) in tensors)
+        using SafetensorsWriter writer = Create(path, [.. tensors.Select(pair => TensorLayout.Of(pair.Key, pair.Value))], metadata);
+        foreach ((string name, Tensor? tensor) in tensors)
         {
             writer.Write(name, tensor);
         }
@@ -58,11 +58,11 @@ public sealed class SafetensorsWriter : IDisposable
         ArgumentNullException.ThrowIfNull(layout);
 
         // The widest elements first, so that every tensor is aligned for its type and can be mapped in place.
-        var ordered = layout.OrderByDescending(tensor => tensor.Stored.Bits).ThenBy(tensor => tensor.Name, StringComparer.Ordinal).ToList();
-        var header = BuildHeader(path, ordered, metadata);
-        var pending = new Dictionary<string, (TensorLayout Layout, long Offset)>(StringComparer.Ordinal);
+        List<TensorLayout> ordered = layout.OrderByDescending(tensor => tensor.Stored.Bits).ThenBy(tensor => tensor.Name, StringComparer.Ordinal).ToList();
+        byte[] header = BuildHeader(path, ordered, metadata);
+        Dictionary<string, (TensorLayout Layout, long Offset)> pending = new(StringComparer.Ordinal);
         long offset = header.Length;
-        foreach (var tensor in ordered)
+        foreach (TensorLayout tensor in ordered)
         {
             if (!pending.TryAdd(tensor.Name, (tensor, offset)))
             {
@@ -72,9 +72,10 @@ public sealed class SafetensorsWriter : IDisposable
             offset = checked(offset + tensor.ByteLength);
         }
 
-        var temporary = $"{path}.{Guid.NewGuid():N}.tmp";
-        var handle = OnDisk(path, () => File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.Read, FileOptions.None, preallocationSize: offset));
-        var writer = new SafetensorsWriter(path, temporary, handle, pending);
+        string temporary = $"{path}.{Guid.NewGuid():N}.tmp";
+        SafeFileHandle handle = OnDisk(
+            path, () => File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.Read, FileOptions.None, preallocationSize: offset));
+        SafetensorsWriter writer = new(path, temporary, handle, pending);
         try
         {
             OnDisk(path, () => RandomAccess.Write(handle, header, 0));
@@ -96,7 +97,7 @@ public sealed class SafetensorsWriter : IDisposable
     {
         ArgumentNullException.ThrowIfNull(tensor);
         ObjectDisposedException.ThrowIf(_handle.IsClosed, this);
-        if (!_pending.TryGetValue(name, out var place))
+        if (!_pending.TryGetValue(name, out (TensorLayout Layout, long Offset) place))
         {
             throw new ArgumentException($"Tensor '{name}' is not in the layout of '{_path}' or was written already.", nameof(name));
         }
@@ -104,12 +105,13 @@ public sealed class SafetensorsWriter : IDisposable
         if (tensor.dtype != place.Layout.Type || !tensor.shape.AsSpan().SequenceEqual(place.Layout.Shape))
         {
             throw new ArgumentException(
-                $"Tensor '{name}' is {tensor.dtype} [{string.Join(", ", tensor.shape)}], but its layout says {place.Layout.Type} [{string.Join(", ", place.Layout.Shape)}].", nameof(tensor));
+                $"Tensor '{name}' is {tensor.dtype} [{string.Join(", ", tensor.shape)}], but its layout says {place.Layout.Type} "
+                + $"[{string.Join(", ", place.Layout.Shape)}].", nameof(tensor));
         }
 
-        using var detached = tensor.detach();
-        using var host = detached.cpu();
-        using var dense = host.contiguous();
+        using Tensor detached = tensor.detach();
+        using Tensor host = detached.cpu();
+        using Tensor dense = host.contiguous();
         WriteBytes(dense, place.Layout.ByteLength, place.Offset);
         _pending.Remove(name);
     }
@@ -150,14 +152,16 @@ public sealed class SafetensorsWriter : IDisposable
 
     private static byte[] BuildHeader(string path, List<TensorLayout> ordered, IReadOnlyDictionary<string, string>? metadata)
     {
-        var json = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(json, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true }))
+        ArrayBufferWriter<byte> json = new();
+        using (
+            Utf8JsonWriter writer = new(
+                json, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true }))
         {
             writer.WriteStartObject();
             if (metadata is { Count: > 0 })
             {
                 writer.WriteStartObject("__metadata__");
-                foreach (var (key, value) in metadata)
+                foreach ((string key, string? value) in metadata)
                 {
                     writer.WriteString(key, value);
                 }
@@ -166,7 +170,7 @@ public sealed class SafetensorsWriter : IDisposable
             }
 
             long offset = 0;
-            foreach (var tensor in ordered)
+            foreach (TensorLayout tensor in ordered)
             {
                 if (tensor.Name == "__metadata__")
                 {
@@ -179,13 +183,15 @@ public sealed class SafetensorsWriter : IDisposable
             writer.WriteEndObject();
         }
 
-        var length = (json.WrittenCount + HeaderAlignment - 1) / HeaderAlignment * HeaderAlignment;
+        int length = (json.WrittenCount + HeaderAlignment - 1) / HeaderAlignment * HeaderAlignment;
         if (length > SafetensorsHeader.MaxLength)
         {
-            throw new ApertureException($"The header of '{path}' would have {length} bytes, more than the {SafetensorsHeader.MaxLength} the format allows; write fewer tensors to a file.");
+            throw new ApertureException(
+                $"The header of '{path}' would have {length} bytes, more than the {SafetensorsHeader.MaxLength} the format allows; write fewer tensors to a "
+                + "file.");
         }
 
-        var header = new byte[sizeof(ulong) + length];
+        byte[] header = new byte[sizeof(ulong) + length];
         BinaryPrimitives.WriteUInt64LittleEndian(header, (ulong)length);
         json.WrittenSpan.CopyTo(header.AsSpan(sizeof(ulong)));
         header.AsSpan(sizeof(ulong) + json.WrittenCount).Fill((byte)' ');
@@ -197,7 +203,7 @@ public sealed class SafetensorsWriter : IDisposable
         writer.WriteStartObject(tensor.Name);
         writer.WriteString("dtype", tensor.Stored.Name);
         writer.WriteStartArray("shape");
-        foreach (var size in tensor.Shape)
+        foreach (long size in tensor.Shape)
         {
             writer.WriteNumberValue(size);
         }
@@ -225,7 +231,8 @@ public sealed class SafetensorsWriter : IDisposable
         }
         catch (Exception cause) when (cause is IOException or UnauthorizedAccessException)
         {
-            throw new ApertureException($"Cannot write the weights file '{path}': {cause.Message.TrimEnd('.')}; check the folder, its permissions and the free space.", cause);
+            throw new ApertureException(
+                $"Cannot write the weights file '{path}': {cause.Message.TrimEnd('.')}; check the folder, its permissions and the free space.", cause);
         }
     }
 
@@ -236,12 +243,12 @@ public sealed class SafetensorsWriter : IDisposable
             return;
         }
 
-        var data = NativeTensor.Data(dense);
+        byte* data = NativeTensor.Data(dense);
         OnDisk(_path, () =>
         {
             for (long done = 0; done < length; done += ChunkBytes)
             {
-                var chunk = (int)Math.Min(ChunkBytes, length - done);
+                int chunk = (int)Math.Min(ChunkBytes, length - done);
                 RandomAccess.Write(_handle, new ReadOnlySpan<byte>(data + done, chunk), offset + done);
             }
         });

@@ -36,7 +36,7 @@ public sealed class ShardedSafetensorsWriter : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ArgumentNullException.ThrowIfNull(layout);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxShardBytes);
-        var shards = Plan(layout, maxShardBytes);
+        List<List<TensorLayout>> shards = Plan(layout, maxShardBytes);
         try
         {
             Directory.CreateDirectory(folder);
@@ -46,12 +46,12 @@ public sealed class ShardedSafetensorsWriter : IDisposable
             throw new ApertureException($"Cannot create the folder '{folder}': {cause.Message.TrimEnd('.')}; check its parent and permissions.", cause);
         }
 
-        var result = new ShardedSafetensorsWriter(folder, layout.Sum(tensor => tensor.ByteLength));
+        ShardedSafetensorsWriter result = new(folder, layout.Sum(tensor => tensor.ByteLength));
         try
         {
-            for (var i = 0; i < shards.Count; i++)
+            for (int i = 0; i < shards.Count; i++)
             {
-                var file = shards.Count == 1 ? "model.safetensors" : $"model-{i + 1:D5}-of-{shards.Count:D5}.safetensors";
+                string file = shards.Count == 1 ? "model.safetensors" : $"model-{i + 1:D5}-of-{shards.Count:D5}.safetensors";
                 result.Start(file, shards[i], metadata ?? new Dictionary<string, string> { ["format"] = "pt" });
             }
 
@@ -71,7 +71,7 @@ public sealed class ShardedSafetensorsWriter : IDisposable
     /// <exception cref="ArgumentException">The name is not in the layout or was written, or type or shape differ from it.</exception>
     public void Write(string name, Tensor tensor)
     {
-        if (!_places.TryGetValue(name, out var place))
+        if (!_places.TryGetValue(name, out (SafetensorsWriter Writer, string File) place))
         {
             throw new ArgumentException($"Tensor '{name}' is not in the layout of '{_folder}'.", nameof(name));
         }
@@ -86,7 +86,7 @@ public sealed class ShardedSafetensorsWriter : IDisposable
     {
         // All before any: a forgotten tensor of the last shard must not leave the first ones behind.
         _writers.ForEach(writer => writer.CheckComplete());
-        foreach (var writer in _writers)
+        foreach (SafetensorsWriter writer in _writers)
         {
             writer.Complete();
         }
@@ -102,10 +102,10 @@ public sealed class ShardedSafetensorsWriter : IDisposable
 
     private static List<List<TensorLayout>> Plan(IReadOnlyCollection<TensorLayout> layout, long maxShardBytes)
     {
-        var names = new HashSet<string>(StringComparer.Ordinal);
-        var shards = new List<List<TensorLayout>> { new() };
+        HashSet<string> names = new(StringComparer.Ordinal);
+        List<List<TensorLayout>> shards = new List<List<TensorLayout>> { new() };
         long used = 0;
-        foreach (var tensor in layout)
+        foreach (TensorLayout tensor in layout)
         {
             if (!names.Add(tensor.Name))
             {
@@ -127,9 +127,9 @@ public sealed class ShardedSafetensorsWriter : IDisposable
 
     private void Start(string file, List<TensorLayout> tensors, IReadOnlyDictionary<string, string> metadata)
     {
-        var writer = SafetensorsWriter.Create(Path.Combine(_folder, file), tensors, metadata);
+        SafetensorsWriter writer = SafetensorsWriter.Create(Path.Combine(_folder, file), tensors, metadata);
         _writers.Add(writer);
-        foreach (var tensor in tensors)
+        foreach (TensorLayout tensor in tensors)
         {
             _places.Add(tensor.Name, (writer, file));
         }
@@ -137,15 +137,15 @@ public sealed class ShardedSafetensorsWriter : IDisposable
 
     private void WriteIndex(string path)
     {
-        var json = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(json, new JsonWriterOptions { Indented = true }))
+        ArrayBufferWriter<byte> json = new();
+        using (Utf8JsonWriter writer = new Utf8JsonWriter(json, new JsonWriterOptions { Indented = true }))
         {
             writer.WriteStartObject();
             writer.WriteStartObject("metadata");
             writer.WriteNumber("total_size", _totalBytes);
             writer.WriteEndObject();
             writer.WriteStartObject("weight_map");
-            foreach (var (name, place) in _places)
+            foreach ((string name, (SafetensorsWriter Writer, string File) place) in _places)
             {
                 writer.WriteString(name, place.File);
             }
@@ -154,7 +154,7 @@ public sealed class ShardedSafetensorsWriter : IDisposable
             writer.WriteEndObject();
         }
 
-        var temporary = $"{path}.{Guid.NewGuid():N}.tmp";
+        string temporary = $"{path}.{Guid.NewGuid():N}.tmp";
         try
         {
             File.WriteAllBytes(temporary, json.WrittenSpan);

@@ -19,7 +19,8 @@ public sealed class ShardedWeights : IMappedWeights
         Path = path;
         _shards = shards;
         _owners = owners;
-        Names = shards.SelectMany(shard => shard.Names.Where(name => owners.TryGetValue(name, out var owner) && ReferenceEquals(owner, shard))).ToArray();
+        Names = shards.SelectMany(shard => shard.Names.Where(name => owners.TryGetValue(name, out IWeightSource? owner) && ReferenceEquals(owner, shard)))
+            .ToArray();
     }
 
     /// <summary>The index file's path as it was given.</summary>
@@ -34,31 +35,37 @@ public sealed class ShardedWeights : IMappedWeights
     /// <summary>Opens an index and its shards.</summary>
     /// <param name="indexPath">The index file: <c>{"weight_map": {name: file}}</c> with plain file names in its own folder.</param>
     /// <param name="options">How pickled shards are read; the defaults if null.</param>
-    /// <exception cref="ApertureException">The index is damaged, names a file that leaves the folder or does not exist, or a tensor that its shard lacks.</exception>
+    /// <exception cref="ApertureException">
+    /// The index is damaged, names a file that leaves the folder or does not exist, or a tensor that its shard lacks.
+    /// </exception>
     public static ShardedWeights Open(string indexPath, WeightFileOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(indexPath);
-        var map = ReadMap(indexPath);
-        var folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(indexPath))!;
-        var shards = new List<IWeightSource>();
+        Dictionary<string, string> map = ReadMap(indexPath);
+        string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(indexPath))!;
+        List<IWeightSource> shards = new();
         try
         {
-            var owners = new Dictionary<string, IWeightSource>(StringComparer.Ordinal);
-            foreach (var group in map.GroupBy(pair => pair.Value, StringComparer.Ordinal).OrderBy(group => group.Key, StringComparer.Ordinal))
+            Dictionary<string, IWeightSource> owners = new(StringComparer.Ordinal);
+            foreach (IGrouping<string, KeyValuePair<string, string>> group in map
+                .GroupBy(pair => pair.Value, StringComparer.Ordinal)
+                .OrderBy(group => group.Key, StringComparer.Ordinal))
             {
-                var path = System.IO.Path.Combine(folder, group.Key);
+                string path = System.IO.Path.Combine(folder, group.Key);
                 if (!File.Exists(path))
                 {
-                    throw new ApertureException($"Weights index '{indexPath}' names the shard '{group.Key}', which is not in its folder; fetch the missing file.");
+                    throw new ApertureException(
+                        $"Weights index '{indexPath}' names the shard '{group.Key}', which is not in its folder; fetch the missing file.");
                 }
 
-                var shard = WeightFiles.OpenFile(path, options);
+                IWeightSource shard = WeightFiles.OpenFile(path, options);
                 shards.Add(shard);
-                foreach (var (name, _) in group)
+                foreach ((string name, string _) in group)
                 {
                     if (!shard.Contains(name))
                     {
-                        throw new ApertureException($"Weights index '{indexPath}' places tensor '{name}' in '{group.Key}', which does not hold it; fetch index and shards again.");
+                        throw new ApertureException(
+                            $"Weights index '{indexPath}' places tensor '{name}' in '{group.Key}', which does not hold it; fetch index and shards again.");
                     }
 
                     owners.Add(name, shard);
@@ -94,7 +101,7 @@ public sealed class ShardedWeights : IMappedWeights
 
     private static Dictionary<string, string> ReadMap(string indexPath)
     {
-        using var file = MappedFile.Open(indexPath);
+        using MappedFile file = MappedFile.Open(indexPath);
         if (file.Length > MaxIndexLength)
         {
             throw new ApertureException($"Weights index '{indexPath}' has {file.Length} bytes, more than any index needs; this is not an index.");
@@ -102,7 +109,8 @@ public sealed class ShardedWeights : IMappedWeights
 
         try
         {
-            using var document = JsonDocument.Parse(file.Bytes(0, (int)file.Length).ToArray(), new JsonDocumentOptions { MaxDepth = 64, AllowDuplicateProperties = false });
+            using JsonDocument document = JsonDocument.Parse(
+                file.Bytes(0, (int)file.Length).ToArray(), new JsonDocumentOptions { MaxDepth = 64, AllowDuplicateProperties = false });
             return ReadMap(document.RootElement, indexPath);
         }
         catch (Exception cause) when (cause is JsonException or InvalidOperationException)
@@ -113,18 +121,19 @@ public sealed class ShardedWeights : IMappedWeights
 
     private static Dictionary<string, string> ReadMap(JsonElement root, string indexPath)
     {
-        var map = new Dictionary<string, string>(StringComparer.Ordinal);
-        if (!root.TryGetProperty("weight_map", out var weights))
+        Dictionary<string, string> map = new(StringComparer.Ordinal);
+        if (!root.TryGetProperty("weight_map", out JsonElement weights))
         {
             throw new JsonException("weight_map is missing");
         }
 
-        foreach (var entry in weights.EnumerateObject())
+        foreach (JsonProperty entry in weights.EnumerateObject())
         {
-            var file = entry.Value.GetString() ?? throw new JsonException("a file name is null");
+            string file = entry.Value.GetString() ?? throw new JsonException("a file name is null");
             if (file.Length == 0 || file is "." or ".." || file.AsSpan().ContainsAny('/', '\\', '\0'))
             {
-                throw new ApertureException($"Weights index '{indexPath}' places tensor '{entry.Name}' in '{file}'; only plain names of files in the index's own folder are allowed.");
+                throw new ApertureException(
+                    $"Weights index '{indexPath}' places tensor '{entry.Name}' in '{file}'; only plain names of files in the index's own folder are allowed.");
             }
 
             map.Add(entry.Name, file);
@@ -134,5 +143,5 @@ public sealed class ShardedWeights : IMappedWeights
     }
 
     private IWeightSource Owner(string name) =>
-        _owners.TryGetValue(name, out var owner) ? owner : throw MissingWeight.In($"Checkpoint '{Path}'", name, Names);
+        _owners.TryGetValue(name, out IWeightSource? owner) ? owner : throw MissingWeight.In($"Checkpoint '{Path}'", name, Names);
 }

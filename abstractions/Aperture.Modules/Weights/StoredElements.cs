@@ -7,7 +7,10 @@ namespace Aperture.Weights;
 /// <summary>Turns stored bytes into tensors: over the bytes themselves where type and alignment allow, else in memory of the tensor's own.</summary>
 internal static unsafe class StoredElements
 {
-    /// <summary>The tensor of <paramref name="count"/> elements at <paramref name="data"/> in <paramref name="memory"/>; <paramref name="what"/> names file and tensor in errors.</summary>
+    /// <summary>
+    /// The tensor of <paramref name="count"/> elements at <paramref name="data"/> in <paramref name="memory"/>; <paramref name="what"/> names file and tensor
+    /// in errors.
+    /// </summary>
     public static Tensor Load(ViewedMemory memory, byte* data, long count, long[] shape, StoredType type, string what)
     {
         if (type.Decoding == StoredDecoding.None)
@@ -19,7 +22,7 @@ internal static unsafe class StoredElements
         {
             // libtorch refuses strides that overflow, even of a tensor without elements.
             UInt128 extent = 1;
-            foreach (var size in shape)
+            foreach (long size in shape)
             {
                 extent *= (ulong)Math.Max(size, 1);
                 if (extent > long.MaxValue)
@@ -37,7 +40,7 @@ internal static unsafe class StoredElements
         }
 
         memory.AddView(); // Stays while it is read.
-        var tensor = torch.empty(shape, type.Loaded);
+        Tensor tensor = torch.empty(shape, type.Loaded);
         try
         {
             Decode(data, NativeTensor.Data(tensor), count, type, what);
@@ -62,7 +65,7 @@ internal static unsafe class StoredElements
                 NativeMemory.Copy(source, target, checked((nuint)(count * (type.Bits / 8))));
                 break;
             case StoredDecoding.Float8:
-                var table = Float8Tables.For(type.Name);
+                ReadOnlySpan<float> table = Float8Tables.For(type.Name);
                 for (long i = 0; i < count; i++)
                 {
                     ((float*)target)[i] = table[source[i]];
@@ -96,7 +99,7 @@ internal static unsafe class StoredElements
             case "U64":
                 for (long i = 0; i < count; i++)
                 {
-                    var value = ((ulong*)source)[i];
+                    ulong value = ((ulong*)source)[i];
                     if (value > long.MaxValue)
                     {
                         throw new ApertureException($"{what}: element {i} is {value}, more than a signed 64-bit integer holds; store the tensor as I64.");

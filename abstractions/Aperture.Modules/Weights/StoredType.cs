@@ -38,7 +38,9 @@ internal sealed record StoredType(string Name, int Bits, ScalarType Loaded, Stor
 
     public static IEnumerable<string> AllNames => _byName.Keys.Order(StringComparer.Ordinal);
 
-    /// <summary>The alignment in bytes that libtorch needs to use the stored bytes in place (complex numbers are pairs); 1 where they are decoded anyway.</summary>
+    /// <summary>
+    /// The alignment in bytes that libtorch needs to use the stored bytes in place (complex numbers are pairs); 1 where they are decoded anyway.
+    /// </summary>
     public int Alignment => Decoding != StoredDecoding.AsIs ? 1 : Loaded is ScalarType.ComplexFloat32 or ScalarType.ComplexFloat64 ? Bits / 16 : Bits / 8;
 
     public static StoredType? Find(string name) => _byName.GetValueOrDefault(name);

@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 namespace Aperture.Weights;
 
 /// <summary>
-/// Tensors that are made when they are first asked for and then kept, such as weights in the element type of the rows that meet them. Safe for several threads: each tensor is made once and stays
-/// until the cache is disposed, so that whoever has borrowed it never loses it to another request.
+/// Tensors that are made when they are first asked for and then kept, such as weights in the element type of the rows that meet them. Safe for several threads:
+/// each tensor is made once and stays until the cache is disposed, so that whoever has borrowed it never loses it to another request.
 /// </summary>
 /// <typeparam name="TKey">What a tensor is known by; everything that it depends on.</typeparam>
 public sealed class TensorCache<TKey> : IDisposable

@@ -23,9 +23,9 @@ public sealed record TensorLayout(string Name, ScalarType Type, long[] Shape)
     {
         get
         {
-            var type = Stored;
+            StoredType type = Stored;
             UInt128 bytes = (UInt128)(type.Bits / 8);
-            foreach (var size in Shape)
+            foreach (long size in Shape)
             {
                 bytes = size < 0 ? UInt128.MaxValue : bytes * (ulong)size;
                 if (bytes > long.MaxValue)

@@ -6,7 +6,8 @@ namespace Aperture.Weights;
 /// <summary>
 /// A file of PyTorch's <c>torch.save</c>, zip or legacy format, mapped and read without running anything that it names.
 /// Leniently opened, also a plain pickle of modules, and the parameters of a TorchScript archive.
-/// Tensors keep their strides and share memory where they shared it when saved; where the file aligns their elements, as the zip format does, that memory is the file's.
+/// Tensors keep their strides and share memory where they shared it when saved; where the file aligns their elements, as the zip format does, that memory is
+/// the file's.
 /// </summary>
 public sealed class TorchFile : IMappedWeights
 {
@@ -29,8 +30,10 @@ public sealed class TorchFile : IMappedWeights
     public IReadOnlyCollection<string> Names { get; }
 
     /// <summary>
-    /// The saved object as a whole: null, <see cref="bool"/>, <see cref="long"/>, <see cref="System.Numerics.BigInteger"/>, <see cref="double"/>, <see cref="System.Numerics.Complex"/>,
-    /// <see cref="string"/>, <see cref="PickledBytes"/>, <see cref="PickledDictionary"/>, <see cref="PickledSequence"/>, <see cref="PickledTensor"/>, <see cref="PickledArray"/>,
+    /// The saved object as a whole: null, <see cref="bool"/>, <see cref="long"/>, <see cref="System.Numerics.BigInteger"/>, <see cref="double"/>,
+    /// <see cref="System.Numerics.Complex"/>,
+    /// <see cref="string"/>, <see cref="PickledBytes"/>, <see cref="PickledDictionary"/>, <see cref="PickledSequence"/>, <see cref="PickledTensor"/>,
+    /// <see cref="PickledArray"/>,
     /// <see cref="PickledName"/> or <see cref="PickledObject"/>.
     /// </summary>
     public object? Content => _content.Value;
@@ -38,16 +41,19 @@ public sealed class TorchFile : IMappedWeights
     /// <summary>Opens a file, reads the saved object and finds its tensors. Their values stay in the file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="options">Strictness and container; the defaults if null.</param>
-    /// <exception cref="ApertureException">The file cannot be read, is damaged, names classes that weights do not need, or holds no tensors where <see cref="WeightFileOptions.RequireTensors"/> asks for some.</exception>
+    /// <exception cref="ApertureException">
+    /// The file cannot be read, is damaged, names classes that weights do not need, or holds no tensors where <see cref="WeightFileOptions.RequireTensors"/>
+    /// asks for some.
+    /// </exception>
     public static TorchFile Open(string path, WeightFileOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         options ??= new WeightFileOptions();
-        var file = MappedFile.Open(path);
+        MappedFile file = MappedFile.Open(path);
         try
         {
-            var isArchive = file.Length > 4 && file.Bytes(0, 4).SequenceEqual("PK\x03\x04"u8);
-            var content = isArchive ? TorchArchive.Read(file, options.Lenient) : TorchLegacyFile.Read(file, options.Lenient);
+            bool isArchive = file.Length > 4 && file.Bytes(0, 4).SequenceEqual("PK\x03\x04"u8);
+            TorchContent content = isArchive ? TorchArchive.Read(file, options.Lenient) : TorchLegacyFile.Read(file, options.Lenient);
             return new TorchFile(file, content, StateDictionary.Read(content.Value, options, path));
         }
         catch
@@ -63,7 +69,7 @@ public sealed class TorchFile : IMappedWeights
     /// <inheritdoc/>
     public WeightInfo Describe(string name)
     {
-        var tensor = Find(name);
+        PickledTensor tensor = Find(name);
         return new WeightInfo(tensor.Type.Name, tensor.Type.Loaded, [.. tensor.Shape]);
     }
 
@@ -84,7 +90,7 @@ public sealed class TorchFile : IMappedWeights
     /// <inheritdoc/>
     public void ReleasePages(string name)
     {
-        var storage = Find(name).Storage;
+        PickledStorage storage = Find(name).Storage;
         _file.Release(storage.FileOffset, storage.ByteLength);
     }
 
@@ -94,7 +100,7 @@ public sealed class TorchFile : IMappedWeights
     /// <summary>Closes the file. Its memory stays as long as tensors are views of it.</summary>
     public void Dispose()
     {
-        foreach (var storage in _content.Storages)
+        foreach (PickledStorage storage in _content.Storages)
         {
             storage.Dispose();
         }
@@ -106,19 +112,19 @@ public sealed class TorchFile : IMappedWeights
     {
         long[] shape = [.. tensor.Shape];
         long[] strides = [.. tensor.Strides];
-        var type = tensor.Type;
-        var storageCount = tensor.Storage.ByteLength / (type.Bits / 8);
+        StoredType type = tensor.Type;
+        long storageCount = tensor.Storage.ByteLength / (type.Bits / 8);
         if (storageCount == 0 || Array.IndexOf(shape, 0L) >= 0)
         {
-            using var none = torch.empty(0, type.Loaded);
+            using Tensor none = torch.empty(0, type.Loaded);
             return none.as_strided(shape, strides, 0);
         }
 
-        var data = tensor.Storage.Data(_file, type.Alignment, out var memory);
-        using var whole = StoredElements.Load(memory, data, storageCount, [storageCount], type, $"Weights file '{Path}', tensor '{name}'");
+        byte* data = tensor.Storage.Data(_file, type.Alignment, out ViewedMemory? memory);
+        using Tensor whole = StoredElements.Load(memory, data, storageCount, [storageCount], type, $"Weights file '{Path}', tensor '{name}'");
         return whole.as_strided(shape, strides, tensor.Offset);
     }
 
     private PickledTensor Find(string name) =>
-        _tensors.TryGetValue(name, out var tensor) ? tensor : throw MissingWeight.In($"Weights file '{Path}'", name, Names);
+        _tensors.TryGetValue(name, out PickledTensor? tensor) ? tensor : throw MissingWeight.In($"Weights file '{Path}'", name, Names);
 }

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Aperture.Weights;
 
 /// <summary>
-/// Memory that tensors are views of: a mapped file, or a copy of a part of one. It counts the tensors that still use it and is freed when it has been disposed and the last of them is gone, so
-/// that a tensor never outlives its values.
+/// Memory that tensors are views of: a mapped file, or a copy of a part of one. It counts the tensors that still use it and is freed when it has been disposed
+/// and the last of them is gone, so that a tensor never outlives its values.
 /// </summary>
 internal sealed unsafe class ViewedMemory : IDisposable
 {

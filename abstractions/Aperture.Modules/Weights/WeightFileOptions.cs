@@ -20,6 +20,8 @@ public sealed record WeightFileOptions
     /// <summary>Whether a <c>module.</c> that every name begins with is left out (the trace of data-parallel training).</summary>
     public bool StripModule { get; init; } = true;
 
-    /// <summary>Whether a file without tensors is refused. Turn it off to read other saved objects, such as a vocabulary, through <see cref="TorchFile.Content"/>.</summary>
+    /// <summary>
+    /// Whether a file without tensors is refused. Turn it off to read other saved objects, such as a vocabulary, through <see cref="TorchFile.Content"/>.
+    /// </summary>
     public bool RequireTensors { get; init; } = true;
 }

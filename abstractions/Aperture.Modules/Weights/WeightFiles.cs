@@ -20,8 +20,8 @@ public static class WeightFiles
 
     /// <summary>
     /// Opens a weights file (safetensors, PyTorch pickle, or the index of a sharded checkpoint), or the weights of a folder in the Hugging Face layout:
-    /// there the first that exists of <c>model.safetensors</c>, <c>model.safetensors.index.json</c>, <c>pytorch_model.bin</c>, <c>pytorch_model.bin.index.json</c>,
-    /// the same of diffusion models and adapters, or the folder's only weights file.
+    /// there the first that exists of <c>model.safetensors</c>, <c>model.safetensors.index.json</c>, <c>pytorch_model.bin</c>,
+    /// <c>pytorch_model.bin.index.json</c>, the same of diffusion models and adapters, or the folder's only weights file.
     /// </summary>
     /// <param name="fileOrFolder">The path.</param>
     /// <param name="options">How pickles are read; the defaults if null.</param>
@@ -42,15 +42,15 @@ public static class WeightFiles
 
     private static string FindInFolder(string folder)
     {
-        var known = _inFolder.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
+        string? known = _inFolder.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
         if (known is not null)
         {
             return known;
         }
 
-        foreach (var pattern in (string[])["*.safetensors", "*.bin", "*.pth", "*.pt", "*.ckpt"])
+        foreach (string pattern in (string[])["*.safetensors", "*.bin", "*.pth", "*.pt", "*.ckpt"])
         {
-            var found = Directory.GetFiles(folder, pattern);
+            string[] found = Directory.GetFiles(folder, pattern);
             if (found.Length == 1)
             {
                 return found[0];
@@ -62,7 +62,8 @@ public static class WeightFiles
             }
         }
 
-        throw new ApertureException($"Folder '{folder}' holds no weights: looked for {string.Join(", ", _inFolder)} and for a single *.safetensors, *.bin, *.pth, *.pt or *.ckpt.");
+        throw new ApertureException(
+            $"Folder '{folder}' holds no weights: looked for {string.Join(", ", _inFolder)} and for a single *.safetensors, *.bin, *.pth, *.pt or *.ckpt.");
     }
 
     private static FileKind Sniff(string path)
@@ -77,16 +78,18 @@ public static class WeightFiles
             return FileKind.Safetensors;
         }
 
-        using var file = MappedFile.Open(path);
-        var head = file.Bytes(0, (int)Math.Min(SniffedBytes, file.Length));
-        var isZip = head.StartsWith("PK"u8);
-        var isPickle = head.Length > 1 && head[0] == 0x80 && head[1] <= 5;
-        var isSafetensors = head.Length > 8 && head[7] == 0 && (head[8] == (byte)'{' || head[8] == (byte)' ');
+        using MappedFile file = MappedFile.Open(path);
+        ReadOnlySpan<byte> head = file.Bytes(0, (int)Math.Min(SniffedBytes, file.Length));
+        bool isZip = head.StartsWith("PK"u8);
+        bool isPickle = head.Length > 1 && head[0] == 0x80 && head[1] <= 5;
+        bool isSafetensors = head.Length > 8 && head[7] == 0 && (head[8] == (byte)'{' || head[8] == (byte)' ');
         return (isZip || isPickle, isSafetensors) switch
         {
             (true, _) => FileKind.Torch,
             (_, true) => FileKind.Safetensors,
-            _ => throw new ApertureException($"Weights file '{path}' is neither a safetensors file nor a PyTorch pickle; check that the download is complete (a Git LFS pointer is a small text file)."),
+            _ => throw new ApertureException(
+                $"Weights file '{path}' is neither a safetensors file nor a PyTorch pickle; check that the download is complete (a Git LFS pointer is a "
+                + "small text file)."),
         };
     }
 

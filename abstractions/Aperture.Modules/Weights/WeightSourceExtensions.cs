@@ -52,16 +52,18 @@ public static class WeightSourceExtensions
     public static Tensor Load(this IWeightSource source, string name, params ReadOnlySpan<long> shape)
     {
         ArgumentNullException.ThrowIfNull(source);
-        var stored = source.Describe(name).Shape;
-        var fits = stored.Length == shape.Length;
-        for (var i = 0; fits && i < stored.Length; i++)
+        long[] stored = source.Describe(name).Shape;
+        bool fits = stored.Length == shape.Length;
+        for (int i = 0; fits && i < stored.Length; i++)
         {
             fits = shape[i] == -1 || shape[i] == stored[i];
         }
 
         return fits
             ? source.Load(name)
-            : throw new ApertureException($"Tensor '{name}' has shape [{string.Join(", ", stored)}], but this model needs [{string.Join(", ", shape.ToArray())}]; check that checkpoint and configuration belong together.");
+            : throw new ApertureException(
+                $"Tensor '{name}' has shape [{string.Join(", ", stored)}], but this model needs [{string.Join(", ", shape.ToArray())}]; check that "
+                + "checkpoint and configuration belong together.");
     }
 
     /// <summary>Loads a tensor into memory of its own, so that it may be written to and outlives the source.</summary>
@@ -74,8 +76,8 @@ public static class WeightSourceExtensions
     public static Tensor LoadCopy(this IWeightSource source, string name, ScalarType? type = null, Device? device = null)
     {
         ArgumentNullException.ThrowIfNull(source);
-        using var stored = source.Load(name);
-        var copy = stored.to(type ?? stored.dtype, device ?? CPU, copy: true);
+        using Tensor stored = source.Load(name);
+        Tensor copy = stored.to(type ?? stored.dtype, device ?? CPU, copy: true);
         if (copy.is_contiguous())
         {
             return copy;
@@ -87,12 +89,17 @@ public static class WeightSourceExtensions
         }
     }
 
-    /// <summary>Gives the memory of a tensor's mapped bytes back to the system; does nothing where the source maps no file. See <see cref="IMappedWeights.ReleasePages(string)"/>.</summary>
+    /// <summary>
+    /// Gives the memory of a tensor's mapped bytes back to the system; does nothing where the source maps no file. See
+    /// <see cref="IMappedWeights.ReleasePages(string)"/>.
+    /// </summary>
     /// <param name="source">The checkpoint.</param>
     /// <param name="name">The checkpoint's name of the tensor.</param>
     public static void ReleasePages(this IWeightSource source, string name) => (source as IMappedWeights)?.ReleasePages(name);
 
-    /// <summary>Gives the memory of all mapped files back to the system; does nothing where the source maps no file. See <see cref="IMappedWeights.ReleasePages()"/>.</summary>
+    /// <summary>
+    /// Gives the memory of all mapped files back to the system; does nothing where the source maps no file. See <see cref="IMappedWeights.ReleasePages()"/>.
+    /// </summary>
     /// <param name="source">The checkpoint.</param>
     public static void ReleasePages(this IWeightSource source) => (source as IMappedWeights)?.ReleasePages();
 }

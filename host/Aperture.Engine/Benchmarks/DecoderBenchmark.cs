@@ -9,8 +9,8 @@ using static TorchSharp.torch;
 namespace Aperture.Benchmarks;
 
 /// <summary>
-/// Measures a decoder of a published shape with random weights: prefill beside a straight-line loop of the same operations, prefill with a method beside the un-reduced one, and decode
-/// beside a plain read of memory. What is compared alternates within one run, so that a busy machine slows both.
+/// Measures a decoder of a published shape with random weights: prefill beside a straight-line loop of the same operations, prefill with a method beside the
+/// un-reduced one, and decode beside a plain read of memory. What is compared alternates within one run, so that a busy machine slows both.
 /// </summary>
 public sealed class DecoderBenchmark : IDisposable
 {
@@ -93,7 +93,8 @@ public sealed class DecoderBenchmark : IDisposable
     /// <param name="cancellationToken">Checked between layers.</param>
     public DecodeBandwidth MeasureDecode(CancellationToken cancellationToken)
     {
-        // Tokens and reads alternate, and both sides give the best of five medians: the question is what the code reaches beside the memory, not what the neighbours leave.
+        // Tokens and reads alternate, and both sides give the best of five medians: the question is what the code reaches beside the memory, not what the
+        // neighbours leave.
         using MemoryBandwidth memory = new(_ops.Threads);
         long bytes = StreamedBytes();
         using IDisposable mode = inference_mode();
@@ -168,7 +169,8 @@ public sealed class DecoderBenchmark : IDisposable
     private long StreamedBytes()
         => _decoder.Weights.Named("model.", "lm_head").Where(n => n.Name != "model.embed_tokens.weight").Sum(n => n.Tensor.numel() * n.Tensor.element_size());
 
-    // Medians of both in milliseconds, and of the rounds' own ratios: a load that comes and goes between rounds moves the times but not these. Every other round begins with the second.
+    // Medians of both in milliseconds, and of the rounds' own ratios: a load that comes and goes between rounds moves the times but not these. Every other
+    // round begins with the second.
     private (double First, double Second, double Ratio) Alternate(Action first, Action second)
     {
         List<double> firsts = [], seconds = [];

@@ -27,7 +27,8 @@ public sealed record ModelShape(string Name, DecoderSpec Decoder, VisionTransfor
     /// <param name="name">The name.</param>
     /// <exception cref="ApertureException">No shape has this name.</exception>
     public static ModelShape Find(string name)
-        => All.FirstOrDefault(shape => shape.Name == name) ?? throw new ApertureException($"Shape '{name}' is not known; use {string.Join(" or ", All.Select(shape => shape.Name))}.");
+        => All.FirstOrDefault(shape => shape.Name == name)
+            ?? throw new ApertureException($"Shape '{name}' is not known; use {string.Join(" or ", All.Select(shape => shape.Name))}.");
 
     private static DecoderSpec Llama(int hidden, int intermediate, int layers, int heads, int keyValueHeads, int head) => new()
     {

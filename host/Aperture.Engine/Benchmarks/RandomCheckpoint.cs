@@ -10,8 +10,8 @@ using static TorchSharp.torch;
 namespace Aperture.Benchmarks;
 
 /// <summary>
-/// Writes a LLaVA-1.5 checkpoint of full size with random weights, in the Hugging Face layout and its key order, shard by shard. Shards that are whole stay: an interrupted
-/// writing goes on with the next one.
+/// Writes a LLaVA-1.5 checkpoint of full size with random weights, in the Hugging Face layout and its key order, shard by shard. Shards that are whole stay: an
+/// interrupted writing goes on with the next one.
 /// </summary>
 public static class RandomCheckpoint
 {
@@ -37,7 +37,9 @@ public static class RandomCheckpoint
         long free = new DriveInfo(Path.GetFullPath(folder)).AvailableFreeSpace;
         if (missing > free)
         {
-            throw new ApertureException($"The checkpoint needs {missing / 1e9:0.0} GB more in '{folder}' but only {free / 1e9:0.0} GB are free; name another folder with --checkpoint.");
+            throw new ApertureException(
+                $"The checkpoint needs {missing / 1e9:0.0} GB more in '{folder}' but only {free / 1e9:0.0} GB are free; name another folder with "
+                + "--checkpoint.");
         }
 
         foreach ((string file, (string Name, long[] Shape)[] own) in plan)
@@ -80,7 +82,8 @@ public static class RandomCheckpoint
             string name = $"{Tower}encoder.layers.{block}.";
             (string Name, long Outputs, long Inputs)[] linears =
             [
-                ("self_attn.k_proj", c, c), ("self_attn.v_proj", c, c), ("self_attn.q_proj", c, c), ("self_attn.out_proj", c, c), ("mlp.fc1", m, c), ("mlp.fc2", c, m),
+                ("self_attn.k_proj", c, c), ("self_attn.v_proj", c, c), ("self_attn.q_proj", c, c), ("self_attn.out_proj", c, c), ("mlp.fc1", m, c),
+                ("mlp.fc2", c, m),
             ];
             foreach ((string linear, long outputs, long inputs) in linears)
             {
@@ -99,7 +102,8 @@ public static class RandomCheckpoint
         yield return ("multi_modal_projector.linear_1.bias", [d]);
         yield return ("multi_modal_projector.linear_2.weight", [d, d]);
         yield return ("multi_modal_projector.linear_2.bias", [d]);
-        foreach ((string Name, long[] Shape) tensor in RandomWeights.DecoderShapes(shape.Decoder with { VocabularySize = Vocabulary }, "language_model.model.", "language_model.lm_head"))
+        DecoderSpec decoder = shape.Decoder with { VocabularySize = Vocabulary };
+        foreach ((string Name, long[] Shape) tensor in RandomWeights.DecoderShapes(decoder, "language_model.model.", "language_model.lm_head"))
         {
             yield return tensor;
         }
@@ -124,9 +128,11 @@ public static class RandomCheckpoint
         return plan;
     }
 
-    private static void WriteShard(string path, (string Name, long[] Shape)[] tensors, ScalarType type, Action<long> progress, CancellationToken cancellationToken)
+    private static void WriteShard(
+        string path, (string Name, long[] Shape)[] tensors, ScalarType type, Action<long> progress, CancellationToken cancellationToken)
     {
-        using SafetensorsWriter writer = SafetensorsWriter.Create(path, [.. tensors.Select(t => new TensorLayout(t.Name, type, t.Shape))], new Dictionary<string, string> { ["format"] = "pt" });
+        using SafetensorsWriter writer = SafetensorsWriter.Create(
+            path, [.. tensors.Select(t => new TensorLayout(t.Name, type, t.Shape))], new Dictionary<string, string> { ["format"] = "pt" });
         long written = 0;
         foreach ((string name, long[] shape) in tensors)
         {
@@ -189,13 +195,19 @@ public static class RandomCheckpoint
           "tie_word_embeddings": false,
           "torch_dtype": "{{(type == ScalarType.Float16 ? "float16" : "bfloat16")}}",
           "text_config": {
-            "model_type": "llama", "vocab_size": {{Vocabulary}}, "hidden_size": {{shape.Decoder.HiddenSize}}, "intermediate_size": {{shape.Decoder.IntermediateSize}},
-            "num_hidden_layers": {{shape.Decoder.Layers}}, "num_attention_heads": {{shape.Decoder.Heads}}, "num_key_value_heads": {{shape.Decoder.KeyValueHeads}},
+            "model_type": "llama",
+            "vocab_size": {{Vocabulary}},
+            "hidden_size": {{shape.Decoder.HiddenSize}},
+            "intermediate_size": {{shape.Decoder.IntermediateSize}},
+            "num_hidden_layers": {{shape.Decoder.Layers}},
+            "num_attention_heads": {{shape.Decoder.Heads}},
+            "num_key_value_heads": {{shape.Decoder.KeyValueHeads}},
             "max_position_embeddings": {{shape.Decoder.MaxPositions}}, "rms_norm_eps": 1e-05
           },
           "vision_config": {
             "model_type": "clip_vision_model", "hidden_size": {{shape.Vision!.HiddenSize}}, "intermediate_size": {{shape.Vision.IntermediateSize}},
-            "num_hidden_layers": {{shape.Vision.Layers}}, "num_attention_heads": {{shape.Vision.Heads}}, "image_size": {{shape.Vision.ImageSize}}, "patch_size": {{shape.Vision.PatchSize}}
+            "num_hidden_layers": {{shape.Vision.Layers}}, "num_attention_heads": {{shape.Vision.Heads}},
+            "image_size": {{shape.Vision.ImageSize}}, "patch_size": {{shape.Vision.PatchSize}}
           }
         }
         """;

@@ -6,7 +6,8 @@ using F = TorchSharp.torch.nn.functional;
 namespace Aperture.Benchmarks;
 
 /// <summary>
-/// The yardstick of the prefill benchmark: a prompt through a decoder as a bare loop of libtorch operations on the same weights, without hooks, cache or managed kernels.
+/// The yardstick of the prefill benchmark: a prompt through a decoder as a bare loop of libtorch operations on the same weights, without hooks, cache or
+/// managed kernels.
 /// </summary>
 /// <param name="spec">A LLaMA.</param>
 /// <param name="weights">Weights; borrowed.</param>

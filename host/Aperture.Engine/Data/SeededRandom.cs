@@ -1,8 +1,8 @@
 namespace Aperture.Data;
 
 /// <summary>
-/// Random numbers that depend on nothing but a seed and a stream number (SplitMix64), so that a data set or a training step can be made again on any machine and runtime.
-/// Streams of one seed are independent of each other.
+/// Random numbers that depend on nothing but a seed and a stream number (SplitMix64), so that a data set or a training step can be made again on any machine
+/// and runtime. Streams of one seed are independent of each other.
 /// </summary>
 public sealed class SeededRandom
 {

@@ -65,10 +65,19 @@ internal sealed class Attention
     {
         using DisposeScope scope = NewDisposeScope();
         int group = _heads / _keyValueHeads;
-        Tensor queries = q.view(samples, rows, _keyValueHeads, group, _headSize).permute(0, 2, 3, 1, 4).reshape(samples * _keyValueHeads, group, rows, _headSize);
-        Tensor Keys(Tensor t) => t.view(samples, rows, _keyValueHeads, _headSize).permute(0, 2, 1, 3).reshape(samples * _keyValueHeads, 1, rows, _headSize).expand(-1, group, -1, -1);
+        Tensor queries = q.view(samples, rows, _keyValueHeads, group, _headSize)
+            .permute(0, 2, 3, 1, 4)
+            .reshape(samples * _keyValueHeads, group, rows, _headSize);
+        Tensor Keys(Tensor t)
+            => t.view(samples, rows, _keyValueHeads, _headSize)
+                .permute(0, 2, 1, 3)
+                .reshape(samples * _keyValueHeads, 1, rows, _headSize)
+                .expand(-1, group, -1, -1);
         Tensor attended = F.scaled_dot_product_attention(queries, Keys(k), Keys(v), visible, 0, is_casual: visible is null);
-        return attended.view(samples, _keyValueHeads, group, rows, _headSize).permute(0, 3, 1, 2, 4).reshape(samples * rows, _heads * _headSize).MoveToOuterDisposeScope();
+        return attended.view(samples, _keyValueHeads, group, rows, _headSize)
+            .permute(0, 3, 1, 2, 4)
+            .reshape(samples * rows, _heads * _headSize)
+            .MoveToOuterDisposeScope();
     }
 
     /// <summary>Unscaled logits of some query rows: <c>[heads, rows, keys]</c>, in the type computed in; the caller disposes them.</summary>

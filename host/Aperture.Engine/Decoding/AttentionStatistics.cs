@@ -88,7 +88,8 @@ internal sealed class AttentionStatistics : IAttentionStatistics
         // Keys that no row of the block sees are not multiplied.
         int seen = visible.Max();
         using Tensor logits = Logits(sample, keys, rows, seen);
-        _ops.AddHeadReducedColumnSums(logits, visible, first, groupOf, sums, (_heads, seen, keys.Count, groups.Count), (float)_attention.Scale, reduction == HeadReduction.Max);
+        _ops.AddHeadReducedColumnSums(
+            logits, visible, first, groupOf, sums, (_heads, seen, keys.Count, groups.Count), (float)_attention.Scale, reduction == HeadReduction.Max);
     }
 
     private void AddBlockByTorch(int sample, HeadReduction reduction, IReadOnlyList<int[]> groups, SampleKeys keys, int[] rows, Tensor sums)

@@ -26,7 +26,8 @@ internal sealed class BranchScales(Tensor? attention, Tensor? feedForward) : IDi
     }
 
     /// <summary>The factors of some rows; this instance stays as it is.</summary>
-    public BranchScales Select(Tensor index) => ReferenceEquals(this, None) ? this : new(Attention?.index_select(0, index), FeedForward?.index_select(0, index));
+    public BranchScales Select(Tensor index)
+        => ReferenceEquals(this, None) ? this : new(Attention?.index_select(0, index), FeedForward?.index_select(0, index));
 
     /// <summary>The product of two instances for the same rows; both stay as they are.</summary>
     public BranchScales Times(BranchScales other) => new(Product(Attention, other.Attention), Product(FeedForward, other.FeedForward));

@@ -156,7 +156,8 @@ public sealed class Decoder : IDisposable
             ends[sample] = state.Offsets[sample + 1] - 1;
             if (state.Offsets[sample + 1] == state.Offsets[sample])
             {
-                throw new InvalidOperationException($"Every row of sequence {sample} was dropped; its last row must stay, because the next token is read from it.");
+                throw new InvalidOperationException(
+                    $"Every row of sequence {sample} was dropped; its last row must stay, because the next token is read from it.");
             }
         }
 

@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace Aperture.Decoding;
 
-/// <summary>One layer: norm, route, attention, drop, output projection, feed-forward, drop. The whole order of sites stands in <see cref="Run"/> and <see cref="Body"/>.</summary>
+/// <summary>
+/// One layer: norm, route, attention, drop, output projection, feed-forward, drop. The whole order of sites stands in <see cref="Run"/> and <see cref="Body"/>.
+/// </summary>
 internal sealed class DecoderLayer
 {
     private readonly DecoderSpec _spec;
@@ -196,7 +198,8 @@ internal sealed class DecoderLayer
             return output.MoveToOuterDisposeScope();
         }
 
-        using ForwardState together = state.Subset([.. Enumerable.Range(0, state.Samples).Select(sample => state.Layout(sample).Keep(state.AttendingRows(sample)))]);
+        using ForwardState together = state.Subset(
+            [.. Enumerable.Range(0, state.Samples).Select(sample => state.Layout(sample).Keep(state.AttendingRows(sample)))]);
         Tensor rows = Index(attending);
         Tensor attended = AttendEach(together, all.Q.index_select(0, rows), all.K.index_select(0, rows), all.V.index_select(0, rows), layer, window, call);
         return output.index_copy(0, rows, attended).MoveToOuterDisposeScope();

@@ -5,7 +5,8 @@ using static TorchSharp.torch;
 namespace Aperture.Decoding;
 
 /// <summary>
-/// The rows of a forward on their way through the layers: packed sample after sample, with their layouts, positions and rotary tables. Rows dropped here are gone for later layers.
+/// The rows of a forward on their way through the layers: packed sample after sample, with their layouts, positions and rotary tables. Rows dropped here are
+/// gone for later layers.
 /// </summary>
 public sealed class ForwardState : IDisposable
 {
@@ -61,8 +62,8 @@ public sealed class ForwardState : IDisposable
     internal int[]? Kept { get; set; }
 
     /// <summary>
-    /// Which rows each row sees, for training on several independent questions behind one picture: boolean <c>[samples * kv heads, 1, rows, rows]</c>, true where visible,
-    /// borrowed. Only for samples of equal length without a cache, hooks or a window. Null for plain causal attention.
+    /// Which rows each row sees, for training on several independent questions behind one picture: boolean <c>[samples * kv heads, 1, rows, rows]</c>, true
+    /// where visible, borrowed. Only for samples of equal length without a cache, hooks or a window. Null for plain causal attention.
     /// </summary>
     internal Tensor? Visible { get; set; }
 
@@ -94,7 +95,11 @@ public sealed class ForwardState : IDisposable
     internal int[] AttendingRows(int sample)
     {
         SequenceLayout layout = _layouts[sample];
-        return [.. Enumerable.Range(0, layout.Count).Where(row => !layout.SpanOf(row).Private && (Padding == PaddingRule.Ordinary || layout.KindOf(row) != SpanKind.Pad))];
+        return
+        [
+            .. Enumerable.Range(0, layout.Count).Where(
+                row => !layout.SpanOf(row).Private && (Padding == PaddingRule.Ordinary || layout.KindOf(row) != SpanKind.Pad)),
+        ];
     }
 
     /// <summary>The packed rows that are private.</summary>
@@ -145,7 +150,8 @@ public sealed class ForwardState : IDisposable
     /// <summary>Disposes the rotary rows.</summary>
     public void Dispose() => Rotary.Dispose();
 
-    private int[] Packed(Func<int, int[]> rowsOf) => [.. Enumerable.Range(0, Samples).SelectMany(sample => rowsOf(sample).Select(row => Offsets[sample] + row))];
+    private int[] Packed(Func<int, int[]> rowsOf)
+        => [.. Enumerable.Range(0, Samples).SelectMany(sample => rowsOf(sample).Select(row => Offsets[sample] + row))];
 
     private void Refresh()
     {

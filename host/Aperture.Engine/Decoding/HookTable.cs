@@ -11,7 +11,8 @@ public sealed class HookTable
     private readonly Dictionary<DecoderPhase, LayerHooks?[]> _rows;
 
     internal HookTable(
-        Dictionary<DecoderPhase, LayerHooks?[]> rows, IReadOnlyList<BeforeProjectorHook> beforeProjector, IReadOnlyList<BeforeDecoderHook> beforeDecoder, VisionTrunkHooks? vision, IReadOnlyList<IDecoderMethod> methods, IReadOnlySet<int> withoutAttention)
+        Dictionary<DecoderPhase, LayerHooks?[]> rows, IReadOnlyList<BeforeProjectorHook> beforeProjector, IReadOnlyList<BeforeDecoderHook> beforeDecoder,
+        VisionTrunkHooks? vision, IReadOnlyList<IDecoderMethod> methods, IReadOnlySet<int> withoutAttention)
     {
         _rows = rows;
         BeforeProjector = beforeProjector;

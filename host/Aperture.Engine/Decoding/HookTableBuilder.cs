@@ -47,7 +47,10 @@ public sealed class HookTableBuilder
 
     private HookTable Compile(IReadOnlyList<IDecoderMethod> methods)
     {
-        HashSet<int> withoutAttention = [.. _routes.Where(r => r.Use.HasFlag(RouteUse.NeverAttends) && r.Phases.HasFlag(DecoderPhase.Prefill)).Select(r => r.Layer)];
+        HashSet<int> withoutAttention =
+        [
+            .. _routes.Where(r => r.Use.HasFlag(RouteUse.NeverAttends) && r.Phases.HasFlag(DecoderPhase.Prefill)).Select(r => r.Layer),
+        ];
         RefuseConflicts(withoutAttention);
         RefuseMissingAttention(methods);
         Dictionary<DecoderPhase, LayerHooks?[]> rows = [];
@@ -118,7 +121,8 @@ public sealed class HookTableBuilder
             string[] composites = [.. layer.Where(r => r.Use.HasFlag(RouteUse.Composite)).Select(r => r.Method).Distinct()];
             if (composites.Length > 1)
             {
-                throw new ApertureException($"{composites[0]} and {composites[1]} both replace layer {layer.Key}: a layer can have one replacement; give one of them other layers.");
+                throw new ApertureException(
+                    $"{composites[0]} and {composites[1]} both replace layer {layer.Key}: a layer can have one replacement; give one of them other layers.");
             }
         }
 
@@ -126,7 +130,8 @@ public sealed class HookTableBuilder
         {
             if (_routes.FirstOrDefault(r => r.Layer == layer).Method is { } other)
             {
-                throw new ApertureException($"{method} reads the attention of all rows of layer {layer}, but {other} may not run them all: give one of them another layer.");
+                throw new ApertureException(
+                    $"{method} reads the attention of all rows of layer {layer}, but {other} may not run them all: give one of them another layer.");
             }
         }
 
@@ -135,7 +140,9 @@ public sealed class HookTableBuilder
             if (hook is AfterAttentionHook && Enumerable.Range(layer, _decoder.Layers - layer).All(withoutAttention.Contains))
             {
                 string other = _routes.First(r => r.Layer == layer && r.Use.HasFlag(RouteUse.NeverAttends)).Method;
-                throw new ApertureException($"{method} acts on the attention of layer {layer}, but {other} leaves no attention from there to the last layer: give one of them other layers.");
+                throw new ApertureException(
+                    $"{method} acts on the attention of layer {layer}, but {other} leaves no attention from there to the last layer: give one of them other "
+                    + "layers.");
             }
         }
     }
@@ -144,10 +151,13 @@ public sealed class HookTableBuilder
     {
         foreach (int layer in _decoder.LayersWithoutAttention)
         {
-            DecoderPhase replaced = _routes.Where(r => r.Layer == layer && r.Use.HasFlag(RouteUse.NeverAttends)).Aggregate(DecoderPhase.None, (phases, r) => phases | r.Phases);
+            DecoderPhase replaced = _routes.Where(r => r.Layer == layer && r.Use.HasFlag(RouteUse.NeverAttends))
+                .Aggregate(DecoderPhase.None, (phases, r) => phases | r.Phases);
             if (!replaced.HasFlag(DecoderPhase.All))
             {
-                string who = methods.Count == 0 ? "no method stands" : $"{string.Join(", ", methods.Select(m => m.Name))} {(methods.Count == 1 ? "does" : "do")} not stand";
+                string who = methods.Count == 0
+                    ? "no method stands"
+                    : $"{string.Join(", ", methods.Select(m => m.Name))} {(methods.Count == 1 ? "does" : "do")} not stand";
                 throw new ApertureException(
                     $"{_decoder.Model} has no attention weights in layer {layer}, and {who} in for them: "
                     + "use the method that the checkpoint was trained with, with this layer among its options.");
@@ -196,7 +206,8 @@ public sealed class HookTableBuilder
 
         public void Vision(VisionTrunkHooks hooks)
             => builder._vision = builder._vision is { } other
-                ? throw new ApertureException($"{other.Method} and {method} both act inside the vision tower, which takes the hooks of one method; leave one of them out.")
+                ? throw new ApertureException(
+                    $"{other.Method} and {method} both act inside the vision tower, which takes the hooks of one method; leave one of them out.")
                 : (method, hooks);
     }
 }

@@ -4,7 +4,10 @@ using static TorchSharp.torch;
 
 namespace Aperture.Decoding;
 
-/// <summary>One call of a layer that somebody hooks or traces: runs the hooks of its sites, keeps queries and keys as long as statistics may be asked for, and counts the work.</summary>
+/// <summary>
+/// One call of a layer that somebody hooks or traces: runs the hooks of its sites, keeps queries and keys as long as statistics may be asked for, and counts
+/// the work.
+/// </summary>
 internal sealed class LayerCall
 {
     private readonly ForwardState _outer;
@@ -42,7 +45,8 @@ internal sealed class LayerCall
     public int Layer { get; }
 
     // Statistics over the rows that are left: what a hook says of rows is said of the current ones.
-    private IAttentionStatistics? CurrentStatistics => _kept is null || _statistics is null ? _statistics : new RemainingStatistics(_statistics, _kept, _attended);
+    private IAttentionStatistics? CurrentStatistics
+        => _kept is null || _statistics is null ? _statistics : new RemainingStatistics(_statistics, _kept, _attended);
 
     /// <summary>Calls the hooks before the layer.</summary>
     /// <param name="x">Packed rows; consumed where a hook replaces them.</param>
@@ -217,7 +221,8 @@ internal sealed class LayerCall
             for (int sample = 0; sample < state.Samples; sample++)
             {
                 _trace.LayerWork(_context, new LayerWork(
-                    sample, _attentionRows[sample], _keys[sample], _feedForwardRows[sample], state.Cache?.Length(Layer, sample) ?? 0, state.Layout(sample), Computed(state.Layout(sample), _computed[sample])));
+                    sample, _attentionRows[sample], _keys[sample], _feedForwardRows[sample], state.Cache?.Length(Layer, sample) ?? 0, state.Layout(sample),
+                    Computed(state.Layout(sample), _computed[sample])));
             }
 
             _trace.LayerOutput(_context, x);
@@ -274,7 +279,8 @@ internal sealed class LayerCall
             {
                 int[] original = state.Layout(sample).Original.ToArray();
                 _forgotten[sample] ??= [];
-                _forgotten[sample]!.UnionWith(Enumerable.Range(0, original.Length).Except(keep).Select(row => LayerCache.Row(state.Request.Step, original[row])));
+                _forgotten[sample]!.UnionWith(
+                    Enumerable.Range(0, original.Length).Except(keep).Select(row => LayerCache.Row(state.Request.Step, original[row])));
             }
         }
     }

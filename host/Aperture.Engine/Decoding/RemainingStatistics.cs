@@ -2,7 +2,9 @@ using static TorchSharp.torch;
 
 namespace Aperture.Decoding;
 
-/// <summary>Statistics after rows were dropped in the same layer: rows and columns are those that are left (keys cached by earlier forwards stay in front).</summary>
+/// <summary>
+/// Statistics after rows were dropped in the same layer: rows and columns are those that are left (keys cached by earlier forwards stay in front).
+/// </summary>
 /// <param name="inner">Statistics of all rows that attended.</param>
 /// <param name="kept">Per sample the rows that are left.</param>
 /// <param name="attended">Per sample the number of rows that attended.</param>
@@ -28,7 +30,8 @@ internal sealed class RemainingStatistics(IAttentionStatistics inner, int[][] ke
     private Tensor Columns(int sample, Tensor all)
     {
         long before = all.size(-1) - attended[sample];
-        using Tensor index = tensor([.. Enumerable.Range(0, (int)before).Select(key => (long)key), .. kept[sample].Select(row => before + row)], device: all.device);
+        using Tensor index = tensor(
+            [.. Enumerable.Range(0, (int)before).Select(key => (long)key), .. kept[sample].Select(row => before + row)], device: all.device);
         return all.index_select(all.dim() - 1, index);
     }
 }

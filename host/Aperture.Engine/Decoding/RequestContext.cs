@@ -34,7 +34,9 @@ public sealed class RequestContext : IRequestContext, IDisposable
     /// <param name="trace">Who listens; null for nobody.</param>
     /// <param name="cache">The cache, owned by the request; null to run without one.</param>
     /// <param name="nextPositions">Per sequence the position id of the token after the prompt; null for the one after the prompt's last.</param>
-    public RequestContext(DecoderInfo decoder, IReadOnlyList<SequenceLayout> prompts, HookTable? table, IDecoderTrace? trace, KvCache? cache, IReadOnlyList<int>? nextPositions = null)
+    public RequestContext(
+        DecoderInfo decoder, IReadOnlyList<SequenceLayout> prompts, HookTable? table, IDecoderTrace? trace, KvCache? cache,
+        IReadOnlyList<int>? nextPositions = null)
         : this(decoder, prompts.Count, table, trace, CancellationToken.None)
         => Enter(prompts, cache, nextPositions);
 
@@ -64,7 +66,9 @@ public sealed class RequestContext : IRequestContext, IDisposable
 
     /// <inheritdoc />
     public SequenceLayout Prompt(int sample)
-        => _prompts is { } prompts ? prompts[sample] : throw new InvalidOperationException("No sequence has entered the decoder yet: the request's pictures are being looked at.");
+        => _prompts is { } prompts
+            ? prompts[sample]
+            : throw new InvalidOperationException("No sequence has entered the decoder yet: the request's pictures are being looked at.");
 
     /// <summary>The sequences enter the decoder; methods make their states.</summary>
     /// <param name="prompts">The sequences.</param>
@@ -77,7 +81,8 @@ public sealed class RequestContext : IRequestContext, IDisposable
         {
             if (_prompts is not null || prompts.Count != Samples)
             {
-                throw new InvalidOperationException(_prompts is null ? $"{prompts.Count} sequences do not fit a request of {Samples}." : "The request's sequences have entered already.");
+                throw new InvalidOperationException(
+                    _prompts is null ? $"{prompts.Count} sequences do not fit a request of {Samples}." : "The request's sequences have entered already.");
             }
 
             _prompts = [.. prompts];
@@ -104,7 +109,8 @@ public sealed class RequestContext : IRequestContext, IDisposable
     /// <inheritdoc />
     public T State<T>(IDecoderMethod method)
         where T : class, ISequenceState
-        => _states.GetValueOrDefault(method) as T ?? throw new ArgumentException($"{method.Name} made no {typeof(T).Name} when the request began.", nameof(method));
+        => _states.GetValueOrDefault(method) as T
+            ?? throw new ArgumentException($"{method.Name} made no {typeof(T).Name} when the request began.", nameof(method));
 
     /// <inheritdoc />
     public Tensor? Shared(string name) => _shared.GetValueOrDefault(name);

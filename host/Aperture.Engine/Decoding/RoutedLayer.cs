@@ -5,10 +5,11 @@ using static TorchSharp.torch;
 namespace Aperture.Decoding;
 
 /// <summary>
-/// Carries out the plans of a layer's routers, one router after the other: rows that pass by stay as they are, rows that run are gathered into a state of their own,
-/// and what comes back is scattered to where it came from. The next router sees only the rows that still run.
+/// Carries out the plans of a layer's routers, one router after the other: rows that pass by stay as they are, rows that run are gathered into a state of their
+/// own, and what comes back is scattered to where it came from. The next router sees only the rows that still run.
 /// </summary>
-internal sealed class RoutedLayer(DecoderLayer layer, Ops ops, DecoderLayerWeights weights, LayerCall call, (RouteHook Hook, RouteUse Use, string Method)[] routers)
+internal sealed class RoutedLayer(
+    DecoderLayer layer, Ops ops, DecoderLayerWeights weights, LayerCall call, (RouteHook Hook, RouteUse Use, string Method)[] routers)
 {
     private BranchScales _scales = BranchScales.None;
 
@@ -48,7 +49,9 @@ internal sealed class RoutedLayer(DecoderLayer layer, Ops ops, DecoderLayerWeigh
         return x;
     }
 
-    private Tensor RunSome(ForwardState state, Tensor x, Tensor n, IReadOnlyList<LayerRoute> plans, int[] rows, SequenceLayout[] layouts, int router, List<(int From, Tensor Rows)> replaced)
+    private Tensor RunSome(
+        ForwardState state, Tensor x, Tensor n, IReadOnlyList<LayerRoute> plans, int[] rows, SequenceLayout[] layouts, int router,
+        List<(int From, Tensor Rows)> replaced)
     {
         using ForwardState inner = state.Subset(layouts);
         using Tensor index = Index(rows);
@@ -212,7 +215,8 @@ internal sealed class RoutedLayer(DecoderLayer layer, Ops ops, DecoderLayerWeigh
                 LayerRoute.Composite => RouteUse.Composite,
                 _ => 0,
             };
-            bool broken = !use.HasFlag(needed) || (use.HasFlag(RouteUse.NeverAttends) && plan is LayerRoute.All or LayerRoute.Subset && use.HasFlag(RouteUse.NeverAttends));
+            bool broken = !use.HasFlag(needed)
+                || (use.HasFlag(RouteUse.NeverAttends) && plan is LayerRoute.All or LayerRoute.Subset && use.HasFlag(RouteUse.NeverAttends));
             if (broken)
             {
                 throw new InvalidOperationException($"{method} answered {plan.GetType().Name} in layer {call.Layer} but declared {use}.");

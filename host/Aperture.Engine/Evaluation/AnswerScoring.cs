@@ -2,7 +2,9 @@ using Aperture.Text.Scoring;
 
 namespace Aperture.Evaluation;
 
-/// <summary>How answers are scored, by the rules of the published benchmarks. What a rule needs of a question file is checked before the first question is asked.</summary>
+/// <summary>
+/// How answers are scored, by the rules of the published benchmarks. What a rule needs of a question file is checked before the first question is asked.
+/// </summary>
 public abstract class AnswerScoring
 {
     /// <summary>The rules there are.</summary>
@@ -63,7 +65,9 @@ internal sealed class VqaScoring : AnswerScoring
     {
         if (item.Answers.Count < 2)
         {
-            throw new ApertureException($"Question '{item.Id}' carries {item.Answers.Count} annotators' answers, and --score vqa compares several: give a list as answers, or use --score exact.");
+            throw new ApertureException(
+                $"Question '{item.Id}' carries {item.Answers.Count} annotators' answers, and --score vqa compares several: give a list as answers, or use "
+                + "--score exact.");
         }
     }
 
@@ -116,12 +120,15 @@ internal sealed class ScienceQaScoring : AnswerScoring
     {
         if (Right(item) < 0)
         {
-            throw new ApertureException($"Question '{item.Id}' has the answer '{item.Answer}', and --score scienceqa takes a letter from A to E or one of the line's choices.");
+            throw new ApertureException(
+                $"Question '{item.Id}' has the answer '{item.Answer}', and --score scienceqa takes a letter from A to E or one of the line's choices.");
         }
     }
 
     public override string Question(QuestionItem item)
-        => item.Choices.Count == 0 ? item.Question : ScienceQaPrompt.Create(new ScienceQaProblem { Question = item.Question, Hint = item.Hint, Choices = item.Choices, Answer = Right(item) }).Prompt;
+        => item.Choices.Count == 0
+            ? item.Question
+            : ScienceQaPrompt.Create(new ScienceQaProblem { Question = item.Question, Hint = item.Hint, Choices = item.Choices, Answer = Right(item) }).Prompt;
 
     public override double Score(QuestionItem item, string given)
     {

@@ -17,7 +17,8 @@ public sealed record EvaluationReport(string Label, IReadOnlyList<QuestionResult
     public double Accuracy => Results.Count == 0 ? 0 : Results.Average(result => result.Score);
 
     /// <summary>Half the width of the 95 % confidence interval of <see cref="Accuracy"/> (normal approximation).</summary>
-    public double HalfWidth => Results.Count == 0 ? 0 : 1.96 * Math.Sqrt(Results.Average(result => (result.Score - Accuracy) * (result.Score - Accuracy)) / Results.Count);
+    public double HalfWidth
+        => Results.Count == 0 ? 0 : 1.96 * Math.Sqrt(Results.Average(result => (result.Score - Accuracy) * (result.Score - Accuracy)) / Results.Count);
 
     /// <summary>Mean floating-point operations of a question, up to its first token.</summary>
     public double MeanFlops => Results.Average(r => (double)r.Flops);
@@ -26,7 +27,8 @@ public sealed record EvaluationReport(string Label, IReadOnlyList<QuestionResult
     public double PrefillMs => Benchmarks.Statistics.Median(Results.Select(r => r.PrefillMs));
 
     /// <summary>Median of a generated token after the first in milliseconds; 0 where no answer had two tokens.</summary>
-    public double DecodeMs => Results.Where(r => r.DecodeMs > 0).Select(r => r.DecodeMs).ToList() is { Count: > 0 } timed ? Benchmarks.Statistics.Median(timed) : 0;
+    public double DecodeMs
+        => Results.Where(r => r.DecodeMs > 0).Select(r => r.DecodeMs).ToList() is { Count: > 0 } timed ? Benchmarks.Statistics.Median(timed) : 0;
 
     /// <summary>Mean bytes of the key/value cache after an answer.</summary>
     public double MeanCacheBytes => Results.Average(r => (double)r.CacheBytes);

@@ -15,7 +15,9 @@ public static class Evaluator
     /// <param name="options">How to score; null for the defaults.</param>
     /// <param name="progress">Told after every question; null for nobody.</param>
     /// <param name="cancellationToken">Checked between layers and tokens.</param>
-    public static EvaluationReport Run(Pipeline pipeline, IReadOnlyList<QuestionItem> items, EvaluationOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    public static EvaluationReport Run(
+        Pipeline pipeline, IReadOnlyList<QuestionItem> items, EvaluationOptions? options = null, IProgress<int>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         options ??= new EvaluationOptions();
         foreach (QuestionItem item in items)
@@ -30,7 +32,10 @@ public static class Evaluator
             string question = options.Scoring.Question(item);
             PromptRequest asked = item.Image is { } path ? PromptRequest.Of(question, pictures.Load(path, cancellationToken)) : PromptRequest.Of(question, []);
             Answer answer = pipeline.AskNow(asked, new() { MaxNewTokens = options.MaxNewTokens }, null, cancellationToken);
-            results.Add(new QuestionResult(item, answer.Text, options.Scoring.Score(item, answer.Text), answer.Flops.Total, answer.Times.Prefill, answer.Times.DecodePerToken, answer.CacheBytes));
+            results.Add(
+                new QuestionResult(
+                    item, answer.Text, options.Scoring.Score(item, answer.Text), answer.Flops.Total, answer.Times.Prefill, answer.Times.DecodePerToken,
+                    answer.CacheBytes));
             progress?.Report(results.Count);
         }
 

@@ -3,7 +3,8 @@ using System.Text.Json;
 namespace Aperture.Evaluation;
 
 /// <summary>
-/// Reads JSON-lines files of questions: fields <c>image</c> (relative to the file), <c>question</c> (or <c>text</c>), <c>answer</c> (or <c>label</c>, or <c>answers</c>, a list of the annotators'),
+/// Reads JSON-lines files of questions: fields <c>image</c> (relative to the file), <c>question</c> (or <c>text</c>), <c>answer</c> (or <c>label</c>, or
+/// <c>answers</c>, a list of the annotators'),
 /// <c>choices</c> (a list) with <c>hint</c>, <c>type</c>, <c>question_id</c>.
 /// </summary>
 public static class QuestionFile
@@ -54,7 +55,8 @@ public static class QuestionFile
         }
         catch (JsonException error)
         {
-            throw new ApertureException($"{where}: the line is not JSON ({error.BytePositionInLine} bytes in); write {{\"image\": …, \"question\": …, \"answer\": …}}.", error);
+            throw new ApertureException(
+                $"{where}: the line is not JSON ({error.BytePositionInLine} bytes in); write {{\"image\": …, \"question\": …, \"answer\": …}}.", error);
         }
 
         if (json.ValueKind != JsonValueKind.Object)
@@ -71,7 +73,9 @@ public static class QuestionFile
         }
 
         string? image = Text(json, where, "image");
-        return new QuestionItem(Text(json, where, "question_id") ?? $"{number}", image is null ? null : Path.Combine(folder, image), question, answer, Text(json, where, "type") ?? "")
+        return new QuestionItem(
+            Text(json, where, "question_id") ?? $"{number}", image is null ? null : Path.Combine(folder, image), question, answer,
+            Text(json, where, "type") ?? "")
         {
             Answers = answers,
             Choices = Texts(json, where, "choices"),

@@ -1,6 +1,8 @@
 namespace Aperture.Generation;
 
-/// <summary>The best continuations of one prompt's beams: beam, token and sum of log-probabilities, best first; of equals the one of the lower beam and token.</summary>
+/// <summary>
+/// The best continuations of one prompt's beams: beam, token and sum of log-probabilities, best first; of equals the one of the lower beam and token.
+/// </summary>
 internal sealed class BeamCandidates(int count)
 {
     private readonly (float Score, long Place)[] _heap = new (float, long)[count]; // worst on top

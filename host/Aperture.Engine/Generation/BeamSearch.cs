@@ -3,8 +3,9 @@ using System.Diagnostics;
 namespace Aperture.Generation;
 
 /// <summary>
-/// Beam search as transformers 4.37.2 does it, which the official repositories pin. Processors see log-probabilities; an end-of-sequence candidate counts only among the first n ranks;
-/// a hypothesis shorter than allowed ends with the first of the end-of-sequence ids, whichever it was; a prompt that is done adds no open beams. Each prompt's beams leave the batch when it is done.
+/// Beam search as transformers 4.37.2 does it, which the official repositories pin. Processors see log-probabilities; an end-of-sequence candidate counts only
+/// among the first n ranks; a hypothesis shorter than allowed ends with the first of the end-of-sequence ids, whichever it was; a prompt that is done adds no
+/// open beams. Each prompt's beams leave the batch when it is done.
 /// </summary>
 internal sealed class BeamSearch
 {

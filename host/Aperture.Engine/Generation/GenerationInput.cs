@@ -12,8 +12,8 @@ public sealed record GenerationInput(Tensor Rows, IReadOnlyList<SequenceLayout> 
     public IReadOnlyList<int>? NextPositions { get; init; }
 
     /// <summary>
-    /// Per prompt the ids that count as seen before the first new token, for the repetition penalty and repeated n-grams: the prompt's ids where the reference generates from ids,
-    /// only the begin-of-sequence id where it generates from embeddings. Null means none.
+    /// Per prompt the ids that count as seen before the first new token, for the repetition penalty and repeated n-grams: the prompt's ids where the reference
+    /// generates from ids, only the begin-of-sequence id where it generates from embeddings. Null means none.
     /// </summary>
     public IReadOnlyList<int[]>? SeenIds { get; init; }
 }

@@ -75,7 +75,9 @@ public sealed class GenerationSession : IDisposable
             rows.Dispose();
             throw CanAppend
                 ? new ArgumentException($"{spans.Count} appended sequences do not fit {Request.Samples} live ones.", nameof(spans))
-                : new InvalidOperationException("Sequences have left the batch since the prompt ran (several prompts, or beams), so nothing can be appended; begin a session of one sequence for a chat.");
+                : new InvalidOperationException(
+                    "Sequences have left the batch since the prompt ran (several prompts, or beams), so nothing can be appended; begin a session of one "
+                    + "sequence for a chat.");
         }
 
         using IDisposable mode = inference_mode(); // belongs to the thread; nesting is allowed

@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 
 namespace Aperture.Generation;
 
-/// <summary>The last rows' logits in memory that the processors can write to: a GPU's are copied once, the CPU's are used where they are. Owns its tensor.</summary>
+/// <summary>
+/// The last rows' logits in memory that the processors can write to: a GPU's are copied once, the CPU's are used where they are. Owns its tensor.
+/// </summary>
 internal sealed class NextLogits : IDisposable
 {
     private readonly Tensor _rows;

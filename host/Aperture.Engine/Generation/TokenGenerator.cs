@@ -42,7 +42,8 @@ public sealed class TokenGenerator(Decoder decoder)
     /// <param name="cancellationToken">Checked between layers and tokens.</param>
     /// <exception cref="ApertureException">An option is out of range, or a prompt is empty.</exception>
     public GenerationResult Generate(
-        GenerationInput input, GenerationOptions options, GenerationControl? control = null, HookTable? table = null, IDecoderTrace? trace = null, CancellationToken cancellationToken = default)
+        GenerationInput input, GenerationOptions options, GenerationControl? control = null, HookTable? table = null, IDecoderTrace? trace = null,
+        CancellationToken cancellationToken = default)
     {
         try
         {

@@ -75,7 +75,12 @@ internal sealed class TokenLoop
         GeneratedSequence[] sequences = new GeneratedSequence[_histories.Length];
         for (int i = 0; i < sequences.Length; i++)
         {
-            sequences[i] = new GeneratedSequence(_histories[i].New.ToArray(), _finished[i]!.Value) { Prompt = i, Logits = _raw?[i], ProcessedLogits = _processed?[i] };
+            sequences[i] = new GeneratedSequence(_histories[i].New.ToArray(), _finished[i]!.Value)
+            {
+                Prompt = i,
+                Logits = _raw?[i],
+                ProcessedLogits = _processed?[i],
+            };
         }
 
         return sequences;

@@ -18,7 +18,8 @@ internal static class HubBody
                 "deflate" => new ZLibStream(body, CompressionMode.Decompress),
                 "br" => new BrotliStream(body, CompressionMode.Decompress),
                 "identity" => body,
-                _ => throw new HubException(HubFailure.BadAnswer, $"{response.RequestMessage!.RequestUri!.Host} answers in the encoding '{encoding}', which nobody asked for."),
+                _ => throw new HubException(
+                    HubFailure.BadAnswer, $"{response.RequestMessage!.RequestUri!.Host} answers in the encoding '{encoding}', which nobody asked for."),
             };
         }
 
@@ -38,7 +39,7 @@ internal static class HubBody
     /// <summary>Reads the next bytes; 0 at the end.</summary>
     public static async Task<int> ReadAsync(Stream from, Memory<byte> buffer, TimeSpan idle, CancellationToken cancellationToken)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(idle);
         try
         {

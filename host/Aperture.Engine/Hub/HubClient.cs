@@ -53,7 +53,9 @@ public sealed class HubClient : IDisposable
         return DownloadAsync(repo, Select, FindMissing, revision, progress, cancellationToken);
     }
 
-    /// <summary>Makes a model present: the model's files (see <see cref="ModelFiles"/>), then the separate vision tower if its configuration names one.</summary>
+    /// <summary>
+    /// Makes a model present: the model's files (see <see cref="ModelFiles"/>), then the separate vision tower if its configuration names one.
+    /// </summary>
     /// <returns>The model's snapshot, and after it the tower's.</returns>
     /// <exception cref="HubException">It cannot be had, and the cache does not have it either.</exception>
     public async Task<IReadOnlyList<HubSnapshot>> DownloadModelAsync(
@@ -65,7 +67,11 @@ public sealed class HubClient : IDisposable
             return [model];
         }
 
-        return [model, await DownloadAsync(HubRepo.Parse(tower), ModelFiles.Select, ModelFiles.FindMissing, "main", progress, cancellationToken).ConfigureAwait(false)];
+        return
+        [
+            model,
+            await DownloadAsync(HubRepo.Parse(tower), ModelFiles.Select, ModelFiles.FindMissing, "main", progress, cancellationToken).ConfigureAwait(false),
+        ];
     }
 
     /// <summary>Makes one file present and returns its path.</summary>
@@ -129,7 +135,8 @@ public sealed class HubClient : IDisposable
             IReadOnlyList<string> selected = select([.. files.Select(f => f.Path)]);
             if (selected.Count == 0)
             {
-                throw new HubException(HubFailure.FileNotFound, $"{repo} at revision '{revision}' has none of the files a model needs (config.json and weights).");
+                throw new HubException(
+                    HubFailure.FileNotFound, $"{repo} at revision '{revision}' has none of the files a model needs (config.json and weights).");
             }
 
             Cache.Prepare();
@@ -152,7 +159,7 @@ public sealed class HubClient : IDisposable
     private Task FetchAllAsync(
         HubRepo repo, string commit, IReadOnlyList<HubFileEntry> files, IProgress<HubProgress>? progress, CancellationToken cancellationToken)
     {
-        var options = new ParallelOptions { MaxDegreeOfParallelism = ParallelFiles, CancellationToken = cancellationToken };
+        ParallelOptions options = new ParallelOptions { MaxDegreeOfParallelism = ParallelFiles, CancellationToken = cancellationToken };
         return Parallel.ForEachAsync(files, options, async (file, token) =>
         {
             bool isCached = HubCache.IsThere(Path.Combine(Cache.SnapshotFolder(repo, commit), file.Path));
@@ -214,21 +221,23 @@ public sealed class HubClient : IDisposable
         Directory.CreateDirectory(Path.GetDirectoryName(blob)!);
         string partial = blob + ".aperture.incomplete"; // Of our own name: the other tools' partial files are not for us to go on with.
         progress?.Report(new HubProgress(repo.ToString(), file, 0, info.Size, IsDone: false));
-        using var transfer = new HubTransfer(
+        using HubTransfer transfer = new HubTransfer(
             _http, _settings, info, $"{repo}/{file}", bytes => progress?.Report(new HubProgress(repo.ToString(), file, bytes, info.Size, IsDone: false)));
         await transfer.FetchAsync(partial, cancellationToken).ConfigureAwait(false);
         File.Move(partial, blob, overwrite: true);
     }
 
     private HubSnapshot? FromCache(
-        HubRepo repo, string revision, Func<IReadOnlyList<string>, IReadOnlyList<string>> select, Func<string, IReadOnlyList<string>> findMissing, string reason)
+        HubRepo repo, string revision, Func<IReadOnlyList<string>, IReadOnlyList<string>> select, Func<string, IReadOnlyList<string>> findMissing,
+        string reason)
     {
         if (Cache.FindCommit(repo, revision) is not { } commit || Cache.Find(repo, commit) is not { } folder)
         {
             return null;
         }
 
-        IReadOnlyList<string> missing = FromTree(repo, commit, select)?.Missing ?? findMissing(folder); // Older tools leave no list of files: what is there has to speak for itself.
+        // Older tools leave no list of files: what is there has to speak for itself.
+        IReadOnlyList<string> missing = FromTree(repo, commit, select)?.Missing ?? findMissing(folder);
         return missing.Count == 0 ? new HubSnapshot(repo, commit, folder) : throw HubErrors.Incomplete(repo, missing, reason);
     }
 

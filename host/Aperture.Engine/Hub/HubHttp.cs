@@ -49,7 +49,8 @@ internal sealed class HubHttp : IDisposable
         {
             throw new HubException(
                 HubFailure.BadAnswer,
-                $"{_endpoint.Host} answered for {repo}/{file} without a commit and an etag; a proxy in between may have dropped the headers (HF_ENDPOINT names another address).");
+                $"{_endpoint.Host} answered for {repo}/{file} without a commit and an etag; a proxy in between may have dropped the headers (HF_ENDPOINT "
+                + "names another address).");
         }
 
         bool isEncoded = response.Content.Headers.ContentEncoding.Count > 0;
@@ -62,7 +63,7 @@ internal sealed class HubHttp : IDisposable
     /// <summary>Asks the hub's API for a revision and its files.</summary>
     public async Task<(string Commit, IReadOnlyList<HubFileEntry> Files)> ListAsync(HubRepo repo, string revision, CancellationToken cancellationToken)
     {
-        var address = new Uri(_endpoint, $"api/{repo.ApiName}/{repo.Id}/revision/{Uri.EscapeDataString(revision)}?blobs=true");
+        Uri address = new Uri(_endpoint, $"api/{repo.ApiName}/{repo.Id}/revision/{Uri.EscapeDataString(revision)}?blobs=true");
         using HttpResponseMessage response = await SendAsync(HttpMethod.Get, address, 0, followToOtherHosts: true, _settings.EtagTimeout, cancellationToken)
             .ConfigureAwait(false);
         if (!response.IsSuccessStatusCode)
@@ -71,7 +72,7 @@ internal sealed class HubHttp : IDisposable
         }
 
         using Stream body = await HubBody.OpenAsync(response, cancellationToken).ConfigureAwait(false);
-        using var buffer = new MemoryStream();
+        using MemoryStream buffer = new MemoryStream();
         try
         {
             await HubBody.CopyAsync(body, buffer, _settings.DownloadTimeout, cancellationToken).ConfigureAwait(false);
@@ -113,7 +114,7 @@ internal sealed class HubHttp : IDisposable
 
     private async Task<HttpResponseMessage> SendOnceAsync(HttpMethod method, Uri address, long from, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        using var request = new HttpRequestMessage(method, address);
+        using HttpRequestMessage request = new HttpRequestMessage(method, address);
         request.Headers.TryAddWithoutValidation("Accept-Encoding", "identity");
         if (from > 0)
         {
@@ -125,7 +126,7 @@ internal sealed class HubHttp : IDisposable
             request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + token);
         }
 
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(timeout);
         try
         {

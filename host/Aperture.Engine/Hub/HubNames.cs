@@ -18,7 +18,9 @@ internal static partial class HubNames
         && path.Split('/').All(part => part is not ("" or "." or ".."));
 
     public static string RequireSafePath(string path) =>
-        IsSafePath(path) ? path : throw new HubException(HubFailure.BadAnswer, $"The hub names a file '{path}', which would lie outside its folder; nothing was written.");
+        IsSafePath(path)
+            ? path
+            : throw new HubException(HubFailure.BadAnswer, $"The hub names a file '{path}', which would lie outside its folder; nothing was written.");
 
     public static string RequireRevision(string revision) =>
         IsSafePath(revision) ? revision : throw new ApertureException($"'{revision}' is not a revision; give a branch, a tag or a commit.");

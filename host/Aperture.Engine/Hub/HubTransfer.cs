@@ -18,7 +18,7 @@ internal sealed class HubTransfer(HubHttp http, HubSettings settings, HubFileInf
     /// <summary>Leaves the whole, checked blob at <paramref name="path"/>.</summary>
     public async Task FetchAsync(string path, CancellationToken cancellationToken)
     {
-        using var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+        using FileStream file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
         bool resumed = await TakeOverAsync(file, cancellationToken).ConfigureAwait(false);
         await ReceiveAsync(file, cancellationToken).ConfigureAwait(false);
         if (!Matches() && resumed)
@@ -31,7 +31,8 @@ internal sealed class HubTransfer(HubHttp http, HubSettings settings, HubFileInf
         if (!Matches())
         {
             file.SetLength(0);
-            throw new HubException(HubFailure.Damaged, $"{name} arrived with another SHA-256 than the hub announced ({info.Etag[..12]}…); it was discarded, try again.");
+            throw new HubException(
+                HubFailure.Damaged, $"{name} arrived with another SHA-256 than the hub announced ({info.Etag[..12]}…); it was discarded, try again.");
         }
 
         await file.FlushAsync(cancellationToken).ConfigureAwait(false);
@@ -126,7 +127,9 @@ internal sealed class HubTransfer(HubHttp http, HubSettings settings, HubFileInf
             progress(file.Position);
         }
 
-        return file.Position == info.Size || info.Size is null ? true : throw new IOException($"the connection ended after {file.Position} of {info.Size} bytes");
+        return file.Position == info.Size || info.Size is null
+            ? true
+            : throw new IOException($"the connection ended after {file.Position} of {info.Size} bytes");
     }
 
     private HubException ErrorFor(HttpResponseMessage response)

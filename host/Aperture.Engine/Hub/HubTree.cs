@@ -26,7 +26,8 @@ internal static class HubTree
                 Text(f.Value, "blob_id"),
                 Text(f.Value, "lfs_sha256"))).Where(f => HubNames.IsSafePath(f.Path))];
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception e) when (
+            e is IOException or UnauthorizedAccessException or JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
             return null; // Not there or not readable: the list is asked for again.
         }
@@ -40,8 +41,8 @@ internal static class HubTree
             return;
         }
 
-        using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true }))
+        using MemoryStream buffer = new MemoryStream();
+        using (Utf8JsonWriter json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true }))
         {
             json.WriteStartObject();
             json.WriteNumber("format_version", FormatVersion);
@@ -78,7 +79,7 @@ internal static class HubTree
             throw new JsonException("no commit or no list of files");
         }
 
-        var files = new List<HubFileEntry>();
+        List<HubFileEntry> files = new List<HubFileEntry>();
         foreach (JsonElement file in siblings.EnumerateArray())
         {
             bool isLfs = file.TryGetProperty("lfs", out JsonElement lfs) && lfs.ValueKind == JsonValueKind.Object;

@@ -28,7 +28,7 @@ public static class ModelFiles
     public static IReadOnlyList<string> Select(IReadOnlyList<string> files)
     {
         bool isPipeline = files.Contains("model_index.json");
-        var chosen = new List<string>();
+        List<string> chosen = new List<string>();
         foreach (IGrouping<string, string> folder in files.GroupBy(FolderOf, StringComparer.Ordinal))
         {
             if (folder.Key.Length > 0 && !(isPipeline && !folder.Key.Contains('/', StringComparison.Ordinal)))

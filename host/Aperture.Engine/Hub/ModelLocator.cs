@@ -18,7 +18,10 @@ public sealed class ModelLocator
 
     /// <summary>The names of the models that come with the application.</summary>
     public IReadOnlyList<string> ShippedModels =>
-        [.. _shippedFolders.Where(Directory.Exists).SelectMany(Directory.EnumerateDirectories).Where(IsModel).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal)];
+        [
+            .. _shippedFolders.Where(Directory.Exists).SelectMany(
+                Directory.EnumerateDirectories).Where(IsModel).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal),
+        ];
 
     /// <summary>The folder of a model.</summary>
     /// <param name="idOrFolder">A folder, the name of a shipped model, or a hub id, optionally with <c>@revision</c>.</param>

@@ -18,7 +18,8 @@ public static class BudgetMatch
     public static int ConstantTokens(Pipeline pipeline, Image image, string question, CancellationToken cancellationToken)
     {
         WorkCounter counter = new();
-        RequestOutcome outcome = pipeline.Run((run, token) => run.Run([PromptRequest.Of(question, [image])], new() { MaxNewTokens = 1 }, null, counter, token), cancellationToken);
+        RequestOutcome outcome = pipeline.Run(
+            (run, token) => run.Run([PromptRequest.Of(question, [image])], new() { MaxNewTokens = 1 }, null, counter, token), cancellationToken);
         DecoderInfo info = pipeline.Model.Decoder.Info;
         int text = outcome.Prompts[0].Count - outcome.Prompts[0].VisualCount;
         return ConstantTokens(info, text, outcome.SeenRows, counter.DecoderMacs(info) + counter.OwnMacs.Values.Sum());

@@ -13,7 +13,8 @@ public sealed record Comparison(string Question, string Model, MeasuredOn Measur
     /// <summary>Column heads of <see cref="Cells"/>.</summary>
     public static IReadOnlyList<string> Heads { get; } =
     [
-        "pipeline", "answer", "visual tokens by layer", "mean", "GFLOPs", "of none", "FastV GFLOPs", "vision", "projector", "prefill", "of it method", "a token", "KV", "peak memory",
+        "pipeline", "answer", "visual tokens by layer", "mean", "GFLOPs", "of none", "FastV GFLOPs", "vision", "projector", "prefill", "of it method",
+        "a token", "KV", "peak memory",
     ];
 
     /// <summary>The table's cells, row by row.</summary>

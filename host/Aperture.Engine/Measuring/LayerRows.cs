@@ -18,7 +18,8 @@ public readonly record struct LayerRows(int Attention, int Keys, int FeedForward
     /// <param name="decoder">Sizes.</param>
     public long Macs(DecoderInfo decoder)
     {
-        long d = decoder.HiddenSize, m = decoder.IntermediateSize, q = (long)decoder.Heads * decoder.HeadSize, kv = (long)decoder.KeyValueHeads * decoder.HeadSize;
+        long d = decoder.HiddenSize, m = decoder.IntermediateSize, q = (
+            long)decoder.Heads * decoder.HeadSize, kv = (long)decoder.KeyValueHeads * decoder.HeadSize;
         long projections = Attention * d * (q + (2 * kv));
         long attention = 2L * Attention * Keys * q;
         long output = Attention == 0 ? 0 : FeedForward * q * d;

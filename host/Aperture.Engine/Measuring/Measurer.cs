@@ -16,7 +16,8 @@ public static class Measurer
     /// <param name="question">The question.</param>
     /// <param name="options">How to measure; null for the defaults.</param>
     /// <param name="cancellationToken">Checked between layers and tokens.</param>
-    public static Measurement Measure(Pipeline pipeline, Image? image, string question, MeasureOptions? options = null, CancellationToken cancellationToken = default)
+    public static Measurement Measure(
+        Pipeline pipeline, Image? image, string question, MeasureOptions? options = null, CancellationToken cancellationToken = default)
         => Run([pipeline], image, question, options ?? new MeasureOptions(), null, cancellationToken)[0];
 
     /// <summary>Measures pipelines side by side: un-reduced, the baselines of the plugins at the same budget, and those given.</summary>
@@ -28,7 +29,8 @@ public static class Measurer
     /// <param name="cancellationToken">Checked between layers and tokens.</param>
     /// <exception cref="ApertureException">No pipeline was given, or one cannot be built.</exception>
     public static Comparison Compare(
-        IReadOnlyList<Pipeline> pipelines, Image? image, string question, MeasureOptions? options = null, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
+        IReadOnlyList<Pipeline> pipelines, Image? image, string question, MeasureOptions? options = null, IProgress<double>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         if (pipelines.Count == 0)
         {
@@ -46,7 +48,8 @@ public static class Measurer
                 rows.InsertRange(rows[0].Methods.Count == 0 ? 1 : 0, added);
             }
 
-            return new Comparison(question, pipelines[0].Model.Name, MeasuredOn.Of(pipelines[0].Model.Ops), Run(rows, image, question, options, progress, cancellationToken));
+            return new Comparison(
+                question, pipelines[0].Model.Name, MeasuredOn.Of(pipelines[0].Model.Ops), Run(rows, image, question, options, progress, cancellationToken));
         }
         finally
         {
@@ -79,7 +82,9 @@ public static class Measurer
 
     private static bool IsNamed(MethodUse method, PluginMethod baseline) => string.Equals(method.Name, baseline.Name, StringComparison.OrdinalIgnoreCase);
 
-    private static Measurement[] Run(IReadOnlyList<Pipeline> pipelines, Image? image, string question, MeasureOptions options, IProgress<double>? progress, CancellationToken cancellationToken)
+    private static Measurement[] Run(
+        IReadOnlyList<Pipeline> pipelines, Image? image, string question, MeasureOptions options, IProgress<double>? progress,
+        CancellationToken cancellationToken)
     {
         int steps = pipelines.Count * (options.Runs + 2), done = 0;
         void Step() => progress?.Report(++done / (double)steps);
@@ -128,7 +133,12 @@ public static class Measurer
     private static double MethodTime(Pipeline pipeline, Image? image, string question, MeasureOptions options, CancellationToken cancellationToken)
     {
         HookClock clock = new(pipeline.Model.Ops.Device);
-        return pipeline.Run((run, token) => run.Timed(clock)?.Run([PromptRequest.Of(question, image is null ? [] : [image])], options.Generation, null, null, token), cancellationToken) is null ? 0 : clock.Milliseconds;
+        return pipeline.Run(
+            (run, token)
+                => run.Timed(clock)?.Run([PromptRequest.Of(question, image is null ? [] : [image])], options.Generation, null, null, token),
+                cancellationToken) is null
+            ? 0
+            : clock.Milliseconds;
     }
 
     private static StageTimes Median(List<StageTimes> times, double method)

@@ -14,5 +14,6 @@ public static class PeakMemory
     public static long Read() => Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmHWM:", StringComparison.Ordinal)));
 
     // The line is a name, a tab, a number padded to eight places, and kB.
-    internal static long Parse(string line) => long.Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
+    internal static long Parse(string line)
+        => long.Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
 }

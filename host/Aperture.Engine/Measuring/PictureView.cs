@@ -22,7 +22,9 @@ internal sealed class PictureView(Image picture, int left, int top)
     {
         Image rgb = image.ConvertToRgb();
         int left = Rounded(areas.Min(area => area.X)), top = Rounded(areas.Min(area => area.Y));
-        int width = Math.Clamp(Rounded(areas.Max(area => area.X + area.Width)) - left, 1, LargestSide), height = Math.Clamp(Rounded(areas.Max(area => area.Y + area.Height)) - top, 1, LargestSide);
+        int width = Math.Clamp(
+            Rounded(areas.Max(area => area.X + area.Width)) - left, 1,
+            LargestSide), height = Math.Clamp(Rounded(areas.Max(area => area.Y + area.Height)) - top, 1, LargestSide);
         byte[] pixels = new byte[width * height * 3];
         Array.Fill(pixels, Grey);
         int firstColumn = Math.Max(0, left), columns = Math.Min(rgb.Width, left + width) - firstColumn;

@@ -18,14 +18,21 @@ internal static class ProcessorName
     /// <param name="lines">The lines; read as far as the name.</param>
     public static string Cpu(IEnumerable<string> lines) => Value(lines, "model name") ?? $"{RuntimeInformation.ProcessArchitecture} processor";
 
-    /// <summary>The one name that the driver's files give to all GPUs; null where there is none or more than one, because the driver numbers GPUs in an order of its own.</summary>
+    /// <summary>
+    /// The one name that the driver's files give to all GPUs; null where there is none or more than one, because the driver numbers GPUs in an order of its
+    /// own.
+    /// </summary>
     /// <param name="files">Lines of each GPU's file.</param>
-    public static string? Gpu(IEnumerable<IEnumerable<string>> files) => files.Select(lines => Value(lines, "Model")).Distinct().ToArray() is [{ } only] ? only : null;
+    public static string? Gpu(IEnumerable<IEnumerable<string>> files)
+        => files.Select(lines => Value(lines, "Model")).Distinct().ToArray() is [{ } only] ? only : null;
 
     private static IEnumerable<IEnumerable<string>> GpuFiles()
-        => Directory.Exists(Gpus) ? Directory.EnumerateDirectories(Gpus).Select(folder => Path.Combine(folder, "information")).Where(File.Exists).Select(File.ReadLines) : [];
+        => Directory.Exists(Gpus)
+            ? Directory.EnumerateDirectories(Gpus).Select(folder => Path.Combine(folder, "information")).Where(File.Exists).Select(File.ReadLines)
+            : [];
 
     // The first "key : value" line of a key, with a value.
     private static string? Value(IEnumerable<string> lines, string key)
-        => lines.Select(line => line.Split(':', 2, StringSplitOptions.TrimEntries)).FirstOrDefault(parts => parts is [{ } name, { Length: > 0 }] && name == key)?[1];
+        => lines.Select(line => line.Split(':', 2, StringSplitOptions.TrimEntries))
+            .FirstOrDefault(parts => parts is [{ } name, { Length: > 0 }] && name == key)?[1];
 }

@@ -5,12 +5,13 @@ using Aperture.Vision;
 namespace Aperture.Measuring;
 
 /// <summary>
-/// Which parts of a picture each decoder layer still saw: the part of the picture that the encoder saw, the tiles of visual tokens over it where they lie, and for each layer the places that
-/// were left.
+/// Which parts of a picture each decoder layer still saw: the part of the picture that the encoder saw, the tiles of visual tokens over it where they lie, and
+/// for each layer the places that were left.
 /// </summary>
 public sealed class TokenMap
 {
-    private TokenMap(Image picture, IReadOnlyList<TokenMapTile> tiles, IReadOnlyList<IReadOnlySet<int>> kept) => (Picture, Tiles, Kept) = (picture, tiles, kept);
+    private TokenMap(Image picture, IReadOnlyList<TokenMapTile> tiles, IReadOnlyList<IReadOnlySet<int>> kept)
+        => (Picture, Tiles, Kept) = (picture, tiles, kept);
 
     /// <summary>What the encoder saw, at the picture's own resolution; grey where it saw padding.</summary>
     public Image Picture { get; }
@@ -25,12 +26,14 @@ public sealed class TokenMap
     public int Places => Tiles.Sum(tile => tile.Grid.Count);
 
     /// <summary>
-    /// Places that entered the decoder (entry 0), and that each layer computed and passed on (entry l + 1). A tile's places are numbered from <see cref="TokenMapTile.First"/> on. Merged tokens
-    /// count for every place they stand for.
+    /// Places that entered the decoder (entry 0), and that each layer computed and passed on (entry l + 1). A tile's places are numbered from
+    /// <see cref="TokenMapTile.First"/> on. Merged tokens count for every place they stand for.
     /// </summary>
     public IReadOnlyList<IReadOnlySet<int>> Kept { get; }
 
-    /// <summary>Draws the map: one picture for each number of tokens that differs from the layer before, what was dropped darkened, with layer and count as captions.</summary>
+    /// <summary>
+    /// Draws the map: one picture for each number of tokens that differs from the layer before, what was dropped darkened, with layer and count as captions.
+    /// </summary>
     /// <returns>The picture.</returns>
     public Image Draw() => TokenMapDrawing.Draw(this);
 
@@ -47,7 +50,9 @@ public sealed class TokenMap
     internal static TokenMap? From(Image picture, int image, SequenceLayout prompt, IReadOnlyList<SequenceLayout> layers)
     {
         Dictionary<int, Span> tiles = [];
-        foreach (Span span in prompt.OriginalSpans.Where(span => span.Kind == SpanKind.Image && span.Image == image && span.Grid.Count > 0 && span.Area is not null))
+        IEnumerable<Span> placed = prompt.OriginalSpans
+            .Where(span => span.Kind == SpanKind.Image && span.Image == image && span.Grid.Count > 0 && span.Area is not null);
+        foreach (Span span in placed)
         {
             tiles.TryAdd(span.Tile, span);
         }

@@ -37,7 +37,8 @@ internal static class TokenMapDrawing
             }
 
             string name = stage == 0 ? "into the decoder" : $"after layer {stage - 1}";
-            int of = sheets[sheet].Sum(tile => tile.Grid.Count), left = sheets[sheet].Sum(tile => map.Kept[stage].Count(place => place >= tile.First && place < tile.First + tile.Grid.Count));
+            int of = sheets[sheet].Sum(tile => tile.Grid.Count), left = sheets[sheet].Sum(
+                tile => map.Kept[stage].Count(place => place >= tile.First && place < tile.First + tile.Grid.Count));
             canvas.DrawText($"{name}: {left} of {of}", frame.Left, Gap + (i / columns * (Side + Gap + Caption)) + Side + 19, SKTextAlign.Left, font, ink);
         }
 

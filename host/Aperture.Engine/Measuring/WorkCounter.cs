@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace Aperture.Measuring;
 
 /// <summary>
-/// Counts what a decoder really computed, from its trace: rows, keys and visual tokens by layer, cache rows, the methods' own cost. Multiply-accumulates; times two for FLOPs.
-/// A gated feed-forward network is three matrices, every token counts, the causal half is not subtracted.
+/// Counts what a decoder really computed, from its trace: rows, keys and visual tokens by layer, cache rows, the methods' own cost. Multiply-accumulates; times
+/// two for FLOPs. A gated feed-forward network is three matrices, every token counts, the causal half is not subtracted.
 /// </summary>
 public sealed class WorkCounter : IDecoderTrace
 {
@@ -20,7 +20,8 @@ public sealed class WorkCounter : IDecoderTrace
     public IReadOnlyDictionary<string, long> OwnMacs => _methodMacs;
 
     /// <summary>Visual tokens of the first sample that each layer of the prefill computed and passed on.</summary>
-    public IReadOnlyList<int> VisualTokens => [.. _work.Where(w => w.Phase == DecoderPhase.Prefill && w.Work.Sample == 0).Select(w => w.Work.Computed.VisualCount)];
+    public IReadOnlyList<int> VisualTokens
+        => [.. _work.Where(w => w.Phase == DecoderPhase.Prefill && w.Work.Sample == 0).Select(w => w.Work.Computed.VisualCount)];
 
     /// <summary>The rows of a sample that each layer of the prefill computed and passed on.</summary>
     /// <param name="sample">Index of the sample in the batch.</param>
@@ -35,7 +36,8 @@ public sealed class WorkCounter : IDecoderTrace
 
     /// <summary>Decoder layers of the prefill.</summary>
     /// <param name="info">Sizes.</param>
-    public long DecoderMacs(DecoderInfo info) => _work.Where(w => w.Phase == DecoderPhase.Prefill).Sum(w => new LayerRows(w.Work.AttentionRows, w.Work.Keys, w.Work.FeedForwardRows).Macs(info));
+    public long DecoderMacs(DecoderInfo info)
+        => _work.Where(w => w.Phase == DecoderPhase.Prefill).Sum(w => new LayerRows(w.Work.AttentionRows, w.Work.Keys, w.Work.FeedForwardRows).Macs(info));
 
     /// <summary>FastV's simplified count of the prefill, <c>4nd² + 2n²d + 2ndm</c> a layer with the rows that entered it.</summary>
     /// <param name="info">Sizes.</param>

@@ -27,7 +27,8 @@ public static class Devices
 
         if (!cuda.is_available())
         {
-            throw new ApertureException($"Device '{name}' is not there: this libtorch has no CUDA or finds no GPU; use cpu, or point APERTURE_LIBTORCH at a CUDA build.");
+            throw new ApertureException(
+                $"Device '{name}' is not there: this libtorch has no CUDA or finds no GPU; use cpu, or point APERTURE_LIBTORCH at a CUDA build.");
         }
 
         return index < cuda.device_count()

@@ -64,7 +64,9 @@ public sealed class Model : IDisposable
     /// <summary>The open checkpoint, for methods whose weights lie in it.</summary>
     public IWeightSource Checkpoint => Parts.Checkpoint;
 
-    /// <summary>The method that is part of the model and acts wherever the user does not configure it himself; null for a model that is whole without one.</summary>
+    /// <summary>
+    /// The method that is part of the model and acts wherever the user does not configure it himself; null for a model that is whole without one.
+    /// </summary>
     public MethodUse? OwnMethod => Parts.OwnMethod is { } own ? new MethodUse(own.Name, own.Options) : null;
 
     /// <summary>How it is trained; null for a model that is not.</summary>
@@ -100,7 +102,10 @@ public sealed class Model : IDisposable
                 Family = origin?.Family ?? "",
                 Folder = origin?.Folder ?? "",
                 Decoder = decoder,
-                Unclaimed = [.. parts.Checkpoint.Names.Where(entry => !parts.IsClaimed(entry) && !loaded.Contains(parts.Canonical(entry))).Order(StringComparer.Ordinal)],
+                Unclaimed =
+                [
+                    .. parts.Checkpoint.Names.Where(entry => !parts.IsClaimed(entry) && !loaded.Contains(parts.Canonical(entry))).Order(StringComparer.Ordinal),
+                ],
                 LoadTime = origin is null ? TimeSpan.Zero : System.Diagnostics.Stopwatch.GetElapsedTime(origin.Started),
             };
         }
@@ -114,7 +119,8 @@ public sealed class Model : IDisposable
     /// <summary>The tokenizer.</summary>
     /// <exception cref="ApertureException">The folder has none.</exception>
     public ITokenizer RequireTokenizer()
-        => Tokenizer ?? throw new ApertureException($"'{Folder}' holds no tokenizer (tokenizer.json or tokenizer.model), so it cannot be asked in words; add the file.");
+        => Tokenizer
+            ?? throw new ApertureException($"'{Folder}' holds no tokenizer (tokenizer.json or tokenizer.model), so it cannot be asked in words; add the file.");
 
     /// <summary>Options with what the checkpoint knows filled in: where an answer ends, and what pads.</summary>
     /// <param name="options">The caller's options; null for the checkpoint's own.</param>
@@ -132,7 +138,9 @@ public sealed class Model : IDisposable
     public IReadOnlyList<IStopCriterion> StopsFor(GenerationOptions options)
         => options.StopStrings.Count == 0 ? [] : [new KeywordStop(options.StopStrings, RequireTokenizer())];
 
-    /// <summary>Runs code that uses the model's parts when its turn has come: no other request runs on the model meanwhile, and the model is not disposed under it.</summary>
+    /// <summary>
+    /// Runs code that uses the model's parts when its turn has come: no other request runs on the model meanwhile, and the model is not disposed under it.
+    /// </summary>
     /// <typeparam name="T">What it gives.</typeparam>
     /// <param name="work">The code; its token fires when it is to stop.</param>
     /// <param name="cancellationToken">Ends it, waiting or running.</param>
@@ -141,7 +149,8 @@ public sealed class Model : IDisposable
     public T Use<T>(Func<CancellationToken, T> work, CancellationToken cancellationToken = default) => Requests.Run(this, work, cancellationToken);
 
     /// <summary>
-    /// Cancels the requests on the model, waits for them, disposes weights, threads and files, and gives its family's plugin back. A request that has not ended after
+    /// Cancels the requests on the model, waits for them, disposes weights, threads and files, and gives its family's plugin back. A request that has not ended
+    /// after
     /// <see cref="RequestQueue.Patience"/> keeps them, which the queue's notice tells.
     /// </summary>
     public void Dispose()

@@ -22,7 +22,8 @@ public sealed class ModelOpener(PluginHost plugins, HubCache cache)
         Device device = Devices.Parse(options.Device);
         if (!Directory.Exists(path))
         {
-            throw new ApertureException($"There is no folder '{path}'; name a checkpoint folder, a shipped model such as tiny-llava, or a hub id fetched with 'aperture pull'.");
+            throw new ApertureException(
+                $"There is no folder '{path}'; name a checkpoint folder, a shipped model such as tiny-llava, or a hub id fetched with 'aperture pull'.");
         }
 
         if (options.Threads > 0)
@@ -57,7 +58,10 @@ public sealed class ModelOpener(PluginHost plugins, HubCache cache)
     public IReadOnlyList<FamilyDescription> Families(out IReadOnlyList<string> failures)
     {
         using PartSearch<IModelFamily> search = new(plugins);
-        FamilyDescription[] families = [.. search.All().Select(found => new FamilyDescription(found.Part.Name, found.Lease.Entry.Id, found.Part.Summary, [.. found.Part.Recognised]))];
+        FamilyDescription[] families =
+        [
+            .. search.All().Select(found => new FamilyDescription(found.Part.Name, found.Lease.Entry.Id, found.Part.Summary, [.. found.Part.Recognised])),
+        ];
         failures = search.Failures;
         return families;
     }
@@ -71,7 +75,11 @@ public sealed class ModelOpener(PluginHost plugins, HubCache cache)
         foreach ((PluginLease lease, IModelFamily family) in search.All())
         {
             known.Add(family.Name);
-            FamilyMatch match = named is null ? family.Recognises(folder) : string.Equals(named, family.Name, StringComparison.OrdinalIgnoreCase) ? FamilyMatch.Named : FamilyMatch.None;
+            FamilyMatch match = named is null
+                ? family.Recognises(folder)
+                : string.Equals(named, family.Name, StringComparison.OrdinalIgnoreCase)
+                ? FamilyMatch.Named
+                : FamilyMatch.None;
             if (match > surest)
             {
                 (best, surest) = ((lease, family), match);
@@ -91,7 +99,8 @@ public sealed class ModelOpener(PluginHost plugins, HubCache cache)
         string families = known.Count == 0 ? "there is no family" : $"there are {string.Join(", ", known)}";
         string what = named is not null ? $"There is no model family '{named}'; {families}"
             : folder.Architecture is { } architecture ? $"'{folder.Path}' holds a {architecture}, which no model family recognises; {families}"
-            : folder.Has(ModelFolder.ConfigFile) ? $"config.json of '{folder.Path}' names neither architectures nor model_type, and no model family recognises it; {families}"
+            : folder.Has(ModelFolder.ConfigFile)
+                ? $"config.json of '{folder.Path}' names neither architectures nor model_type, and no model family recognises it; {families}"
             : $"Folder '{folder.Path}' has no config.json and no model family recognises its files; {families}";
         return new ApertureException(string.Join(" ", [$"{what} (aperture models list shows what they recognise).", .. failures]));
     }

@@ -1,5 +1,5 @@
-using Aperture.Models;
 using Aperture.Images;
+using Aperture.Models;
 using static TorchSharp.torch;
 
 namespace Aperture.Engine;
@@ -10,7 +10,9 @@ public sealed record ModelOptions
     /// <summary>Where it runs: <c>cpu</c>, <c>cuda</c>, <c>cuda:1</c>.</summary>
     public string Device { get; init; } = "cpu";
 
-    /// <summary>The element type computed in: <c>float32</c>, <c>bfloat16</c>, <c>float16</c>, or <c>auto</c> for the checkpoint's where the device has it.</summary>
+    /// <summary>
+    /// The element type computed in: <c>float32</c>, <c>bfloat16</c>, <c>float16</c>, or <c>auto</c> for the checkpoint's where the device has it.
+    /// </summary>
     public string Type { get; init; } = "auto";
 
     /// <summary>CPU threads; 0 takes one a physical core.</summary>
@@ -22,7 +24,10 @@ public sealed record ModelOptions
     /// <summary>Folder of the vision tower, for checkpoints without one; null to look beside the checkpoint and in the hub cache.</summary>
     public string? Tower { get; init; }
 
-    /// <summary>The file with the adapters of a model that is made of frozen models and adapters; null to look for the only one beside the model; <c>fresh</c> for untrained ones, to begin a training.</summary>
+    /// <summary>
+    /// The file with the adapters of a model that is made of frozen models and adapters; null to look for the only one beside the model; <c>fresh</c> for
+    /// untrained ones, to begin a training.
+    /// </summary>
     public string? Adapters { get; init; }
 
     /// <summary>Name of the prompt template; null for the checkpoint's own.</summary>

@@ -23,7 +23,9 @@ internal static class UnusedWeights
             rest.RemoveAll(own.Contains);
             if (own.Count > 0 && !used.Contains(method.Name, StringComparer.OrdinalIgnoreCase))
             {
-                lines.Add($"{model} holds weights of {method.Name} that nothing uses ({Families(own)}); answer with it (--with {method.Name}) to have the model that they were trained for.");
+                lines.Add(
+                    $"{model} holds weights of {method.Name} that nothing uses ({Families(own)}); answer with it (--with {method.Name}) to have the model "
+                    + "that they were trained for.");
             }
         }
 

@@ -50,7 +50,8 @@ public sealed record DeviceChoice
             (null, false) => torch.CPU,
             _ => throw new ApertureException(
                 count == 0
-                    ? $"--device {Text}: libtorch sees no GPU here; use --device cpu, or a CUDA libtorch (build with -p:TorchBackend=cuda, or set {TorchNatives.Variable})."
+                    ? $"--device {Text}: libtorch sees no GPU here; use --device cpu, or a CUDA libtorch (build with -p:TorchBackend=cuda, or set "
+                        + $"{TorchNatives.Variable})."
                     : $"--device {Text}: there are {count} GPU(s), numbered from 0."),
         };
     }

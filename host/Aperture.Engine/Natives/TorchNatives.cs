@@ -18,8 +18,8 @@ public static partial class TorchNatives
     private const string WaitPolicy = "OMP_WAIT_POLICY";
 
     /// <summary>
-    /// Loads the libtorch that <c>APERTURE_LIBTORCH</c> names, if it is set, and lets libtorch's idle threads sleep. Must run before anything touches TorchSharp,
-    /// whose bridge then binds to what is loaded.
+    /// Loads the libtorch that <c>APERTURE_LIBTORCH</c> names, if it is set, and lets libtorch's idle threads sleep. Must run before anything touches
+    /// TorchSharp, whose bridge then binds to what is loaded.
     /// </summary>
     /// <exception cref="ApertureException">The folder is not a libtorch, cannot be loaded, or would be a second copy.</exception>
     public static void Preload()
@@ -28,8 +28,8 @@ public static partial class TorchNatives
         Preload(Environment.GetEnvironmentVariable(Variable), AppContext.BaseDirectory);
     }
 
-    // By default libtorch's OpenMP threads spin for milliseconds after each operation, on the very cores that the managed kernels need next. The OpenMP library reads
-    // the process's native environment, which .NET's own does not write to.
+    // By default libtorch's OpenMP threads spin for milliseconds after each operation, on the very cores that the managed kernels need next. The OpenMP library
+    // reads the process's native environment, which .NET's own does not write to.
     private static void LetIdleThreadsSleep()
     {
         if (Environment.GetEnvironmentVariable(WaitPolicy) is null && setenv(WaitPolicy, "passive", 0) != 0)
@@ -93,7 +93,8 @@ public static partial class TorchNatives
         if (File.Exists(Path.Combine(applicationFolder, "libtorch_cpu.so")))
         {
             throw new ApertureException(
-                $"{Variable} names '{folder}', but this build carries its own libtorch in {applicationFolder}, and two copies end the process; unset it, or build with -p:TorchBackend=none.");
+                $"{Variable} names '{folder}', but this build carries its own libtorch in {applicationFolder}, and two copies end the process; unset it, or "
+                + "build with -p:TorchBackend=none.");
         }
 
         IEnumerable<string> cuda = _cuda.Where(name => File.Exists(Path.Combine(full, name)));

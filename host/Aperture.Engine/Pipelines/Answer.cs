@@ -30,7 +30,9 @@ public sealed record Answer
     /// <summary>Bytes of the key/value cache after the answer.</summary>
     public required long CacheBytes { get; init; }
 
-    /// <summary>Which parts of the first picture each layer still saw; null for a question without a picture, or where visual tokens have no place in it.</summary>
+    /// <summary>
+    /// Which parts of the first picture each layer still saw; null for a question without a picture, or where visual tokens have no place in it.
+    /// </summary>
     public TokenMap? TokenMap => TokenMaps.Count > 0 ? TokenMaps[0] : null;
 
     /// <summary>Which parts of each picture each layer still saw, picture by picture; pictures whose tokens have no place in them are left out.</summary>

@@ -4,8 +4,8 @@ using Aperture.Requests;
 namespace Aperture.Engine;
 
 /// <summary>
-/// What a pipeline runs with: its methods and their compiled hooks, made once and never changed. Every request takes a lease; the methods are disposed, and their plugins given back, when it has been
-/// released and the last lease is back.
+/// What a pipeline runs with: its methods and their compiled hooks, made once and never changed. Every request takes a lease; the methods are disposed, and
+/// their plugins given back, when it has been released and the last lease is back.
 /// </summary>
 internal sealed class BuiltPipeline
 {

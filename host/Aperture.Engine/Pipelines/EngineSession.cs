@@ -9,8 +9,8 @@ using Aperture.Training;
 namespace Aperture.Engine;
 
 /// <summary>
-/// What a command, script or notebook works with: the plugin host, the models that are open, and the pipelines over them. Safe to use from several threads. Disposing it cancels and awaits what
-/// runs and disposes all of these.
+/// What a command, script or notebook works with: the plugin host, the models that are open, and the pipelines over them. Safe to use from several threads.
+/// Disposing it cancels and awaits what runs and disposes all of these.
 /// </summary>
 public sealed class EngineSession : IAsyncDisposable
 {
@@ -19,7 +19,8 @@ public sealed class EngineSession : IAsyncDisposable
     private readonly RequestQueue _requests;
     private readonly Lock _gate = new();
     private readonly Dictionary<(string Folder, ModelOptions Options), Model> _models = [];
-    private readonly ConditionalWeakTable<HookTable, BuiltPipeline> _built = []; // What was built lives as long as its hooks are used; what nobody knows any more goes.
+    // What was built lives as long as its hooks are used; what nobody knows any more goes.
+    private readonly ConditionalWeakTable<HookTable, BuiltPipeline> _built = [];
     private readonly HashSet<string> _told = [];
     private readonly SessionTasks _tasks;
     private readonly Action<string>? _onNotice;
@@ -45,7 +46,8 @@ public sealed class EngineSession : IAsyncDisposable
     public ModelOptions Defaults { get; }
 
     /// <summary>
-    /// Gets lines that a user should see though nothing failed, such as weights of a checkpoint that nothing uses, each once, and what stays in memory because it did not stop; null for nobody.
+    /// Gets lines that a user should see though nothing failed, such as weights of a checkpoint that nothing uses, each once, and what stays in memory because
+    /// it did not stop; null for nobody.
     /// </summary>
     public Action<string>? OnNotice
     {
@@ -69,7 +71,9 @@ public sealed class EngineSession : IAsyncDisposable
     }
 
     /// <summary>Opens a model, or hands out the one that is open already; or a pipeline from its file.</summary>
-    /// <param name="idOrFolder">A shipped model's name, a folder in a published layout, a Hugging Face id in the cache, or a file with a <see cref="PipelineSpec"/>.</param>
+    /// <param name="idOrFolder">
+    /// A shipped model's name, a folder in a published layout, a Hugging Face id in the cache, or a file with a <see cref="PipelineSpec"/>.
+    /// </param>
     /// <param name="options">How to open it; null for <see cref="Defaults"/>.</param>
     /// <param name="cancellationToken">Checked between layers; without one the opening ends with the script, entry or cell that asks for it.</param>
     /// <returns>A pipeline, without methods where no file names some; the session disposes the model.</returns>
@@ -94,8 +98,8 @@ public sealed class EngineSession : IAsyncDisposable
     }
 
     /// <summary>
-    /// Unloads a plugin and loads what its folder holds now. It waits for the questions that are being answered, and later ones wait for it: pipelines with the plugin's methods let go of them
-    /// and take the new ones at their next question.
+    /// Unloads a plugin and loads what its folder holds now. It waits for the questions that are being answered, and later ones wait for it: pipelines with the
+    /// plugin's methods let go of them and take the new ones at their next question.
     /// </summary>
     /// <param name="plugin">The plugin's id.</param>
     /// <param name="cancellationToken">Ends the waiting for those who still use it; the plugin stays loaded then.</param>
@@ -122,7 +126,8 @@ public sealed class EngineSession : IAsyncDisposable
         }
 
         IReadOnlyList<PluginMethod> known = Plugins.LoadAll(out _);
-        foreach (string line in UnusedWeights.Describe(pipeline.Model.Name, pipeline.Model.Unclaimed, known, [.. pipeline.Acting.Select(method => method.Name)]))
+        string[] acting = [.. pipeline.Acting.Select(method => method.Name)];
+        foreach (string line in UnusedWeights.Describe(pipeline.Model.Name, pipeline.Model.Unclaimed, known, acting))
         {
             TellOnce(line);
         }
@@ -221,7 +226,8 @@ public sealed class EngineSession : IAsyncDisposable
     }
 
     /// <summary>
-    /// Cancels what runs, waits for it and disposes pipelines, models and plugins. What has not stopped after <see cref="RequestQueue.Patience"/> keeps all of them, which a notice tells.
+    /// Cancels what runs, waits for it and disposes pipelines, models and plugins. What has not stopped after <see cref="RequestQueue.Patience"/> keeps all of
+    /// them, which a notice tells.
     /// </summary>
     public async ValueTask DisposeAsync()
     {
@@ -248,7 +254,9 @@ public sealed class EngineSession : IAsyncDisposable
         await Plugins.DisposeAsync().ConfigureAwait(false);
         foreach (PluginStatus plugin in Plugins.Plugins.Where(plugin => plugin.Leases > 0))
         {
-            OnNotice?.Invoke($"Plugin '{plugin.Entry.Id}' stays in memory until the process ends: {plugin.Leases} {(plugin.Leases == 1 ? "object" : "objects")} still used it.");
+            OnNotice?.Invoke(
+                $"Plugin '{plugin.Entry.Id}' stays in memory until the process ends: {plugin.Leases} {(plugin.Leases == 1 ? "object" : "objects")} still "
+                + "used it.");
             OnLeftRunning?.Invoke();
         }
     }

@@ -24,5 +24,7 @@ public sealed record Message(PromptRole Role, string Text, params IReadOnlyList<
     public static Message System(string text) => new(PromptRole.System, text);
 
     internal static PromptRequest Request(IReadOnlyList<Message> messages)
-        => new([.. messages.Select(message => new PromptMessage(message.Role, message.Text, message.Images.Count))], [.. messages.SelectMany(message => message.Images)]);
+        => new(
+            [.. messages.Select(message => new PromptMessage(message.Role, message.Text, message.Images.Count))],
+            [.. messages.SelectMany(message => message.Images)]);
 }

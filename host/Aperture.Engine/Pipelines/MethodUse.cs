@@ -30,7 +30,8 @@ public sealed record MethodUse(string Name, JsonElement Options)
     public MethodUse Over(MethodUse under)
     {
         Dictionary<string, object> options = new(StringComparer.OrdinalIgnoreCase);
-        foreach (JsonProperty option in new[] { under.Options, Options }.Where(given => given.ValueKind == JsonValueKind.Object).SelectMany(given => given.EnumerateObject()))
+        IEnumerable<JsonElement> given = new[] { under.Options, Options }.Where(options => options.ValueKind == JsonValueKind.Object);
+        foreach (JsonProperty option in given.SelectMany(options => options.EnumerateObject()))
         {
             options[option.Name] = option.Value;
         }

@@ -99,7 +99,10 @@ public static class OptionsJson
 
     private static void WriteProperties(Utf8JsonWriter json, object value, int depth)
     {
-        PropertyInfo[] properties = [.. value.GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.GetIndexParameters().Length == 0)];
+        PropertyInfo[] properties =
+        [
+            .. value.GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.GetIndexParameters().Length == 0),
+        ];
         if (properties.Length == 0)
         {
             throw new ApertureException($"Options cannot hold a {value.GetType().Name}; use numbers, text, true/false, lists or objects.");

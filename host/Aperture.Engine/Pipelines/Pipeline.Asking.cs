@@ -43,7 +43,9 @@ public sealed partial class Pipeline
     public Task<Answer> Ask(Seen seen, string question, GenerationOptions? options = null, CancellationToken cancellationToken = default)
         => Ask(PromptRequest.Of(question, seen), options, cancellationToken);
 
-    /// <summary>Continues a conversation: an optional system message, then user and assistant in turns, the user's last, each with as many pictures as it shows.</summary>
+    /// <summary>
+    /// Continues a conversation: an optional system message, then user and assistant in turns, the user's last, each with as many pictures as it shows.
+    /// </summary>
     /// <param name="messages">The conversation.</param>
     /// <param name="options">How to generate; null for the checkpoint's own settings.</param>
     /// <param name="cancellationToken">Checked between layers and tokens; without one the question ends with the script, entry or cell that asks.</param>
@@ -53,13 +55,16 @@ public sealed partial class Pipeline
     public Task<Answer> Ask(IReadOnlyList<Message> messages, GenerationOptions? options = null, CancellationToken cancellationToken = default)
         => Ask(Message.Request(messages), options, cancellationToken);
 
-    /// <summary>Asks several questions in one batch: each layer runs once for all of them. Times, operations and bytes of an answer are those of the whole batch.</summary>
+    /// <summary>
+    /// Asks several questions in one batch: each layer runs once for all of them. Times, operations and bytes of an answer are those of the whole batch.
+    /// </summary>
     /// <param name="questions">The questions, each with its picture or null.</param>
     /// <param name="options">How to generate; null for the checkpoint's own settings.</param>
     /// <param name="cancellationToken">Checked between layers and tokens.</param>
     /// <returns>The answers, in the order of the questions.</returns>
     /// <exception cref="ApertureException">There is no question, or one cannot be asked.</exception>
-    public Task<IReadOnlyList<Answer>> AskBatch(IReadOnlyList<(Image? Image, string Question)> questions, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+    public Task<IReadOnlyList<Answer>> AskBatch(
+        IReadOnlyList<(Image? Image, string Question)> questions, GenerationOptions? options = null, CancellationToken cancellationToken = default)
         => questions.Count == 0
             ? throw new ApertureException("There is no question in the batch; give at least one.")
             : RunAsync((run, token) => run.Ask([.. questions.Select(asked => Of(asked.Image, asked.Question))], options, token), cancellationToken);
@@ -68,7 +73,8 @@ public sealed partial class Pipeline
     /// <param name="images">The pictures.</param>
     /// <param name="cancellationToken">Checked between blocks of the encoder.</param>
     /// <returns>What was seen; the caller disposes it.</returns>
-    public Task<Seen> See(IReadOnlyList<Image> images, CancellationToken cancellationToken = default) => RunAsync((run, token) => run.See(images, token), cancellationToken);
+    public Task<Seen> See(IReadOnlyList<Image> images, CancellationToken cancellationToken = default)
+        => RunAsync((run, token) => run.See(images, token), cancellationToken);
 
     /// <summary>Encodes a picture once, for many questions.</summary>
     /// <param name="image">The picture.</param>
@@ -105,7 +111,8 @@ public sealed partial class Pipeline
     private Task<Answer> Ask(PromptRequest asked, GenerationOptions? options, CancellationToken cancellationToken)
         => RunAsync((run, token) => run.Ask(asked, options, null, token), cancellationToken);
 
-    private async IAsyncEnumerable<string> Streaming(PromptRequest asked, GenerationOptions? options, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<string> Streaming(
+        PromptRequest asked, GenerationOptions? options, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using CancellationTokenSource left = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Channel<string> pieces = Channel.CreateUnbounded<string>();

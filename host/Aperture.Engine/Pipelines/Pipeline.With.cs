@@ -10,7 +10,9 @@ public sealed partial class Pipeline
 
     /// <summary>The same model with one method more.</summary>
     /// <param name="method">The method's name, as a plugin registers it.</param>
-    /// <param name="options">Its options, for example <c>new { Reduction = 0.6 }</c>; null for all defaults. A method of one's own stands under the name in tables.</param>
+    /// <param name="options">
+    /// Its options, for example <c>new { Reduction = 0.6 }</c>; null for all defaults. A method of one's own stands under the name in tables.
+    /// </param>
     /// <returns>A new pipeline; this one stays as it is.</returns>
     /// <exception cref="ApertureException">The options are not an object of plain values.</exception>
     public Pipeline With(string method, object? options = null)
@@ -18,7 +20,8 @@ public sealed partial class Pipeline
         {
             IDecoderMethod own => With(own, method),
             Delegate => throw new ApertureException(
-                $"The function given as '{method}' fits no site; write its parameters as (VisualTokens t) => …, (VisionFeatures f) => …, or after a layer's number as (ILayerContext c, torch.Tensor rows) => …, "
+                $"The function given as '{method}' fits no site; write its parameters as (VisualTokens t) => …, (VisionFeatures f) => …, or after a layer's "
+                + "number as (ILayerContext c, torch.Tensor rows) => …, "
                 + "(ILayerContext c, IAttentionStatistics s) => … or (ILayerContext c, torch.Tensor rows, IAttentionStatistics? s) => …."),
             _ => With(new MethodUse(method, OptionsJson.From(options))),
         };
@@ -28,7 +31,10 @@ public sealed partial class Pipeline
     public Pipeline With(MethodUse method) => new(Model, _session, [.. Methods, method]) { Spec = Spec };
 
     /// <summary>The same model with a method of one's own.</summary>
-    /// <param name="method">An <see cref="ITokenReducer"/> or <see cref="ILayerRouter"/>. The caller disposes it, after the pipelines that use it; given to several models it must be safe for several threads.</param>
+    /// <param name="method">
+    /// An <see cref="ITokenReducer"/> or <see cref="ILayerRouter"/>. The caller disposes it, after the pipelines that use it; given to several models it must
+    /// be safe for several threads.
+    /// </param>
     /// <param name="name">How tables name it; null for its own name.</param>
     /// <returns>A new pipeline; this one stays as it is.</returns>
     /// <exception cref="ApertureException">It is neither a reducer nor a router.</exception>
@@ -37,7 +43,8 @@ public sealed partial class Pipeline
         ArgumentNullException.ThrowIfNull(method);
         return method is ITokenReducer or ILayerRouter
             ? With(new MethodUse(name ?? method.Name, default) { Object = method })
-            : throw new ApertureException($"{method.GetType().Name} is neither an {nameof(ITokenReducer)} nor an {nameof(ILayerRouter)}; implement the one that says where it acts.");
+            : throw new ApertureException(
+                $"{method.GetType().Name} is neither an {nameof(ITokenReducer)} nor an {nameof(ILayerRouter)}; implement the one that says where it acts.");
     }
 
     /// <summary>The same model with a function that reduces each picture's features before the projector.</summary>
@@ -50,7 +57,9 @@ public sealed partial class Pipeline
     /// <param name="hook">Takes ownership of the tokens and gives its result's away.</param>
     public Pipeline With(string name, BeforeDecoderHook hook) => With(new LambdaMethod(name, sites => sites.BeforeDecoder(hook)));
 
-    /// <summary>The same model with a function that reduces each picture's features before the projector, and does not ask for the picture it is called for.</summary>
+    /// <summary>
+    /// The same model with a function that reduces each picture's features before the projector, and does not ask for the picture it is called for.
+    /// </summary>
     /// <param name="name">How tables and refusals name it.</param>
     /// <param name="hook">Takes ownership of the features and gives its result's away.</param>
     public Pipeline With(string name, Func<VisionFeatures, VisionFeatures> hook) => With(name, (BeforeProjectorHook)((_, features) => hook(features)));
@@ -75,7 +84,9 @@ public sealed partial class Pipeline
     /// <param name="hook">The function.</param>
     public Pipeline With(string name, int layer, AfterAttentionHook hook) => With(new LambdaMethod(name, sites => sites.AfterAttention(layer, Prompt, hook)));
 
-    /// <summary>The same model with a function that chooses the rows of a prompt that go on after a layer. It gets the layer's attention where the layer attended.</summary>
+    /// <summary>
+    /// The same model with a function that chooses the rows of a prompt that go on after a layer. It gets the layer's attention where the layer attended.
+    /// </summary>
     /// <param name="name">How tables and refusals name it.</param>
     /// <param name="layer">The layer, from 0.</param>
     /// <param name="hook">The function.</param>

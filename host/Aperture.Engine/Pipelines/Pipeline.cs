@@ -1,15 +1,17 @@
-using Aperture.Requests;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Aperture.Decoding;
 using Aperture.Plugins;
+using Aperture.Requests;
 
 namespace Aperture.Engine;
 
 /// <summary>
-/// A model with the methods that act in it, in the order given: a description, which never changes. Describing is free: plugins load and hooks compile at the first question (or
-/// <see cref="Build"/>), once, however many questions come at a time. <see cref="With(string, object?)"/> gives a new pipeline over the same model. Questions on one model are answered in the
-/// order they were asked, from any thread. Disposing releases the methods, not the model; a question that runs keeps them until it ends.
+/// A model with the methods that act in it, in the order given: a description, which never changes. Describing is free: plugins load and hooks compile at the
+/// first question (or
+/// <see cref="Build"/>), once, however many questions come at a time. <see cref="With(string, object?)"/> gives a new pipeline over the same model. Questions
+/// on one model are answered in the order they were asked, from any thread. Disposing releases the methods, not the model; a question that runs keeps them
+/// until it ends.
 /// </summary>
 public sealed partial class Pipeline : IDisposable
 {
@@ -37,7 +39,8 @@ public sealed partial class Pipeline : IDisposable
     // A model's own method comes first, unless the user configures it: then its options lie under the user's.
     internal IEnumerable<MethodUse> Acting
         => Model.OwnMethod is not { } own ? Methods
-            : Methods.Any(method => method.Name == own.Name) ? Methods.Select(method => method.Name == own.Name && method.Object is null ? method.Over(own) : method)
+            : Methods.Any(method => method.Name == own.Name)
+                ? Methods.Select(method => method.Name == own.Name && method.Object is null ? method.Over(own) : method)
             : [own, .. Methods];
 
     /// <summary>How a table names the pipeline: its methods, or <c>none</c>.</summary>

@@ -4,8 +4,8 @@ using Aperture.Plugins.Hosting;
 namespace Aperture.Engine;
 
 /// <summary>
-/// The methods of a pipeline: those that plugins made for it, which it owns, and those it was given. A pipeline that was dropped without being disposed (a variable of a session that was
-/// assigned anew) gives its methods and their plugins back when the garbage is collected.
+/// The methods of a pipeline: those that plugins made for it, which it owns, and those it was given. A pipeline that was dropped without being disposed (a
+/// variable of a session that was assigned anew) gives its methods and their plugins back when the garbage is collected.
 /// </summary>
 internal sealed class PipelineMethods : IDisposable
 {

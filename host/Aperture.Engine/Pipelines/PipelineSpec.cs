@@ -6,7 +6,10 @@ using Aperture.Models;
 
 namespace Aperture.Engine;
 
-/// <summary>What a pipeline is, in writing: model, how it is opened, methods in the order they act. A pipeline gives one (<see cref="Pipeline.Spec"/>) and a session makes a pipeline of one.</summary>
+/// <summary>
+/// What a pipeline is, in writing: model, how it is opened, methods in the order they act. A pipeline gives one (<see cref="Pipeline.Spec"/>) and a session
+/// makes a pipeline of one.
+/// </summary>
 /// <param name="Model">A shipped model's name, a folder, or a hub id.</param>
 /// <param name="Methods">The methods, in the order they act.</param>
 public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods)
@@ -43,7 +46,8 @@ public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods
         }
         catch (JsonException error)
         {
-            throw new ApertureException($"The pipeline is not JSON (line {error.LineNumber + 1}); write {{\"model\": …, \"methods\": [{{\"name\": …}}]}}.", error);
+            throw new ApertureException(
+                $"The pipeline is not JSON (line {error.LineNumber + 1}); write {{\"model\": …, \"methods\": [{{\"name\": …}}]}}.", error);
         }
     }
 
@@ -53,7 +57,9 @@ public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods
     {
         if (Methods.FirstOrDefault(method => method.Object is not null) is { } own)
         {
-            throw new ApertureException($"The method '{own.Name}' was written here and is no plugin's, so the pipeline cannot be put into writing; make it a plugin (aperture plugins new).");
+            throw new ApertureException(
+                $"The method '{own.Name}' was written here and is no plugin's, so the pipeline cannot be put into writing; make it a plugin (aperture "
+                + "plugins new).");
         }
 
         using MemoryStream buffer = new();
@@ -103,7 +109,11 @@ public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods
     /// <summary>Whether two specifications say the same.</summary>
     /// <param name="other">The other one.</param>
     public bool Equals(PipelineSpec? other)
-        => other is not null && Model == other.Model && Options == other.Options && Methods.Count == other.Methods.Count && Methods.Zip(other.Methods).All(pair => Same(pair.First, pair.Second));
+        => other is not null
+            && Model == other.Model
+            && Options == other.Options
+            && Methods.Count == other.Methods.Count
+            && Methods.Zip(other.Methods).All(pair => Same(pair.First, pair.Second));
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Model, Options, Methods.Count);
@@ -135,7 +145,10 @@ public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods
 
         RefuseUnknown(json, where, "format", "version", "model", "options", "methods");
         string model = reader.Text("model", null) ?? throw new ApertureException($"{where} names no model.");
-        return new PipelineSpec(model, [.. MethodsOf(json, where)]) { Options = reader.Has("options") ? OptionsOf(reader.Child("options"), $"{where}: options") : null };
+        return new PipelineSpec(model, [.. MethodsOf(json, where)])
+        {
+            Options = reader.Has("options") ? OptionsOf(reader.Child("options"), $"{where}: options") : null,
+        };
     }
 
     private static IEnumerable<MethodUse> MethodsOf(JsonElement json, string where)

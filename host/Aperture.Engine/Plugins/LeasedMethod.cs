@@ -18,7 +18,9 @@ public sealed class LeasedMethod : IDisposable
     /// <summary>The plugin's id.</summary>
     public string Plugin { get; }
 
-    /// <summary>The method: an <see cref="ITokenReducer"/> or an <see cref="ILayerRouter"/>. Do not dispose it apart, and do not keep it longer than this object.</summary>
+    /// <summary>
+    /// The method: an <see cref="ITokenReducer"/> or an <see cref="ILayerRouter"/>. Do not dispose it apart, and do not keep it longer than this object.
+    /// </summary>
     /// <exception cref="ObjectDisposedException">It was disposed.</exception>
     public IDecoderMethod Method => _method ?? throw new ObjectDisposedException(nameof(LeasedMethod));
 

@@ -2,7 +2,10 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Aperture.Plugins.Hosting;
 
-/// <summary>Looks through all enabled plugins, in the catalog's order, for the parts that they register under a contract. Holds each plugin that it looked at until it is disposed.</summary>
+/// <summary>
+/// Looks through all enabled plugins, in the catalog's order, for the parts that they register under a contract. Holds each plugin that it looked at until it
+/// is disposed.
+/// </summary>
 /// <typeparam name="T">The contract; parts are registered keyed by their names.</typeparam>
 /// <param name="plugins">The plugins; borrowed.</param>
 internal sealed class PartSearch<T>(PluginHost plugins) : IDisposable
@@ -14,7 +17,10 @@ internal sealed class PartSearch<T>(PluginHost plugins) : IDisposable
     /// <summary>One line for each plugin that did not load so far.</summary>
     public IReadOnlyList<string> Failures => _failures;
 
-    /// <summary>The parts with the leases on their plugins. Plugins load one after the other as this is enumerated, so that who finds what he looks for loads no more of them.</summary>
+    /// <summary>
+    /// The parts with the leases on their plugins. Plugins load one after the other as this is enumerated, so that who finds what he looks for loads no more of
+    /// them.
+    /// </summary>
     public IEnumerable<(PluginLease Lease, T Part)> All()
     {
         foreach (PluginEntry entry in plugins.Catalog.Entries.Where(entry => entry.Enabled))

@@ -3,12 +3,18 @@ using System.Reflection;
 namespace Aperture.Plugins.Hosting;
 
 /// <summary>
-/// Examines a plugin's folder without loading anything of it: what is shared with the host, private, missing, newer than the host, or forbidden. The host asks it before every load,
-/// because two of these mistakes cannot be caught afterwards: a second libtorch aborts the process, and a plugin built for newer contracts silently implements nothing.
+/// Examines a plugin's folder without loading anything of it: what is shared with the host, private, missing, newer than the host, or forbidden. The host asks
+/// it before every load, because two of these mistakes cannot be caught afterwards: a second libtorch aborts the process, and a plugin built for newer
+/// contracts silently implements nothing.
 /// </summary>
 public sealed class PluginDoctor
 {
-    private static readonly EnumerationOptions _everything = new() { RecurseSubdirectories = true, MaxRecursionDepth = 16, AttributesToSkip = FileAttributes.None };
+    private static readonly EnumerationOptions _everything = new()
+    {
+        RecurseSubdirectories = true,
+        MaxRecursionDepth = 16,
+        AttributesToSkip = FileAttributes.None,
+    };
 
     private readonly SharedAssemblies _host = new();
 
@@ -34,19 +40,27 @@ public sealed class PluginDoctor
         List<string> copies = [.. scanned.Where(part => IsSharedCopy(part) && !torch.Contains(part.File)).Select(part => part.File)];
 
         List<PluginPart> parts = [];
-        parts.AddRange(torch.Concat(copies).Select(file => new PluginPart(PluginPartKind.Forbidden, file, scanned.Find(part => part.File == file)?.Version, null, "the host's copy must be the only one")));
+        parts.AddRange(
+            torch.Concat(copies).Select(
+                file
+                    => new PluginPart(
+                        PluginPartKind.Forbidden, file, scanned.Find(part => part.File == file)?.Version, null, "the host's copy must be the only one")));
         parts.AddRange(scanned.Where(part => !torch.Contains(part.File) && !copies.Contains(part.File)).Select(part => Own(part, entry)));
-        parts.AddRange(files.Where(file => IsNative(file) && !IsTorch(file)).Select(file => new PluginPart(PluginPartKind.Native, Path.GetRelativePath(folder, file), null, null, "")));
+        parts.AddRange(
+            files.Where(file => IsNative(file) && !IsTorch(file))
+                .Select(file => new PluginPart(PluginPartKind.Native, Path.GetRelativePath(folder, file), null, null, "")));
         List<PluginPart> references = References(scanned);
         parts.AddRange(references);
 
         PluginFailure? failure = Judge(plugin, folder, entryFile, entry, torch, copies, references);
         string[] pins = [.. scanned.SelectMany(part => part.Pins).Distinct()];
-        return new PluginReport(plugin, folder, entryFile, entry is { EntryTypes: [string only] } ? only : null, [.. parts.OrderBy(part => part.Kind)], failure, pins);
+        return new PluginReport(
+            plugin, folder, entryFile, entry is { EntryTypes: [string only] } ? only : null, [.. parts.OrderBy(part => part.Kind)], failure, pins);
     }
 
     // In the order in which a user would want to mend them; the torch ones first, because nothing else matters while the process would abort.
-    private static PluginFailure? Judge(string plugin, string folder, string? entryFile, ScannedAssembly? entry, List<string> torch, List<string> copies, List<PluginPart> references)
+    private static PluginFailure? Judge(
+        string plugin, string folder, string? entryFile, ScannedAssembly? entry, List<string> torch, List<string> copies, List<PluginPart> references)
     {
         if (torch.Count > 0)
         {
@@ -91,13 +105,15 @@ public sealed class PluginDoctor
     // One part for each assembly that something in the folder refers to and that is not in it: the highest version asked for, and by whom.
     private List<PluginPart> References(List<ScannedAssembly> scanned)
     {
-        HashSet<string> own = new(scanned.Select(part => part.Name).OfType<string>().Where(name => !SharedAssemblies.IsShared(name)), StringComparer.OrdinalIgnoreCase);
+        HashSet<string> own = new(
+            scanned.Select(part => part.Name).OfType<string>().Where(name => !SharedAssemblies.IsShared(name)), StringComparer.OrdinalIgnoreCase);
         List<PluginPart> parts = [];
-        var wanted = scanned.SelectMany(part => part.References.Select(reference => (By: part, Reference: reference)))
+        IEnumerable<IGrouping<string, (ScannedAssembly By, AssemblyName Reference)>> wanted = scanned
+            .SelectMany(part => part.References.Select(reference => (By: part, Reference: reference)))
             .Where(pair => !own.Contains(pair.Reference.Name!))
             .GroupBy(pair => pair.Reference.Name!, StringComparer.OrdinalIgnoreCase)
             .OrderBy(group => group.Key, StringComparer.OrdinalIgnoreCase);
-        foreach (var group in wanted)
+        foreach (IGrouping<string, (ScannedAssembly By, AssemblyName Reference)> group in wanted)
         {
             (ScannedAssembly by, AssemblyName reference) = group.MaxBy(pair => pair.Reference.Version);
             Version? version = reference.Version;
@@ -118,7 +134,9 @@ public sealed class PluginDoctor
             }
             else if (!framework)
             {
-                parts.Add(new PluginPart(shared ? PluginPartKind.Shared : PluginPartKind.Lent, group.Key, version, host, version == host ? "" : $"the host has {host}"));
+                parts.Add(
+                    new PluginPart(
+                        shared ? PluginPartKind.Shared : PluginPartKind.Lent, group.Key, version, host, version == host ? "" : $"the host has {host}"));
             }
         }
 
@@ -134,7 +152,10 @@ public sealed class PluginDoctor
             return named;
         }
 
-        string[] built = [.. files.Where(file => Path.GetDirectoryName(file) == folder && IsDll(file) && files.Contains(Path.ChangeExtension(file, ".deps.json")))];
+        string[] built =
+        [
+            .. files.Where(file => Path.GetDirectoryName(file) == folder && IsDll(file) && files.Contains(Path.ChangeExtension(file, ".deps.json"))),
+        ];
         return built is [string only] ? only : null;
     }
 
@@ -146,7 +167,9 @@ public sealed class PluginDoctor
     private static bool IsNative(string file)
     {
         string name = Path.GetFileName(file);
-        return name.EndsWith(".so", StringComparison.Ordinal) || name.Contains(".so.", StringComparison.Ordinal) || name.EndsWith(".dylib", StringComparison.Ordinal);
+        return name.EndsWith(".so", StringComparison.Ordinal)
+            || name.Contains(".so.", StringComparison.Ordinal)
+            || name.EndsWith(".dylib", StringComparison.Ordinal);
     }
 
     // By name: libtorch's natives on the three systems, TorchSharp and its bridge.
@@ -156,6 +179,8 @@ public sealed class PluginDoctor
         return (IsNative(file) || IsDll(file))
             && (name.StartsWith("libtorch", StringComparison.OrdinalIgnoreCase) || name.StartsWith("libc10", StringComparison.OrdinalIgnoreCase)
                 || name.Equals("TorchSharp.dll", StringComparison.OrdinalIgnoreCase) || name.Contains("LibTorchSharp", StringComparison.OrdinalIgnoreCase)
-                || name.Equals("c10.dll", StringComparison.OrdinalIgnoreCase) || name.StartsWith("torch_c", StringComparison.OrdinalIgnoreCase) || name.Equals("torch.dll", StringComparison.OrdinalIgnoreCase));
+                || name.Equals("c10.dll", StringComparison.OrdinalIgnoreCase)
+                || name.StartsWith("torch_c", StringComparison.OrdinalIgnoreCase)
+                || name.Equals("torch.dll", StringComparison.OrdinalIgnoreCase));
     }
 }

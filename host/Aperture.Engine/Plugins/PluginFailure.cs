@@ -21,7 +21,8 @@ public abstract record PluginFailure
     public sealed record FolderMissing(string Plugin, string Folder) : PluginFailure(Plugin)
     {
         /// <inheritdoc/>
-        public override string Message => $"Plugin '{Plugin}': there is no folder {Folder}; correct \"folder\" in plugins.json or copy the plugin's build output there.";
+        public override string Message
+            => $"Plugin '{Plugin}': there is no folder {Folder}; correct \"folder\" in plugins.json or copy the plugin's build output there.";
     }
 
     /// <summary>The folder holds no DLL that could be the plugin.</summary>
@@ -31,7 +32,8 @@ public abstract record PluginFailure
     {
         /// <inheritdoc/>
         public override string Message =>
-            $"Plugin '{Plugin}': {Folder} holds neither {Path.GetFileName(Folder)}.dll nor exactly one DLL with a .deps.json beside it; copy the whole build output of a project with <EnableDynamicLoading>true</EnableDynamicLoading> there.";
+            $"Plugin '{Plugin}': {Folder} holds neither {Path.GetFileName(Folder)}.dll nor exactly one DLL with a .deps.json beside it; copy the whole build "
+            + "output of a project with <EnableDynamicLoading>true</EnableDynamicLoading> there.";
     }
 
     /// <summary>The plugin's DLL is not a .NET assembly that this process can load.</summary>
@@ -41,17 +43,23 @@ public abstract record PluginFailure
     public sealed record BadImage(string Plugin, string File, string Reason) : PluginFailure(Plugin)
     {
         /// <inheritdoc/>
-        public override string Message => $"Plugin '{Plugin}': {File} is not a loadable .NET assembly ({Reason}); build it as a class library for net10.0 with <PlatformTarget>AnyCPU</PlatformTarget> and copy it again.";
+        public override string Message
+            => $"Plugin '{Plugin}': {File} is not a loadable .NET assembly ({Reason}); build it as a class library for net10.0 with "
+                + "<PlatformTarget>AnyCPU</PlatformTarget> and copy it again.";
     }
 
-    /// <summary>The folder carries a copy of an assembly that host and plugin must share. Two copies give every type in it two identities, and the plugin would implement nothing.</summary>
+    /// <summary>
+    /// The folder carries a copy of an assembly that host and plugin must share. Two copies give every type in it two identities, and the plugin would
+    /// implement nothing.
+    /// </summary>
     /// <param name="Plugin">The plugin's id.</param>
     /// <param name="Files">The copies, relative to the folder.</param>
     public sealed record OwnSharedAssembly(string Plugin, IReadOnlyList<string> Files) : PluginFailure(Plugin)
     {
         /// <inheritdoc/>
         public override string Message =>
-            $"Plugin '{Plugin}' carries its own {string.Join(", ", Files)}, which the host shares; reference it with Private=\"false\" ExcludeAssets=\"runtime\" (ProjectReference) or ExcludeAssets=\"runtime;native\" (PackageReference) and delete the copy.";
+            $"Plugin '{Plugin}' carries its own {string.Join(", ", Files)}, which the host shares; reference it with Private=\"false\" "
+            + "ExcludeAssets=\"runtime\" (ProjectReference) or ExcludeAssets=\"runtime;native\" (PackageReference) and delete the copy.";
     }
 
     /// <summary>The folder carries a copy of TorchSharp or libtorch. Loading a second libtorch aborts the process.</summary>
@@ -61,7 +69,8 @@ public abstract record PluginFailure
     {
         /// <inheritdoc/>
         public override string Message =>
-            $"Plugin '{Plugin}' carries its own {string.Join(", ", Files.Take(4))}{(Files.Count > 4 ? $" and {Files.Count - 4} more" : "")}; a second libtorch aborts the process: write <PackageReference Include=\"TorchSharp\" ExcludeAssets=\"runtime;native\" /> and delete the copies.";
+            $"Plugin '{Plugin}' carries its own {string.Join(", ", Files.Take(4))}{(Files.Count > 4 ? $" and {Files.Count - 4} more" : "")}; a second "
+            + "libtorch aborts the process: write <PackageReference Include=\"TorchSharp\" ExcludeAssets=\"runtime;native\" /> and delete the copies.";
     }
 
     /// <summary>The plugin was built against a newer version of a shared assembly than the host's.</summary>
@@ -73,7 +82,8 @@ public abstract record PluginFailure
     {
         /// <inheritdoc/>
         public override string Message =>
-            $"Plugin '{Plugin}' was built against {Assembly} {Built}, the host has {Host}; update the host, or set Version=\"{Host.ToString(3)}\" on the plugin's reference to {Assembly} and rebuild it.";
+            $"Plugin '{Plugin}' was built against {Assembly} {Built}, the host has {Host}; update the host, or set Version=\"{Host.ToString(3)}\" on the "
+            + $"plugin's reference to {Assembly} and rebuild it.";
     }
 
     /// <summary>The assembly has no type that could be its entry.</summary>
@@ -84,7 +94,8 @@ public abstract record PluginFailure
     {
         /// <inheritdoc/>
         public override string Message =>
-            $"Plugin '{Plugin}': {File} has no entry type{(Unusable.Count == 0 ? "" : $" ({string.Join("; ", Unusable)})")}; add one public class with a parameterless constructor that implements {nameof(IAperturePlugin)}.";
+            $"Plugin '{Plugin}': {File} has no entry type{(Unusable.Count == 0 ? "" : $" ({string.Join("; ", Unusable)})")}; add one public class with a "
+            + $"parameterless constructor that implements {nameof(IAperturePlugin)}.";
     }
 
     /// <summary>The assembly has several entry types.</summary>
@@ -95,7 +106,8 @@ public abstract record PluginFailure
     {
         /// <inheritdoc/>
         public override string Message =>
-            $"Plugin '{Plugin}': {File} has {Types.Count} entry types ({string.Join(", ", Types)}); keep one public class that implements {nameof(IAperturePlugin)} and make the others internal.";
+            $"Plugin '{Plugin}': {File} has {Types.Count} entry types ({string.Join(", ", Types)}); keep one public class that implements "
+            + $"{nameof(IAperturePlugin)} and make the others internal.";
     }
 
     /// <summary>The entry type's constructor threw.</summary>
@@ -106,7 +118,9 @@ public abstract record PluginFailure
     public sealed record ConstructorThrew(string Plugin, string Type, string Error, string Details) : PluginFailure(Plugin)
     {
         /// <inheritdoc/>
-        public override string Message => $"Plugin '{Plugin}': the constructor of {Type} threw {Error}; keep the constructor empty and do the work in {nameof(IAperturePlugin.Register)}{MissingFileHint(Error)}.";
+        public override string Message
+            => $"Plugin '{Plugin}': the constructor of {Type} threw {Error}; keep the constructor empty and do the work in "
+                + $"{nameof(IAperturePlugin.Register)}{MissingFileHint(Error)}.";
     }
 
     /// <summary>The plugin's <see cref="IAperturePlugin.Register"/> threw.</summary>
@@ -117,7 +131,8 @@ public abstract record PluginFailure
     public sealed record RegisterThrew(string Plugin, string Type, string Error, string Details) : PluginFailure(Plugin)
     {
         /// <inheritdoc/>
-        public override string Message => $"Plugin '{Plugin}': {Type}.{nameof(IAperturePlugin.Register)} threw {Error}; only register services there{MissingFileHint(Error)}.";
+        public override string Message
+            => $"Plugin '{Plugin}': {Type}.{nameof(IAperturePlugin.Register)} threw {Error}; only register services there{MissingFileHint(Error)}.";
     }
 
     /// <summary>The methods that the plugin registered cannot be used.</summary>
@@ -126,7 +141,9 @@ public abstract record PluginFailure
     public sealed record InvalidMethods(string Plugin, string Reason) : PluginFailure(Plugin)
     {
         /// <inheritdoc/>
-        public override string Message => $"Plugin '{Plugin}': {Reason}; register each method as services.AddKeyedSingleton<{nameof(IMethodFactory)}, TheFactory>(\"name\") under the factory's own unique {nameof(IMethodFactory.Name)}.";
+        public override string Message
+            => $"Plugin '{Plugin}': {Reason}; register each method as services.AddKeyedSingleton<{nameof(IMethodFactory)}, TheFactory>(\"name\") under the "
+                + $"factory's own unique {nameof(IMethodFactory.Name)}.";
     }
 
     /// <summary>The tasks that the plugin registered cannot be used.</summary>

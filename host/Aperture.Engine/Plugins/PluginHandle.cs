@@ -9,9 +9,9 @@ using Microsoft.Extensions.Logging;
 namespace Aperture.Plugins.Hosting;
 
 /// <summary>
-/// A loaded plugin: its load context, its service provider, its method factories and commands. The only place that knows the loader library. Nothing of the plugin may
-/// outlive <see cref="DisposeServicesAsync"/> and <see cref="StartUnload"/>, so exceptions leave as text and every step that touches plugin objects has a stack frame of its
-/// own.
+/// A loaded plugin: its load context, its service provider, its method factories and commands. The only place that knows the loader library. Nothing of the
+/// plugin may outlive <see cref="DisposeServicesAsync"/> and <see cref="StartUnload"/>, so exceptions leave as text and every step that touches plugin objects
+/// has a stack frame of its own.
 /// </summary>
 internal sealed class PluginHandle
 {

@@ -6,8 +6,8 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Aperture.Plugins.Hosting;
 
 /// <summary>
-/// Loads plugins when they are first needed, each into an unloadable context and with a service provider of its own, hands out their methods under leases, and unloads and reloads them.
-/// Safe to use from several threads.
+/// Loads plugins when they are first needed, each into an unloadable context and with a service provider of its own, hands out their methods under leases, and
+/// unloads and reloads them. Safe to use from several threads.
 /// </summary>
 public sealed class PluginHost : IAsyncDisposable
 {
@@ -95,7 +95,10 @@ public sealed class PluginHost : IAsyncDisposable
         }
     }
 
-    /// <summary>Takes a lease on the plugin that offers a method, loading plugins until it is found: first the one whose id is the method's name, then the others in the catalog's order.</summary>
+    /// <summary>
+    /// Takes a lease on the plugin that offers a method, loading plugins until it is found: first the one whose id is the method's name, then the others in the
+    /// catalog's order.
+    /// </summary>
     /// <param name="method">The method's name, in any case.</param>
     /// <exception cref="ApertureException">No enabled plugin offers it; the message names the methods there are and the plugins that did not load.</exception>
     public PluginLease LeaseFor(string method)
@@ -125,7 +128,10 @@ public sealed class PluginHost : IAsyncDisposable
         }
     }
 
-    /// <summary>Takes a lease on the plugin that has registered a part of a kind under a name, loading plugins until it is found. The part is valid as long as the lease.</summary>
+    /// <summary>
+    /// Takes a lease on the plugin that has registered a part of a kind under a name, loading plugins until it is found. The part is valid as long as the
+    /// lease.
+    /// </summary>
     /// <typeparam name="T">The contract that the part is registered as.</typeparam>
     /// <param name="name">The key it is registered under.</param>
     /// <param name="kind">What messages call it.</param>
@@ -150,7 +156,8 @@ public sealed class PluginHost : IAsyncDisposable
                 }
             }
 
-            throw new ApertureException(string.Join(" ", (string[])[$"No enabled plugin has a {kind} '{name}'; aperture plugins list shows the plugins.", .. failures.Select(failure => failure.Message)]));
+            string nobody = $"No enabled plugin has a {kind} '{name}'; aperture plugins list shows the plugins.";
+            throw new ApertureException(string.Join(" ", failures.Select(failure => failure.Message).Prepend(nobody)));
         }
     }
 
@@ -191,8 +198,8 @@ public sealed class PluginHost : IAsyncDisposable
     }
 
     /// <summary>
-    /// Unloads a plugin: waits until its leases are back (no new ones are given meanwhile), disposes its services, clears the runtime's caches, drops its load context and collects garbage until
-    /// its code has left memory, up to <see cref="PluginHostOptions.MaxCollections"/> times.
+    /// Unloads a plugin: waits until its leases are back (no new ones are given meanwhile), disposes its services, clears the runtime's caches, drops its load
+    /// context and collects garbage until its code has left memory, up to <see cref="PluginHostOptions.MaxCollections"/> times.
     /// </summary>
     /// <param name="id">The plugin's id.</param>
     /// <param name="wait">How long to wait for leases; zero refuses at once.</param>
@@ -276,13 +283,15 @@ public sealed class PluginHost : IAsyncDisposable
         }
     }
 
-    /// <summary>The id of the unloaded plugin that an assembly came with; null for every other assembly. Objects of such an assembly are of no use any more.</summary>
+    /// <summary>
+    /// The id of the unloaded plugin that an assembly came with; null for every other assembly. Objects of such an assembly are of no use any more.
+    /// </summary>
     /// <param name="assembly">The assembly of an object's type.</param>
     public string? RetiredPluginOf(Assembly assembly) => _retired.PluginOf(assembly);
 
     /// <summary>
-    /// Gives no more leases, waits for those that are out, disposes the services of the plugins and lets them go. A plugin that is still in use after <see cref="PluginHostOptions.Patience"/> stays
-    /// as it is, because freeing it could end the process; <see cref="Plugins"/> shows it with its leases.
+    /// Gives no more leases, waits for those that are out, disposes the services of the plugins and lets them go. A plugin that is still in use after
+    /// <see cref="PluginHostOptions.Patience"/> stays as it is, because freeing it could end the process; <see cref="Plugins"/> shows it with its leases.
     /// </summary>
     public async ValueTask DisposeAsync()
     {
@@ -297,7 +306,11 @@ public sealed class PluginHost : IAsyncDisposable
 
             _disposed = true;
             loaded = [.. _slots.Where(slot => slot.Handle is not null)];
-            returned = [.. loaded.Where(slot => slot.Leases > 0).Select(slot => (slot.Closing ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task)];
+            returned =
+            [
+                .. loaded.Where(slot => slot.Leases > 0).Select(
+                    slot => (slot.Closing ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task),
+            ];
         }
 
         if (returned.Length > 0)

@@ -3,7 +3,8 @@ using Aperture.Tasks;
 namespace Aperture.Plugins.Hosting;
 
 /// <summary>
-/// The right to use a plugin: it does not unload while a lease is out. Whoever keeps an object of the plugin holds a lease as long, drops the object, then disposes the lease.
+/// The right to use a plugin: it does not unload while a lease is out. Whoever keeps an object of the plugin holds a lease as long, drops the object, then
+/// disposes the lease.
 /// </summary>
 public sealed class PluginLease : IDisposable
 {

@@ -45,7 +45,8 @@ internal sealed class PluginLoading(ShadowStore shadows, ILoggerFactory loggers)
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw new ApertureException(
-                $"Plugin '{report.Plugin}': copying {report.Folder} failed ({error.Message.TrimEnd('.')}); make it readable, and free space in the temporary folder or set TMPDIR to another.", error);
+                $"Plugin '{report.Plugin}': copying {report.Folder} failed ({error.Message.TrimEnd('.')}); make it readable, and free space in the temporary "
+                + "folder or set TMPDIR to another.", error);
         }
     }
 
@@ -63,12 +64,14 @@ internal sealed class PluginLoading(ShadowStore shadows, ILoggerFactory loggers)
         }
         catch (Exception error)
         {
-            return new PluginFailure.InvalidMethods(slot.Entry.Id, $"asking for a method's summary, options and weights threw {error.GetType().Name}: {error.Message.ReplaceLineEndings(" ")}");
+            return new PluginFailure.InvalidMethods(
+                slot.Entry.Id, $"asking for a method's summary, options and weights threw {error.GetType().Name}: {error.Message.ReplaceLineEndings(" ")}");
         }
 
         foreach (PluginSlot other in all.Where(other => other != slot && other.Handle is not null))
         {
-            if (methods.FirstOrDefault(method => other.Methods!.Any(known => string.Equals(known.Name, method.Name, StringComparison.OrdinalIgnoreCase))) is { } taken)
+            HashSet<string> theirs = new(other.Methods!.Select(known => known.Name), StringComparer.OrdinalIgnoreCase);
+            if (methods.FirstOrDefault(method => theirs.Contains(method.Name)) is { } taken)
             {
                 return new PluginFailure.InvalidMethods(slot.Entry.Id, $"its method '{taken.Name}' is offered by plugin '{other.Entry.Id}' already");
             }

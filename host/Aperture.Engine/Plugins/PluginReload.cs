@@ -17,8 +17,10 @@ public sealed record PluginReload(PluginUnload Unload, PluginFailure? Failure)
         {
             PluginUnload.InUse => Unload.Message,
             PluginUnload.Pinned when Holders.Count > 0 =>
-                $"Plugin '{Unload.Plugin}' is reloaded; its old version stays in memory as long as variables hold objects of it: {string.Join(", ", Holders)}. Declare them anew.",
+                $"Plugin '{Unload.Plugin}' is reloaded; its old version stays in memory as long as variables hold objects of it: "
+                + $"{string.Join(", ", Holders)}. Declare them anew.",
             PluginUnload.Pinned => $"Plugin '{Unload.Plugin}' is reloaded; its old version stays in memory. {Unload.Message}",
-            _ => $"Plugin '{Unload.Plugin}' is reloaded." + (Unload.DisposeError is null ? "" : $" Disposing the old version's services threw {Unload.DisposeError}."),
+            _ => $"Plugin '{Unload.Plugin}' is reloaded."
+                + (Unload.DisposeError is null ? "" : $" Disposing the old version's services threw {Unload.DisposeError}."),
         };
 }

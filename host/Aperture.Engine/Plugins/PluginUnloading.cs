@@ -60,7 +60,8 @@ internal static class PluginUnloading
 
     private static string Hint(IReadOnlyList<string> pins) => pins.Count > 0
         ? $"it uses {string.Join(" and ", pins)}, which keeps its types for ever; use source-generated System.Text.Json or plain code instead"
-        : "look for one of its objects in a static field, an event, a thread-static, an AsyncLocal or a variable of the session, or for a thread or timer of its own that still runs";
+        : "look for one of its objects in a static field, an event, a thread-static, an AsyncLocal or a variable of the session, or for a thread or timer of "
+            + "its own that still runs";
 
     private sealed record Released(WeakReference Context, string Shadow, IReadOnlyList<string> Pins, string? DisposeError);
 }

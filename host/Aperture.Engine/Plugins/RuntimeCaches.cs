@@ -4,8 +4,8 @@ using System.Reflection.Metadata;
 namespace Aperture.Plugins.Hosting;
 
 /// <summary>
-/// Clears the caches by type that libraries keep (System.Text.Json's options, for one), through the hooks that they offer for code replaced under a debugger. Such a cache holds the types
-/// of an unloaded plugin for ever otherwise.
+/// Clears the caches by type that libraries keep (System.Text.Json's options, for one), through the hooks that they offer for code replaced under a debugger.
+/// Such a cache holds the types of an unloaded plugin for ever otherwise.
 /// </summary>
 internal static class RuntimeCaches
 {

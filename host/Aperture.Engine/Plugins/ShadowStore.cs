@@ -3,9 +3,9 @@ using System.Globalization;
 namespace Aperture.Plugins.Hosting;
 
 /// <summary>
-/// Copies of plugin folders that plugins are loaded from, so that the originals can be replaced while <c>Assembly.Location</c> stays valid: one folder for the store, below it one a plugin
-/// and version. The store's folder has a random name and is private to the user, because code is loaded from it. A lock file held open tells other processes that its owner is alive;
-/// stores of dead owners are deleted when the next one opens.
+/// Copies of plugin folders that plugins are loaded from, so that the originals can be replaced while <c>Assembly.Location</c> stays valid: one folder for the
+/// store, below it one a plugin and version. The store's folder has a random name and is private to the user, because code is loaded from it. A lock file held
+/// open tells other processes that its owner is alive; stores of dead owners are deleted when the next one opens.
 /// </summary>
 internal sealed class ShadowStore : IDisposable
 {
@@ -33,7 +33,9 @@ internal sealed class ShadowStore : IDisposable
         return copy;
     }
 
-    /// <summary>Deletes a copy; <paramref name="stillUsed"/> leaves it for the next process, because a plugin that did not unload may still load from it.</summary>
+    /// <summary>
+    /// Deletes a copy; <paramref name="stillUsed"/> leaves it for the next process, because a plugin that did not unload may still load from it.
+    /// </summary>
     public void Remove(string copy, bool stillUsed)
     {
         if (stillUsed)

@@ -5,7 +5,10 @@ using static TorchSharp.torch;
 
 namespace Aperture.Requests;
 
-/// <summary>A request whose sequences stand before the decoder: packed rows, layouts, and what bringing them there cost. Owns the request and, until they are taken, the rows.</summary>
+/// <summary>
+/// A request whose sequences stand before the decoder: packed rows, layouts, and what bringing them there cost. Owns the request and, until they are taken, the
+/// rows.
+/// </summary>
 /// <param name="request">The request; owned.</param>
 internal sealed class EnteredRequest(RequestContext request) : IDisposable
 {

@@ -10,8 +10,8 @@ using static TorchSharp.torch;
 namespace Aperture.Requests;
 
 /// <summary>
-/// The one path of a request through a model: see, project, pack, enter the decoder. Asking, batches, benchmarks, fitting, training and analysis all take it. The request exists before the first
-/// picture is encoded, and every hook on the way gets it.
+/// The one path of a request through a model: see, project, pack, enter the decoder. Asking, batches, benchmarks, fitting, training and analysis all take it.
+/// The request exists before the first picture is encoded, and every hook on the way gets it.
 /// </summary>
 /// <param name="model">The model; borrowed.</param>
 /// <param name="table">The compiled hooks; null for none.</param>
@@ -31,7 +31,8 @@ internal sealed class RequestPath(Model model, HookTable? table)
     /// <param name="trace">Who listens; null for nobody.</param>
     /// <param name="cancellationToken">Fires when it is to stop.</param>
     /// <returns>The request; the caller disposes it.</returns>
-    public RequestContext Begin(int samples, IDecoderTrace? trace, CancellationToken cancellationToken) => new(Decoder.Info, samples, table, trace, cancellationToken);
+    public RequestContext Begin(int samples, IDecoderTrace? trace, CancellationToken cancellationToken)
+        => new(Decoder.Info, samples, table, trace, cancellationToken);
 
     /// <summary>Encodes pictures one by one: in other company a picture's numbers round differently.</summary>
     /// <param name="request">The request.</param>
@@ -117,7 +118,8 @@ internal sealed class RequestPath(Model model, HookTable? table)
     /// <param name="ids">Token ids, a placeholder for each picture.</param>
     /// <param name="tokens">The pictures' tokens; borrowed.</param>
     /// <returns>Rows and layout; the caller disposes them.</returns>
-    public PackedPrompt Pack(IReadOnlyList<int> ids, IReadOnlyList<VisualTokens> tokens) => model.Packer.Pack(new PackInput(ids, tokens, text => Decoder.Embed(text), Projector));
+    public PackedPrompt Pack(IReadOnlyList<int> ids, IReadOnlyList<VisualTokens> tokens)
+        => model.Packer.Pack(new PackInput(ids, tokens, text => Decoder.Embed(text), Projector));
 
     /// <summary>The time since a stamp in milliseconds, the device waited for; the stamp becomes now.</summary>
     public double Elapsed(ref long started)
@@ -149,7 +151,8 @@ internal sealed class RequestPath(Model model, HookTable? table)
     {
         if (image is null)
         {
-            return model.Encoder.Blank() ?? throw new InvalidOperationException($"The vision encoder of {model.Name} has nothing that stands for a missing picture.");
+            return model.Encoder.Blank()
+                ?? throw new InvalidOperationException($"The vision encoder of {model.Name} has nothing that stands for a missing picture.");
         }
 
         Image rgb = image.ConvertToRgb();

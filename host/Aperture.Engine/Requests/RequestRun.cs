@@ -48,7 +48,8 @@ internal sealed class RequestRun(Model model, HookTable? table)
     public RequestRun? Timed(HookClock clock) => table is null ? null : new RequestRun(model, table.Timed(clock));
 
     /// <summary>Runs questions in one batch without counting.</summary>
-    public RequestOutcome Run(IReadOnlyList<PromptRequest> asked, GenerationOptions? options, Action<string>? onPiece, IDecoderTrace? trace, CancellationToken cancellationToken)
+    public RequestOutcome Run(
+        IReadOnlyList<PromptRequest> asked, GenerationOptions? options, Action<string>? onPiece, IDecoderTrace? trace, CancellationToken cancellationToken)
     {
         using IDisposable mode = inference_mode();
         GenerationOptions chosen = model.Complete(options).Validate();
@@ -79,9 +80,13 @@ internal sealed class RequestRun(Model model, HookTable? table)
     /// <param name="cancellationToken">Fires when it is to stop.</param>
     /// <param name="given">Per question token ids that follow its prompt, such as a given answer; null for none.</param>
     /// <returns>The request with its rows; the caller disposes it.</returns>
-    public EnteredRequest Enter(IReadOnlyList<PromptRequest> asked, IDecoderTrace? trace, int? reserve, CancellationToken cancellationToken, IReadOnlyList<int[]>? given = null)
+    public EnteredRequest Enter(
+        IReadOnlyList<PromptRequest> asked, IDecoderTrace? trace, int? reserve, CancellationToken cancellationToken, IReadOnlyList<int[]>? given = null)
     {
-        int[][] ids = [.. asked.Select((own, i) => given is null ? model.Prompts.Compose(own.Messages) : [.. model.Prompts.Compose(own.Messages), .. given[i]])];
+        int[][] ids =
+        [
+            .. asked.Select((own, i) => given is null ? model.Prompts.Compose(own.Messages) : [.. model.Prompts.Compose(own.Messages), .. given[i]]),
+        ];
         RequestContext request = _path.Begin(asked.Count, trace, cancellationToken);
         EnteredRequest entered = new(request);
         try
@@ -169,4 +174,5 @@ internal sealed class RequestRun(Model model, HookTable? table)
 /// <param name="ProjectedRows">Rows through the projector.</param>
 /// <param name="SeenRows">Visual rows before any method between encoder and decoder acted.</param>
 internal sealed record RequestOutcome(
-    IReadOnlyList<GeneratedSequence> Sequences, IReadOnlyList<SequenceLayout> Prompts, StageTimes Times, long CacheBytes, long VisionMacs, int ProjectedRows, int SeenRows);
+    IReadOnlyList<GeneratedSequence> Sequences, IReadOnlyList<SequenceLayout> Prompts, StageTimes Times, long CacheBytes, long VisionMacs, int ProjectedRows,
+    int SeenRows);

@@ -112,7 +112,8 @@ public sealed class SampledModel : ISampledModel, IDisposable
     /// <summary>Disposes what was seen.</summary>
     public void Dispose() => _pictures.Dispose();
 
-    private T Use<T>(int sample, IReadOnlyList<IDecoderMethod> methods, Func<RequestRun, PromptRequest, CancellationToken, T> work, CancellationToken cancellationToken)
+    private T Use<T>(
+        int sample, IReadOnlyList<IDecoderMethod> methods, Func<RequestRun, PromptRequest, CancellationToken, T> work, CancellationToken cancellationToken)
         => _model.Use(
             token =>
             {

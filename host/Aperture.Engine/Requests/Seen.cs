@@ -5,8 +5,8 @@ using Aperture.Vision;
 namespace Aperture.Requests;
 
 /// <summary>
-/// Pictures as a pipeline's vision encoder saw them, once, for many questions. What one pipeline saw serves every pipeline on the same model, unless a method acts inside the encoder.
-/// Owns the features; disposing it under a question that uses them frees them when that ends.
+/// Pictures as a pipeline's vision encoder saw them, once, for many questions. What one pipeline saw serves every pipeline on the same model, unless a method
+/// acts inside the encoder. Owns the features; disposing it under a question that uses them frees them when that ends.
 /// </summary>
 public sealed class Seen : IDisposable
 {
@@ -59,7 +59,8 @@ public sealed class Seen : IDisposable
         VisionTrunkHooks? then = _hooks is not null && _hooks.TryGetTarget(out VisionTrunkHooks? alive) ? alive : null;
         if (!ReferenceEquals(then, hooks) || (_hooks is not null && then is null))
         {
-            throw new ApertureException($"These pictures were seen by {model.Name} with other methods inside the vision encoder than the pipeline has; let this pipeline see them.");
+            throw new ApertureException(
+                $"These pictures were seen by {model.Name} with other methods inside the vision encoder than the pipeline has; let this pipeline see them.");
         }
 
         if (!_leases.TryTake())

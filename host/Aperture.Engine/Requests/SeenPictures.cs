@@ -3,7 +3,10 @@ using Aperture.Vision;
 
 namespace Aperture.Requests;
 
-/// <summary>Pictures of files, seen when first needed and kept while they fit into a budget of memory, for whoever asks about the same pictures again: evaluation, fitting, training.</summary>
+/// <summary>
+/// Pictures of files, seen when first needed and kept while they fit into a budget of memory, for whoever asks about the same pictures again: evaluation,
+/// fitting, training.
+/// </summary>
 /// <param name="see">Sees one picture.</param>
 /// <param name="load">Opens a picture's file; null for the file as it is.</param>
 internal sealed class SeenPictures(Func<Image, CancellationToken, Seen> see, Func<string, Image>? load = null) : IDisposable

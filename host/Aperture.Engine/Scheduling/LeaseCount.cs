@@ -1,6 +1,8 @@
 namespace Aperture.Requests;
 
-/// <summary>Counts who uses something that its owner may let go at any time: it is freed when it was let go and the last lease is back. Safe to use from any thread.</summary>
+/// <summary>
+/// Counts who uses something that its owner may let go at any time: it is freed when it was let go and the last lease is back. Safe to use from any thread.
+/// </summary>
 /// <param name="free">Frees it; called once.</param>
 internal sealed class LeaseCount(Action free)
 {

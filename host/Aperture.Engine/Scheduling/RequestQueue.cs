@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Aperture.Requests;
 
 /// <summary>
-/// Lets requests run so that none changes or ends another: on one model in the order they were asked, on several models side by side, and never beside a reload of plugins.
-/// Closing cancels what runs and waits for it, so that nothing is freed under a request. Safe to use from any thread.
+/// Lets requests run so that none changes or ends another: on one model in the order they were asked, on several models side by side, and never beside a reload
+/// of plugins. Closing cancels what runs and waits for it, so that nothing is freed under a request. Safe to use from any thread.
 /// </summary>
 public sealed class RequestQueue
 {
@@ -34,8 +34,8 @@ public sealed class RequestQueue
     }
 
     /// <summary>
-    /// Runs a request when its turn has come. Inside a request on the same target it runs at once. From a thread that has a synchronisation context (a script's) it runs on a thread of the
-    /// pool, because a script's thread may be aborted.
+    /// Runs a request when its turn has come. Inside a request on the same target it runs at once. From a thread that has a synchronisation context (a
+    /// script's) it runs on a thread of the pool, because a script's thread may be aborted.
     /// </summary>
     /// <typeparam name="T">What it gives.</typeparam>
     /// <param name="target">What it runs on: a model.</param>
@@ -130,7 +130,8 @@ public sealed class RequestQueue
         return left;
     }
 
-    internal static string StillRuns(string what) => $"{what} stays in memory until the process ends: a request on it had not stopped {Patience.TotalSeconds:0} s after it was cancelled.";
+    internal static string StillRuns(string what)
+        => $"{what} stays in memory until the process ends: a request on it had not stopped {Patience.TotalSeconds:0} s after it was cancelled.";
 
     internal void Leave(Turn turn)
     {
@@ -167,7 +168,8 @@ public sealed class RequestQueue
         {
             if (target is null ? Turn.IsInside : WaitsForItself(target))
             {
-                throw new ApertureException("This was asked from inside a request that it would have to wait for, so neither would ever end; ask after the answer has come.");
+                throw new ApertureException(
+                    "This was asked from inside a request that it would have to wait for, so neither would ever end; ask after the answer has come.");
             }
 
             if (_isClosed || (target is not null && _closed.TryGetValue(target, out _)))
@@ -182,7 +184,8 @@ public sealed class RequestQueue
         }
     }
 
-    // Whether a request on a target would wait for one that the calling code is part of: at once, or because the target's request waits, in one of its own, for another, and so on.
+    // Whether a request on a target would wait for one that the calling code is part of: at once, or because the target's request waits, in one of its own, for
+    // another, and so on.
     private bool WaitsForItself(object target)
     {
         HashSet<object> seen = new(ReferenceEqualityComparer.Instance);

@@ -1,8 +1,8 @@
 namespace Aperture.Requests;
 
 /// <summary>
-/// What running code belongs to: an entry of a session, a cell, a script. It flows with the code, across awaits and into tasks. Whatever takes long ends when its scope is stopped, without
-/// having been given a token.
+/// What running code belongs to: an entry of a session, a cell, a script. It flows with the code, across awaits and into tasks. Whatever takes long ends when
+/// its scope is stopped, without having been given a token.
 /// </summary>
 /// <param name="stop">Fires when the work is to stop.</param>
 /// <param name="abandon">Fires when nobody waits for the work any more.</param>

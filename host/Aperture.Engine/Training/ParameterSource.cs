@@ -4,7 +4,8 @@ using static TorchSharp.torch;
 namespace Aperture.Training;
 
 /// <summary>
-/// Parameters as a checkpoint whose tensors are cast to the type computed in, with gradients flowing back through the cast: the models load them as they load a file.
+/// Parameters as a checkpoint whose tensors are cast to the type computed in, with gradients flowing back through the cast: the models load them as they load a
+/// file.
 /// </summary>
 internal sealed class ParameterSource(IReadOnlyDictionary<string, Tensor> parameters, ScalarType compute) : IWeightSource
 {
@@ -15,7 +16,8 @@ internal sealed class ParameterSource(IReadOnlyDictionary<string, Tensor> parame
     public bool Contains(string name) => parameters.ContainsKey(name);
 
     public WeightInfo Describe(string name)
-        => new(compute == ScalarType.BFloat16 ? "BF16" : "F32", compute, (parameters.TryGetValue(name, out Tensor? tensor) ? tensor : throw Missing(name)).shape);
+        => new(
+            compute == ScalarType.BFloat16 ? "BF16" : "F32", compute, (parameters.TryGetValue(name, out Tensor? tensor) ? tensor : throw Missing(name)).shape);
 
     public Tensor Load(string name)
     {

@@ -6,7 +6,10 @@ using Aperture.Measuring;
 
 namespace Aperture.Host.Commands;
 
-/// <summary><c>aperture ask MODEL PICTURE… "question"</c>: one question from the shell, about one picture, several or none. The answer goes to standard output, what it cost to standard error.</summary>
+/// <summary>
+/// <c>aperture ask MODEL PICTURE… "question"</c>: one question from the shell, about one picture, several or none. The answer goes to standard output, what it
+/// cost to standard error.
+/// </summary>
 internal static class AskCommand
 {
     public static Command Create(CommandContext context)
@@ -19,11 +22,25 @@ internal static class AskCommand
         };
         Option<int> tokens = new("--max-new-tokens") { Description = "Longest answer in tokens.", HelpName = "count", DefaultValueFactory = _ => 128 };
         Option<double> temperature = new("--temperature") { Description = "0 takes the likeliest token; above, tokens are drawn.", HelpName = "number" };
-        Option<double> topP = new("--top-p") { Description = "Draw from the likeliest tokens with this much probability together.", HelpName = "number", DefaultValueFactory = _ => 1 };
-        Option<int> topK = new("--top-k") { Description = "Draw from this many likeliest tokens; 0 for all.", HelpName = "count", DefaultValueFactory = _ => 50 };
+        Option<double> topP = new("--top-p")
+        {
+            Description = "Draw from the likeliest tokens with this much probability together.",
+            HelpName = "number",
+            DefaultValueFactory = _ => 1,
+        };
+        Option<int> topK = new("--top-k")
+        {
+            Description = "Draw from this many likeliest tokens; 0 for all.",
+            HelpName = "count",
+            DefaultValueFactory = _ => 50,
+        };
         Option<int> beams = new("--beams") { Description = "Beams of beam search.", HelpName = "count", DefaultValueFactory = _ => 1 };
         Option<ulong?> seed = new("--seed") { Description = "Seed of drawing.", HelpName = "number" };
-        Option<string?> map = new("--token-map") { Description = "Draw which parts of the picture each layer still saw into this PNG file.", HelpName = "file" };
+        Option<string?> map = new("--token-map")
+        {
+            Description = "Draw which parts of the picture each layer still saw into this PNG file.",
+            HelpName = "file",
+        };
         Command command = new("ask", "Ask a model about a picture.") { model.Model, asked, tokens, temperature, topP, topK, beams, seed, map };
         model.AddOptions(command);
         command.SetAction(async (parsed, token) =>
@@ -70,7 +87,9 @@ internal static class AskCommand
     {
         for (int image = 0; image < answer.TokenMaps.Count; image++)
         {
-            string own = image == 0 ? file : Path.Combine(Path.GetDirectoryName(file) ?? "", $"{Path.GetFileNameWithoutExtension(file)}-{image + 1}{Path.GetExtension(file)}");
+            string own = image == 0
+                ? file
+                : Path.Combine(Path.GetDirectoryName(file) ?? "", $"{Path.GetFileNameWithoutExtension(file)}-{image + 1}{Path.GetExtension(file)}");
             terminal.Error.WriteLine($"token map: {answer.TokenMaps[image].SavePng(own)}");
         }
 
@@ -81,6 +100,7 @@ internal static class AskCommand
     }
 
     private static string Cost(Pipeline pipeline, Answer answer)
-        => $"{pipeline.Model.Name}, {pipeline.Label}: visual tokens {Comparison.Runs(answer.VisualTokensByLayer)}; {answer.Flops.Total / 1e9:0.000} GFLOPs and {answer.Times.FirstToken:0.0} ms to the first token, "
+        => $"{pipeline.Model.Name}, {pipeline.Label}: visual tokens {Comparison.Runs(answer.VisualTokensByLayer)}; {answer.Flops.Total / 1e9:0.000} GFLOPs "
+            + $"and {answer.Times.FirstToken:0.0} ms to the first token, "
             + $"{answer.Times.DecodePerToken:0.0} ms a token; KV {Comparison.Size(answer.CacheBytes)}; {MeasuredOn.Of(pipeline.Model.Ops)}";
 }

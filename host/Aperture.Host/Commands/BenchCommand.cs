@@ -15,10 +15,18 @@ internal static class BenchCommand
         Argument<string?> name = new("model") { Description = "The model; tiny-llava if absent.", Arity = ArgumentArity.ZeroOrOne };
         Argument<string?> picture = new("picture") { Description = "An image file; the shipped shelf if absent.", Arity = ArgumentArity.ZeroOrOne };
         Argument<string?> question = new("question") { Description = "The question.", Arity = ArgumentArity.ZeroOrOne };
-        Option<string?> shape = new("--shape") { Description = $"Measure random weights of a published size instead: {string.Join(", ", ModelShape.All.Select(s => s.Name))}.", HelpName = "shape" };
+        Option<string?> shape = new("--shape")
+        {
+            Description = $"Measure random weights of a published size instead: {string.Join(", ", ModelShape.All.Select(s => s.Name))}.",
+            HelpName = "shape",
+        };
         Option<int> runs = new("--runs") { Description = "Timed runs, after one that warms up.", HelpName = "count", DefaultValueFactory = _ => 5 };
         Option<int> tokens = new("--max-new-tokens") { Description = "Longest answer in tokens.", HelpName = "count", DefaultValueFactory = _ => 16 };
-        Option<string?> checkpoint = new("--checkpoint") { Description = "With --shape of a whole model: where its checkpoint is written and kept (13.5 GB); the cache folder by default.", HelpName = "folder" };
+        Option<string?> checkpoint = new("--checkpoint")
+        {
+            Description = "With --shape of a whole model: where its checkpoint is written and kept (13.5 GB); the cache folder by default.",
+            HelpName = "folder",
+        };
         Option<string[]> only = new("--only")
         {
             Description = $"With --shape: measure this row alone: {ShapeRows.Decode}, {ShapeRows.Prefill}, a method's name or {ShapeRows.Mixture}; "

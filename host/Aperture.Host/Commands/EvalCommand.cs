@@ -7,14 +7,19 @@ using Spectre.Console;
 
 namespace Aperture.Host.Commands;
 
-/// <summary><c>aperture eval MODEL FILE</c>: scores the model and pipelines over it on a JSON-lines file of questions with answers, by kind of question.</summary>
+/// <summary>
+/// <c>aperture eval MODEL FILE</c>: scores the model and pipelines over it on a JSON-lines file of questions with answers, by kind of question.
+/// </summary>
 internal static class EvalCommand
 {
     public static Command Create(CommandContext context)
     {
         ModelArguments model = new();
         Argument<string> file = new("questions") { Description = "JSON lines with image, question, answer and (for figures by kind) type." };
-        Option<bool> blind = new("--blind") { Description = "Also score the model with every picture replaced by plain grey: what the questions alone give away." };
+        Option<bool> blind = new("--blind")
+        {
+            Description = "Also score the model with every picture replaced by plain grey: what the questions alone give away.",
+        };
         Option<int> limit = new("--limit") { Description = "Only the first so many questions; 0 for all.", HelpName = "count" };
         Option<string> score = new("--score")
         {
@@ -45,7 +50,7 @@ internal static class EvalCommand
                 context.Terminal,
                 "questions",
                 runs.Count * items.Count,
-                progress => runs.Select((run, i) => Evaluator.Run(run.Pipeline, items, options with { Blind = run.Blind }, progress.Offset(i * items.Count), token)).ToList()).ConfigureAwait(false);
+                progress => runs.Select((run, i) => Score(run, progress.Offset(i * items.Count))).ToList()).ConfigureAwait(false);
             if (parsed.GetValue(json))
             {
                 context.Terminal.Output.WriteLine(ToJson(reports));
@@ -53,10 +58,13 @@ internal static class EvalCommand
             else
             {
                 context.Terminal.Rich.Write(ToTable(reports));
-                context.Terminal.Output.WriteLine($"{plain.Model.Name}, {reports[0].MeasuredOn}; scored by {options.Scoring.Name}; times are medians in ms");
+                context.Terminal.Output.WriteLine($"scored by: {options.Scoring.Name}\n{plain.Model.Name}, {reports[0].MeasuredOn}; times are medians in ms");
             }
 
             return 0;
+
+            EvaluationReport Score((Pipeline Pipeline, bool Blind) run, IProgress<int> progress)
+                => Evaluator.Run(run.Pipeline, items, options with { Blind = run.Blind }, progress, token);
         });
         return command;
     }

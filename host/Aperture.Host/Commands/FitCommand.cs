@@ -43,14 +43,16 @@ internal static class FitCommand
         return command;
     }
 
-    private static Task<CalibrationResult> RunAsync(Terminal terminal, ICalibratedMethod method, SampledModel samples, JsonElement options, CancellationToken cancellationToken)
+    private static Task<CalibrationResult> RunAsync(
+        Terminal terminal, ICalibratedMethod method, SampledModel samples, JsonElement options, CancellationToken cancellationToken)
         => terminal.RichError.Progress()
             .AutoClear(true)
             .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn(), new RemainingTimeColumn())
             .StartAsync(bar =>
             {
                 ProgressTask task = bar.AddTask("fitting");
-                return Task.Run(() => method.Calibrate(samples, options, new Forwarded(progress => Show(task, progress)), cancellationToken), cancellationToken);
+                return Task.Run(
+                    () => method.Calibrate(samples, options, new Forwarded(progress => Show(task, progress)), cancellationToken), cancellationToken);
             });
 
     private static void Show(ProgressTask task, CalibrationProgress progress)

@@ -13,7 +13,11 @@ internal static class JupyterCommand
     private static Command Install(CommandContext context)
     {
         Option<string> name = new("--name") { Description = "The kernel's name.", HelpName = "name", DefaultValueFactory = _ => "aperture" };
-        Option<string?> prefix = new("--prefix") { Description = "Register for the Jupyter installed there, such as a virtual environment, instead of for the user.", HelpName = "folder" };
+        Option<string?> prefix = new("--prefix")
+        {
+            Description = "Register for the Jupyter installed there, such as a virtual environment, instead of for the user.",
+            HelpName = "folder",
+        };
         Command command = new("install", "Register the kernel with Jupyter; --device, --threads and --plugin become the kernel's.") { name, prefix };
         command.SetAction(parsed =>
         {
@@ -55,12 +59,13 @@ internal static class JupyterCommand
         ScriptEnvironment environment = ScriptEnvironment.Create(context, parsed, [], display);
         ScriptSession session = environment.StartSession();
         bool isIdle;
-        using (var kernel = new JupyterKernel(connection, session, display, new KernelOptions { Log = context.Terminal.Warn }))
+        using (JupyterKernel kernel = new JupyterKernel(connection, session, display, new KernelOptions { Log = context.Terminal.Warn }))
         using (new ConsoleCapture(display))
-        using (var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken))
+        using (CancellationTokenSource ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken))
         {
             _ = kernel.WarmUpAsync(ended.Token);
-            _ = ParentWatch.WaitAsync(ended.Token).ContinueWith(_ => ended.Cancel(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+            _ = ParentWatch.WaitAsync(ended.Token)
+                .ContinueWith(_ => ended.Cancel(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
             isIdle = await kernel.RunAsync(ended.Token).ConfigureAwait(false);
             await ended.CancelAsync().ConfigureAwait(false);
         }

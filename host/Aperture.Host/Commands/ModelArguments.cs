@@ -7,12 +7,30 @@ namespace Aperture.Host.Commands;
 /// <summary>The model argument and the options about opening it, shared by the verbs that use a model.</summary>
 internal sealed class ModelArguments
 {
-    private readonly Option<string> _type = new("--dtype") { Description = "Element type: auto, float32, bfloat16 or float16.", HelpName = "type", DefaultValueFactory = _ => "auto" };
+    private readonly Option<string> _type = new("--dtype")
+    {
+        Description = "Element type: auto, float32, bfloat16 or float16.",
+        HelpName = "type",
+        DefaultValueFactory = _ => "auto",
+    };
     private readonly Option<string?> _tower = new("--tower") { Description = "Folder of the vision tower, for checkpoints without one.", HelpName = "folder" };
-    private readonly Option<string?> _adapters = new("--adapters") { Description = "File with the adapters of a model made of frozen models and adapters; by default the only one beside the model; fresh begins a training.", HelpName = "file" };
-    private readonly Option<string?> _family = new("--family") { Description = "Model family that opens the folder; by default the one that recognises it (aperture models list).", HelpName = "name" };
+    private readonly Option<string?> _adapters = new("--adapters")
+    {
+        Description
+            = "File with the adapters of a model made of frozen models and adapters; by default the only one beside the model; fresh begins a training.",
+        HelpName = "file",
+    };
+    private readonly Option<string?> _family = new("--family")
+    {
+        Description = "Model family that opens the folder; by default the one that recognises it (aperture models list).",
+        HelpName = "name",
+    };
     private readonly Option<string?> _prompt = new("--prompt") { Description = "Prompt template; the checkpoint's own by default.", HelpName = "name" };
-    private readonly Option<string?> _aspect = new("--aspect") { Description = "What a picture becomes: pad (to a square) or crop (the centre); the checkpoint's own by default.", HelpName = "aspect" };
+    private readonly Option<string?> _aspect = new("--aspect")
+    {
+        Description = "What a picture becomes: pad (to a square) or crop (the centre); the checkpoint's own by default.",
+        HelpName = "aspect",
+    };
 
     private readonly Option<string[]> _with = new("--with")
     {
@@ -21,7 +39,10 @@ internal sealed class ModelArguments
     };
 
     /// <summary>The model.</summary>
-    public Argument<string> Model { get; } = new("model") { Description = "A shipped model (tiny-llava), a checkpoint folder, or a hub id fetched with 'aperture pull'." };
+    public Argument<string> Model { get; } = new("model")
+    {
+        Description = "A shipped model (tiny-llava), a checkpoint folder, or a hub id fetched with 'aperture pull'.",
+    };
 
     /// <summary>Adds the options to a verb; the verb adds the argument where it belongs.</summary>
     public void AddOptions(Command command)

@@ -11,7 +11,11 @@ internal static class ModelsCommand
 {
     public static Command Create(CommandContext context)
     {
-        Option<string?> file = new("--file") { Description = "A plugins.json, or the folder that holds it; the one beside the command by default.", HelpName = "path" };
+        Option<string?> file = new("--file")
+        {
+            Description = "A plugins.json, or the folder that holds it; the one beside the command by default.",
+            HelpName = "path",
+        };
         Command list = new("list", "List the model families and what they recognise, and the shipped models; 1 if an enabled plugin does not load.") { file };
         list.SetAction(async (parsed, token) =>
         {
@@ -41,7 +45,8 @@ internal static class ModelsCommand
         table.AddColumns("family", "plugin", "what it is", "recognises");
         foreach (FamilyDescription family in families)
         {
-            table.AddRow(Markup.Escape(family.Name), Markup.Escape(family.Plugin), Markup.Escape(family.Summary), Markup.Escape(string.Join("\n", family.Recognised)));
+            table.AddRow(
+                Markup.Escape(family.Name), Markup.Escape(family.Plugin), Markup.Escape(family.Summary), Markup.Escape(string.Join("\n", family.Recognised)));
         }
 
         return table;

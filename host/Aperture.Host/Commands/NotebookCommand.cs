@@ -23,7 +23,8 @@ internal static class NotebookCommand
         return command;
     }
 
-    private static async Task<int> RunAsync(CommandContext context, ParseResult parsed, NotebookFile notebook, string output, bool goOn, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(
+        CommandContext context, ParseResult parsed, NotebookFile notebook, string output, bool goOn, CancellationToken cancellationToken)
     {
         if (context.Compute.Threads(parsed) is not null)
         {
@@ -35,7 +36,7 @@ internal static class NotebookCommand
         ScriptEnvironment environment = ScriptEnvironment.Create(context, parsed, [], display);
         await using HostGlobals globals = environment.Globals;
         using ScriptSession session = environment.StartSession();
-        using var interrupt = new ScriptInterrupt(cancellationToken);
+        using ScriptInterrupt interrupt = new ScriptInterrupt(cancellationToken);
         using IDisposable taken = context.CtrlC.Handle(() => RunCommand.Interrupted(context.Terminal, interrupt));
         NotebookRun run;
         using (new ConsoleCapture(display))

@@ -4,6 +4,7 @@ using Aperture.Evaluation;
 using Aperture.Plugins;
 using Aperture.Plugins.Hosting;
 using Aperture.Requests;
+using Aperture.Scripting;
 using Spectre.Console;
 
 namespace Aperture.Host.Commands;

@@ -5,15 +5,25 @@ using Spectre.Console;
 namespace Aperture.Host.Commands;
 
 /// <summary>
-/// <c>aperture plugins list|doctor|reload|new</c>: shows the plugins, examines a plugin's folder without loading it, checks that a plugin leaves memory and comes back,
-/// and starts a plugin of the user's own.
+/// <c>aperture plugins list|doctor|reload|new</c>: shows the plugins, examines a plugin's folder without loading it, checks that a plugin leaves memory and
+/// comes back, and starts a plugin of the user's own.
 /// </summary>
 internal static class PluginsCommand
 {
     public static Command Create(CommandContext context)
     {
-        Option<string?> file = new("--file") { Description = "A plugins.json, or the folder that holds it; the one beside the command by default.", HelpName = "path" };
-        return new Command("plugins", "List, examine, reload and write plugins.") { List(context, file), Doctor(context, file), Reload(context, file), New(context) };
+        Option<string?> file = new("--file")
+        {
+            Description = "A plugins.json, or the folder that holds it; the one beside the command by default.",
+            HelpName = "path",
+        };
+        return new Command("plugins", "List, examine, reload and write plugins.")
+        {
+            List(context, file),
+            Doctor(context, file),
+            Reload(context, file),
+            New(context),
+        };
     }
 
     private static Command List(CommandContext context, Option<string?> file)
@@ -37,7 +47,8 @@ internal static class PluginsCommand
     private static Command Doctor(CommandContext context, Option<string?> file)
     {
         Argument<string> target = new("plugin") { Description = "A plugin's folder, or its id." };
-        Command command = new("doctor", "Tell what of a plugin is shared, private, missing, newer than the host or forbidden; 1 if the host refuses it.") { target, file };
+        Command command = new(
+            "doctor", "Tell what of a plugin is shared, private, missing, newer than the host or forbidden; 1 if the host refuses it.") { target, file };
         command.SetAction(parsed =>
         {
             string name = parsed.GetRequiredValue(target);

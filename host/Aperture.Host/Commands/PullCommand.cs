@@ -8,15 +8,18 @@ internal static class PullCommand
 {
     public static Command Create(CommandContext context)
     {
-        var id = new Argument<string>("id") { Description = "organisation/name, optionally with @revision; data sets as datasets/organisation/name." };
-        var revision = new Option<string?>("--revision") { Description = "A branch, a tag or a commit; main by default.", HelpName = "revision" };
-        var files = new Option<string[]>("--files")
+        Argument<string> id = new Argument<string>("id")
+        {
+            Description = "organisation/name, optionally with @revision; data sets as datasets/organisation/name.",
+        };
+        Option<string?> revision = new Option<string?>("--revision") { Description = "A branch, a tag or a commit; main by default.", HelpName = "revision" };
+        Option<string[]> files = new Option<string[]>("--files")
         {
             Description = "Fetch the files that match instead of what a model needs; * and ? are wildcards.",
             HelpName = "pattern",
             AllowMultipleArgumentsPerToken = true,
         };
-        var command = new Command("pull", "Fetch a model into the Hugging Face cache.") { id, revision, files };
+        Command command = new Command("pull", "Fetch a model into the Hugging Face cache.") { id, revision, files };
         command.SetAction((parsed, token) => PullAsync(
             context.Terminal, parsed.GetRequiredValue(id), parsed.GetValue(revision), parsed.GetValue(files) ?? [], token));
         return command;
@@ -28,7 +31,7 @@ internal static class PullCommand
         HubRepo repo = HubRepo.Parse(parts[0]);
         string wanted = revision ?? (parts.Length > 1 ? parts[1] : "main");
         HubSettings settings = HubSettings.FromEnvironment();
-        using var client = new HubClient(settings);
+        using HubClient client = new HubClient(settings);
         IReadOnlyList<HubSnapshot> snapshots = await DownloadDisplay.RunAsync(
             terminal, settings.ShowProgress, progress => DownloadAsync(client, repo, files, wanted, progress, cancellationToken)).ConfigureAwait(false);
         foreach (HubSnapshot snapshot in snapshots)

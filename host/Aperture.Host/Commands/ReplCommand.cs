@@ -9,11 +9,31 @@ internal static class ReplCommand
     public static Command Create(CommandContext context)
     {
         Option<string?> script = new("--load") { Description = "A script to run first, in the same session.", HelpName = "script" };
-        Argument<string[]> arguments = new("arguments") { Description = "What the session sees as Args; write them after --.", Arity = ArgumentArity.ZeroOrMore };
-        Option<string[]> eval = new("--eval", "-e") { Description = "Run code, show its value and leave. May be repeated; later code sees earlier variables.", HelpName = "code" };
+        Argument<string[]> arguments = new("arguments")
+        {
+            Description = "What the session sees as Args; write them after --.",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
+        Option<string[]> eval = new("--eval", "-e")
+        {
+            Description = "Run code, show its value and leave. May be repeated; later code sees earlier variables.",
+            HelpName = "code",
+        };
         Option<bool> stream = new("--stream") { Description = "Run piped input entry by entry as it arrives, not as one text at its end." };
-        Option<string> history = new("--history") { Description = "The file that keeps what was entered; 'none' keeps nothing.", HelpName = "file", DefaultValueFactory = _ => LineHistory.DefaultPath };
-        Command command = new("repl", "Type C# with the engine at hand; pipelines, pictures and tensors are shown as what they are.") { arguments, script, eval, stream, history };
+        Option<string> history = new("--history")
+        {
+            Description = "The file that keeps what was entered; 'none' keeps nothing.",
+            HelpName = "file",
+            DefaultValueFactory = _ => LineHistory.DefaultPath,
+        };
+        Command command = new("repl", "Type C# with the engine at hand; pipelines, pictures and tensors are shown as what they are.")
+        {
+            arguments,
+            script,
+            eval,
+            stream,
+            history,
+        };
         command.SetAction((parsed, token) => RunAsync(
             context,
             () => ScriptEnvironment.Create(context, parsed, parsed.GetValue(arguments) ?? []),
@@ -26,7 +46,8 @@ internal static class ReplCommand
     }
 
     private static async Task<int> RunAsync(
-        CommandContext context, Func<ScriptEnvironment> create, string? script, string[]? code, bool isStream, string? history, CancellationToken cancellationToken)
+        CommandContext context, Func<ScriptEnvironment> create, string? script, string[]? code, bool isStream, string? history,
+        CancellationToken cancellationToken)
     {
         if (script is not null && !File.Exists(script))
         {

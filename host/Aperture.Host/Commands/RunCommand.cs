@@ -8,9 +8,13 @@ internal static class RunCommand
 {
     public static Command Create(CommandContext context)
     {
-        var script = new Argument<string>("script") { Description = "The script file (.csx)." };
-        var arguments = new Argument<string[]>("arguments") { Description = "What the script sees as Args; write them after --.", Arity = ArgumentArity.ZeroOrMore };
-        var command = new Command("run", "Run a C# script. Its exit code is the number it returns.") { script, arguments };
+        Argument<string> script = new Argument<string>("script") { Description = "The script file (.csx)." };
+        Argument<string[]> arguments = new Argument<string[]>("arguments")
+        {
+            Description = "What the script sees as Args; write them after --.",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
+        Command command = new Command("run", "Run a C# script. Its exit code is the number it returns.") { script, arguments };
         command.SetAction((parsed, token) => RunAsync(context, parsed, parsed.GetRequiredValue(script), parsed.GetValue(arguments) ?? [], token));
         return command;
     }
@@ -26,7 +30,7 @@ internal static class RunCommand
         ScriptEnvironment environment = ScriptEnvironment.Create(context, parsed, arguments);
         await using HostGlobals globals = environment.Globals;
         using ScriptSession session = environment.StartSession();
-        using var interrupt = new ScriptInterrupt(cancellationToken);
+        using ScriptInterrupt interrupt = new ScriptInterrupt(cancellationToken);
         using IDisposable taken = context.CtrlC.Handle(() => Interrupted(context.Terminal, interrupt));
         ScriptResult result = await session.RunAsync(source, interrupt).ConfigureAwait(false);
         return ScriptReport.Write(context.Terminal, environment.Display, result);

@@ -14,12 +14,14 @@ namespace Aperture.Host.Commands;
 /// </summary>
 internal static class ShapeBench
 {
-    public static Task<int> RunAsync(CommandContext context, ParseResult parsed, ModelShape shape, ShapeBenchOptions options, CancellationToken cancellationToken)
+    public static Task<int> RunAsync(
+        CommandContext context, ParseResult parsed, ModelShape shape, ShapeBenchOptions options, CancellationToken cancellationToken)
         => shape.Vision is null
             ? Task.Run(async () => await DecoderAsync(context, parsed, shape, options, cancellationToken).ConfigureAwait(false), cancellationToken)
             : WholeModelBench.RunAsync(context, parsed, shape, options, cancellationToken);
 
-    private static async Task<int> DecoderAsync(CommandContext context, ParseResult parsed, ModelShape shape, ShapeBenchOptions options, CancellationToken cancellationToken)
+    private static async Task<int> DecoderAsync(
+        CommandContext context, ParseResult parsed, ModelShape shape, ShapeBenchOptions options, CancellationToken cancellationToken)
     {
         await using PluginHost plugins = new(context.Plugins.Read(parsed));
         ShapeMethods methods = new(shape, plugins, context.Terminal.Error);
@@ -35,7 +37,8 @@ internal static class ShapeBench
         foreach (ScalarType type in types)
         {
             context.Terminal.Error.WriteLine($"{shape.Name}, {type}: making random weights");
-            using DecoderBenchmark bench = new(shape, new DecoderBenchmarkOptions { Device = device, Type = type, Threads = context.Compute.Threads(parsed) ?? 0, Rounds = options.Rounds });
+            using DecoderBenchmark bench = new(
+                shape, new DecoderBenchmarkOptions { Device = device, Type = type, Threads = context.Compute.Threads(parsed) ?? 0, Rounds = options.Rounds });
             Figures figures = new(bench.MeasuredOn, bench.PromptRows);
             results.Add(figures);
             Tell($"{shape.Name}, {bench.MeasuredOn}, prompt of {bench.PromptRows} rows");

@@ -11,12 +11,18 @@ namespace Aperture.Host.Commands;
 /// </summary>
 internal static class ShelfCommand
 {
-    public static Command Create(CommandContext context) => new("shelf", "Train the small shipped model, or write pictures with questions for it.") { Train(context), Questions(context) };
+    public static Command Create(CommandContext context)
+        => new("shelf", "Train the small shipped model, or write pictures with questions for it.") { Train(context), Questions(context) };
 
     private static Command Questions(CommandContext context)
     {
         Argument<string> folder = new("folder") { Description = "Where pictures and questions.jsonl go." };
-        Option<ShelfPart> part = new("--part") { Description = "Photographs to compose from: those of training, or those held out.", HelpName = "part", DefaultValueFactory = _ => ShelfPart.HeldOut };
+        Option<ShelfPart> part = new("--part")
+        {
+            Description = "Photographs to compose from: those of training, or those held out.",
+            HelpName = "part",
+            DefaultValueFactory = _ => ShelfPart.HeldOut,
+        };
         Option<int> perType = new("--per-type") { Description = "Questions of each of the twelve types.", HelpName = "count", DefaultValueFactory = _ => 30 };
         Option<long> seed = Seed();
         Option<string?> items = Items();
@@ -37,15 +43,25 @@ internal static class ShelfCommand
         return command;
     }
 
-    private static Option<long> Seed() => new("--seed") { Description = "Seed of weights, pictures and questions.", HelpName = "number", DefaultValueFactory = _ => 1 };
+    private static Option<long> Seed()
+        => new("--seed") { Description = "Seed of weights, pictures and questions.", HelpName = "number", DefaultValueFactory = _ => 1 };
 
-    private static Option<string?> Items() => new("--items") { Description = "Folder of Fashion-MNIST's idx.gz files; Debian's package dataset-fashion-mnist by default.", HelpName = "folder" };
+    private static Option<string?> Items()
+        => new("--items") { Description = "Folder of Fashion-MNIST's idx.gz files; Debian's package dataset-fashion-mnist by default.", HelpName = "folder" };
 
     private static Command Train(CommandContext context)
     {
         Argument<string> folder = new("folder") { Description = "Folder of the run: checkpoints and log. A run whose checkpoint lies there goes on." };
-        Option<string?> output = new("--output") { Description = "Folder the finished model is written to, in LLaVA-1.5's layout; FOLDER/model by default.", HelpName = "folder" };
-        Option<ShelfStage[]> stages = new("--stage") { Description = "Only these stages; all by default. Vision and Language do not need each other and may run side by side.", HelpName = "stage" };
+        Option<string?> output = new("--output")
+        {
+            Description = "Folder the finished model is written to, in LLaVA-1.5's layout; FOLDER/model by default.",
+            HelpName = "folder",
+        };
+        Option<ShelfStage[]> stages = new("--stage")
+        {
+            Description = "Only these stages; all by default. Vision and Language do not need each other and may run side by side.",
+            HelpName = "stage",
+        };
         Option<string[]> from = new("--from") { Description = "Run folders to take what other stages trained from.", HelpName = "folder" };
         Option<double> scale = new("--scale") { Description = "Factor on the number of steps.", HelpName = "number", DefaultValueFactory = _ => 1 };
         Option<long> seed = Seed();
@@ -73,7 +89,11 @@ internal static class ShelfCommand
             ShelfStage[] wanted = parsed.GetValue(stages) ?? [];
             options = options with
             {
-                Stages = [.. options.Stages.Where(s => wanted.Length == 0 || wanted.Contains(s.Stage)).Select(s => s with { Steps = Math.Max(1, (int)(s.Steps * factor)) })],
+                Stages =
+                [
+                    .. options.Stages.Where(s => wanted.Length == 0 || wanted.Contains(s.Stage)).Select(
+                        s => s with { Steps = Math.Max(1, (int)(s.Steps * factor)) }),
+                ],
             };
             await RunAsync(context.Terminal, options, token).ConfigureAwait(false);
             context.Terminal.Output.WriteLine($"wrote {Path.GetFullPath(options.ModelFolder)}");
@@ -100,7 +120,8 @@ internal static class ShelfCommand
             task.Value = value.Step;
             if (value.Scores is { } scores)
             {
-                terminal.Error.WriteLine($"{value.Stage} {value.Step}/{value.Steps}: {string.Join(", ", scores.Select(score => $"{score.Key} {100 * score.Value:0.0} %"))}");
+                terminal.Error.WriteLine(
+                    $"{value.Stage} {value.Step}/{value.Steps}: {string.Join(", ", scores.Select(score => $"{score.Key} {100 * score.Value:0.0} %"))}");
             }
         }
     }

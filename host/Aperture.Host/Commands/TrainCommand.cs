@@ -8,7 +8,10 @@ using Spectre.Console;
 
 namespace Aperture.Host.Commands;
 
-/// <summary><c>aperture train METHOD MODEL FILE</c>: trains a method's parameters on labelled questions. A run that was stopped or killed at any time goes on from its last checkpoint.</summary>
+/// <summary>
+/// <c>aperture train METHOD MODEL FILE</c>: trains a method's parameters on labelled questions. A run that was stopped or killed at any time goes on from its
+/// last checkpoint.
+/// </summary>
 internal static class TrainCommand
 {
     public static Command Create(CommandContext context)
@@ -18,8 +21,16 @@ internal static class TrainCommand
         {
             Description = $"The method to train, with its options: NAME or NAME:OPTION=VALUE,…; {DenseTraining.Name} fine-tunes the model without a method.",
         };
-        Argument<string> data = new("data") { Description = "JSON lines with image, question and answer, or LLaVA's records (.json) with image and conversations." };
-        Option<string> output = new("--output") { Description = "Folder of the run: checkpoint, log and, at the end, what was trained. A run whose checkpoint lies there goes on.", HelpName = "folder", Required = true };
+        Argument<string> data = new("data")
+        {
+            Description = "JSON lines with image, question and answer, or LLaVA's records (.json) with image and conversations.",
+        };
+        Option<string> output = new("--output")
+        {
+            Description = "Folder of the run: checkpoint, log and, at the end, what was trained. A run whose checkpoint lies there goes on.",
+            HelpName = "folder",
+            Required = true,
+        };
         Option<int> limit = new("--limit") { Description = "Only the first so many samples; 0 for all.", HelpName = "count" };
         Option<bool> options = new("--options") { Description = "List the method's training options and end." };
         Command command = new("train", "Train a method on labelled questions.") { method, model.Model, data, output, limit, options };
@@ -64,7 +75,8 @@ internal static class TrainCommand
         terminal.Rich.Write(table);
     }
 
-    private static Task<TrainingResult> RunAsync(Terminal terminal, string name, ITrainedMethod method, JsonElement options, TrainingModel samples, CancellationToken cancellationToken)
+    private static Task<TrainingResult> RunAsync(
+        Terminal terminal, string name, ITrainedMethod method, JsonElement options, TrainingModel samples, CancellationToken cancellationToken)
         => terminal.RichError.Progress()
             .AutoClear(true)
             .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn(), new RemainingTimeColumn())

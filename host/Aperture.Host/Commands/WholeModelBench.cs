@@ -11,15 +11,16 @@ using static TorchSharp.torch;
 namespace Aperture.Host.Commands;
 
 /// <summary>
-/// The part of <c>bench</c> that measures a whole model at its true size: writes a random checkpoint in the published layout once (resumable), opens it by mapping, and asks one question
-/// un-pruned and through each method that needs no weights of its own.
+/// The part of <c>bench</c> that measures a whole model at its true size: writes a random checkpoint in the published layout once (resumable), opens it by
+/// mapping, and asks one question un-pruned and through each method that needs no weights of its own.
 /// </summary>
 internal static class WholeModelBench
 {
     private const string Question = "What is shown in this image?";
     private const int LabelWidth = 20;
 
-    public static async Task<int> RunAsync(CommandContext context, ParseResult parsed, ModelShape shape, ShapeBenchOptions options, CancellationToken cancellationToken)
+    public static async Task<int> RunAsync(
+        CommandContext context, ParseResult parsed, ModelShape shape, ShapeBenchOptions options, CancellationToken cancellationToken)
     {
         ScalarType stored = options.Model.ScalarType ?? ScalarType.BFloat16;
         if (stored == ScalarType.Float32)
@@ -91,7 +92,9 @@ internal static class WholeModelBench
     }
 
     private static string CacheFolder()
-        => Path.Combine(Environment.GetEnvironmentVariable("XDG_CACHE_HOME") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"), "aperture", "bench");
+        => Path.Combine(
+            Environment.GetEnvironmentVariable("XDG_CACHE_HOME") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"),
+            "aperture", "bench");
 
     private static string ToJson(Report r)
     {

@@ -5,8 +5,8 @@ using Aperture.Scripting;
 namespace Aperture.Host.Repl;
 
 /// <summary>
-/// The REPL without a terminal: code from <c>--eval</c> or a pipe. Values go to standard output, errors to standard error; nothing else is written. An error does not
-/// end the session, but the exit code tells of it.
+/// The REPL without a terminal: code from <c>--eval</c> or a pipe. Values go to standard output, errors to standard error; nothing else is written. An error
+/// does not end the session, but the exit code tells of it.
 /// </summary>
 internal sealed class PipedRepl(Terminal terminal, ReplSession session)
 {
@@ -17,7 +17,7 @@ internal sealed class PipedRepl(Terminal terminal, ReplSession session)
     {
         foreach (string text in texts)
         {
-            using var interrupt = new ScriptInterrupt(cancellationToken);
+            using ScriptInterrupt interrupt = new ScriptInterrupt(cancellationToken);
             using IDisposable taken = ctrlC.Handle(() => RunCommand.Interrupted(terminal, interrupt));
             int code = ScriptReport.Write(terminal, session.Environment.Display, await session.RunAsync(text, interrupt).ConfigureAwait(false));
             _code = code == 0 ? _code : code;
@@ -33,7 +33,7 @@ internal sealed class PipedRepl(Terminal terminal, ReplSession session)
     /// <summary>Splits a stream into entries as they become complete, for programs that talk to the REPL line by line.</summary>
     public static IEnumerable<string> Split(TextReader reader)
     {
-        var entry = new StringBuilder();
+        StringBuilder entry = new StringBuilder();
         while (reader.ReadLine() is { } line)
         {
             entry.Append(entry.Length == 0 ? "" : "\n").Append(line);

@@ -94,7 +94,9 @@ internal sealed class ReplDirectives
         IScriptDisplay display = _repl.Session.Environment.Display;
         return Done(() => display.Show(variables.Count == 0
             ? "There are no variables."
-            : new DisplayTable(["name", "type", "value"], [.. variables.Select(v => (IReadOnlyList<string>)[v.Name, TypeName.Of(v.Type), display.Formatter.Format(v.Value).Text.Split('\n')[0]])])));
+            : new DisplayTable(
+                ["name", "type", "value"],
+                [.. variables.Select(v => (IReadOnlyList<string>)[v.Name, TypeName.Of(v.Type), display.Formatter.Format(v.Value).Text.Split('\n')[0]])])));
     }
 
     private Task ShowPlugins() => Done(() => _repl.Session.Environment.Display.Show(_repl.Session.Environment.Globals.Plugins.List));

@@ -10,7 +10,7 @@ internal sealed class ReplInterrupt(Terminal terminal, LineHistory history)
     /// <summary>Runs an entry or a command that presses reach.</summary>
     public async Task<T> WatchAsync<T>(Func<ScriptInterrupt, Task<T>> run, CancellationToken cancellationToken)
     {
-        using var interrupt = new ScriptInterrupt(cancellationToken);
+        using ScriptInterrupt interrupt = new ScriptInterrupt(cancellationToken);
         _running = interrupt;
         try
         {

@@ -25,7 +25,7 @@ internal sealed class ReplLoop(CommandContext context, RawTerminal raw, LineHist
     public async Task RunAsync(string? script, CancellationToken cancellationToken)
     {
         using IDisposable taken = context.CtrlC.Handle(_interrupt.Press);
-        var commands = new ReplDirectives(this);
+        ReplDirectives commands = new ReplDirectives(this);
         Terminal.Output.WriteLine("Aperture. C# at the prompt; #help lists commands and keys, Ctrl+D leaves.");
         if (script is not null)
         {

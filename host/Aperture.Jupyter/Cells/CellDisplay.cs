@@ -2,7 +2,9 @@ using Aperture.Scripting;
 
 namespace Aperture.Jupyter;
 
-/// <summary>What <c>Print</c> and <c>Show</c> of cells write to: the output of the cell that runs, or of the last one, for threads that outlive their cell.</summary>
+/// <summary>
+/// What <c>Print</c> and <c>Show</c> of cells write to: the output of the cell that runs, or of the last one, for threads that outlive their cell.
+/// </summary>
 public sealed class CellDisplay : IScriptDisplay
 {
     private volatile ICellOutput _output = new SilentOutput();

@@ -5,7 +5,8 @@ namespace Aperture.Jupyter;
 internal sealed class CellReader(CellDisplay display) : TextReader
 {
     /// <inheritdoc/>
-    public override string? ReadLine() => display.Ask is { } ask ? ask() : throw new ApertureException("There is nobody to ask for input here; give the value in the cell.");
+    public override string? ReadLine()
+        => display.Ask is { } ask ? ask() : throw new ApertureException("There is nobody to ask for input here; give the value in the cell.");
 
     /// <inheritdoc/>
     public override int Read() => throw new ApertureException("Cells read whole lines: use Console.ReadLine().");

@@ -20,7 +20,9 @@ internal sealed class CellTraceback
     {
         ScriptResult.CompileError error => Compile(error),
         ScriptResult.RuntimeError error => Runtime(error.Exception),
-        ScriptResult.Cancelled => new CellError("Interrupted", "The cell was interrupted.", [$"{Red}Interrupted{Plain}: the cell was stopped before its end; what it had assigned is kept."]),
+        ScriptResult.Cancelled
+            => new CellError(
+                "Interrupted", "The cell was interrupted.", [$"{Red}Interrupted{Plain}: the cell was stopped before its end; what it had assigned is kept."]),
         _ => throw new ArgumentException($"A {result.GetType().Name} is no failure.", nameof(result)),
     };
 
@@ -79,7 +81,9 @@ internal sealed class CellTraceback
     }
 
     private static bool IsPlumbing(Type type)
-        => type.Namespace is "System.Runtime.CompilerServices" or "System.Runtime.ExceptionServices" or "System.Threading.Tasks" || type.GetCustomAttribute<StackTraceHiddenAttribute>() is not null;
+        => type.Namespace is "System.Runtime.CompilerServices" or "System.Runtime.ExceptionServices" or "System.Threading.Tasks"
+            || type.GetCustomAttribute<StackTraceHiddenAttribute>() is not null;
 
-    private string? LineOf(string name, int line) => line > 0 && _lines.TryGetValue(name, out string[]? lines) && line <= lines.Length ? lines[line - 1].TrimEnd('\r') : null;
+    private string? LineOf(string name, int line)
+        => line > 0 && _lines.TryGetValue(name, out string[]? lines) && line <= lines.Length ? lines[line - 1].TrimEnd('\r') : null;
 }

@@ -28,7 +28,7 @@ internal sealed class CellExecution(KernelSockets sockets, CellRunner runner, Ke
             sockets.Publish("execute_input", new JsonObject { ["code"] = code, ["execution_count"] = Count }, request.Header);
         }
 
-        using var stop = new ScriptInterrupt();
+        using ScriptInterrupt stop = new();
         interrupt.Begin(stop);
         try
         {
@@ -63,7 +63,7 @@ internal sealed class CellExecution(KernelSockets sockets, CellRunner runner, Ke
             return await runner.RunAsync(code, Count, new SilentOutput(), stop).ConfigureAwait(false);
         }
 
-        using var output = new PublishedOutput(sockets, request.Header);
+        using PublishedOutput output = new(sockets, request.Header);
         runner.Display.Ask = () =>
         {
             output.Flush(); // What the cell has printed is the question.
@@ -80,7 +80,9 @@ internal sealed class CellExecution(KernelSockets sockets, CellRunner runner, Ke
             foreach (JsonProperty expression in expressions.EnumerateObject())
             {
                 (CellError? error, MimeBundle? value) = await runner.EvaluateAsync(expression.Value.GetString() ?? "", stop).ConfigureAwait(false);
-                JsonObject content = error is null ? new JsonObject { ["data"] = (value ?? new MimeBundle("null")).ToJson(), ["metadata"] = new JsonObject() } : PublishedOutput.ToJson(error);
+                JsonObject content = error is null
+                    ? new JsonObject { ["data"] = (value ?? new MimeBundle("null")).ToJson(), ["metadata"] = new JsonObject() }
+                    : PublishedOutput.ToJson(error);
                 content["status"] = error is null ? "ok" : "error";
                 values[expression.Name] = content;
             }

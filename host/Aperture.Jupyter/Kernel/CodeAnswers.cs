@@ -25,7 +25,8 @@ internal sealed class CodeAnswers(SessionIntelligence intelligence)
             ["metadata"] = new JsonObject
             {
                 // What JupyterLab shows beside each match.
-                ["_jupyter_types_experimental"] = new JsonArray([.. items.Select(item => new JsonObject { ["text"] = item.Text, ["type"] = item.Kind, ["start"] = start, ["end"] = end })]),
+                ["_jupyter_types_experimental"] = new JsonArray(
+                    [.. items.Select(item => new JsonObject { ["text"] = item.Text, ["type"] = item.Kind, ["start"] = start, ["end"] = end })]),
             },
         };
     }

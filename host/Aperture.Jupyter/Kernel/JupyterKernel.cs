@@ -5,8 +5,8 @@ using Aperture.Scripting;
 namespace Aperture.Jupyter;
 
 /// <summary>
-/// A Jupyter kernel over a script session: the messaging protocol 5.3 on five ZeroMQ sockets. Requests of the shell channel are answered one after the other, in order;
-/// those of the control channel (interrupt, shutdown) at once. Nothing a client or a cell does ends it but a shutdown request.
+/// A Jupyter kernel over a script session: the messaging protocol 5.3 on five ZeroMQ sockets. Requests of the shell channel are answered one after the other,
+/// in order; those of the control channel (interrupt, shutdown) at once. Nothing a client or a cell does ends it but a shutdown request.
 /// </summary>
 public sealed class JupyterKernel : IDisposable
 {
@@ -174,7 +174,8 @@ public sealed class JupyterKernel : IDisposable
         }
     }
 
-    private void PublishState(string state, JupyterMessage request) => _sockets.Publish("status", new JsonObject { ["execution_state"] = state }, request.Header);
+    private void PublishState(string state, JupyterMessage request)
+        => _sockets.Publish("status", new JsonObject { ["execution_state"] = state }, request.Header);
 
     private static JsonObject Failure(CellError error)
     {

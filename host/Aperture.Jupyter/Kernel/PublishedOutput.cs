@@ -4,8 +4,8 @@ using System.Text.Json.Nodes;
 namespace Aperture.Jupyter;
 
 /// <summary>
-/// Publishes the outputs of one cell to the kernel's clients. Stream text is gathered for a moment, so that a loop that prints characters does not send a message for each;
-/// everything else sends what was gathered first, so that outputs keep their order.
+/// Publishes the outputs of one cell to the kernel's clients. Stream text is gathered for a moment, so that a loop that prints characters does not send a
+/// message for each; everything else sends what was gathered first, so that outputs keep their order.
 /// </summary>
 /// <param name="sockets">Where to publish.</param>
 /// <param name="parent">Header of the request that runs the cell.</param>

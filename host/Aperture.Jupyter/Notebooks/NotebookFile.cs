@@ -6,15 +6,22 @@ using System.Text.Json.Nodes;
 namespace Aperture.Jupyter;
 
 /// <summary>
-/// A notebook of format 4. What this program does not know is kept as it stands; what it writes has the layout of Jupyter's own tools, so that a run changes outputs only.
-/// A notebook may come from anyone: sizes and shapes are checked before anything of it is used, and nothing of it runs by being read.
+/// A notebook of format 4. What this program does not know is kept as it stands; what it writes has the layout of Jupyter's own tools, so that a run changes
+/// outputs only. A notebook may come from anyone: sizes and shapes are checked before anything of it is used, and nothing of it runs by being read.
 /// </summary>
 public sealed class NotebookFile
 {
     private const long MaxBytes = 256L * 1024 * 1024;
     private const int MaxDepth = 128;
     private static readonly JsonDocumentOptions _reading = new() { MaxDepth = MaxDepth, AllowDuplicateProperties = false };
-    private static readonly JsonWriterOptions _writing = new() { Indented = true, IndentSize = 1, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, NewLine = "\n", MaxDepth = MaxDepth };
+    private static readonly JsonWriterOptions _writing = new()
+    {
+        Indented = true,
+        IndentSize = 1,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        NewLine = "\n",
+        MaxDepth = MaxDepth,
+    };
     private readonly JsonObject _root;
 
     private NotebookFile(string path, JsonObject root, IReadOnlyList<NotebookCell> cells) => (Path, _root, Cells) = (path, root, cells);
@@ -106,7 +113,8 @@ public sealed class NotebookFile
         int format = root["nbformat"] is JsonValue value && value.TryGetValue(out int number) ? number : 0;
         if (format != 4)
         {
-            throw new ApertureException($"The notebook '{path}' has format {(format == 0 ? "unknown" : format)}; only format 4 is read. Open it in Jupyter and save it anew.");
+            throw new ApertureException(
+                $"The notebook '{path}' has format {(format == 0 ? "unknown" : format)}; only format 4 is read. Open it in Jupyter and save it anew.");
         }
 
         if (root["metadata"] is not JsonObject metadata || root["cells"] is not JsonArray)
@@ -134,7 +142,8 @@ public sealed class NotebookFile
 
             if (kind == "code")
             {
-                string source = Source(cell["source"]) ?? throw new ApertureException($"The notebook '{path}', cell {i + 1}: its 'source' is neither a text nor a list of lines.");
+                string source = Source(cell["source"])
+                    ?? throw new ApertureException($"The notebook '{path}', cell {i + 1}: its 'source' is neither a text nor a list of lines.");
                 cells.Add(new NotebookCell(cell, source));
             }
         }

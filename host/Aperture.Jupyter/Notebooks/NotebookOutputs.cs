@@ -3,7 +3,9 @@ using System.Text.Json.Nodes;
 
 namespace Aperture.Jupyter;
 
-/// <summary>Gathers the outputs of one cell in the form that a notebook file keeps. Any thread may write, also after the cell has ended; then nothing is kept.</summary>
+/// <summary>
+/// Gathers the outputs of one cell in the form that a notebook file keeps. Any thread may write, also after the cell has ended; then nothing is kept.
+/// </summary>
 /// <param name="shown">The outputs of the whole notebook that can be replaced, by their id; one for all cells.</param>
 internal sealed class NotebookOutputs(Dictionary<string, List<JsonObject>> shown) : ICellOutput
 {
@@ -124,11 +126,16 @@ internal sealed class NotebookOutputs(Dictionary<string, List<JsonObject>> shown
         _text.Clear();
     }
 
-    private static JsonObject Shown(string type, MimeBundle bundle) => new() { ["data"] = Data(bundle), ["metadata"] = new JsonObject(), ["output_type"] = type };
+    private static JsonObject Shown(string type, MimeBundle bundle)
+        => new() { ["data"] = Data(bundle), ["metadata"] = new JsonObject(), ["output_type"] = type };
 
     // Texts are kept line by line, so that differences between versions can be read; binary forms are one string.
     private static JsonObject Data(MimeBundle bundle)
-        => new(bundle.Forms.Select(form => KeyValuePair.Create<string, JsonNode?>(form.Key, form.Key.StartsWith("text/", StringComparison.Ordinal) ? Lines(form.Value) : form.Value)));
+        => new(
+            bundle.Forms.Select(
+                form
+                    => KeyValuePair.Create<string, JsonNode?>(
+                        form.Key, form.Key.StartsWith("text/", StringComparison.Ordinal) ? Lines(form.Value) : form.Value)));
 
     private static JsonArray Lines(string text)
     {

@@ -52,7 +52,11 @@ public sealed record ConnectionFile(IPAddress Address, byte[] Key, int ShellPort
             => root.ValueKind == JsonValueKind.Object && root.TryGetProperty(name, out JsonElement value) ? value.GetString() ?? fallback : fallback;
 
         int Port(string name)
-            => root.ValueKind == JsonValueKind.Object && root.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int port) && port is > 0 and < 65536
+            => root.ValueKind == JsonValueKind.Object
+                && root.TryGetProperty(name, out JsonElement value)
+                && value.ValueKind == JsonValueKind.Number
+                && value.TryGetInt32(out int port)
+                && port is > 0 and < 65536
                 ? port
                 : throw new ApertureException($"The connection file '{path}' needs '{name}', a port number.");
 

@@ -17,7 +17,9 @@ internal sealed record JupyterMessage(IReadOnlyList<byte[]> Identities, string T
     public string Text(string name, string? fallback = null)
         => !Content.TryGetProperty(name, out JsonElement value)
             ? fallback ?? throw new ApertureException($"{Type} needs '{name}'.")
-            : value.ValueKind == JsonValueKind.String ? value.GetString()! : throw new ApertureException($"{Type} has '{name}' of type {value.ValueKind}; it must be a string.");
+            : value.ValueKind == JsonValueKind.String
+                ? value.GetString()!
+                : throw new ApertureException($"{Type} has '{name}' of type {value.ValueKind}; it must be a string.");
 
     /// <summary>A flag of the content, or a default where it is absent.</summary>
     public bool Flag(string name, bool fallback)
@@ -25,5 +27,7 @@ internal sealed record JupyterMessage(IReadOnlyList<byte[]> Identities, string T
 
     /// <summary>A whole number of the content, or a default where it is absent.</summary>
     public int Number(string name, int fallback)
-        => Content.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? number : fallback;
+        => Content.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number)
+            ? number
+            : fallback;
 }

@@ -6,8 +6,8 @@ using NetMQ.Sockets;
 namespace Aperture.Jupyter;
 
 /// <summary>
-/// The five sockets of a kernel. One thread owns them (ZeroMQ sockets belong to one thread): it hands checked requests to <see cref="Shell"/> and <see cref="Control"/>,
-/// echoes heartbeats, and sends what other threads queue. It never waits for a request to be answered.
+/// The five sockets of a kernel. One thread owns them (ZeroMQ sockets belong to one thread): it hands checked requests to <see cref="Shell"/> and
+/// <see cref="Control"/>, echoes heartbeats, and sends what other threads queue. It never waits for a request to be answered.
 /// </summary>
 internal sealed class KernelSockets : IDisposable
 {
@@ -17,7 +17,8 @@ internal sealed class KernelSockets : IDisposable
     private readonly RouterSocket _shell = new();
     private readonly RouterSocket _control = new();
     private readonly RouterSocket _stdin = new();
-    private readonly RouterSocket _heartbeat = new(); // Echoes frames as they come: a request socket's envelope comes back whole, and no malformed one can upset it.
+    // Echoes frames as they come: a request socket's envelope comes back whole, and no malformed one can upset it.
+    private readonly RouterSocket _heartbeat = new();
     private readonly PublisherSocket _iopub = new();
     private readonly NetMQQueue<(NetMQSocket Socket, NetMQMessage Message)> _outbound = new();
     private readonly NetMQPoller _poller;
@@ -45,7 +46,9 @@ internal sealed class KernelSockets : IDisposable
         catch (NetMQException e)
         {
             Close();
-            throw new ApertureException($"The kernel cannot listen on {connection.Address}, ports {connection.ShellPort}, {connection.ControlPort}, {connection.IopubPort}, {connection.StdinPort} and {connection.HeartbeatPort}: {e.Message}", e);
+            throw new ApertureException(
+                $"The kernel cannot listen on {connection.Address}, ports {connection.ShellPort}, {connection.ControlPort}, {connection.IopubPort}, "
+                + $"{connection.StdinPort} and {connection.HeartbeatPort}: {e.Message}", e);
         }
 
         _shell.ReceiveReady += (_, e) => Receive(e.Socket, message => Shell?.Invoke(message));
@@ -85,13 +88,16 @@ internal sealed class KernelSockets : IDisposable
     }
 
     /// <summary>Answers a request of the shell channel.</summary>
-    public void ReplyOnShell(JupyterMessage request, JsonObject content) => Enqueue(_shell, _writer.Write(request.Identities, request.ReplyType, content, request.Header));
+    public void ReplyOnShell(JupyterMessage request, JsonObject content)
+        => Enqueue(_shell, _writer.Write(request.Identities, request.ReplyType, content, request.Header));
 
     /// <summary>Answers a request of the control channel.</summary>
-    public void ReplyOnControl(JupyterMessage request, JsonObject content) => Enqueue(_control, _writer.Write(request.Identities, request.ReplyType, content, request.Header));
+    public void ReplyOnControl(JupyterMessage request, JsonObject content)
+        => Enqueue(_control, _writer.Write(request.Identities, request.ReplyType, content, request.Header));
 
     /// <summary>Asks the client of a request for a line of input. Its stdin socket has the identity of its shell socket.</summary>
-    public void AskOnStdin(JupyterMessage request, JsonObject content) => Enqueue(_stdin, _writer.Write(request.Identities, "input_request", content, request.Header));
+    public void AskOnStdin(JupyterMessage request, JsonObject content)
+        => Enqueue(_stdin, _writer.Write(request.Identities, "input_request", content, request.Header));
 
     /// <summary>Sends what is queued, then closes the sockets.</summary>
     public void Dispose()

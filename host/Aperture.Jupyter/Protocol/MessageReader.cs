@@ -4,7 +4,10 @@ using NetMQ;
 
 namespace Aperture.Jupyter;
 
-/// <summary>Turns frames into a message, or says why they are none. What arrives may come from anyone who can reach the port; nothing of it is used before its signature is checked.</summary>
+/// <summary>
+/// Turns frames into a message, or says why they are none. What arrives may come from anyone who can reach the port; nothing of it is used before its signature
+/// is checked.
+/// </summary>
 /// <param name="signature">Checks signatures.</param>
 internal sealed class MessageReader(MessageSignature signature)
 {
@@ -45,7 +48,9 @@ internal sealed class MessageReader(MessageSignature signature)
                 return null;
             }
 
-            if (!header.TryGetProperty("msg_type", out JsonElement type) || type.ValueKind != JsonValueKind.String || type.GetString() is not { Length: > 0 and < 100 } name)
+            if (!header.TryGetProperty("msg_type", out JsonElement type)
+                || type.ValueKind != JsonValueKind.String
+                || type.GetString() is not { Length: > 0 and < 100 } name)
             {
                 reason = "its header has no message type";
                 return null;

@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Aperture.Jupyter;
 
-/// <summary>Signs messages: HMAC-SHA256 over header, parent header, metadata and content, in lower-case hexadecimal. An empty key signs nothing and accepts everything.</summary>
+/// <summary>
+/// Signs messages: HMAC-SHA256 over header, parent header, metadata and content, in lower-case hexadecimal. An empty key signs nothing and accepts everything.
+/// </summary>
 /// <param name="key">The connection's key.</param>
 internal sealed class MessageSignature(byte[] key)
 {

@@ -17,7 +17,7 @@ public sealed record DisplayTable(IReadOnlyList<string> Heads, IReadOnlyList<IRe
     /// <summary>The table as an HTML fragment.</summary>
     public string ToHtml()
     {
-        var html = new StringBuilder("<table>");
+        StringBuilder html = new("<table>");
         if (Title.Length > 0)
         {
             html.Append("<caption>").Append(Encode(Title)).Append("</caption>");

@@ -18,7 +18,7 @@ internal static class TensorText
             return new DisplayForm("Tensor (disposed)");
         }
 
-        var text = new StringBuilder($"Tensor [{string.Join(", ", tensor.shape)}] {NameOf(tensor.dtype)} {tensor.device}");
+        StringBuilder text = new($"Tensor [{string.Join(", ", tensor.shape)}] {NameOf(tensor.dtype)} {tensor.device}");
         if (tensor.requires_grad)
         {
             text.Append(" requires grad");

@@ -36,7 +36,7 @@ public static class ValueText
 
     private static string Sequence<T>(IEnumerable<T> items, int? count, Func<T, string> format)
     {
-        var text = new StringBuilder("[");
+        StringBuilder text = new("[");
         int shown = 0;
         foreach (T item in items)
         {

@@ -32,7 +32,7 @@ internal static partial class DocumentationText
 
     private static string Flatten(XElement element)
     {
-        var text = new StringBuilder();
+        StringBuilder text = new();
         Append(text, element);
         return Blank().Replace(text.ToString(), " ").Trim();
     }

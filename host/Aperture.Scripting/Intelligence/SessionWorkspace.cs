@@ -88,8 +88,8 @@ internal sealed class SessionWorkspace : IDisposable
 
     private DocumentId Add(SourceText text, string path, CSharpCompilationOptions options, IEnumerable<MetadataReference> references)
     {
-        var project = ProjectId.CreateNewId();
-        var document = DocumentId.CreateNewId(project);
+        ProjectId project = ProjectId.CreateNewId();
+        DocumentId document = DocumentId.CreateNewId(project);
         _solution = _solution.AddProject(ProjectInfo.Create(
             project,
             VersionStamp.Create(),

@@ -1,4 +1,5 @@
 using ScottPlot;
+using ScottPlot.Plottables;
 
 namespace Aperture.Scripting;
 
@@ -23,19 +24,19 @@ public static class TradeOffPlot
                 {
                     Color color = plot.Add.Palette.GetColor(drawn++); // by hand: error bars would take every second colour
                     TradeOffPoint[] sorted = [.. points.OrderBy(p => p.Cost)];
-                    var line = plot.Add.Scatter(sorted.Select(p => p.Cost).ToArray(), sorted.Select(p => 100 * p.Accuracy).ToArray());
+                    Scatter line = plot.Add.Scatter(sorted.Select(p => p.Cost).ToArray(), sorted.Select(p => 100 * p.Accuracy).ToArray());
                     line.Color = color;
                     line.LegendText = method;
                     line.LineWidth = 2;
                     line.MarkerSize = 7;
-                    var bars = plot.Add.ErrorBar(
+                    ErrorBar bars = plot.Add.ErrorBar(
                         sorted.Select(p => p.Cost).ToArray(), sorted.Select(p => 100 * p.Accuracy).ToArray(), sorted.Select(p => 100 * p.HalfWidth).ToArray());
                     bars.Color = color.WithAlpha(0.5);
                 }
 
                 if (chance is { } guess)
                 {
-                    var level = plot.Add.HorizontalLine(100 * guess, pattern: LinePattern.Dashed);
+                    HorizontalLine level = plot.Add.HorizontalLine(100 * guess, pattern: LinePattern.Dashed);
                     level.Color = Colors.Gray;
                     level.LegendText = "picture blanked";
                 }

@@ -1,6 +1,6 @@
-using Aperture.Data;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Aperture.Data;
 using Aperture.Images;
 
 namespace Aperture.Workshop;

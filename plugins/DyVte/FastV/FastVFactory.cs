@@ -10,7 +10,8 @@ internal sealed class FastVFactory : IMethodFactory
 
     public string Name => MethodName;
 
-    public string Summary => "Keeps the visual tokens that the last prompt token attends to most, after one early layer (FastV, arXiv 2403.06764, as DyVTE combines with it).";
+    public string Summary
+        => "Keeps the visual tokens that the last prompt token attends to most, after one early layer (FastV, arXiv 2403.06764, as DyVTE combines with it).";
 
     public IReadOnlyList<MethodOption> Options => FastVOptions.Describe();
 

@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.DyVte.FastV;
 
 /// <summary>
-/// FastV as the DyVTE repository has it: after one layer the visual tokens with the largest head-mean attention from the last prompt token stay, in their order and with their
-/// positions. Where no visual token is left, as after an exit, nothing happens.
+/// FastV as the DyVTE repository has it: after one layer the visual tokens with the largest head-mean attention from the last prompt token stay, in their order
+/// and with their positions. Where no visual token is left, as after an exit, nothing happens.
 /// </summary>
 internal sealed class FastVReducer(FastVOptions options) : ITokenReducer
 {

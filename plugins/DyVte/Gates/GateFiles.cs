@@ -22,8 +22,10 @@ internal static class GateFiles
         if (options.Gates == DyVteOptions.RandomGates)
         {
             int inputs = GateInputs.Width(options.GateInput, decoder)
-                ?? throw DyVteOptions.Error($"random gates that read attention need a fixed number of visual tokens, which {decoder.Model} does not have; give a gates file");
-            return Set(new GateTensors(GateInitialisation.Create(decoder.Layers, inputs, options.GateHidden, options.Seed)), GateKeys.Published, inputs, options);
+                ?? throw DyVteOptions.Error(
+                    $"random gates that read attention need a fixed number of visual tokens, which {decoder.Model} does not have; give a gates file");
+            return Set(
+                new GateTensors(GateInitialisation.Create(decoder.Layers, inputs, options.GateHidden, options.Seed)), GateKeys.Published, inputs, options);
         }
 
         (IWeightSource source, GateKeys keys, int width) = OpenChecked(options, decoder, files);
@@ -41,8 +43,10 @@ internal static class GateFiles
             Dictionary<string, Tensor> gates = new(StringComparer.Ordinal);
             foreach (int layer in keys.Layers)
             {
-                gates[GateKeys.First(GateKeys.Published, layer)] = source.LoadCopy(GateKeys.First(keys.Prefix, layer), ScalarType.Float32).DetachFromDisposeScope();
-                gates[GateKeys.Second(GateKeys.Published, layer)] = source.LoadCopy(GateKeys.Second(keys.Prefix, layer), ScalarType.Float32).DetachFromDisposeScope();
+                gates[GateKeys.First(GateKeys.Published, layer)] = source.LoadCopy(GateKeys.First(keys.Prefix, layer), ScalarType.Float32)
+                    .DetachFromDisposeScope();
+                gates[GateKeys.Second(GateKeys.Published, layer)] = source.LoadCopy(GateKeys.Second(keys.Prefix, layer), ScalarType.Float32)
+                    .DetachFromDisposeScope();
             }
 
             return gates;
@@ -83,7 +87,8 @@ internal static class GateFiles
         try
         {
             GateKeys keys = GateKeys.Find(source) ?? throw DyVteOptions.Error(
-                $"'{path}' holds no gates (names such as {GateKeys.First(GateKeys.Published, 0)}); name a DyVTE checkpoint or a gates file with Gates, train gates, or set FixedExitLayer");
+                $"'{path}' holds no gates (names such as {GateKeys.First(GateKeys.Published, 0)}); name a DyVTE checkpoint or a gates file with Gates, train "
+                + "gates, or set FixedExitLayer");
             CheckMetadata(source, path, options);
             return (source, keys, GateShapes.Check(source, keys, path, decoder, options.GateInput));
         }
@@ -103,7 +108,8 @@ internal static class GateFiles
 
         string folder = files.ModelFolder is { Length: > 0 } own
             ? own
-            : throw DyVteOptions.Error("the model has no folder to look for gates in; name a DyVTE checkpoint or a gates file with Gates, or set FixedExitLayer");
+            : throw DyVteOptions.Error(
+                "the model has no folder to look for gates in; name a DyVTE checkpoint or a gates file with Gates, or set FixedExitLayer");
         string beside = Path.Combine(folder, Beside);
         return File.Exists(beside) ? beside : folder;
     }
@@ -114,7 +120,8 @@ internal static class GateFiles
         if (source is SafetensorsFile file && file.Metadata.TryGetValue("input", out string? input) && input != GateInputs.NameInFile(options.GateInput))
         {
             throw DyVteOptions.Error(
-                $"the gates in '{path}' read {input}, not {GateInputs.NameInFile(options.GateInput)}; set GateInput to {GateInputs.Names.FirstOrDefault(name => GateInputs.NameInFile(name) == input) ?? "what they were trained on"}");
+                $"the gates in '{path}' read {input}, not {GateInputs.NameInFile(options.GateInput)}; set GateInput to "
+                + $"{GateInputs.Names.FirstOrDefault(name => GateInputs.NameInFile(name) == input) ?? "what they were trained on"}");
         }
     }
 }

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.DyVte.Gates;
 
 /// <summary>
-/// The gates of a model. They stay in their file until a layer's gate is first asked; then they move to where the rows are and stay there, or, placed on the host, travel anew each time.
-/// Safe for several threads. Owns its source.
+/// The gates of a model. They stay in their file until a layer's gate is first asked; then they move to where the rows are and stay there, or, placed on the
+/// host, travel anew each time. Safe for several threads. Owns its source.
 /// </summary>
 internal sealed class GateSet : IDisposable
 {
@@ -42,7 +42,8 @@ internal sealed class GateSet : IDisposable
         ScalarType type = _single ? ScalarType.Float32 : features.dtype;
         if (_onHost)
         {
-            using Tensor w1 = Placed(GateKeys.First(_prefix, layer), type, features.device), w2 = Placed(GateKeys.Second(_prefix, layer), type, features.device);
+            using Tensor w1 = Placed(GateKeys.First(_prefix, layer), type, features.device), w2 = Placed(
+                GateKeys.Second(_prefix, layer), type, features.device);
             return Run(features, w1, w2);
         }
 

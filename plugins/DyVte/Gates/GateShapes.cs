@@ -19,7 +19,8 @@ internal static class GateShapes
         if (keys.Layers.Count != decoder.Layers || keys.Layers[^1] != decoder.Layers - 1)
         {
             throw DyVteOptions.Error(
-                $"'{where}' has gates for {keys.Layers.Count} layers (up to layer {keys.Layers[^1]}), but {decoder.Model} has {decoder.Layers} layers; take gates that were trained for this model");
+                $"'{where}' has gates for {keys.Layers.Count} layers (up to layer {keys.Layers[^1]}), but {decoder.Model} has {decoder.Layers} layers; take "
+                + "gates that were trained for this model");
         }
 
         int? expected = GateInputs.Width(input, decoder);
@@ -31,14 +32,16 @@ internal static class GateShapes
             if (first.Length != 2 || second.Length != 2 || second[0] != 2 || second[1] != first[0])
             {
                 throw DyVteOptions.Error(
-                    $"the gate of layer {layer} in '{where}' has shapes [{string.Join(", ", first)}] and [{string.Join(", ", second)}] where [hidden, inputs] and [2, hidden] belong; the file is damaged or no gates file");
+                    $"the gate of layer {layer} in '{where}' has shapes [{string.Join(", ", first)}] and [{string.Join(", ", second)}] where [hidden, "
+                    + "inputs] and [2, hidden] belong; the file is damaged or no gates file");
             }
 
             inputs ??= first[1];
             if (first[1] != inputs)
             {
                 throw DyVteOptions.Error(
-                    $"the gate of layer {layer} in '{where}' reads {first[1]} values, but with GateInput {input} {decoder.Model} gives {inputs}{Meaning(input, decoder)}; take gates that were trained for this width and input");
+                    $"the gate of layer {layer} in '{where}' reads {first[1]} values, but with GateInput {input} {decoder.Model} gives "
+                    + $"{inputs}{Meaning(input, decoder)}; take gates that were trained for this width and input");
             }
         }
 

@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.DyVte.Training;
 
 /// <summary>
-/// The frozen part of a training step (spec section 4.3, steps 2 to 5): the layers run once over the whole sequences, and after each exit layer a branch without the visual rows goes
-/// through the rest. Dropping the rows gives what the official code gets by masking their columns.
+/// The frozen part of a training step (spec section 4.3, steps 2 to 5): the layers run once over the whole sequences, and after each exit layer a branch
+/// without the visual rows goes through the rest. Dropping the rows gives what the official code gets by masking their columns.
 /// </summary>
 /// <param name="batch">The batch.</param>
 /// <param name="layers">Number of layers of the decoder.</param>

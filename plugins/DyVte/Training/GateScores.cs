@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.DyVte.Training;
 
 /// <summary>
-/// Running counts of how often each layer's gate was right (spec section 4.5): a decayed sum, so that the end of a training counts more than its beginning. The counts are one tensor,
-/// which the host saves with a checkpoint.
+/// Running counts of how often each layer's gate was right (spec section 4.5): a decayed sum, so that the end of a training counts more than its beginning. The
+/// counts are one tensor, which the host saves with a checkpoint.
 /// </summary>
 internal sealed class GateScores : IDisposable
 {
@@ -50,7 +50,8 @@ internal sealed class GateScores : IDisposable
             float all = own[0] + own[2];
             return all == 0
                 ? $"gate {layer}: never drawn"
-                : $"gate {layer}: exit is right for {Percent(own[2], all)} of the samples; the gate says so for {Percent(own[3], own[2])} of them and keeps {Percent(own[1], own[0])} of the others";
+                : $"gate {layer}: exit is right for {Percent(own[2], all)} of the samples; the gate says so for {Percent(own[3], own[2])} of them and keeps "
+                    + $"{Percent(own[1], own[0])} of the others";
         })];
     }
 

@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.DyVte.Training;
 
 /// <summary>
-/// Trains gates (spec section 4): a step draws exit layers at random, finds out on the frozen model whether each sample's answer would survive the exit, and teaches these layers' gates
-/// to say so. Nothing but the gates changes.
+/// Trains gates (spec section 4): a step draws exit layers at random, finds out on the frozen model whether each sample's answer would survive the exit, and
+/// teaches these layers' gates to say so. Nothing but the gates changes.
 /// </summary>
 internal sealed class GateTraining : ITrainingRun
 {

@@ -21,7 +21,9 @@ internal sealed record GateTrainingOptions : TrainingOptions
     /// <summary>Exit layers drawn for a step. The official code draws one.</summary>
     public int LayersPerStep { get; set; } = 1;
 
-    /// <summary><c>relative</c> (official): the cross entropy is held against the one without the exit. <c>absolute</c> (paper): against <see cref="CeThreshold"/>.</summary>
+    /// <summary>
+    /// <c>relative</c> (official): the cross entropy is held against the one without the exit. <c>absolute</c> (paper): against <see cref="CeThreshold"/>.
+    /// </summary>
     public string LabelRule { get; set; } = "relative";
 
     /// <summary>Share of answer tokens that must agree, exceeded strictly.</summary>
@@ -70,7 +72,9 @@ internal sealed record GateTrainingOptions : TrainingOptions
         DyVteOptions.OneOf(nameof(LabelRule), LabelRule, ["relative", "absolute"]);
         if (LabelRule == "absolute" != CeThreshold > 0)
         {
-            throw DyVteOptions.Error($"CeThreshold is {CeThreshold?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "not given"}; LabelRule absolute needs a number above 0, LabelRule relative none");
+            throw DyVteOptions.Error(
+                $"CeThreshold is {CeThreshold?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "not given"}; LabelRule absolute needs a "
+                + "number above 0, LabelRule relative none");
         }
     }
 
@@ -80,7 +84,8 @@ internal sealed record GateTrainingOptions : TrainingOptions
         new(nameof(GateHidden), "integer", "2048", "Hidden width of the gates; 64 suits a model of width 128."),
         new(nameof(GateInput), "text", "text", "text (official) or all-text (the mean takes the prefix in)."),
         new(nameof(LayersPerStep), "integer", "1", "Exit layers drawn for a step; one forward serves them all."),
-        new(nameof(LabelRule), "text", "relative", "relative (official: cross entropy against CeRatio times the one without exit) or absolute (paper: against CeThreshold)."),
+        new(nameof(LabelRule), "text", "relative", "relative (official: cross entropy against CeRatio times the one without exit) or absolute (paper: "
+            + "against CeThreshold)."),
         new(nameof(AgreeThreshold), "number", "0.99", "Share of answer tokens that must come out the same, exceeded strictly."),
         new(nameof(CeRatio), "number", "1.03", "With relative: the cross entropy with the exit stays below this many times the one without."),
         new(nameof(CeThreshold), "number", "none", "With absolute: the cross entropy with the exit stays below this."),

@@ -5,7 +5,8 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.Eas.Adapters;
 
 /// <summary>
-/// An adapter as the affine map that it is for one sequence, <c>x + U(V x) + b</c>, so that it can be merged into the linear layers behind it. Owns its tensors.
+/// An adapter as the affine map that it is for one sequence, <c>x + U(V x) + b</c>, so that it can be merged into the linear layers behind it. Owns its
+/// tensors.
 /// </summary>
 /// <param name="Up">U, <c>[d, r]</c>.</param>
 /// <param name="Down">V, <c>[r, d]</c>.</param>
@@ -22,7 +23,8 @@ internal sealed record AffineAdapter(Tensor Up, Tensor Down, Tensor Bias) : IDis
     /// <param name="down">A of an ordinary adapter, C of PIA.</param>
     /// <param name="factor">1 for an ordinary adapter, 1/2 for PIA.</param>
     /// <param name="offset">The pool p of PIA, <c>[r]</c>.</param>
-    public static AffineAdapter Of(PointwiseConvolution up, PointwiseConvolution? secondUp, Tensor? weights, double scale, PointwiseConvolution down, double factor, Tensor? offset)
+    public static AffineAdapter Of(
+        PointwiseConvolution up, PointwiseConvolution? secondUp, Tensor? weights, double scale, PointwiseConvolution down, double factor, Tensor? offset)
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor matrix, bias;

@@ -25,7 +25,9 @@ internal sealed class ExpertRouter(Tensor weight, Tensor? bias) : IDisposable
     {
         using (source.Load(name + ".weight", Experts, width))
         {
-            return new ExpertRouter(source.LoadCopy(name + ".weight", ScalarType.Float32), source.Contains(name + ".bias") ? source.LoadCopy(name + ".bias", ScalarType.Float32) : null);
+            return new ExpertRouter(
+                source.LoadCopy(name + ".weight", ScalarType.Float32),
+                source.Contains(name + ".bias") ? source.LoadCopy(name + ".bias", ScalarType.Float32) : null);
         }
     }
 

@@ -6,7 +6,8 @@ using F = TorchSharp.torch.nn.functional;
 namespace Aperture.Plugins.Eas.Adapters;
 
 /// <summary>
-/// A convolution of width 1 over tokens: the same linear layer for each token, block-diagonal where it has groups (outputs of a group read the inputs of that group). Owns its tensors.
+/// A convolution of width 1 over tokens: the same linear layer for each token, block-diagonal where it has groups (outputs of a group read the inputs of that
+/// group). Owns its tensors.
 /// </summary>
 /// <param name="weight"><c>[out, in / groups, 1]</c>, as published.</param>
 /// <param name="bias"><c>[out]</c>.</param>

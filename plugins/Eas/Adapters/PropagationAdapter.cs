@@ -5,7 +5,8 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.Eas.Adapters;
 
 /// <summary>
-/// PIA, the propagation-of-information adapter, in place of an attention: with the pool <c>p = A mean(x)</c> of the sequence and <c>z = (p + C x) / 2</c> it gives
+/// PIA, the propagation-of-information adapter, in place of an attention: with the pool <c>p = A mean(x)</c> of the sequence and <c>z = (p + C x) / 2</c> it
+/// gives
 /// <c>x + s (w0 B z + w1 D z)</c>, or <c>s B z</c> without router and identity (METER). B and D are block-diagonal. Owns its tensors.
 /// </summary>
 internal sealed class PropagationAdapter : IDisposable
@@ -60,7 +61,9 @@ internal sealed class PropagationAdapter : IDisposable
         return loaded;
     }
 
-    /// <summary>An untrained adapter: A and C Xavier-uniform; B and D zero (LaVIN, METER), so that it is the identity, or Xavier-uniform as well (LLaVA).</summary>
+    /// <summary>
+    /// An untrained adapter: A and C Xavier-uniform; B and D zero (LaVIN, METER), so that it is the identity, or Xavier-uniform as well (LLaVA).
+    /// </summary>
     /// <param name="width">d.</param>
     /// <param name="hidden">r.</param>
     /// <param name="zero">Whether B and D are zero.</param>
@@ -68,7 +71,8 @@ internal sealed class PropagationAdapter : IDisposable
     /// <param name="scale">s.</param>
     /// <param name="temperature">t.</param>
     /// <param name="groups">Blocks of B and D.</param>
-    public static PropagationAdapter Fresh(int width, int hidden, bool zero, Generator generator, double scale = 1, double temperature = 10, int groups = 2) => new()
+    public static PropagationAdapter Fresh(int width, int hidden, bool zero, Generator generator, double scale = 1, double temperature = 10, int groups = 2)
+        => new()
     {
         PoolDown = PointwiseConvolution.Fresh(hidden, width, 1, zero: false, generator),
         RowDown = PointwiseConvolution.Fresh(hidden, width, 1, zero: false, generator),

@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.Eas.Adapters;
 
 /// <summary>
-/// The ordinary adapter, on what a kept attention reads: <c>Ad(x) = x + s (w0 B(A x) + w1 D(A x))</c> with the two weights of its router, or <c>x + s B(C x)</c> without one (METER).
-/// B and D are block-diagonal. Owns its tensors.
+/// The ordinary adapter, on what a kept attention reads: <c>Ad(x) = x + s (w0 B(A x) + w1 D(A x))</c> with the two weights of its router, or <c>x + s B(C
+/// x)</c> without one (METER). B and D are block-diagonal. Owns its tensors.
 /// </summary>
 internal sealed class RepAdapter : IDisposable
 {
@@ -42,7 +42,8 @@ internal sealed class RepAdapter : IDisposable
     /// <param name="groups">Blocks of B and D.</param>
     /// <param name="identity">Whether x itself is part of the result.</param>
     /// <exception cref="ApertureException">A tensor is missing or has another shape.</exception>
-    public static RepAdapter Load(IWeightSource source, string prefix, int width, double scale = 1, double temperature = 10, int groups = 2, bool identity = true)
+    public static RepAdapter Load(
+        IWeightSource source, string prefix, int width, double scale = 1, double temperature = 10, int groups = 2, bool identity = true)
     {
         string down = source.Contains(prefix + "conv_A.weight") ? "conv_A" : "conv_C";
         bool routed = source.Contains(prefix + "expert_weights.weight"), second = source.Contains(prefix + "conv_D.weight");
@@ -75,7 +76,8 @@ internal sealed class RepAdapter : IDisposable
     /// <param name="scale">s.</param>
     /// <param name="temperature">t.</param>
     /// <param name="groups">Blocks of B and D.</param>
-    public static RepAdapter Fresh(int width, int hidden, bool routerBias, Generator generator, double scale = 1, double temperature = 10, int groups = 2) => new()
+    public static RepAdapter Fresh(int width, int hidden, bool routerBias, Generator generator, double scale = 1, double temperature = 10, int groups = 2)
+        => new()
     {
         Down = PointwiseConvolution.Fresh(hidden, width, 1, zero: false, generator),
         Up = PointwiseConvolution.Fresh(width, hidden, groups, zero: true, generator),

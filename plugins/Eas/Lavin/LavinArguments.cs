@@ -5,8 +5,8 @@ using Aperture.Weights;
 namespace Aperture.Plugins.Eas.Lavin;
 
 /// <summary>
-/// What an adapter file says of how it was trained: the arguments of the training script, which lie in it beside the weights. They become the options of the model's own method,
-/// which the weights alone do not tell: the layers without attention, and the constants of the adapters.
+/// What an adapter file says of how it was trained: the arguments of the training script, which lie in it beside the weights. They become the options of the
+/// model's own method, which the weights alone do not tell: the layers without attention, and the constants of the adapters.
 /// </summary>
 internal static class LavinArguments
 {
@@ -19,7 +19,9 @@ internal static class LavinArguments
         using (Utf8JsonWriter json = new(buffer))
         {
             json.WriteStartObject();
-            if (adapters is TorchFile { Content: PickledDictionary saved } && saved.TryGetValue("args", out object? args) && args is PickledObject { State: PickledDictionary given })
+            if (adapters is TorchFile { Content: PickledDictionary saved }
+                && saved.TryGetValue("args", out object? args)
+                && args is PickledObject { State: PickledDictionary given })
             {
                 AddNumber(json, nameof(EasOptions.Temperature), given, "temperature");
                 AddNumber(json, nameof(EasOptions.Scale), given, "adapter_scale");
@@ -51,7 +53,8 @@ internal static class LavinArguments
     {
         string[]? items = list switch
         {
-            string text when text.StartsWith('[') && text.EndsWith(']') => text[1..^1].Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
+            string text when text.StartsWith('[') && text.EndsWith(']')
+                => text[1..^1].Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
             PickledSequence sequence => [.. sequence.Select(item => Convert.ToString(item, CultureInfo.InvariantCulture) ?? "")],
             _ => null,
         };

@@ -5,7 +5,10 @@ using static TorchSharp.torch;
 
 namespace Aperture.Plugins.Eas.Lavin;
 
-/// <summary>A LaVIN's adapter file, told by its modality embedding. One with adapters that stand in for attention was trained by EAS, whose routers read otherwise than LaVIN's.</summary>
+/// <summary>
+/// A LaVIN's adapter file, told by its modality embedding. One with adapters that stand in for attention was trained by EAS, whose routers read otherwise than
+/// LaVIN's.
+/// </summary>
 internal sealed class LavinCheckpoint
 {
     private const string Mark = "adapter_modality_embedding.weight", Replacement = ".replaced_adapter.";
@@ -29,10 +32,12 @@ internal sealed class LavinCheckpoint
     /// <param name="shape">Scale, temperature, groups, and what routers read.</param>
     /// <returns>The caller disposes them; null where the file has none.</returns>
     /// <exception cref="ApertureException">A block's adapter is missing or has another shape.</exception>
-    public VisionAdapters? LoadVision(AdapterShape shape) => VisionAdapters.Load(_source, shape, shape.VisionRouter ?? (_eas ? VisionRouterMode.Eas : VisionRouterMode.Lavin));
+    public VisionAdapters? LoadVision(AdapterShape shape)
+        => VisionAdapters.Load(_source, shape, shape.VisionRouter ?? (_eas ? VisionRouterMode.Eas : VisionRouterMode.Lavin));
 
     /// <summary>
-    /// The adapters as a training goes on with them. With skipped layers that is EAS's training, whose routers read as EAS's do, whatever the file was; without any it is LaVIN's own.
+    /// The adapters as a training goes on with them. With skipped layers that is EAS's training, whose routers read as EAS's do, whatever the file was; without
+    /// any it is LaVIN's own.
     /// </summary>
     /// <param name="decoder">The decoder.</param>
     /// <param name="shape">Scale, temperature, groups.</param>
@@ -43,7 +48,8 @@ internal sealed class LavinCheckpoint
     public EasAdapters ForTraining(DecoderInfo decoder, AdapterShape shape, IReadOnlySet<int>? skipped, Generator generator)
     {
         bool eas = skipped is not { Count: 0 };
-        EasAdapters adapters = EasAdapters.Load(_source, decoder, shape with { VisionRouter = eas ? VisionRouterMode.Eas : VisionRouterMode.Lavin }, "the adapter file");
+        EasAdapters adapters = EasAdapters.Load(
+            _source, decoder, shape with { VisionRouter = eas ? VisionRouterMode.Eas : VisionRouterMode.Lavin }, "the adapter file");
         adapters.Query = eas ? TokenQuery.MeanSkipFirst : TokenQuery.Token0;
         adapters.Fit(decoder, shape, skipped, generator);
         return adapters;

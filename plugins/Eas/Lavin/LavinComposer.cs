@@ -4,8 +4,8 @@ using Aperture.Text;
 namespace Aperture.Plugins.Eas.Lavin;
 
 /// <summary>
-/// LaVIN's prompts: begin of sequence, <c>Image: </c> and the place of the picture or <c>Image: N/A</c>, and one question in the instruction data's form, or as it is (<c>plain</c>) where it
-/// brings its own, as ScienceQA's do.
+/// LaVIN's prompts: begin of sequence, <c>Image: </c> and the place of the picture or <c>Image: N/A</c>, and one question in the instruction data's form, or as
+/// it is (<c>plain</c>) where it brings its own, as ScienceQA's do.
 /// </summary>
 internal sealed class LavinComposer : IPromptComposer
 {
@@ -27,7 +27,8 @@ internal sealed class LavinComposer : IPromptComposer
         _folder = folder;
     }
 
-    private ITokenizer Tokenizer => _tokenizer ?? throw new ApertureException($"'{_folder}' holds no tokenizer (tokenizer.model), so it cannot be asked in words; add the file.");
+    private ITokenizer Tokenizer
+        => _tokenizer ?? throw new ApertureException($"'{_folder}' holds no tokenizer (tokenizer.model), so it cannot be asked in words; add the file.");
 
     public int[] Compose(IReadOnlyList<PromptMessage> messages)
     {
@@ -54,7 +55,8 @@ internal sealed class LavinComposer : IPromptComposer
             throw new ApertureException($"the conversation has {messages.Count} messages; LaVIN is trained on one question and one answer each.");
         }
 
-        int end = Tokenizer.EndId ?? throw new ApertureException($"The tokenizer of '{_folder}' has no end-of-sequence token; LaVIN needs LLaMA's tokenizer.model.");
+        int end = Tokenizer.EndId
+            ?? throw new ApertureException($"The tokenizer of '{_folder}' has no end-of-sequence token; LaVIN needs LLaMA's tokenizer.model.");
         string question = Written(messages[0].Text);
         int asked = Tokenizer.Encode(question, addSpecialTokens: false).Length;
         int[] whole = [.. Tokenizer.Encode(question + messages[1].Text, addSpecialTokens: false), end], prefix = Prefix(messages[0].Images);
@@ -66,7 +68,8 @@ internal sealed class LavinComposer : IPromptComposer
 
     private int[] Prefix(int images)
     {
-        int begin = Tokenizer.BeginId ?? throw new ApertureException($"The tokenizer of '{_folder}' has no begin-of-sequence token; LaVIN needs LLaMA's tokenizer.model.");
+        int begin = Tokenizer.BeginId
+            ?? throw new ApertureException($"The tokenizer of '{_folder}' has no begin-of-sequence token; LaVIN needs LLaMA's tokenizer.model.");
         int[] text = Tokenizer.Encode(images > 0 ? WithImage : WithoutImage, addSpecialTokens: false);
         return images > 0 ? [begin, .. text, LavinPacker.Placeholder] : [begin, .. text];
     }

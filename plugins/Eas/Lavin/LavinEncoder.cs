@@ -64,7 +64,11 @@ internal sealed class LavinEncoder(VisionTransformer tower, TorchvisionProcessor
         IEnumerable<Tensor> tokens = run.States.OrderBy(state => state.Key).Select(state => state.Value.Rows.select(1, 0)); // [batch, rows, C] -> [batch, C]
         Tensor taps = stack([.. tokens], 1); // [batch, C] each -> [batch, taps, C]
         VisualSegment segment = VisualSegment.Of(new VisualGrid(1, Taps));
-        return [.. Enumerable.Range(0, (int)pixels.size(0)).Select(i => new VisionFeatures(taps.select(0, i).MoveToOuterDisposeScope(), [segment]) { Macs = run.Macs })];
+        return
+        [
+            .. Enumerable.Range(0, (int)pixels.size(0)).Select(
+                i => new VisionFeatures(taps.select(0, i).MoveToOuterDisposeScope(), [segment]) { Macs = run.Macs }),
+        ];
     }
 
     public void Dispose() => tower.Dispose();

@@ -9,8 +9,9 @@ using Aperture.Weights;
 namespace Aperture.Plugins.Eas.Lavin;
 
 /// <summary>
-/// LaVIN (Luo et al. 2023): LLaMA and CLIP, frozen, with small adapters before every attention of both. A picture enters as the class tokens after every fourth block of the tower; before
-/// the text stands a modality token that only adapters read. What adapters compute comes from the method <c>eas</c>, which is part of the model.
+/// LaVIN (Luo et al. 2023): LLaMA and CLIP, frozen, with small adapters before every attention of both. A picture enters as the class tokens after every fourth
+/// block of the tower; before the text stands a modality token that only adapters read. What adapters compute comes from the method <c>eas</c>, which is part
+/// of the model.
 /// </summary>
 internal sealed class LavinFamily : IModelFamily
 {
@@ -21,7 +22,10 @@ internal sealed class LavinFamily : IModelFamily
     public string Summary => "LaVIN: a frozen LLaMA and OpenAI's CLIP with adapters, and what EAS trained on it.";
 
     public IReadOnlyList<string> Recognised { get; } =
-        ["LLaMA in Meta's layout (params.json and consolidated.00.pth), in the folder or in one below it", "config.json with model_type llama beside OpenAI's ViT-L-14.pt"];
+        [
+            "LLaMA in Meta's layout (params.json and consolidated.00.pth), in the folder or in one below it",
+            "config.json with model_type llama beside OpenAI's ViT-L-14.pt",
+        ];
 
     public FamilyMatch Recognises(ModelFolder folder) => LavinFiles.IsLavin(folder.Path) ? FamilyMatch.Named : FamilyMatch.None;
 
@@ -30,7 +34,9 @@ internal sealed class LavinFamily : IModelFamily
         LavinFiles files = LavinFiles.Find(folder.Path, opening);
         (IWeightSource llama, DecoderSpec decoder) = OpenLlama(files.Llama, opening);
         (IWeightSource clip, VisionTransformerConfig vision) = OpenClip(files.Clip, opening);
-        IWeightSource adapters = files.Adapters is { } file ? WeightFiles.Open(file, new WeightFileOptions { Lenient = true }) : new LavinFreshAdapters(decoder, vision);
+        IWeightSource adapters = files.Adapters is { } file
+            ? WeightFiles.Open(file, new WeightFileOptions { Lenient = true })
+            : new LavinFreshAdapters(decoder, vision);
         opening.Keep(adapters);
         TokenizerOptions reading = new() { Class = "LlamaTokenizer", Fast = false, Legacy = true, AddBegin = false };
         ITokenizer? tokenizer = files.Tokenizer is { } place ? Tokenizers.FromFolder(place, reading) : null;

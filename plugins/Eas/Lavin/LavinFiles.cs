@@ -4,8 +4,8 @@ using Aperture.Models;
 namespace Aperture.Plugins.Eas.Lavin;
 
 /// <summary>
-/// The files of a LaVIN as their authors release them: LLaMA in Meta's layout (or in Hugging Face's), its <c>tokenizer.model</c>, OpenAI's CLIP, and the file with the trained
-/// adapters. They may lie in one folder, or LLaMA in a folder below the others (<c>7B</c>).
+/// The files of a LaVIN as their authors release them: LLaMA in Meta's layout (or in Hugging Face's), its <c>tokenizer.model</c>, OpenAI's CLIP, and the file
+/// with the trained adapters. They may lie in one folder, or LLaMA in a folder below the others (<c>7B</c>).
 /// </summary>
 /// <param name="Llama">The folder with LLaMA's weights.</param>
 /// <param name="Tokenizer">The folder with the tokenizer; null where there is none.</param>
@@ -16,10 +16,14 @@ internal sealed record LavinFiles(string Llama, string? Tokenizer, string Clip, 
     private const string ClipFile = "ViT-L-14.pt", ConfigFile = "config.json", Fresh = "fresh";
     private static readonly string[] _baseFiles = ["consolidated.", "model", "pytorch_model"]; // how names of LLaMA's own files begin
 
-    /// <summary>Whether a folder holds a LaVIN: it, or one folder below it, holds LLaMA in Meta's layout; or it holds a LLaMA in Hugging Face's, with OpenAI's CLIP in or above it.</summary>
+    /// <summary>
+    /// Whether a folder holds a LaVIN: it, or one folder below it, holds LLaMA in Meta's layout; or it holds a LLaMA in Hugging Face's, with OpenAI's CLIP in
+    /// or above it.
+    /// </summary>
     /// <param name="folder">The folder.</param>
     public static bool IsLavin(string folder)
-        => Directory.Exists(folder) && (File.Exists(Path.Combine(folder, ConfigFile)) ? IsPlainLlama(folder) && Places(folder, folder).Any(HasClip) : LlamaFolders(folder).Any());
+        => Directory.Exists(folder)
+            && (File.Exists(Path.Combine(folder, ConfigFile)) ? IsPlainLlama(folder) && Places(folder, folder).Any(HasClip) : LlamaFolders(folder).Any());
 
     /// <summary>Finds the files.</summary>
     /// <param name="folder">The folder.</param>
@@ -38,30 +42,43 @@ internal sealed record LavinFiles(string Llama, string? Tokenizer, string Clip, 
         string llama = folders[0];
         string[] places = Places(llama, folder);
         string clip = opening.Tower ?? places.Select(place => Path.Combine(place, ClipFile)).FirstOrDefault(File.Exists)
-            ?? throw new ApertureException($"LaVIN's vision tower {ClipFile} is not in '{folder}'; put OpenAI's file there, or name it or the folder of openai/clip-vit-large-patch14 as the tower option.");
-        return new LavinFiles(llama, places.FirstOrDefault(place => File.Exists(Path.Combine(place, "tokenizer.model"))), clip, opening.Adapters == Fresh ? null : opening.Adapters ?? FindAdapters(places));
+            ?? throw new ApertureException(
+                $"LaVIN's vision tower {ClipFile} is not in '{folder}'; put OpenAI's file there, or name it or the folder of openai/clip-vit-large-patch14 "
+                + "as the tower option.");
+        return new LavinFiles(
+            llama, places.FirstOrDefault(place => File.Exists(Path.Combine(place, "tokenizer.model"))), clip,
+            opening.Adapters == Fresh ? null : opening.Adapters ?? FindAdapters(places));
     }
 
     private static string FindAdapters(string[] places)
     {
         string[] found = [.. places.SelectMany(Directory.GetFiles)
-            .Where(file => Path.GetExtension(file) is ".pth" or ".safetensors" && !_baseFiles.Any(start => Path.GetFileName(file).StartsWith(start, StringComparison.Ordinal)))
+            .Where(
+                file
+                    => Path.GetExtension(file) is ".pth" or ".safetensors"
+                        && !_baseFiles.Any(start => Path.GetFileName(file).StartsWith(start, StringComparison.Ordinal)))
             .Distinct().Order(StringComparer.Ordinal)];
         return found.Length switch
         {
             1 => found[0],
-            0 => throw new ApertureException($"LaVIN's adapters (a .pth file such as checkpoint-19.pth) are not in '{places[^1]}'; put the file there, name it as the adapters option, or give '{Fresh}' there to begin a training."),
-            _ => throw new ApertureException($"'{places[^1]}' holds several adapter files ({string.Join(", ", found.Select(Path.GetFileName))}); name one as the adapters option."),
+            0 => throw new ApertureException(
+                $"LaVIN's adapters (a .pth file such as checkpoint-19.pth) are not in '{places[^1]}'; put the file there, name it as the adapters option, or "
+                + $"give '{Fresh}' there to begin a training."),
+            _ => throw new ApertureException(
+                $"'{places[^1]}' holds several adapter files ({string.Join(", ", found.Select(Path.GetFileName))}); name one as the adapters option."),
         };
     }
 
     private static IEnumerable<string> LlamaFolders(string folder)
     {
         folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
-        return MetaLlamaWeights.IsIn(folder) || IsPlainLlama(folder) ? [folder] : Directory.EnumerateDirectories(folder).Where(MetaLlamaWeights.IsIn).Order(StringComparer.Ordinal);
+        return MetaLlamaWeights.IsIn(folder) || IsPlainLlama(folder)
+            ? [folder]
+            : Directory.EnumerateDirectories(folder).Where(MetaLlamaWeights.IsIn).Order(StringComparer.Ordinal);
     }
 
-    private static string[] Places(string llama, string folder) => [.. new[] { llama, folder, Path.GetDirectoryName(Path.GetFullPath(llama)) ?? llama }.Distinct()];
+    private static string[] Places(string llama, string folder)
+        => [.. new[] { llama, folder, Path.GetDirectoryName(Path.GetFullPath(llama)) ?? llama }.Distinct()];
 
     private static bool HasClip(string folder) => File.Exists(Path.Combine(folder, ClipFile));
 

@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.Eas.Lavin;
 
 /// <summary>
-/// An adapter file before training, as the official code begins one: adapters that change nothing (A and C Xavier-uniform, B and D zero), a Xavier-uniform projection,
-/// modality embeddings and routers by PyTorch's defaults. Owns its tensors.
+/// An adapter file before training, as the official code begins one: adapters that change nothing (A and C Xavier-uniform, B and D zero), a Xavier-uniform
+/// projection, modality embeddings and routers by PyTorch's defaults. Owns its tensors.
 /// </summary>
 internal sealed class LavinFreshAdapters : IWeightSource
 {
@@ -88,5 +88,7 @@ internal sealed class LavinFreshAdapters : IWeightSource
     private void Keep(string name, Tensor tensor) => _tensors[name] = tensor.DetachFromDisposeScope();
 
     private Tensor Find(string name)
-        => _tensors.TryGetValue(name, out Tensor? tensor) ? tensor : throw new ApertureException($"Fresh LaVIN adapters have no tensor '{name}'; check that the model is a LaVIN.");
+        => _tensors.TryGetValue(name, out Tensor? tensor)
+            ? tensor
+            : throw new ApertureException($"Fresh LaVIN adapters have no tensor '{name}'; check that the model is a LaVIN.");
 }

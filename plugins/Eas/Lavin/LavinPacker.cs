@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.Eas.Lavin;
 
 /// <summary>
-/// LaVIN's sequence: begin of sequence, prefix, picture, prompt, and in front of it the modality token, which no other row attends to. Text keeps the positions that follow it, but a
-/// generated token's position is counted without it: it has the last prompt row's once more, as in the official code.
+/// LaVIN's sequence: begin of sequence, prefix, picture, prompt, and in front of it the modality token, which no other row attends to. Text keeps the positions
+/// that follow it, but a generated token's position is counted without it: it has the last prompt row's once more, as in the official code.
 /// </summary>
 internal sealed class LavinPacker() : PlaceholderPacker(Placeholder)
 {

@@ -8,7 +8,9 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace Aperture.Plugins.Eas.Lavin;
 
-/// <summary>LaVIN's own small weights: the projection of class tokens to decoder rows (linear, SiLU, linear) and the embedding of the modality token. Owns its tensors.</summary>
+/// <summary>
+/// LaVIN's own small weights: the projection of class tokens to decoder rows (linear, SiLU, linear) and the embedding of the modality token. Owns its tensors.
+/// </summary>
 internal sealed class LavinProjection : IProjector
 {
     private const string First = "adapter_proj.conv_A", Second = "adapter_proj.conv_B", Embedding = "adapter_modality_embedding.weight";
@@ -16,7 +18,8 @@ internal sealed class LavinProjection : IProjector
     private readonly Matrix _second;
     private readonly WeightPolicy _policy;
 
-    private LavinProjection(Matrix first, Matrix second, Tensor modalities, WeightPolicy policy) => (_first, _second, Modalities, _policy) = (first, second, modalities, policy);
+    private LavinProjection(Matrix first, Matrix second, Tensor modalities, WeightPolicy policy)
+        => (_first, _second, Modalities, _policy) = (first, second, modalities, policy);
 
     /// <summary>Embeddings of the modality token <c>[2, d]</c>: row 0 for text alone, row 1 for a picture.</summary>
     public Tensor Modalities { get; }

@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.Eas.Lavin;
 
 /// <summary>
-/// Training as LaVIN's code runs it: sequences of one length whose padding is made of rows like any other, read by routers and pools too; LLaMA and CLIP stay frozen. The result is an adapter
-/// file, as the official code saves one.
+/// Training as LaVIN's code runs it: sequences of one length whose padding is made of rows like any other, read by routers and pools too; LLaMA and CLIP stay
+/// frozen. The result is an adapter file, as the official code saves one.
 /// </summary>
 /// <param name="adapters">The open adapter file.</param>
 internal sealed class LavinTraining(IWeightSource adapters) : IModelTraining
@@ -26,7 +26,8 @@ internal sealed class LavinTraining(IWeightSource adapters) : IModelTraining
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable quiet = no_grad();
-        Dictionary<string, Tensor> tensors = adapters.Names.Where(name => !saving.IsLeft(name)).ToDictionary(name => name, adapters.Load, StringComparer.Ordinal);
+        Dictionary<string, Tensor> tensors = adapters.Names.Where(name => !saving.IsLeft(name))
+            .ToDictionary(name => name, adapters.Load, StringComparer.Ordinal);
         foreach ((string name, Tensor tensor) in saving.Changed.Concat(saving.Added))
         {
             tensors[name] = tensor;

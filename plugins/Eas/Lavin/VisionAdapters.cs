@@ -31,7 +31,8 @@ internal sealed class VisionAdapters : IDisposable
     /// <exception cref="ApertureException">A block's adapter is missing or has another shape.</exception>
     public static VisionAdapters? Load(IWeightSource source, AdapterShape shape, VisionRouterMode mode)
     {
-        int count = source.Names.Count(name => name.StartsWith(Prefix, StringComparison.Ordinal) && name.EndsWith(".adapter_attn.conv_A.weight", StringComparison.Ordinal));
+        int count = source.Names.Count(
+            name => name.StartsWith(Prefix, StringComparison.Ordinal) && name.EndsWith(".adapter_attn.conv_A.weight", StringComparison.Ordinal));
         if (count == 0)
         {
             return null;
@@ -46,7 +47,9 @@ internal sealed class VisionAdapters : IDisposable
                 int width = (int)source.Describe(prefix + "conv_A.weight").Shape[1];
 
                 // The adapter without a router is LaVIN's plain one, which leaves its input out.
-                blocks.Add(RepAdapter.Load(source, prefix, width, shape.Scale, shape.Temperature, shape.Groups, identity: source.Contains(prefix + "expert_weights.weight")));
+                blocks.Add(
+                    RepAdapter.Load(
+                        source, prefix, width, shape.Scale, shape.Temperature, shape.Groups, identity: source.Contains(prefix + "expert_weights.weight")));
             }
         }
         catch
@@ -69,7 +72,8 @@ internal sealed class VisionAdapters : IDisposable
         using DisposeScope scope = NewDisposeScope();
         RepAdapter adapter = block < _blocks.Length
             ? _blocks[block]
-            : throw EasAdapters.Error($"the adapters are for a vision tower of {_blocks.Length} blocks, but this one has more; give the file that was trained for it");
+            : throw EasAdapters.Error(
+                $"the adapters are for a vision tower of {_blocks.Length} blocks, but this one has more; give the file that was trained for it");
         Tensor weight = adapter.Down.Weight;
         if (!weight.requires_grad && (weight.dtype != rows.dtype || weight.device.type != rows.device.type))
         {

@@ -10,8 +10,8 @@ internal enum VisionRouterMode
     Eas,
 
     /// <summary>
-    /// LaVIN's: its tower hands adapters the batch with tokens in front, so that each token position is weighed for itself, by what the batch's first picture has there.
-    /// A picture's features then depend on its batch.
+    /// LaVIN's: its tower hands adapters the batch with tokens in front, so that each token position is weighed for itself, by what the batch's first picture
+    /// has there. A picture's features then depend on its batch.
     /// </summary>
     Lavin,
 }

@@ -25,7 +25,9 @@ internal static class AnswerList
             string[] answers = text.AsSpan().TrimStart() is ['[' or '{', ..] ? Parse(text, count) : text.ReplaceLineEndings("\n").TrimEnd('\n').Split('\n');
             return answers.Length == (count ?? answers.Length) && Array.TrueForAll(answers, answer => answer is not null)
                 ? answers
-                : throw new ApertureException($"{path} names {answers.Count(answer => answer is not null)} answers, but there must be {count ?? answers.Length}; take the list that belongs to it.");
+                : throw new ApertureException(
+                    $"{path} names {answers.Count(answer => answer is not null)} answers, but there must be {count ?? answers.Length}; take the list that "
+                    + "belongs to it.");
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException)
         {

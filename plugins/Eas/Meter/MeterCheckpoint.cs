@@ -24,7 +24,8 @@ internal static class MeterCheckpoint
         long patch = source.Describe(MeterKeys.Vision + "conv1.weight").Shape[^1];
         if (imageSize % patch != 0)
         {
-            throw new ApertureException($"{MeterFactory.ClassifierName}: ImageSize {imageSize} is not a multiple of the checkpoint's patches of {patch} pixels.");
+            throw new ApertureException(
+                $"{MeterFactory.ClassifierName}: ImageSize {imageSize} is not a multiple of the checkpoint's patches of {patch} pixels.");
         }
 
         using DisposeScope scope = NewDisposeScope();
@@ -50,6 +51,7 @@ internal static class MeterCheckpoint
         int count = double.IsFinite(stored) && Math.Abs(stored) <= scores.Length ? (int)Math.Round(stored, MidpointRounding.ToEven) : -1;
         return count >= 0
             ? [.. Enumerable.Range(0, scores.Length).OrderBy(arm => scores[arm]).TakeLast(count)]
-            : throw new ApertureException($"METER: {MeterKeys.SkippedCount} is {stored}, but a search over {scores.Length} attentions skips 0 to {scores.Length}; set Skip yourself.");
+            : throw new ApertureException(
+                $"METER: {MeterKeys.SkippedCount} is {stored}, but a search over {scores.Length} attentions skips 0 to {scores.Length}; set Skip yourself.");
     }
 }

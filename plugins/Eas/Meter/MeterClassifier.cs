@@ -37,10 +37,16 @@ internal sealed class MeterClassifier : IClassifier
         AddHeads(files);
         if (_heads.Count == 0)
         {
-            throw new ApertureException($"{MeterFactory.ClassifierName}: this checkpoint has no head for a task (vqa_classifier, nlvr2_classifier, snli_classifier, rank_output or itm_score); give a fine-tuned or pre-trained one.");
+            throw new ApertureException(
+                $"{MeterFactory.ClassifierName}: this checkpoint has no head for a task (vqa_classifier, nlvr2_classifier, snli_classifier, rank_output or "
+                + "itm_score); give a fine-tuned or pre-trained one.");
         }
 
-        Tasks = [.. _heads.Select(pair => new ClassifierTask(pair.Key, pair.Value.Pictures, pair.Value.Labels.Length, Flops(pair.Key, pair.Value), pair.Value.Summary))];
+        Tasks =
+        [
+            .. _heads.Select(
+                pair => new ClassifierTask(pair.Key, pair.Value.Pictures, pair.Value.Labels.Length, Flops(pair.Key, pair.Value), pair.Value.Summary)),
+        ];
     }
 
     public string Name => MeterFactory.ClassifierName;
@@ -98,14 +104,17 @@ internal sealed class MeterClassifier : IClassifier
         _source.Dispose();
     }
 
-    private static LabelScore[] Ranked(string[] labels, double[] scores) => [.. labels.Zip(scores, (label, score) => new LabelScore(label, score)).OrderByDescending(entry => entry.Score)];
+    private static LabelScore[] Ranked(string[] labels, double[] scores)
+        => [.. labels.Zip(scores, (label, score) => new LabelScore(label, score)).OrderByDescending(entry => entry.Score)];
 
     private void AddHeads(IMethodFiles files)
     {
         MeterHeads heads = _model.Heads;
         if (heads.Vqa is { } vqa)
         {
-            string[] answers = _options.Labels is { } list ? AnswerList.Read(files.Resolve(list), vqa.Labels) : [.. Enumerable.Range(0, vqa.Labels).Select(label => $"answer {label}")];
+            string[] answers = _options.Labels is { } list
+                ? AnswerList.Read(files.Resolve(list), vqa.Labels)
+                : [.. Enumerable.Range(0, vqa.Labels).Select(label => $"answer {label}")];
             _heads["vqa"] = new Head(1, answers, pooled => vqa.Run(pooled).sigmoid(), "A question; each answer's score is on its own.");
         }
 
@@ -116,12 +125,17 @@ internal sealed class MeterClassifier : IClassifier
 
         if (heads.Snli is { } snli)
         {
-            _heads["snli"] = new Head(1, ["contradiction", "neutral", "entailment"], pooled => snli.Run(pooled).softmax(-1), "A sentence that the picture contradicts, leaves open or entails.");
+            _heads["snli"] = new Head(
+                1, ["contradiction", "neutral", "entailment"], pooled
+                    => snli.Run(pooled).softmax(-1), "A sentence that the picture contradicts, leaves open or entails.");
         }
 
         if (heads.CanRank)
         {
-            _heads["retrieval"] = new Head(1, ["fits"], pooled => heads.Rank(pooled).to(ScalarType.Float64).sigmoid().unsqueeze(-1), "A caption; the score says how well it fits and ranks captions and pictures.");
+            _heads["retrieval"] = new Head(
+                1, ["fits"], pooled
+                    => heads.Rank(pooled).to(ScalarType.Float64).sigmoid().unsqueeze(-1),
+                    "A caption; the score says how well it fits and ranks captions and pictures.");
         }
 
         if (heads.CanMatch)
@@ -130,7 +144,8 @@ internal sealed class MeterClassifier : IClassifier
         }
     }
 
-    private int Length(string task) => Math.Min(_options.TextLength ?? (task is "retrieval" or "match" ? CaptionLength : QuestionLength), _model.Config.Text.LongestText);
+    private int Length(string task)
+        => Math.Min(_options.TextLength ?? (task is "retrieval" or "match" ? CaptionLength : QuestionLength), _model.Config.Text.LongestText);
 
     private long Flops(string task, Head head)
     {

@@ -46,12 +46,15 @@ internal sealed record MeterConfig
     {
         if (!source.Contains(MeterKeys.TextTransform + ".weight") || !source.Contains(MeterKeys.Text + "embeddings.word_embeddings.weight"))
         {
-            throw new ApertureException($"This is no METER checkpoint: it has no {MeterKeys.TextTransform}.weight or no text encoder; give a .ckpt file of METER or of EAS on METER.");
+            throw new ApertureException(
+                $"This is no METER checkpoint: it has no {MeterKeys.TextTransform}.weight or no text encoder; give a .ckpt file of METER or of EAS on METER.");
         }
 
         if (!source.Contains(MeterKeys.Vision + "conv1.weight"))
         {
-            throw new ApertureException($"This METER has no CLIP vision encoder ({MeterKeys.Vision}conv1.weight is missing); those with a Swin transformer are not supported, take a clip16 checkpoint.");
+            throw new ApertureException(
+                $"This METER has no CLIP vision encoder ({MeterKeys.Vision}conv1.weight is missing); those with a Swin transformer are not supported, take a "
+                + "clip16 checkpoint.");
         }
 
         OpenAiClipWeights clip = new(source, MeterKeys.Vision);
@@ -70,7 +73,8 @@ internal sealed record MeterConfig
         };
         return config.Width % config.Heads == 0
             ? config
-            : throw new ApertureException($"METER: {config.Heads} heads do not divide the width {config.Width}; set Heads to the number that the checkpoint was trained with.");
+            : throw new ApertureException(
+                $"METER: {config.Heads} heads do not divide the width {config.Width}; set Heads to the number that the checkpoint was trained with.");
     }
 
     // RoBERTa has one token type and BERT two.

@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.Eas.Meter;
 
 /// <summary>
-/// A cross-modal layer of one stream, post-norm: self-attention, attention to the other stream, feed-forward, each with EAS's adapter in front where the checkpoint has them. A skipped attention
-/// is replaced by its PIA inside the same residual and norm. Matrices and adapters are borrowed from the model.
+/// A cross-modal layer of one stream, post-norm: self-attention, attention to the other stream, feed-forward, each with EAS's adapter in front where the
+/// checkpoint has them. A skipped attention is replaced by its PIA inside the same residual and norm. Matrices and adapters are borrowed from the model.
 /// </summary>
 internal sealed class MeterCrossLayer
 {
@@ -116,7 +116,8 @@ internal sealed class MeterCrossLayer
     /// <summary>What stands in for cross-attention.</summary>
     public Tensor PropagateCross(Tensor h, Tensor other, MeterDropout? training = null) => Propagate(_crossReplacement!, h, other, training);
 
-    private static Tensor Adapt(RepAdapter? adapter, Tensor x, MeterDropout? training) => adapter is null ? x.alias() : adapter.Run(x, weights: null, training?.Adapters);
+    private static Tensor Adapt(RepAdapter? adapter, Tensor x, MeterDropout? training)
+        => adapter is null ? x.alias() : adapter.Run(x, weights: null, training?.Adapters);
 
     // The pool is over all rows of the source, padding included.
     private static Tensor Propagate(PropagationAdapter adapter, Tensor x, Tensor pooled, MeterDropout? training)

@@ -76,7 +76,9 @@ internal sealed class MeterFactory : ITaskFactory<IClassifier>, ITrainedTask
             int[] arms = bound.Skip is null ? [] : MeterSkip.Read(bound.ModelOptions, MeterConfig.Read(source, bound.Heads, bound.VisionHeads), source, files);
             MeterObjective objective = new(source, samples, bound, device, files);
             owner = objective;
-            return bound.Stage == TrainingStage.Search ? new MeterSearchTraining(objective, bound, outputFolder) : new MeterTraining(objective, arms, bound.LegacyArmMap, outputFolder);
+            return bound.Stage == TrainingStage.Search
+                ? new MeterSearchTraining(objective, bound, outputFolder)
+                : new MeterTraining(objective, arms, bound.LegacyArmMap, outputFolder);
         }
         catch
         {
@@ -90,7 +92,9 @@ internal sealed class MeterFactory : ITaskFactory<IClassifier>, ITrainedTask
     {
         if (tokenizer.VocabularySize > config.Text.Vocabulary)
         {
-            throw new ApertureException($"{ClassifierName}: the tokenizer has {tokenizer.VocabularySize} tokens, but the checkpoint's text encoder knows {config.Text.Vocabulary}; use the tokenizer it was trained with.");
+            throw new ApertureException(
+                $"{ClassifierName}: the tokenizer has {tokenizer.VocabularySize} tokens, but the checkpoint's text encoder knows {config.Text.Vocabulary}; "
+                + "use the tokenizer it was trained with.");
         }
     }
 }

@@ -32,7 +32,8 @@ internal static class MeterFlops
 
     private static long Layer(MeterConfig config, MeterCrossLayer layer, long rows, long others, (bool Self, bool Cross) skip)
     {
-        long d = config.Width, adapter = Adapter(rows, d, layer.AdapterWidth), replacement = Adapter(rows, d, layer.ReplacementWidth) + (2 * d * layer.ReplacementWidth);
+        long d = config.Width, adapter = Adapter(rows, d, layer.AdapterWidth), replacement = Adapter(rows, d, layer.ReplacementWidth)
+            + (2 * d * layer.ReplacementWidth);
         return (skip.Self ? replacement : adapter + Attention(rows, rows, d))
             + (skip.Cross ? replacement : adapter + Attention(rows, others, d))
             + adapter + (4 * rows * d * config.Inner);

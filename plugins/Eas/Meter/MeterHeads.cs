@@ -71,7 +71,9 @@ internal sealed class MeterHeads
     /// <returns><c>[B, 2]</c>; the caller disposes it.</returns>
     public Tensor Match(Tensor pooled) => _matching!.Apply(pooled);
 
-    /// <summary>The retrieval score. A checkpoint without a head for it has the logit of yes of <see cref="Match"/>, from which training starts that head.</summary>
+    /// <summary>
+    /// The retrieval score. A checkpoint without a head for it has the logit of yes of <see cref="Match"/>, from which training starts that head.
+    /// </summary>
     /// <param name="pooled"><c>[B, 2 d]</c>; borrowed.</param>
     /// <returns><c>[B]</c>; the caller disposes it.</returns>
     public Tensor Rank(Tensor pooled)

@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace Aperture.Plugins.Eas.Meter;
 
-/// <summary>What EAS's training starts from where a METER does not have it yet: adapters, the classifier token, a task's head, a token type for a second picture.</summary>
+/// <summary>
+/// What EAS's training starts from where a METER does not have it yet: adapters, the classifier token, a task's head, a token type for a second picture.
+/// </summary>
 internal static class MeterInitialisation
 {
     /// <summary>Hidden width of the adapters in the published code.</summary>
@@ -50,10 +52,13 @@ internal static class MeterInitialisation
     {
         if (config.Text.HiddenSize != config.Width)
         {
-            throw new ApertureException($"METER: EAS starts its classifier token from the text encoder's embedding, which has {config.Text.HiddenSize} channels here where {config.Width} are needed; use a checkpoint with a base-sized text encoder.");
+            throw new ApertureException(
+                $"METER: EAS starts its classifier token from the text encoder's embedding, which has {config.Text.HiddenSize} channels here where "
+                + $"{config.Width} are needed; use a checkpoint with a base-sized text encoder.");
         }
 
-        using BertEncoder text = new(config.Text, BertWeights.Load(source, MeterKeys.Text, config.Text, new WeightPolicy(CPU, ScalarType.Float32, ScalarType.Float32), pooler: false));
+        using BertEncoder text = new(
+            config.Text, BertWeights.Load(source, MeterKeys.Text, config.Text, new WeightPolicy(CPU, ScalarType.Float32, ScalarType.Float32), pooler: false));
         using Tensor ids = zeros(1, 1, dtype: ScalarType.Int64);
         using IDisposable quiet = no_grad();
         return text.Embed(ids);

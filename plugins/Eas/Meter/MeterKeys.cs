@@ -26,5 +26,6 @@ internal static class MeterKeys
 
     /// <summary>Whether EAS trains a tensor: adapters, poolers, token types, task heads and the classifier token.</summary>
     public static bool IsTrained(string name)
-        => Array.Exists(_trained, part => name.Contains(part, StringComparison.Ordinal)) && !Array.Exists(_frozen, part => name.Contains(part, StringComparison.Ordinal));
+        => Array.Exists(_trained, part => name.Contains(part, StringComparison.Ordinal))
+            && !Array.Exists(_frozen, part => name.Contains(part, StringComparison.Ordinal));
 }

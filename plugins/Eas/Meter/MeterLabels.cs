@@ -13,7 +13,11 @@ internal sealed record MeterLabels(string[] Names)
         string[] names = task.Labels
             ?? (file is not null
                 ? AnswerList.Read(file, count: null)
-                : [.. samples.SelectMany(sample => sample.Labels.Keys).CountBy(label => label).OrderByDescending(pair => pair.Value).ThenBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => pair.Key)]);
+                :
+                [
+                    .. samples.SelectMany(sample => sample.Labels.Keys).CountBy(label => label).OrderByDescending(pair => pair.Value).ThenBy(
+                        pair => pair.Key, StringComparer.Ordinal).Select(pair => pair.Key),
+                ]);
         MeterLabels labels = new(names);
         for (int sample = 0; sample < samples.Count; sample++)
         {
@@ -33,7 +37,8 @@ internal sealed record MeterLabels(string[] Names)
     {
         if (sample.Pictures.Count != task.Pictures)
         {
-            throw new ApertureException($"{MeterFactory.ClassifierName}: sample {index + 1} has {sample.Pictures.Count} picture(s), but {task.Name} takes {task.Pictures}.");
+            throw new ApertureException(
+                $"{MeterFactory.ClassifierName}: sample {index + 1} has {sample.Pictures.Count} picture(s), but {task.Name} takes {task.Pictures}.");
         }
 
         if (sample.Text.Length == 0)
@@ -43,7 +48,9 @@ internal sealed record MeterLabels(string[] Names)
 
         if (task.Labels is { Length: > 0 } known && (sample.Labels.Count == 0 || !sample.Labels.Keys.All(known.Contains)))
         {
-            throw new ApertureException($"{MeterFactory.ClassifierName}: sample {index + 1} is labelled '{string.Join(", ", sample.Labels.Keys)}', but the labels of {task.Name} are {string.Join(", ", known)}.");
+            throw new ApertureException(
+                $"{MeterFactory.ClassifierName}: sample {index + 1} is labelled '{string.Join(", ", sample.Labels.Keys)}', but the labels of {task.Name} are "
+                + $"{string.Join(", ", known)}.");
         }
 
         if (task.Labels is null && sample.Labels.Count == 0)

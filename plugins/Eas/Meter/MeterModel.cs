@@ -8,7 +8,8 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.Eas.Meter;
 
 /// <summary>
-/// METER: a text and a vision encoder, and cross-modal layers in which each stream reads itself and the other one. With EAS's adapters, and attention sub-layers skipped as a
+/// METER: a text and a vision encoder, and cross-modal layers in which each stream reads itself and the other one. With EAS's adapters, and attention
+/// sub-layers skipped as a
 /// <see cref="MeterPlan"/> says. Owns its weights.
 /// </summary>
 internal sealed class MeterModel : IDisposable
@@ -123,16 +124,21 @@ internal sealed class MeterModel : IDisposable
     /// <param name="trace">Gets every layer's number and the rows of text and picture after it, borrowed.</param>
     /// <param name="cancellationToken">Checked between layers.</param>
     public MeterFeatures Fuse(
-        Tensor text, Tensor mask, Tensor image, MeterPlan plan, int imageType = 1, MeterDropout? training = null, Action<int, Tensor, Tensor>? trace = null, CancellationToken cancellationToken = default)
+        Tensor text, Tensor mask, Tensor image, MeterPlan plan, int imageType = 1, MeterDropout? training = null, Action<int, Tensor, Tensor>? trace = null,
+        CancellationToken cancellationToken = default)
     {
         if (!plan.IsEmpty && !Config.Adapted)
         {
-            throw new ApertureException("METER: attention can only be skipped where a checkpoint has EAS's adapters in its place, and this one has none; use a checkpoint trained with EAS, or skip nothing.");
+            throw new ApertureException(
+                "METER: attention can only be skipped where a checkpoint has EAS's adapters in its place, and this one has none; use a checkpoint trained "
+                + "with EAS, or skip nothing.");
         }
 
         if (imageType >= Config.TokenTypes)
         {
-            throw new ApertureException($"METER: this checkpoint knows {Config.TokenTypes - 1} picture at a time (its token-type table has {Config.TokenTypes} rows); tasks with two pictures need a checkpoint trained for NLVR2.");
+            throw new ApertureException(
+                $"METER: this checkpoint knows {Config.TokenTypes - 1} picture at a time (its token-type table has {Config.TokenTypes} rows); tasks with two "
+                + "pictures need a checkpoint trained for NLVR2.");
         }
 
         using DisposeScope scope = NewDisposeScope();

@@ -11,8 +11,8 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.Eas.Meter;
 
 /// <summary>
-/// A task's loss on a METER under a plan of skipped attention, and what is trained for it: adapters, poolers, token types, the classifier token and the task's head; both encoders and the
-/// cross-modal layers' own matrices stay. Owns model and checkpoint.
+/// A task's loss on a METER under a plan of skipped attention, and what is trained for it: adapters, poolers, token types, the classifier token and the task's
+/// head; both encoders and the cross-modal layers' own matrices stay. Owns model and checkpoint.
 /// </summary>
 internal sealed class MeterObjective : IDisposable
 {
@@ -39,7 +39,8 @@ internal sealed class MeterObjective : IDisposable
         Labels = MeterLabels.Of(Task, options.Labels is { } list ? files.Resolve(list) : null, samples);
         Plan = options.Plan(MeterFactory.ClassifierName, Task.Plan, Task.Epochs, samples.Count);
         _tokenizer = Tokenizers.FromFolder(options.Tokenizer is { } name ? files.Resolve(name) : files.ModelFolder ?? ".");
-        TensorWeights fresh = MeterStart.Create(source, MeterConfig.Read(source, options.Heads, options.VisionHeads), Task, Labels.Names.Length, options, Plan.Seed);
+        TensorWeights fresh = MeterStart.Create(
+            source, MeterConfig.Read(source, options.Heads, options.VisionHeads), Task, Labels.Names.Length, options, Plan.Seed);
         try
         {
             CombinedWeights whole = new([source, fresh], ownsSources: false);
@@ -56,7 +57,8 @@ internal sealed class MeterObjective : IDisposable
         }
 
         _source = new CombinedWeights([source, fresh]);
-        Parameters = _model.Trained.Where(pair => !IsOtherHead(pair.Name)).ToDictionary(pair => pair.Name, pair => pair.Tensor.requires_grad_(true), StringComparer.Ordinal);
+        Parameters = _model.Trained.Where(pair => !IsOtherHead(pair.Name))
+            .ToDictionary(pair => pair.Name, pair => pair.Tensor.requires_grad_(true), StringComparer.Ordinal);
     }
 
     public MeterTask Task { get; }
@@ -118,7 +120,14 @@ internal sealed class MeterObjective : IDisposable
     {
         TaskSample[] batch = [.. samples.Select(index => _samples[index])];
         (Tensor text, Tensor mask) = EncodeTexts([.. batch.Select(sample => sample.Text)], dropout, cancellationToken);
-        Tensor[] pooled = [.. Enumerable.Range(0, Task.Pictures).Select(picture => _model.Fuse(text, mask, EncodePictures([.. batch.Select(sample => sample.Pictures[picture])], cancellationToken), plan, picture + 1, dropout, cancellationToken: cancellationToken).Pooled)];
+        Tensor[] pooled =
+        [
+            .. Enumerable.Range(0, Task.Pictures).Select(
+                picture
+                    => _model.Fuse(
+                        text, mask, EncodePictures([.. batch.Select(sample => sample.Pictures[picture])], cancellationToken), plan, picture + 1, dropout,
+                        cancellationToken: cancellationToken).Pooled),
+        ];
         MeterHeads heads = _model.Heads;
         MeterHeads.Head head = Task.Name switch { "vqa" => heads.Vqa!, "nlvr2" => heads.Nlvr2!, _ => heads.Snli! };
         Tensor logits = head.Run(pooled.Length == 1 ? pooled[0] : cat(pooled, -1)); // [B, labels]
@@ -133,7 +142,8 @@ internal sealed class MeterObjective : IDisposable
     }
 
     // Half the weight of matching, where each caption meets its own picture or another one's, and of telling a picture's caption from others.
-    private (Tensor Loss, double Score) Retrieval(IReadOnlyList<int> samples, MeterPlan plan, MeterDropout? dropout, Random random, CancellationToken cancellationToken)
+    private (Tensor Loss, double Score) Retrieval(
+        IReadOnlyList<int> samples, MeterPlan plan, MeterDropout? dropout, Random random, CancellationToken cancellationToken)
     {
         int others = Math.Min(_options.Negatives, _samples.Count - 1);
         if (others < 1)
@@ -145,16 +155,21 @@ internal sealed class MeterObjective : IDisposable
         int[] captions = [.. samples.SelectMany(index => Others(index, others, random).Prepend(index))];
         (Tensor text, Tensor mask) = EncodeTexts([.. captions.Select(index => _samples[index].Text)], dropout, cancellationToken);
         Tensor repeated = images.repeat_interleave(1 + others, dim: 0);
-        Tensor scores = _model.Heads.Rank(_model.Fuse(text, mask, repeated, plan, training: dropout, cancellationToken: cancellationToken).Pooled).view(samples.Count, 1 + others);
+        Tensor scores = _model.Heads.Rank(_model.Fuse(text, mask, repeated, plan, training: dropout, cancellationToken: cancellationToken).Pooled)
+            .view(samples.Count, 1 + others);
 
         bool[] fits = [.. samples.Select((_, place) => place < samples.Count / 2)];
         random.Shuffle(fits);
-        Tensor met = EncodePictures([.. samples.Select((index, place) => _samples[fits[place] ? index : Others(index, 1, random)[0]].Pictures[0])], cancellationToken);
+        Tensor met = EncodePictures(
+            [.. samples.Select((index, place) => _samples[fits[place] ? index : Others(index, 1, random)[0]].Pictures[0])], cancellationToken);
         Tensor own = tensor([.. Enumerable.Range(0, samples.Count).Select(place => (long)place * (1 + others))], [samples.Count]);
         own = _model.ToDevice(own);
-        Tensor matching = _model.Heads.Match(_model.Fuse(text.index_select(0, own), mask.index_select(0, own), met, plan, training: dropout, cancellationToken: cancellationToken).Pooled);
+        Tensor matching = _model.Heads.Match(
+            _model.Fuse(text.index_select(0, own), mask.index_select(0, own), met, plan, training: dropout, cancellationToken: cancellationToken).Pooled);
         Tensor labels = _model.ToDevice(tensor([.. fits.Select(fit => fit ? 1L : 0L)], [samples.Count]));
-        return (MeterLosses.Retrieval(scores).add(MeterLosses.Classification(matching, labels).mul(MatchingWeight)), scores.detach().argmax(1).eq(0).to_type(ScalarType.Float32).mean().item<float>());
+        return (
+            MeterLosses.Retrieval(scores).add(MeterLosses.Classification(matching, labels).mul(MatchingWeight)),
+            scores.detach().argmax(1).eq(0).to_type(ScalarType.Float32).mean().item<float>());
     }
 
     // Distinct samples, not this one.

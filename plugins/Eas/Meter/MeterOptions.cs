@@ -43,16 +43,20 @@ internal sealed record MeterOptions : IMethodOptions
         Range(nameof(VisionHeads), VisionHeads, 1, MostHeads);
         if (Skip is { ValueKind: not (JsonValueKind.Null or JsonValueKind.Undefined or JsonValueKind.Array or JsonValueKind.String) })
         {
-            throw new ApertureException($"{MeterFactory.ClassifierName}: Skip must be a list of numbers such as [16, 13, 6] or the name of a search's file, not {Skip.Value.GetRawText()}.");
+            throw new ApertureException(
+                $"{MeterFactory.ClassifierName}: Skip must be a list of numbers such as [16, 13, 6] or the name of a search's file, not "
+                + $"{Skip.Value.GetRawText()}.");
         }
     }
 
     internal static IReadOnlyList<MethodOption> Describe() =>
     [
         new(nameof(Tokenizer), "text", "the checkpoint's folder", "Folder or hub id of the text encoder's tokenizer, such as FacebookAI/roberta-base."),
-        new(nameof(Labels), "text", "none", "File with the answers of visual question answering: a JSON list, a JSON object between answers and numbers, or one answer a line."),
+        new(nameof(Labels), "text", "none", "File with the answers of visual question answering: a JSON list, a JSON object between answers and numbers, or "
+            + "one answer a line."),
         new(nameof(Adapters), "text", "none", "Weights file with EAS's adapters and heads, laid over the checkpoint."),
-        new(nameof(Skip), "list of integers or text", "a search checkpoint's choice", "Attentions to skip, 0 to 23, or a search's JSON file; [] skips nothing."),
+        new(nameof(Skip), "list of integers or text", "a search checkpoint's choice", "Attentions to skip, 0 to 23, or a search's JSON file; [] skips "
+            + "nothing."),
         new(nameof(LegacyArmMap), "true/false", "true", "18 to 23 mean the picture's self-attention as in the published code; false: its cross-attention."),
         new(nameof(ImageSize), "integer", "the checkpoint's", "Side of the picture in pixels; positions are resampled."),
         new(nameof(TextLength), "integer", "50; 40 for retrieval and match", "Tokens that a text is padded or cut to, 2 to 512."),

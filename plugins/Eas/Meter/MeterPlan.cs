@@ -17,8 +17,8 @@ internal sealed record MeterPlan(bool[] TextSelf, bool[] TextCross, bool[] Image
     public bool IsEmpty => Skipped == 0;
 
     /// <summary>
-    /// The plan for a list of arms. With n layers, arms 0 to n - 1 are the text's self-attention, then follow the text's cross-attention, the picture's self-attention, and the picture's
-    /// cross-attention; the published code takes the last group for the picture's self-attention once more.
+    /// The plan for a list of arms. With n layers, arms 0 to n - 1 are the text's self-attention, then follow the text's cross-attention, the picture's
+    /// self-attention, and the picture's cross-attention; the published code takes the last group for the picture's self-attention once more.
     /// </summary>
     /// <param name="arms">The arms, 0 to 4 n - 1.</param>
     /// <param name="layers">n.</param>

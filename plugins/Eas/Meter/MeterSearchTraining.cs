@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.Eas.Meter;
 
 /// <summary>
-/// Searches for attention that a task does not need, while adapters are trained around sets drawn by the bandit: the first phase of EAS, as METER-EAS runs it. The adapters are thrown away
-/// afterwards; what stays is a JSON file. Owns the objective.
+/// Searches for attention that a task does not need, while adapters are trained around sets drawn by the bandit: the first phase of EAS, as METER-EAS runs it.
+/// The adapters are thrown away afterwards; what stays is a JSON file. Owns the objective.
 /// </summary>
 internal sealed class MeterSearchTraining : ITaskTraining
 {
@@ -66,7 +66,15 @@ internal sealed class MeterSearchTraining : ITaskTraining
         ReadScores();
         int[] best = _search.Best(_options.SkipCount);
         string path = Path.Combine(_outputFolder, FileName);
-        new SearchResult { Base = "METER", Task = _options.Task, K = best.Length, Arms = SearchResult.MeterArms, Scores = _search.Scores.ToArray(), Skip = best }.Write(path);
+        new SearchResult
+        {
+            Base = "METER",
+            Task = _options.Task,
+            K = best.Length,
+            Arms = SearchResult.MeterArms,
+            Scores = _search.Scores.ToArray(),
+            Skip = best,
+        }.Write(path);
         return new TrainingResult([$"least needed attention, the least first: {string.Join(", ", best)}"], [path]);
     }
 
@@ -85,7 +93,11 @@ internal sealed class MeterSearchTraining : ITaskTraining
         using DisposeScope scope = NewDisposeScope();
         int[][] sets = _search.DrawSets(sampler);
         int[] batch = _objective.Draw(count, -1L - step);
-        double[] losses = [.. sets.Select((set, i) => (double)_objective.Run(batch, PlanOf(set), -1L - (((long)step * sets.Length) + i), cancellationToken).Loss.item<float>())];
+        double[] losses =
+        [
+            .. sets.Select(
+                (set, i) => (double)_objective.Run(batch, PlanOf(set), -1L - (((long)step * sets.Length) + i), cancellationToken).Loss.item<float>()),
+        ];
         if (losses.All(double.IsFinite))
         {
             _search.Update(sets, losses);

@@ -21,7 +21,9 @@ internal static class MeterSkip
             default:
                 return MeterCheckpoint.SearchedArms(source)
                     ?? (config.Adapted
-                        ? throw new ApertureException($"{MeterFactory.ClassifierName}: this checkpoint has EAS's adapters but does not say which attentions it was trained without; set Skip to its list, such as [16, 13, 6], or to [] for none.")
+                        ? throw new ApertureException(
+                            $"{MeterFactory.ClassifierName}: this checkpoint has EAS's adapters but does not say which attentions it was trained without; "
+                            + "set Skip to its list, such as [16, 13, 6], or to [] for none.")
                         : []);
         }
     }
@@ -31,7 +33,9 @@ internal static class MeterSkip
         try
         {
             using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path), new JsonDocumentOptions { MaxDepth = MaxDepth });
-            return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("skip", out JsonElement list) && list.ValueKind == JsonValueKind.Array
+            return document.RootElement.ValueKind == JsonValueKind.Object
+                && document.RootElement.TryGetProperty("skip", out JsonElement list)
+                && list.ValueKind == JsonValueKind.Array
                 ? Arms(list, path)
                 : throw new ApertureException($"{path} is no file of a search: it has no list 'skip'.");
         }
@@ -42,5 +46,11 @@ internal static class MeterSkip
     }
 
     private static int[] Arms(JsonElement list, string where)
-        => [.. list.EnumerateArray().Select(arm => arm.ValueKind == JsonValueKind.Number && arm.TryGetInt32(out int number) ? number : throw new ApertureException($"{where}: {arm.GetRawText()} is no number of an attention; write a list such as [16, 13, 6]."))];
+        =>
+        [
+            .. list.EnumerateArray().Select(
+                arm => arm.ValueKind == JsonValueKind.Number && arm.TryGetInt32(out int number)
+                ? number
+                : throw new ApertureException($"{where}: {arm.GetRawText()} is no number of an attention; write a list such as [16, 13, 6].")),
+        ];
 }

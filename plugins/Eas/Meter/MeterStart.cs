@@ -67,7 +67,9 @@ internal static class MeterStart
         long stored = source.Describe(last).Shape[0];
         return stored == labels
             ? []
-            : throw new ApertureException($"{MeterFactory.ClassifierName}: the checkpoint's {task.Name} head chooses among {stored} labels, but there are {labels}; give its list as Labels, or a checkpoint without this head.");
+            : throw new ApertureException(
+                $"{MeterFactory.ClassifierName}: the checkpoint's {task.Name} head chooses among {stored} labels, but there are {labels}; give its list as "
+                + "Labels, or a checkpoint without this head.");
     }
 
     // Retrieval starts from the logit of yes of matching.
@@ -75,7 +77,9 @@ internal static class MeterStart
     {
         if (!source.Contains("itm_score.fc.weight"))
         {
-            throw new ApertureException($"{MeterFactory.ClassifierName}: {task.Name} is trained from a checkpoint with a matching head (itm_score), which this one lacks; take a pre-trained one.");
+            throw new ApertureException(
+                $"{MeterFactory.ClassifierName}: {task.Name} is trained from a checkpoint with a matching head (itm_score), which this one lacks; take a "
+                + "pre-trained one.");
         }
 
         if (source.Contains(task.Head + ".weight"))

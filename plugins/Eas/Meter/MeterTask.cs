@@ -27,5 +27,7 @@ internal sealed record MeterTask(string Name, string Head, int Pictures, string[
     /// <summary>The task of a name.</summary>
     /// <exception cref="ApertureException">There is none.</exception>
     public static MeterTask Find(string name)
-        => All.FirstOrDefault(task => task.Name == name) ?? throw new ApertureException($"{MeterFactory.ClassifierName}: there is no task '{name}' to train; there are {string.Join(", ", All.Select(task => task.Name))}.");
+        => All.FirstOrDefault(task => task.Name == name)
+            ?? throw new ApertureException(
+                $"{MeterFactory.ClassifierName}: there is no task '{name}' to train; there are {string.Join(", ", All.Select(task => task.Name))}.");
 }

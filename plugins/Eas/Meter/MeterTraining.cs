@@ -41,7 +41,11 @@ internal sealed class MeterTraining(MeterObjective objective, int[] arms, bool l
         }
 
         string[] files = [weights, skip, .. named ? [labels] : Array.Empty<string>()];
-        return new TrainingResult([$"open it on the checkpoint it was trained from, with Adapters, Skip{(named ? " and Labels" : "")} set to {string.Join(", ", files.Select(Path.GetFileName))}"], files);
+        return new TrainingResult(
+            [
+                $"open it on the checkpoint it was trained from, with Adapters, Skip{(named ? " and Labels" : "")} set to "
+                + $"{string.Join(", ", files.Select(Path.GetFileName))}",
+            ], files);
     }
 
     public void Dispose() => objective.Dispose();

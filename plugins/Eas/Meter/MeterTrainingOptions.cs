@@ -114,7 +114,8 @@ internal sealed record MeterTrainingOptions : TrainingOptions
 
     internal static IReadOnlyList<MethodOption> Describe() =>
     [
-        new(nameof(Task), "text", "vqa", $"What to train: {string.Join(", ", MeterTask.All.Select(task => task.Name))}. Length, batch, rates and epochs follow the task unless they are given."),
+        new(nameof(Task), "text", "vqa", $"What to train: {string.Join(", ", MeterTask.All.Select(task => task.Name))}. Length, batch, rates and epochs "
+            + "follow the task unless they are given."),
         new(nameof(Stage), "text", "Adapters", "Search: find attentions to leave out; Adapters: leave out those of Skip and train adapters."),
         .. MeterOptions.Describe().Where(option => option.Name != nameof(MeterOptions.Adapters)),
         new(nameof(AdapterWidth), "integer", "96", "Hidden width of fresh adapters; even."),

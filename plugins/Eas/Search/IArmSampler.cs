@@ -11,7 +11,8 @@ internal interface IArmSampler
 }
 
 /// <summary>
-/// Draws by exponential races: the arm whose exponential waiting time of rate weight is over first wins. Numbers come from SplitMix64, so that a seed gives the same arms everywhere.
+/// Draws by exponential races: the arm whose exponential waiting time of rate weight is over first wins. Numbers come from SplitMix64, so that a seed gives the
+/// same arms everywhere.
 /// </summary>
 /// <param name="seed">Seed.</param>
 internal sealed class SeededArmSampler(ulong seed) : IArmSampler

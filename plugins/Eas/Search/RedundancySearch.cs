@@ -1,8 +1,9 @@
 namespace Aperture.Plugins.Eas.Search;
 
 /// <summary>
-/// The k-armed bandit that finds redundant attention: an arm is an attention sub-layer, its score S says how well the model does without it. Sets of arms are drawn by the probabilities
-/// π of their scores; a set that left a batch's loss ℓ low, compared with the other sets, lifts its arms: <c>S += η (R - mean R) π (1 - π)</c> with <c>R = exp(-ℓ)</c>.
+/// The k-armed bandit that finds redundant attention: an arm is an attention sub-layer, its score S says how well the model does without it. Sets of arms are
+/// drawn by the probabilities π of their scores; a set that left a batch's loss ℓ low, compared with the other sets, lifts its arms: <c>S += η (R - mean R) π
+/// (1 - π)</c> with <c>R = exp(-ℓ)</c>.
 /// </summary>
 internal sealed class RedundancySearch
 {

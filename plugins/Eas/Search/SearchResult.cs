@@ -58,7 +58,10 @@ internal sealed record SearchResult
         try
         {
             SearchResult result = JsonSerializer.Deserialize(File.ReadAllBytes(path), FilesJson.Default.SearchResult) ?? new SearchResult();
-            bool sound = result.Scores is { Count: > 0 } && result.Skip is not null && result.Skip.Count == result.K && result.Skip.All(arm => arm >= 0 && arm < result.Scores.Count);
+            bool sound = result.Scores is { Count: > 0 }
+                && result.Skip is not null
+                && result.Skip.Count == result.K
+                && result.Skip.All(arm => arm >= 0 && arm < result.Scores.Count);
             return sound ? result : throw EasAdapters.Error($"'{path}' is no search's result: scores, K and as many entries in skip must be there and fit");
         }
         catch (JsonException error)

@@ -2,7 +2,9 @@ using System.Text.Json.Serialization;
 
 namespace Aperture.Plugins.Eas.Search;
 
-/// <summary>The constants of a search. Each base has its own in the published code; see <see cref="Llava"/>, <see cref="Lavin"/> and <see cref="Meter"/>.</summary>
+/// <summary>
+/// The constants of a search. Each base has its own in the published code; see <see cref="Llava"/>, <see cref="Lavin"/> and <see cref="Meter"/>.
+/// </summary>
 internal sealed record SearchRule
 {
     /// <summary>K, the attention sub-layers to leave out.</summary>
@@ -27,7 +29,8 @@ internal sealed record SearchRule
 
     public static SearchRule Llava(int skipped, int warmUp) => new() { Skipped = skipped, Sets = 5, Every = 3, Rate = 1, WarmUp = warmUp, Ramp = true };
 
-    public static SearchRule Lavin(int skipped, int warmUp) => new() { Skipped = skipped, Sets = 3, Every = 10, Rate = 2, WarmUp = warmUp, Probability = ArmProbability.Softmax10 };
+    public static SearchRule Lavin(int skipped, int warmUp)
+        => new() { Skipped = skipped, Sets = 3, Every = 10, Rate = 2, WarmUp = warmUp, Probability = ArmProbability.Softmax10 };
 
     public static SearchRule Meter(int skipped, int warmUp) => new() { Skipped = skipped, Sets = 3, Every = 10, Rate = 1, WarmUp = warmUp };
 }

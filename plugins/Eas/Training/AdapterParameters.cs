@@ -6,7 +6,8 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.Eas.Training;
 
 /// <summary>
-/// Adapters as parameters of a training run, and those of the model that are trained too. A LLaVA's are fresh; a LaVIN's go on from the file that it was opened with. Owns the adapters.
+/// Adapters as parameters of a training run, and those of the model that are trained too. A LLaVA's are fresh; a LaVIN's go on from the file that it was opened
+/// with. Owns the adapters.
 /// </summary>
 internal sealed class AdapterParameters : IDisposable
 {

@@ -36,7 +36,9 @@ internal sealed class AdapterTraining : ITrainingRun
     public IReadOnlyDictionary<string, Tensor> Parameters => _parameters.All;
 
     public TrainingStep Step(int step, ITrainingBatch batch, CancellationToken cancellationToken)
-        => new(AdapterStep.Loss(_model, batch, _parameters, _skipped, _options.Dropout, AdapterStep.Seed(Plan.Seed, step), cancellationToken), new Dictionary<string, double>());
+        => new(
+            AdapterStep.Loss(_model, batch, _parameters, _skipped, _options.Dropout, AdapterStep.Seed(Plan.Seed, step), cancellationToken),
+            new Dictionary<string, double>());
 
     public TrainingResult Save()
     {
@@ -54,7 +56,8 @@ internal sealed class AdapterTraining : ITrainingRun
         {
             return new TrainingResult(
                 [layers, "the folder is a checkpoint of its own; its skipped layers have no attention weights"],
-                _model.SaveCheckpoint(adapters, name => _skipped.Any(layer => name.StartsWith($"{EasAdapters.Prefix}{layer}.self_attn.", StringComparison.Ordinal))));
+                _model.SaveCheckpoint(
+                    adapters, name => _skipped.Any(layer => name.StartsWith($"{EasAdapters.Prefix}{layer}.self_attn.", StringComparison.Ordinal))));
         }
 
         Directory.CreateDirectory(_model.OutputFolder);
@@ -72,7 +75,8 @@ internal sealed class AdapterTraining : ITrainingRun
             return SkipList.Read(options.SkipLayers!.Value, model.Decoder, model.Files, options.SkipCount);
         }
 
-        foreach (string path in new[] { Path.Combine(model.OutputFolder, SearchTraining.FileName), Path.Combine(model.Files.ModelFolder ?? "", "eas", SearchTraining.FileName) })
+        string beside = Path.Combine(model.Files.ModelFolder ?? "", "eas", SearchTraining.FileName);
+        foreach (string path in new[] { Path.Combine(model.OutputFolder, SearchTraining.FileName), beside })
         {
             if (File.Exists(path))
             {

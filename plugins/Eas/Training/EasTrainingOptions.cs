@@ -102,7 +102,8 @@ internal sealed record EasTrainingOptions : TrainingOptions
         new(nameof(Temperature), "number", "10", "Temperature t of the routers; 5 for 13B models."),
         new(nameof(Groups), "integer", "2", "Blocks of the adapters' ways up."),
         new(nameof(Dropout), "number", "0.1", "Dropout on the adapters' hidden values."),
-        new(nameof(TrainProjector), "true/false", "true", "Train the projector too: a LLaVA then becomes a whole checkpoint; false trains adapters alone. A LaVIN is an adapter file either way."),
+        new(nameof(TrainProjector), "true/false", "true", "Train the projector too: a LLaVA then becomes a whole checkpoint; false trains adapters alone. A "
+            + "LaVIN is an adapter file either way."),
         new(nameof(Every), "integer", "3 (LaVIN 10)", "Search: steps between two comparisons."),
         new(nameof(Sets), "integer", "5 (LaVIN 3)", "Search: sets compared, at least 2."),
         new(nameof(ScoreRate), "number", "1 (LaVIN 2)", "Search: rate of the scores."),

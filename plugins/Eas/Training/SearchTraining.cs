@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.Eas.Training;
 
 /// <summary>
-/// Searches for attention that the task does not need, while adapters are trained around sets drawn by the bandit: the first phase of EAS. The adapters are thrown
-/// away afterwards; what stays is a JSON file.
+/// Searches for attention that the task does not need, while adapters are trained around sets drawn by the bandit: the first phase of EAS. The adapters are
+/// thrown away afterwards; what stays is a JSON file.
 /// </summary>
 internal sealed class SearchTraining : ITrainingRun
 {
@@ -55,7 +55,12 @@ internal sealed class SearchTraining : ITrainingRun
         if (_search.EvaluatesAt(step + 1))
         {
             int[][] sets = _search.DrawSets(sampler);
-            double[] losses = [.. sets.Select(set => AdapterStep.Evaluate(_model, batch, _parameters, set.ToHashSet(), _options.Dropout, AdapterStep.Seed(Plan.Seed, step) + 2, cancellationToken))];
+            double[] losses =
+            [
+                .. sets.Select(
+                    set => AdapterStep.Evaluate(
+                        _model, batch, _parameters, set.ToHashSet(), _options.Dropout, AdapterStep.Seed(Plan.Seed, step) + 2, cancellationToken)),
+            ];
             if (losses.All(double.IsFinite))
             {
                 _search.Update(sets, losses);

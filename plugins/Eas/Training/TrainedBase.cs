@@ -21,7 +21,10 @@ internal sealed record TrainedBase
         Prefix = EasAdapters.Prefix,
     };
 
-    /// <summary>LaVIN-EAS: the adapters of the file that the model was opened with go on; routers and pools read whole rows, answers and padding too; the search compares with dropout.</summary>
+    /// <summary>
+    /// LaVIN-EAS: the adapters of the file that the model was opened with go on; routers and pools read whole rows, answers and padding too; the search
+    /// compares with dropout.
+    /// </summary>
     public static TrainedBase Lavin { get; } = new()
     {
         Name = "LaVIN",

@@ -26,11 +26,16 @@ internal static class AlphaSearch
         return evaluations;
     }
 
-    /// <summary>The evaluation whose recipe is the result: the smallest alpha that met the budget, or officially the last one tried. Null if none met it.</summary>
+    /// <summary>
+    /// The evaluation whose recipe is the result: the smallest alpha that met the budget, or officially the last one tried. Null if none met it.
+    /// </summary>
     public static AlphaEvaluation? Choose(IReadOnlyList<AlphaEvaluation> evaluations, bool strict)
         => strict ? evaluations[^1] : evaluations.Where(e => e.Reached).MinBy(e => e.Alpha);
 
-    /// <summary>Rounds averaged deletions up by largest remainder until the recipe itself saves the target; gives the rounded-down counts back where even all remainders do not reach it.</summary>
+    /// <summary>
+    /// Rounds averaged deletions up by largest remainder until the recipe itself saves the target; gives the rounded-down counts back where even all remainders
+    /// do not reach it.
+    /// </summary>
     public static int[] RoundToBudget(AlphaEvaluation evaluation, Budget budget, int visualTokens)
     {
         int[] counts = evaluation.Counts;

@@ -9,7 +9,8 @@ namespace Aperture.Plugins.FitPrune.Calibration;
 internal sealed record Budget(double Reduction, int Layers, int Hidden, int Intermediate, bool Strict)
 {
     /// <summary>
-    /// Goes through the layers with all samples together and stops at the first layer where what was spent and what is forecast meet the budget: later layers delete nothing.
+    /// Goes through the layers with all samples together and stops at the first layer where what was spent and what is forecast meet the budget: later layers
+    /// delete nothing.
     /// </summary>
     /// <param name="alpha">The alpha of the passes.</param>
     /// <param name="passes">One a sample.</param>

@@ -10,7 +10,9 @@ internal sealed record CalibrationOptions : IMethodOptions
     /// <summary>The binary search ends when its interval is no wider.</summary>
     public double Epsilon { get; set; } = 0.01;
 
-    /// <summary>Whether the official search is reproduced: no check of the budget after the last layer, and the recipe of the last alpha tried, met or not.</summary>
+    /// <summary>
+    /// Whether the official search is reproduced: no check of the budget after the last layer, and the recipe of the last alpha tried, met or not.
+    /// </summary>
     public bool Strict { get; set; }
 
     /// <summary>Whether deletions are added by largest remainder until the recipe itself meets the target, which floor averaging misses.</summary>
@@ -53,7 +55,8 @@ internal sealed record CalibrationOptions : IMethodOptions
 
         if (FlopsHidden is < 1 or > 1 << 20 || FlopsIntermediate is < 1 or > 1 << 20)
         {
-            throw FitPruneOptions.Error($"FlopsHidden and FlopsIntermediate are {FlopsHidden}, {FlopsIntermediate}; give widths such as 4096 and 11008, or none");
+            throw FitPruneOptions.Error(
+                $"FlopsHidden and FlopsIntermediate are {FlopsHidden}, {FlopsIntermediate}; give widths such as 4096 and 11008, or none");
         }
 
         FitPruneOptions.OneOf(nameof(HeadReduce), HeadReduce, ["max", "mean"]);

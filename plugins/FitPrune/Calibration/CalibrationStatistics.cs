@@ -46,12 +46,15 @@ internal sealed record CalibrationStatistics
         }
         catch (JsonException error)
         {
-            throw new ApertureException($"{FitPruneFactory.MethodName}: '{name}' holds no calibration statistics: not valid at {error.Path ?? "its start"}; delete it or name another file with Statistics.", error);
+            throw new ApertureException(
+                $"{FitPruneFactory.MethodName}: '{name}' holds no calibration statistics: not valid at {error.Path ?? "its start"}; delete it or name "
+                + "another file with Statistics.", error);
         }
 
         return read is not null && read.IsSound()
             ? read
-            : throw FitPruneOptions.Error($"'{name}' holds no calibration statistics of version {FileVersion}, or is damaged; delete it or name another file with Statistics");
+            : throw FitPruneOptions.Error(
+                $"'{name}' holds no calibration statistics of version {FileVersion}, or is damaged; delete it or name another file with Statistics");
     }
 
     public void Write(string path) => AtomicFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(this, FilesJson.Default.CalibrationStatistics));
@@ -59,6 +62,7 @@ internal sealed record CalibrationStatistics
     private bool IsSound()
         => Format == FileFormat && Version == FileVersion && Samples is not null && Passes is not null
             && Samples.TrueForAll(s => s is { Id: not null, VisualTokens: > 0, TextAfter: > 0 } && s.Cross?.Length == Layers && s.Self?.Length == Layers)
-            && Passes.TrueForAll(p => p is not null && p.Sample >= 0 && p.Sample < Samples.Count && p.CrossAllowed?.Length == Layers && p.SelfAllowed?.Length == Layers
+            && Passes.TrueForAll(
+                p => p is not null && p.Sample >= 0 && p.Sample < Samples.Count && p.CrossAllowed?.Length == Layers && p.SelfAllowed?.Length == Layers
                 && p.Deleted?.Length == Layers && Array.TrueForAll(p.Deleted, d => d >= 0) && p.Deleted.Sum(d => (long)d) <= Samples[p.Sample].VisualTokens);
 }

@@ -58,11 +58,13 @@ internal sealed class RecipeCalibration
         AlphaEvaluation chosen = AlphaSearch.Choose(Evaluations, _options.Strict)
             ?? throw FitPruneOptions.Error($"no alpha saves {Percent(_options.TargetReduction)} % of this model's visual FLOPs; ask for less");
         Recipe recipe = Make(chosen, baseTokens);
-        string path = _options.Output ?? Path.Combine(_model.OutputFolder, RecipeLookup.Folder, RecipeLookup.FileName(Math.Round(_options.TargetReduction * 100, 6)));
+        string path = _options.Output
+            ?? Path.Combine(_model.OutputFolder, RecipeLookup.Folder, RecipeLookup.FileName(Math.Round(_options.TargetReduction * 100, 6)));
         RecipeFile.Write(path, recipe);
         return new CalibrationResult(
             [
-                $"alpha {chosen.Alpha.ToString("0.######", CultureInfo.InvariantCulture)} of {Evaluations.Count} tried{(chosen.Reached ? "" : " does not meet the budget (strict)")}, {_samples} samples",
+                $"alpha {chosen.Alpha.ToString("0.######", CultureInfo.InvariantCulture)} of {Evaluations.Count} "
+                + $"tried{(chosen.Reached ? "" : " does not meet the budget (strict)")}, {_samples} samples",
                 $"deletes {recipe.Delete.Sum()} of {baseTokens} visual tokens: {string.Join(",", recipe.Delete)}",
                 $"saves {Percent(recipe.RealisedReduction)} % of the visual tokens' FLOPs, target {Percent(recipe.TargetReduction)} %",
             ],
@@ -91,7 +93,10 @@ internal sealed class RecipeCalibration
         return recipe with { RealisedReduction = ReferenceFlops.VisualReduction(recipe) };
     }
 
-    /// <summary>Takes up an earlier run's statistics if they are of this model and these samples. Weights have no name, so the first sample is measured again and compared.</summary>
+    /// <summary>
+    /// Takes up an earlier run's statistics if they are of this model and these samples. Weights have no name, so the first sample is measured again and
+    /// compared.
+    /// </summary>
     private void Resume(CancellationToken cancellationToken)
     {
         if (!File.Exists(_statisticsPath))
@@ -107,7 +112,8 @@ internal sealed class RecipeCalibration
         if (!sameModel || !sameSamples || (earlier.Samples.Count > 0 && !Agree(earlier.Samples[0], MeasureOne(0, cancellationToken))))
         {
             throw FitPruneOptions.Error(
-                $"'{_statisticsPath}' was measured on another {(sameModel ? sameSamples ? "checkpoint" : "set of samples" : "model")}; delete it or name another file with Statistics");
+                $"'{_statisticsPath}' was measured on another {(sameModel ? sameSamples ? "checkpoint" : "set of samples" : "model")}; delete it or name "
+                + "another file with Statistics");
         }
 
         _statistics = earlier;

@@ -1,7 +1,8 @@
 namespace Aperture.Plugins.FitPrune.Calibration;
 
 /// <summary>
-/// What one sample deletes in every layer at one alpha. Samples meet only in the rule that stops at the budget, so a pass holds whatever the target is and serves them all.
+/// What one sample deletes in every layer at one alpha. Samples meet only in the rule that stops at the budget, so a pass holds whatever the target is and
+/// serves them all.
 /// </summary>
 internal sealed record SamplePass
 {

@@ -3,8 +3,8 @@ using Aperture.Decoding;
 namespace Aperture.Plugins.FitPrune.Calibration;
 
 /// <summary>
-/// The search's rule: in each layer as many tokens go as leave (1 - alpha) of the un-pruned model's cross attention and as leave (1 - alpha) of its self attention,
-/// and of the two sets only what stands in both.
+/// The search's rule: in each layer as many tokens go as leave (1 - alpha) of the un-pruned model's cross attention and as leave (1 - alpha) of its self
+/// attention, and of the two sets only what stands in both.
 /// </summary>
 internal sealed class ThresholdReducer(SampleStatistics statistics, double alpha, HeadReduction reduction)
     : CalibrationReducer(statistics.Cross.Length, reduction)

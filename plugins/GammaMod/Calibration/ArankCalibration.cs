@@ -45,7 +45,8 @@ internal sealed class ArankCalibration
         return new CalibrationResult(
             [
                 $"ARank by layer over {_count} samples: {string.Join(" ", found.Arank.Select(rank => rank.ToString("0.#", CultureInfo.InvariantCulture)))}",
-                $"layers that tokens may skip: {string.Join(",", found.ModLayersIdx)}; dense: {string.Join(",", Enumerable.Range(0, found.Arank.Length).Except(found.ModLayersIdx))}",
+                $"layers that tokens may skip: {string.Join(",", found.ModLayersIdx)}; dense: "
+                + $"{string.Join(",", Enumerable.Range(0, found.Arank.Length).Except(found.ModLayersIdx))}",
             ],
             [Path.GetFullPath(path), Path.GetFullPath(_samplesPath)]);
     }
@@ -76,11 +77,14 @@ internal sealed class ArankCalibration
         }
 
         ArankSamples earlier = ArankSamples.Read(_samplesPath);
-        bool sameModel = (earlier.Model, earlier.Layers, earlier.Hidden, earlier.Heads) == (_measured.Model, _measured.Layers, _measured.Hidden, _measured.Heads);
+        bool sameModel = (earlier.Model, earlier.Layers, earlier.Hidden, earlier.Heads) == (
+            _measured.Model, _measured.Layers, _measured.Hidden, _measured.Heads);
         bool sameSamples = earlier.Samples.Count <= _model.Samples && earlier.Samples.Select((sample, i) => sample.Id == _model.SampleId(i)).All(same => same);
         if (!sameModel || !sameSamples || (earlier.Samples.Count > 0 && !Agree(earlier.Samples[0], MeasureOne(0, cancellationToken))))
         {
-            throw GammaModFactory.Error($"'{_samplesPath}' was measured on another {(sameModel ? sameSamples ? "checkpoint" : "set of samples" : "model")}; delete it or name another file with Statistics");
+            throw GammaModFactory.Error(
+                $"'{_samplesPath}' was measured on another {(sameModel ? sameSamples ? "checkpoint" : "set of samples" : "model")}; delete it or name "
+                + "another file with Statistics");
         }
 
         _measured = earlier;

@@ -46,7 +46,8 @@ internal sealed record ArankFile
         }
         catch (JsonException error)
         {
-            throw new ApertureException($"{GammaModFactory.MethodName}: '{path}' is damaged ({error.Path ?? "at its start"}); fit again, or give Layers.", error);
+            throw new ApertureException(
+                $"{GammaModFactory.MethodName}: '{path}' is damaged ({error.Path ?? "at its start"}); fit again, or give Layers.", error);
         }
 
         return read is { Arank: { } arank, ModLayersIdx: { } chosen } && arank.Length == layers

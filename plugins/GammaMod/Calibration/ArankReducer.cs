@@ -4,7 +4,10 @@ using static TorchSharp.torch;
 
 namespace Aperture.Plugins.GammaMod.Calibration;
 
-/// <summary>Drops nothing: reads every layer's attention map of a prompt and takes its rank. Maps are rounded to half precision first, in which the official model computes them.</summary>
+/// <summary>
+/// Drops nothing: reads every layer's attention map of a prompt and takes its rank. Maps are rounded to half precision first, in which the official model
+/// computes them.
+/// </summary>
 internal sealed class ArankReducer(int layers) : ITokenReducer
 {
     private readonly double[] _ranks = new double[layers];

@@ -37,10 +37,13 @@ internal sealed record ArankSamples
         }
         catch (JsonException error)
         {
-            throw new ApertureException($"{GammaModFactory.MethodName}: '{path}' holds no measured samples: not valid at {error.Path ?? "its start"}; delete it or name another file with Statistics.", error);
+            throw new ApertureException(
+                $"{GammaModFactory.MethodName}: '{path}' holds no measured samples: not valid at {error.Path ?? "its start"}; delete it or name another file "
+                + "with Statistics.", error);
         }
 
-        return read is { Format: FileFormat, Version: 1, Samples: { } samples } && samples.TrueForAll(s => s is { Id: not null, Rows: > 0 } && s.Ranks?.Length == read.Layers)
+        return read is { Format: FileFormat, Version: 1, Samples: { } samples }
+            && samples.TrueForAll(s => s is { Id: not null, Rows: > 0 } && s.Ranks?.Length == read.Layers)
             ? read
             : throw GammaModFactory.Error($"'{path}' holds no measured samples of this version, or is damaged; delete it or name another file with Statistics");
     }

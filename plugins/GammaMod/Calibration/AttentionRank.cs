@@ -4,7 +4,8 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.GammaMod.Calibration;
 
 /// <summary>
-/// ARank: how many independent directions a layer's attention has. A layer whose maps have low rank sends much the same mixture to all rows, and is the better one to skip.
+/// ARank: how many independent directions a layer's attention has. A layer whose maps have low rank sends much the same mixture to all rows, and is the better
+/// one to skip.
 /// </summary>
 internal static class AttentionRank
 {

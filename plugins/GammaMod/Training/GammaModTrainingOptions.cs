@@ -14,7 +14,9 @@ internal sealed record GammaModTrainingOptions : TrainingOptions
     /// <summary>Batch and rates of the official script.</summary>
     public static TrainingPlan Defaults { get; } = new(1, 128, 2e-5);
 
-    /// <summary>The MoD layers: a list, or the name of a mode; null for the checkpoint's, those that <c>aperture fit</c> found, or the published models' mode.</summary>
+    /// <summary>
+    /// The MoD layers: a list, or the name of a mode; null for the checkpoint's, those that <c>aperture fit</c> found, or the published models' mode.
+    /// </summary>
     public JsonElement? Layers { get; set; }
 
     /// <summary><c>all</c>: decoder, projector and router, as officially; <c>routers</c>: the router alone, the model frozen.</summary>
@@ -68,9 +70,11 @@ internal sealed record GammaModTrainingOptions : TrainingOptions
     internal static IReadOnlyList<MethodOption> Describe() =>
     [
         new(nameof(Train), "text", "all", "all: decoder, projector and router, as officially; routers: the router alone, the model frozen."),
-        new(nameof(Layers), "list of integers or text", "the checkpoint's, or fitted ones, or arank_mod", $"Layers that tokens may skip, or a mode: {string.Join(", ", LayerModes.Names)}."),
+        new(nameof(Layers), "list of integers or text", "the checkpoint's, or fitted ones, or arank_mod", "Layers that tokens may skip, or a mode: "
+            + $"{string.Join(", ", LayerModes.Names)}."),
         new(nameof(TrainSkipRatio), "number", "0.5", "Share of the prefix (system prompt and image) that skips; 0 to below 1. Published: 0.34 and 0.5."),
-        new(nameof(PrefixLength), "integer", "each sample's own", "Rows of the prefix; officially a constant: 611 (LLaVA), 1059 (LLaVA-HR), 2880 (Mini-Gemini)."),
+        new(nameof(PrefixLength), "integer", "each sample's own", "Rows of the prefix; officially a constant: 611 (LLaVA), 1059 (LLaVA-HR), 2880 "
+            + "(Mini-Gemini)."),
         new(nameof(AuxLossCoef), "number", "0.01", "Weight of the router's own loss; 0 or more."),
         new(nameof(RouterRate), "number", "1", "Factor on the router's learning rate; above 0."),
         new(nameof(Variant), "text", "the checkpoint's", "llava or mgm: Mini-Gemini's rule for short sequences and its initial values."),

@@ -64,7 +64,9 @@ internal sealed class GammaModTrainingRun : ITrainingRun
         // Every MoD layer has a copy of the one router, as published checkpoints have.
         using Tensor router = _router.detach();
         Dictionary<string, Tensor> routers = _layers.ToDictionary(RouterWeights.KeyOf, _ => router);
-        string summary = string.Create(CultureInfo.InvariantCulture, $"layers that tokens may skip: {string.Join(",", _layers)}; trained with {_options.TrainSkipRatio:0.##} of the prefix skipping");
+        string summary = string.Create(
+            CultureInfo.InvariantCulture,
+            $"layers that tokens may skip: {string.Join(",", _layers)}; trained with {_options.TrainSkipRatio:0.##} of the prefix skipping");
         if (_all)
         {
             return new TrainingResult([summary], _model.SaveCheckpoint(routers));

@@ -7,7 +7,10 @@ namespace Aperture.Plugins.GammaMod.Training;
 /// <summary>The router's own loss.</summary>
 internal static class RouterLoss
 {
-    /// <summary>Cross-entropy of one layer's router against what the capacity chose: 1 for rows that run, 0 for the others; the mean over all rows of the batch, padding included.</summary>
+    /// <summary>
+    /// Cross-entropy of one layer's router against what the capacity chose: 1 for rows that run, 0 for the others; the mean over all rows of the batch, padding
+    /// included.
+    /// </summary>
     /// <param name="logits"><c>[rows, 2]</c>.</param>
     /// <param name="offsets">First packed row of each sample.</param>
     /// <param name="chosen">Per sample the rows that run.</param>

@@ -32,7 +32,9 @@ internal static class RouterStart
         return ArankFile.LayersFor(model.Files.ModelFolder, decoder.Model, decoder.Layers) ?? LayerModes.Of(LayerModes.Published, decoder.Layers);
     }
 
-    /// <summary>The router's first values: the checkpoint's where it has a router, else drawn as officially (uniform within 1/√d; Mini-Gemini: Xavier's range).</summary>
+    /// <summary>
+    /// The router's first values: the checkpoint's where it has a router, else drawn as officially (uniform within 1/√d; Mini-Gemini: Xavier's range).
+    /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="seed">Seed of what is drawn.</param>
     /// <param name="miniGemini">Whether Mini-Gemini's range is drawn from.</param>

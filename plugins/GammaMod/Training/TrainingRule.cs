@@ -3,8 +3,8 @@ using Aperture.Sequences;
 namespace Aperture.Plugins.GammaMod.Training;
 
 /// <summary>
-/// Masked routing learning: of a sequence's prefix (system prompt and image) a share may skip, chosen by the router; everything behind it runs. A capacity, not a threshold,
-/// so that every sample of a batch runs as many rows. Padding rows count as rows behind the prefix.
+/// Masked routing learning: of a sequence's prefix (system prompt and image) a share may skip, chosen by the router; everything behind it runs. A capacity, not
+/// a threshold, so that every sample of a batch runs as many rows. Padding rows count as rows behind the prefix.
 /// </summary>
 internal sealed record TrainingRule
 {

@@ -183,7 +183,7 @@ public sealed class ReplCommandTests : IDisposable
             class Middle(int rows) : ITokenReducer
             {
                 public string Name => "middle";
-                public void Declare(IReducerSites sites) => sites.BeforeDecoder(t => t.Keep([.. Enumerable.Range(36, rows)]));
+                public void Declare(IReducerSites sites) => sites.BeforeDecoder((_, t) => t.Keep([.. Enumerable.Range(36, rows)]));
                 public void Dispose() { }
             }
             """,

@@ -32,7 +32,7 @@ class ApertureKernelTests(jupyter_kernel_test.KernelTests):
     code_inspect_sample = "Console.WriteLine"
     completion_samples = [
         {"text": "Console.WriteL", "matches": {"WriteLine"}},
-        {"text": "ModelOp", "matches": {"ModelOptions"}},
+        {"text": "ModelOpt", "matches": {"ModelOptions"}},
         {"text": "no completion here;"},
     ]
     complete_code_samples = ["1 + 1", "var x = 3;", "for (int i = 0; i < 3; i++)\n{\n    Print(i);\n}", "// a comment"]

@@ -18,25 +18,29 @@ internal sealed class BytePairModel : ITokenModel
         Table = table;
         Options = options;
         UnknownId = options.UnknownToken is { } unknown ? table.IdOf(unknown) : null;
-        var rank = 0;
-        foreach (var (left, right) in merges)
+        int rank = 0;
+        foreach ((string left, string? right) in merges)
         {
             if (rank >= TokenTable.MaxTokens)
             {
                 throw new ApertureException($"{source}: more than {TokenTable.MaxTokens} merges; the file is damaged.");
             }
 
-            var tail = options.ContinuingPrefix.Length > 0 && right.StartsWith(options.ContinuingPrefix, StringComparison.Ordinal) ? right[options.ContinuingPrefix.Length..] : right;
+            string tail = options.ContinuingPrefix.Length > 0 && right.StartsWith(options.ContinuingPrefix, StringComparison.Ordinal)
+                ? right[options.ContinuingPrefix.Length..]
+                : right;
             if (table.IdOf(left) is not { } leftId || table.IdOf(right) is not { } rightId || table.IdOf(left + tail) is not { } id)
             {
-                throw new ApertureException($"{source}: merge {rank} ('{left}' + '{right}') needs a token that is not in the vocabulary; vocabulary and merges belong to different models.");
+                throw new ApertureException(
+                    $"{source}: merge {rank} ('{left}' + '{right}') needs a token that is not in the vocabulary; vocabulary and merges belong to different "
+                    + "models.");
             }
 
             _merges[(leftId, rightId)] = (rank, id);
             rank++;
         }
 
-        for (var i = 0; i < 256; i++)
+        for (int i = 0; i < 256; i++)
         {
             _bytes[i] = table.IdOf($"<0x{i:X2}>");
         }
@@ -61,14 +65,14 @@ internal sealed class BytePairModel : ITokenModel
             return;
         }
 
-        var symbols = Symbols(word);
+        SymbolMerger.Symbol[] symbols = Symbols(word);
         if (symbols.Length == 0)
         {
             return;
         }
 
         SymbolMerger.Merge(symbols, TryMerge);
-        for (var i = 0; i >= 0; i = symbols[i].Next)
+        for (int i = 0; i >= 0; i = symbols[i].Next)
         {
             ids.Add(symbols[i].Id);
         }
@@ -76,25 +80,26 @@ internal sealed class BytePairModel : ITokenModel
 
     private bool TryMerge(in SymbolMerger.Symbol left, in SymbolMerger.Symbol right, out float rank, out int id)
     {
-        var found = _merges.TryGetValue((left.Id, right.Id), out var merge);
+        bool found = _merges.TryGetValue((left.Id, right.Id), out (int Rank, int Id) merge);
         (rank, id) = (merge.Rank, merge.Id);
         return found;
     }
 
     private SymbolMerger.Symbol[] Symbols(string word)
     {
-        var symbols = new List<SymbolMerger.Symbol>(word.Length);
-        var lookup = Table.BySpan;
-        var unknownLength = 0;
+        List<SymbolMerger.Symbol> symbols = new(word.Length);
+        Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> lookup = Table.BySpan;
+        int unknownLength = 0;
         Span<byte> utf8 = stackalloc byte[4];
-        for (var start = 0; start < word.Length;)
+        for (int start = 0; start < word.Length;)
         {
-            Rune.DecodeFromUtf16(word.AsSpan(start), out var rune, out var used);
-            var isFirst = start == 0;
-            var isLast = start + used == word.Length;
-            var found = (isFirst || Options.ContinuingPrefix.Length == 0) && !(isLast && Options.EndOfWordSuffix.Length > 0)
-                ? lookup.TryGetValue(word.AsSpan(start, used), out var id)
-                : lookup.TryGetValue(string.Concat(isFirst ? "" : Options.ContinuingPrefix, word.AsSpan(start, used), isLast ? Options.EndOfWordSuffix : ""), out id);
+            Rune.DecodeFromUtf16(word.AsSpan(start), out Rune rune, out int used);
+            bool isFirst = start == 0;
+            bool isLast = start + used == word.Length;
+            bool found = (isFirst || Options.ContinuingPrefix.Length == 0) && !(isLast && Options.EndOfWordSuffix.Length > 0)
+                ? lookup.TryGetValue(word.AsSpan(start, used), out int id)
+                : lookup.TryGetValue(
+                    string.Concat(isFirst ? "" : Options.ContinuingPrefix, word.AsSpan(start, used), isLast ? Options.EndOfWordSuffix : ""), out id);
             if (found)
             {
                 FlushUnknown(symbols, ref unknownLength);
@@ -102,10 +107,10 @@ internal sealed class BytePairModel : ITokenModel
             }
             else
             {
-                var count = rune.EncodeToUtf8(utf8);
+                int count = rune.EncodeToUtf8(utf8);
                 if (Options.ByteFallback && HasBytes(utf8[..count]))
                 {
-                    foreach (var b in utf8[..count])
+                    foreach (byte b in utf8[..count])
                     {
                         symbols.Add(new() { Length = 1, Id = _bytes[b]!.Value });
                     }
@@ -139,7 +144,7 @@ internal sealed class BytePairModel : ITokenModel
 
     private bool HasBytes(ReadOnlySpan<byte> utf8)
     {
-        foreach (var b in utf8)
+        foreach (byte b in utf8)
         {
             if (_bytes[b] is null)
             {

@@ -25,7 +25,7 @@ internal static class SymbolMerger
     /// <summary>Links the symbols to a list.</summary>
     public static void Link(Span<Symbol> symbols)
     {
-        for (var i = 0; i < symbols.Length; i++)
+        for (int i = 0; i < symbols.Length; i++)
         {
             symbols[i].Previous = i - 1;
             symbols[i].Next = i + 1 < symbols.Length ? i + 1 : -1;
@@ -36,16 +36,16 @@ internal static class SymbolMerger
     public static void Merge(Span<Symbol> symbols, TryMerge tryMerge)
     {
         Link(symbols);
-        var queue = new PriorityQueue<(int Left, int Right, int LeftLength, int RightLength, int Id), (float Rank, int Left)>();
-        for (var i = 0; i + 1 < symbols.Length; i++)
+        PriorityQueue<(int Left, int Right, int LeftLength, int RightLength, int Id), (float Rank, int Left)> queue = new();
+        for (int i = 0; i + 1 < symbols.Length; i++)
         {
             Offer(symbols, i, i + 1, queue, tryMerge);
         }
 
-        while (queue.TryDequeue(out var pair, out _))
+        while (queue.TryDequeue(out (int Left, int Right, int LeftLength, int RightLength, int Id) pair, out _))
         {
-            ref var left = ref symbols[pair.Left];
-            ref var right = ref symbols[pair.Right];
+            ref Symbol left = ref symbols[pair.Left];
+            ref Symbol right = ref symbols[pair.Right];
             if (left.Length != pair.LeftLength || right.Length != pair.RightLength || left.Next != pair.Right)
             {
                 continue;
@@ -75,7 +75,7 @@ internal static class SymbolMerger
         PriorityQueue<(int Left, int Right, int LeftLength, int RightLength, int Id), (float Rank, int Left)> queue,
         TryMerge tryMerge)
     {
-        if (tryMerge(symbols[left], symbols[right], out var rank, out var id))
+        if (tryMerge(symbols[left], symbols[right], out float rank, out int id))
         {
             queue.Enqueue((left, right, symbols[left].Length, symbols[right].Length, id), (rank, left));
         }

@@ -28,7 +28,8 @@ internal sealed class TokenTable
 
         if (token.Length > MaxTokenLength)
         {
-            throw new ApertureException($"{source}: the token with id {id} has {token.Length} characters, more than {MaxTokenLength}; the vocabulary file is damaged.");
+            throw new ApertureException(
+                $"{source}: the token with id {id} has {token.Length} characters, more than {MaxTokenLength}; the vocabulary file is damaged.");
         }
 
         _ids[token] = id;
@@ -38,5 +39,5 @@ internal sealed class TokenTable
 
     public string? TokenOf(int id) => _tokens.GetValueOrDefault(id);
 
-    public int? IdOf(string token) => _ids.TryGetValue(token, out var id) ? id : null;
+    public int? IdOf(string token) => _ids.TryGetValue(token, out int id) ? id : null;
 }

@@ -15,9 +15,9 @@ internal sealed class UnigramModel
     public UnigramModel(SentencePieceFile file)
     {
         _file = file;
-        var minScore = float.MaxValue;
+        float minScore = float.MaxValue;
         _maxScore = float.MinValue;
-        foreach (var (piece, score, type) in file.Pieces)
+        foreach ((string piece, float score, PieceType type) in file.Pieces)
         {
             if (type == PieceType.Normal)
             {
@@ -36,22 +36,22 @@ internal sealed class UnigramModel
     /// <param name="emit">Called with id (the unknown id for what is no piece), start and length of every piece in order.</param>
     public void Encode(string text, Action<int, int, int> emit)
     {
-        var best = new (float Score, int Id, int Start)[text.Length + 1];
+        (float Score, int Id, int Start)[] best = new (float Score, int Id, int Start)[text.Length + 1];
         Array.Fill(best, (float.NegativeInfinity, -1, -1));
         best[0] = (0, -1, 0);
-        var lookup = _file.Table.BySpan;
-        for (var start = 0; start < text.Length;)
+        Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> lookup = _file.Table.BySpan;
+        for (int start = 0; start < text.Length;)
         {
-            Rune.DecodeFromUtf16(text.AsSpan(start), out _, out var first);
-            var single = false;
-            for (var length = first; length <= _maxLength && start + length <= text.Length; length++)
+            Rune.DecodeFromUtf16(text.AsSpan(start), out _, out int first);
+            bool single = false;
+            for (int length = first; length <= _maxLength && start + length <= text.Length; length++)
             {
-                if (!lookup.TryGetValue(text.AsSpan(start, length), out var id) || _file.Pieces[id].Type is not (PieceType.Normal or PieceType.UserDefined))
+                if (!lookup.TryGetValue(text.AsSpan(start, length), out int id) || _file.Pieces[id].Type is not (PieceType.Normal or PieceType.UserDefined))
                 {
                     continue;
                 }
 
-                var score = _file.Pieces[id].Type == PieceType.UserDefined ? (length * _maxScore) - 0.1f : _file.Pieces[id].Score;
+                float score = _file.Pieces[id].Type == PieceType.UserDefined ? (length * _maxScore) - 0.1f : _file.Pieces[id].Score;
                 Offer(best, start, length, best[start].Score + score, id);
                 single |= length == first;
             }
@@ -64,13 +64,13 @@ internal sealed class UnigramModel
             start += first;
         }
 
-        var path = new Stack<(int Id, int Start, int Length)>();
-        for (var end = text.Length; end > 0; end = best[end].Start)
+        Stack<(int Id, int Start, int Length)> path = new();
+        for (int end = text.Length; end > 0; end = best[end].Start)
         {
             path.Push((best[end].Id, best[end].Start, end - best[end].Start));
         }
 
-        foreach (var (id, start, length) in path)
+        foreach ((int id, int start, int length) in path)
         {
             emit(id, start, length);
         }
@@ -78,7 +78,7 @@ internal sealed class UnigramModel
 
     private static void Offer((float Score, int Id, int Start)[] best, int start, int length, float score, int id)
     {
-        ref var end = ref best[start + length];
+        ref (float Score, int Id, int Start) end = ref best[start + length];
         if (end.Start < 0 || score > end.Score)
         {
             end = (score, id, start);

@@ -16,7 +16,7 @@ internal sealed class WordPieceModel(TokenTable table, string unknownToken, stri
             return;
         }
 
-        var before = ids.Count;
+        int before = ids.Count;
         if (word.EnumerateRunes().Count() > maxWordLength || !TryEncode(word, ids))
         {
             ids.RemoveRange(before, ids.Count - before);
@@ -26,14 +26,14 @@ internal sealed class WordPieceModel(TokenTable table, string unknownToken, stri
 
     private bool TryEncode(string word, List<int> ids)
     {
-        var lookup = Table.BySpan;
-        for (var start = 0; start < word.Length;)
+        Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> lookup = Table.BySpan;
+        for (int start = 0; start < word.Length;)
         {
-            var end = word.Length;
-            var id = -1;
+            int end = word.Length;
+            int id = -1;
             for (; end > start; end--)
             {
-                var piece = start == 0 ? word.AsSpan(0, end) : string.Concat(prefix, word.AsSpan(start, end - start));
+                ReadOnlySpan<char> piece = start == 0 ? word.AsSpan(0, end) : string.Concat(prefix, word.AsSpan(start, end - start));
                 if (lookup.TryGetValue(piece, out id))
                 {
                     break;

@@ -9,9 +9,9 @@ internal sealed class AddedTokenSplitter
 
     public AddedTokenSplitter(IEnumerable<(string Content, AddedToken Token)> tokens)
     {
-        foreach (var entry in tokens.Where(entry => entry.Content.Length > 0))
+        foreach ((string Content, AddedToken Token) entry in tokens.Where(entry => entry.Content.Length > 0))
         {
-            if (!_byFirst.TryGetValue(entry.Content[0], out var list))
+            if (!_byFirst.TryGetValue(entry.Content[0], out List<(string Content, AddedToken Token)>? list))
             {
                 _byFirst[entry.Content[0]] = list = [];
             }
@@ -20,7 +20,7 @@ internal sealed class AddedTokenSplitter
             list.Add(entry);
         }
 
-        foreach (var list in _byFirst.Values)
+        foreach (List<(string Content, AddedToken Token)> list in _byFirst.Values)
         {
             list.Sort((a, b) => b.Content.Length.CompareTo(a.Content.Length));
         }
@@ -29,9 +29,9 @@ internal sealed class AddedTokenSplitter
     /// <summary>The text in order: parts of it (token null) and added tokens.</summary>
     public List<(string Text, AddedToken? Token)> Split(string text)
     {
-        var parts = new List<(string, AddedToken?)>();
-        var done = 0;
-        for (var i = 0; i < text.Length;)
+        List<(string, AddedToken?)> parts = new();
+        int done = 0;
+        for (int i = 0; i < text.Length;)
         {
             if (Find(text, i) is not { } found || (found.Token.SingleWord && TouchesWord(text, i, found.Content.Length)))
             {
@@ -39,7 +39,7 @@ internal sealed class AddedTokenSplitter
                 continue;
             }
 
-            var (start, end) = (i, i + found.Content.Length);
+            (int start, int end) = (i, i + found.Content.Length);
             while (found.Token.LStrip && start > done && char.IsWhiteSpace(text[start - 1]))
             {
                 start--;
@@ -74,9 +74,9 @@ internal sealed class AddedTokenSplitter
 
     private (string Content, AddedToken Token)? Find(string text, int start)
     {
-        if (_byFirst.TryGetValue(text[start], out var list))
+        if (_byFirst.TryGetValue(text[start], out List<(string Content, AddedToken Token)>? list))
         {
-            foreach (var entry in list)
+            foreach ((string Content, AddedToken Token) entry in list)
             {
                 if (string.CompareOrdinal(text, start, entry.Content, 0, entry.Content.Length) == 0)
                 {

@@ -12,11 +12,11 @@ internal static class ByteAlphabet
 
     public static string Encode(ReadOnlySpan<char> text)
     {
-        var bytes = new byte[Encoding.UTF8.GetMaxByteCount(text.Length)];
-        var count = Encoding.UTF8.GetBytes(text, bytes);
+        byte[] bytes = new byte[Encoding.UTF8.GetMaxByteCount(text.Length)];
+        int count = Encoding.UTF8.GetBytes(text, bytes);
         return string.Create(count, bytes, static (span, source) =>
         {
-            for (var i = 0; i < span.Length; i++)
+            for (int i = 0; i < span.Length; i++)
             {
                 span[i] = _characters[source[i]];
             }
@@ -26,10 +26,10 @@ internal static class ByteAlphabet
     /// <summary>Appends the bytes of a token; a token with a character outside the alphabet counts as plain text.</summary>
     public static void Decode(string token, List<byte> bytes)
     {
-        var before = bytes.Count;
-        foreach (var c in token)
+        int before = bytes.Count;
+        foreach (char c in token)
         {
-            if (!_bytes.TryGetValue(c, out var value))
+            if (!_bytes.TryGetValue(c, out byte value))
             {
                 bytes.RemoveRange(before, bytes.Count - before);
                 bytes.AddRange(Encoding.UTF8.GetBytes(token));
@@ -42,9 +42,9 @@ internal static class ByteAlphabet
 
     private static char[] Characters()
     {
-        var characters = new char[256];
-        var next = 256;
-        for (var b = 0; b < 256; b++)
+        char[] characters = new char[256];
+        int next = 256;
+        for (int b = 0; b < 256; b++)
         {
             characters[b] = b is (>= 33 and <= 126) or (>= 161 and <= 172) or >= 174 ? (char)b : (char)next++;
         }

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.RegularExpressions;
 
 namespace Aperture.Text;
@@ -15,7 +16,7 @@ internal static class Normalizers
         switch (node.Type)
         {
             case "Sequence":
-                var steps = node.Items("normalizers").Select(Read).ToArray();
+                Func<string, string>[] steps = node.Items("normalizers").Select(Read).ToArray();
                 return text => steps.Aggregate(text, (current, step) => step(current));
             case "NFC":
                 return UnicodeText.Nfc;
@@ -30,17 +31,17 @@ internal static class Normalizers
             case "StripAccents":
                 return UnicodeText.WithoutMarks;
             case "Prepend":
-                var prefix = node.Text("prepend") ?? throw node.Damaged("a Prepend step without a text");
+                string prefix = node.Text("prepend") ?? throw node.Damaged("a Prepend step without a text");
                 return text => text.Length == 0 ? text : prefix + text;
             case "Replace":
                 return Replace(node);
             case "Strip":
-                var (left, right) = (node.Flag("strip_left") ?? true, node.Flag("strip_right") ?? true);
+                (bool left, bool right) = (node.Flag("strip_left") ?? true, node.Flag("strip_right") ?? true);
                 return text => left && right ? text.Trim() : left ? text.TrimStart() : right ? text.TrimEnd() : text;
             case "Precompiled":
                 return Precompiled(node);
             case "BertNormalizer":
-                var lower = node.Flag("lowercase") ?? true;
+                bool lower = node.Flag("lowercase") ?? true;
                 return Bert(node.Flag("clean_text") ?? true, node.Flag("handle_chinese_chars") ?? true, node.Flag("strip_accents") ?? lower, lower);
             default:
                 throw node.Unsupported("normaliser");
@@ -63,21 +64,21 @@ internal static class Normalizers
     /// <summary>Replaces every match.</summary>
     public static Func<string, string> Replace(TokenizerJsonNode node)
     {
-        var content = node.Text("content") ?? "";
+        string content = node.Text("content") ?? "";
         if (node["pattern"].Text("String") is { Length: > 0 } literal)
         {
             return text => text.Replace(literal, content, StringComparison.Ordinal);
         }
 
-        var pattern = Pattern(node);
+        ProxyRegex pattern = Pattern(node);
         return text => Replace(text, pattern, content);
     }
 
     public static string Replace(string text, ProxyRegex pattern, string content)
     {
-        var result = new System.Text.StringBuilder(text.Length);
-        var at = 0;
-        foreach (var (start, length) in pattern.Matches(text))
+        StringBuilder result = new System.Text.StringBuilder(text.Length);
+        int at = 0;
+        foreach ((int start, int length) in pattern.Matches(text))
         {
             result.Append(text, at, start - at).Append(content);
             at = start + length;
@@ -88,9 +89,9 @@ internal static class Normalizers
 
     private static Func<string, string> Precompiled(TokenizerJsonNode node)
     {
-        var encoded = node.Text("precompiled_charsmap") ?? "";
-        var blob = new byte[encoded.Length];
-        if (!Convert.TryFromBase64String(encoded, blob, out var count))
+        string encoded = node.Text("precompiled_charsmap") ?? "";
+        byte[] blob = new byte[encoded.Length];
+        if (!Convert.TryFromBase64String(encoded, blob, out int count))
         {
             throw node.Damaged("a normalisation table that is no base64");
         }

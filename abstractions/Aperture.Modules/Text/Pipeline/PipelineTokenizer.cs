@@ -15,7 +15,7 @@ internal sealed class PipelineTokenizer : ITokenizer
         _parts = parts;
         _table = parts.Model.Table;
         _added = special.Tokens.ToDictionary(token => token.Id);
-        foreach (var token in special.Tokens)
+        foreach (AddedToken token in special.Tokens)
         {
             _addedIds[token.Content] = token.Id;
         }
@@ -41,14 +41,14 @@ internal sealed class PipelineTokenizer : ITokenizer
 
     public int[] Encode(string text, bool addSpecialTokens = true)
     {
-        var ids = new List<int>((text.Length / 3) + 4);
+        List<int> ids = new((text.Length / 3) + 4);
         if (addSpecialTokens)
         {
             ids.AddRange(_parts.Prefix);
         }
 
-        var atStart = true;
-        foreach (var (raw, rawToken) in _raw.Split(_parts.Prepare(text)))
+        bool atStart = true;
+        foreach ((string raw, AddedToken? rawToken) in _raw.Split(_parts.Prepare(text)))
         {
             if (rawToken is not null)
             {
@@ -56,7 +56,7 @@ internal sealed class PipelineTokenizer : ITokenizer
             }
             else
             {
-                foreach (var (part, token) in _normalized.Split(_parts.Normalize(raw)))
+                foreach ((string part, AddedToken? token) in _normalized.Split(_parts.Normalize(raw)))
                 {
                     if (token is not null)
                     {
@@ -64,7 +64,7 @@ internal sealed class PipelineTokenizer : ITokenizer
                     }
                     else
                     {
-                        foreach (var word in _parts.PreTokenize([part], atStart))
+                        foreach (string word in _parts.PreTokenize([part], atStart))
                         {
                             _parts.Model.Encode(word, ids);
                         }
@@ -87,10 +87,10 @@ internal sealed class PipelineTokenizer : ITokenizer
 
     public string Decode(IReadOnlyList<int> ids, bool skipSpecialTokens = true)
     {
-        var tokens = new List<(string Token, AddedToken? Added)>(ids.Count);
-        foreach (var id in ids)
+        List<(string Token, AddedToken? Added)> tokens = new(ids.Count);
+        foreach (int id in ids)
         {
-            var added = _added.GetValueOrDefault(id);
+            AddedToken? added = _added.GetValueOrDefault(id);
             if (skipSpecialTokens && added is { Special: true })
             {
                 continue;
@@ -103,11 +103,11 @@ internal sealed class PipelineTokenizer : ITokenizer
         return _parts.Decode(tokens);
     }
 
-    public string? TokenOf(int id) => _added.TryGetValue(id, out var token) ? token.Content : _table.TokenOf(id);
+    public string? TokenOf(int id) => _added.TryGetValue(id, out AddedToken? token) ? token.Content : _table.TokenOf(id);
 
-    public int? IdOf(string token) => _addedIds.TryGetValue(token, out var id) ? id : _table.IdOf(token);
+    public int? IdOf(string token) => _addedIds.TryGetValue(token, out int id) ? id : _table.IdOf(token);
 
-    public bool IsSpecial(int id) => _added.TryGetValue(id, out var token) && token.Special;
+    public bool IsSpecial(int id) => _added.TryGetValue(id, out AddedToken? token) && token.Special;
 
     private int? Role(string? token) => token is null ? null : IdOf(token);
 }

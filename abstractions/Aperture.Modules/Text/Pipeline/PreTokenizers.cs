@@ -29,7 +29,7 @@ internal static class PreTokenizers
         switch (node.Type)
         {
             case "Sequence":
-                var steps = node.Items("pretokenizers").Select(Read).ToArray();
+                Step[] steps = node.Items("pretokenizers").Select(Read).ToArray();
                 return (pieces, atStart) => steps.Aggregate(pieces, (current, step) => step(current, atStart));
             case "ByteLevel":
                 return ByteLevel(node.Flag("add_prefix_space") ?? true, node.Flag("use_regex") ?? true ? new(Gpt2, node.Source) : null);
@@ -54,18 +54,18 @@ internal static class PreTokenizers
 
     public static Step ByteLevel(bool addPrefixSpace, ProxyRegex? words) => (pieces, _) =>
     {
-        var result = new List<string>();
-        foreach (var piece in pieces)
+        List<string> result = new();
+        foreach (string piece in pieces)
         {
-            var text = addPrefixSpace && !piece.StartsWith(' ') ? " " + piece : piece;
+            string text = addPrefixSpace && !piece.StartsWith(' ') ? " " + piece : piece;
             if (words is null)
             {
                 result.Add(ByteAlphabet.Encode(text));
                 continue;
             }
 
-            var at = 0;
-            foreach (var (start, length) in words.Matches(text))
+            int at = 0;
+            foreach ((int start, int length) in words.Matches(text))
             {
                 if (start > at)
                 {
@@ -87,16 +87,17 @@ internal static class PreTokenizers
 
     /// <summary>Keeps only the matches, as byte characters.</summary>
     public static Step MatchesAsBytes(ProxyRegex words)
-        => (pieces, _) => pieces.SelectMany(piece => words.Matches(piece).Select(match => ByteAlphabet.Encode(piece.AsSpan(match.Start, match.Length)))).ToList();
+        => (pieces, _) => pieces.SelectMany(piece => words.Matches(piece).Select(match => ByteAlphabet.Encode(piece.AsSpan(match.Start, match.Length))))
+            .ToList();
 
     /// <summary>Words at blanks, every punctuation mark a word of its own.</summary>
     public static IEnumerable<string> BertWords(string text)
     {
-        var word = new StringBuilder();
-        foreach (var rune in text.EnumerateRunes())
+        StringBuilder word = new();
+        foreach (Rune rune in text.EnumerateRunes())
         {
-            var isBlank = CharacterClass.IsWhiteSpace(rune);
-            var isPunctuation = CharacterClass.IsPunctuation(rune);
+            bool isBlank = CharacterClass.IsWhiteSpace(rune);
+            bool isPunctuation = CharacterClass.IsPunctuation(rune);
             if ((isBlank || isPunctuation) && word.Length > 0)
             {
                 yield return word.ToString();
@@ -128,8 +129,8 @@ internal static class PreTokenizers
 
         return (pieces, _) =>
         {
-            var result = new List<string>();
-            foreach (var piece in pieces)
+            List<string> result = new();
+            foreach (string piece in pieces)
             {
                 AddParts(piece, pattern, behavior, invert, result);
             }
@@ -140,9 +141,9 @@ internal static class PreTokenizers
 
     private static void AddParts(string text, ProxyRegex pattern, string behavior, bool invert, List<string> result)
     {
-        var parts = new List<(int Start, int End, bool IsMatch)>();
-        var at = 0;
-        foreach (var (start, length) in pattern.Matches(text))
+        List<(int Start, int End, bool IsMatch)> parts = new();
+        int at = 0;
+        foreach ((int start, int length) in pattern.Matches(text))
         {
             if (start > at)
             {
@@ -158,9 +159,9 @@ internal static class PreTokenizers
             parts.Add((at, text.Length, invert));
         }
 
-        for (var i = 0; i < parts.Count; i++)
+        for (int i = 0; i < parts.Count; i++)
         {
-            var (start, end, isMatch) = parts[i];
+            (int start, int end, bool isMatch) = parts[i];
             switch (behavior)
             {
                 case "Removed" when isMatch:
@@ -188,15 +189,15 @@ internal static class PreTokenizers
 
     private static Step Metaspace(TokenizerJsonNode node)
     {
-        var blank = node.Text("replacement") ?? "\u2581";
-        var scheme = node.Text("prepend_scheme") ?? (node.Flag("add_prefix_space") ?? true ? "always" : "never");
-        var split = node.Flag("split") ?? true;
+        string blank = node.Text("replacement") ?? "\u2581";
+        string scheme = node.Text("prepend_scheme") ?? (node.Flag("add_prefix_space") ?? true ? "always" : "never");
+        bool split = node.Flag("split") ?? true;
         return (pieces, atStart) =>
         {
-            var result = new List<string>();
-            for (var i = 0; i < pieces.Count; i++)
+            List<string> result = new();
+            for (int i = 0; i < pieces.Count; i++)
             {
-                var text = pieces[i].Replace(" ", blank, StringComparison.Ordinal);
+                string text = pieces[i].Replace(" ", blank, StringComparison.Ordinal);
                 if ((scheme == "always" || (scheme == "first" && atStart && i == 0)) && !text.StartsWith(blank, StringComparison.Ordinal))
                 {
                     text = blank + text;
@@ -208,9 +209,9 @@ internal static class PreTokenizers
                     continue;
                 }
 
-                for (var start = 0; start < text.Length;)
+                for (int start = 0; start < text.Length;)
                 {
-                    var next = text.IndexOf(blank, start + 1, StringComparison.Ordinal);
+                    int next = text.IndexOf(blank, start + 1, StringComparison.Ordinal);
                     next = next < 0 ? text.Length : next;
                     result.Add(text[start..next]);
                     start = next;

@@ -29,24 +29,26 @@ internal sealed class ProxyRegex
     /// <summary>Start and length of every match.</summary>
     public List<(int Start, int Length)> Matches(string text)
     {
-        var hasSurrogates = text.AsSpan().IndexOfAnyInRange('\uD800', '\uDFFF') >= 0;
-        var (proxy, offsets) = hasSurrogates ? Proxy(text) : (text, []);
-        var matches = new List<(int, int)>();
+        bool hasSurrogates = text.AsSpan().IndexOfAnyInRange('\uD800', '\uDFFF') >= 0;
+        (string? proxy, int[]? offsets) = hasSurrogates ? Proxy(text) : (text, []);
+        List<(int, int)> matches = new();
         try
         {
-            for (var match = _regex.Match(proxy); match.Success; match = match.NextMatch())
+            for (Match match = _regex.Match(proxy); match.Success; match = match.NextMatch())
             {
                 if (match.Length > 0)
                 {
-                    var start = hasSurrogates ? offsets[match.Index] : match.Index;
-                    var end = hasSurrogates ? offsets[match.Index + match.Length] : match.Index + match.Length;
+                    int start = hasSurrogates ? offsets[match.Index] : match.Index;
+                    int end = hasSurrogates ? offsets[match.Index + match.Length] : match.Index + match.Length;
                     matches.Add((start, end - start));
                 }
             }
         }
         catch (RegexMatchTimeoutException e)
         {
-            throw new ApertureException($"The tokenizer's regular expression '{_regex}' took more than {_timeout.TotalSeconds:0} s on {text.Length} characters; it does not suit this text.", e);
+            throw new ApertureException(
+                $"The tokenizer's regular expression '{_regex}' took more than {_timeout.TotalSeconds:0} s on {text.Length} characters; it does not suit "
+                + "this text.", e);
         }
 
         return matches;
@@ -54,11 +56,11 @@ internal sealed class ProxyRegex
 
     private static (string Proxy, int[] Offsets) Proxy(string text)
     {
-        var proxy = new StringBuilder(text.Length);
-        var offsets = new List<int>(text.Length + 1);
-        for (var i = 0; i < text.Length;)
+        StringBuilder proxy = new(text.Length);
+        List<int> offsets = new(text.Length + 1);
+        for (int i = 0; i < text.Length;)
         {
-            Rune.DecodeFromUtf16(text.AsSpan(i), out var rune, out var used);
+            Rune.DecodeFromUtf16(text.AsSpan(i), out Rune rune, out int used);
             proxy.Append(used == 1 ? text[i] : OfCategory(Rune.GetUnicodeCategory(rune)));
             offsets.Add(i);
             i += used;

@@ -6,11 +6,13 @@ namespace Aperture.Text;
 /// </summary>
 internal static class PythonDecoding
 {
-    public static Func<List<(string Token, AddedToken? Added)>, string> Grouped(Func<List<string>, string> join, bool blanks, SpecialTokenSet special, int baseEnd) => tokens =>
+    public static Func<List<(string Token, AddedToken? Added)>, string> Grouped(
+        Func<List<string>, string> join, bool blanks, SpecialTokenSet special, int baseEnd)
+        => tokens =>
     {
-        var parts = new List<string>();
-        var run = new List<string>();
-        foreach (var (token, added) in tokens)
+        List<string> parts = new();
+        List<string> run = new();
+        foreach ((string token, AddedToken? added) in tokens)
         {
             if (!StandsAlone(added, special, baseEnd))
             {

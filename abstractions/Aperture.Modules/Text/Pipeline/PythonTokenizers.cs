@@ -39,13 +39,13 @@ internal static class PythonTokenizers
 
     public static PipelineTokenizer Bert(string vocabulary, TokenizerConfiguration configuration, TokenizerOptions options)
     {
-        var table = VocabularyFiles.ReadText(vocabulary);
-        var special = SpecialTokenSet.Create(table, configuration, _bertRoles, options);
-        var lower = options.LowerCase ?? configuration.LowerCase ?? true;
-        var fast = options.Fast == true;
-        var model = new WordPieceModel(table, special.Unknown!, "##", 100);
-        var wordPiece = TokenDecoders.WordPiece("##", cleanUp: true);
-        var parts = new PipelineParts
+        TokenTable table = VocabularyFiles.ReadText(vocabulary);
+        SpecialTokenSet special = SpecialTokenSet.Create(table, configuration, _bertRoles, options);
+        bool lower = options.LowerCase ?? configuration.LowerCase ?? true;
+        bool fast = options.Fast == true;
+        WordPieceModel model = new(table, special.Unknown!, "##", 100);
+        Func<List<string>, List<string>> wordPiece = TokenDecoders.WordPiece("##", cleanUp: true);
+        PipelineParts parts = new PipelineParts
         {
             Model = model,
             Normalize = fast ? Normalizers.Bert(clean: true, ideographs: true, stripAccents: lower, lower) : text => BertClean(text, lower),
@@ -59,13 +59,14 @@ internal static class PythonTokenizers
         return new(parts, special);
     }
 
-    public static PipelineTokenizer Clip(TokenTable table, List<(string Left, string Right)> merges, string source, TokenizerConfiguration configuration, TokenizerOptions options)
+    public static PipelineTokenizer Clip(
+        TokenTable table, List<(string Left, string Right)> merges, string source, TokenizerConfiguration configuration, TokenizerOptions options)
     {
-        var special = SpecialTokenSet.Create(table, configuration, _clipRoles, options);
-        var fast = options.Fast == true;
-        var model = new BytePairModel(table, merges, new() { EndOfWordSuffix = "</w>", UnknownToken = special.Unknown }, source);
-        var blanks = new ProxyRegex(@"\s+", source);
-        var parts = new PipelineParts
+        SpecialTokenSet special = SpecialTokenSet.Create(table, configuration, _clipRoles, options);
+        bool fast = options.Fast == true;
+        BytePairModel model = new(table, merges, new() { EndOfWordSuffix = "</w>", UnknownToken = special.Unknown }, source);
+        ProxyRegex blanks = new(@"\s+", source);
+        PipelineParts parts = new PipelineParts
         {
             Model = model,
             Normalize = text => fast
@@ -81,8 +82,8 @@ internal static class PythonTokenizers
 
     public static PipelineTokenizer Roberta(string vocabulary, string merges, TokenizerConfiguration configuration, TokenizerOptions options)
     {
-        var table = VocabularyFiles.ReadJson(vocabulary);
-        var special = SpecialTokenSet.Create(table, configuration, _robertaRoles, options, maskStrips: true);
+        TokenTable table = VocabularyFiles.ReadJson(vocabulary);
+        SpecialTokenSet special = SpecialTokenSet.Create(table, configuration, _robertaRoles, options, maskStrips: true);
         return new(
             ByteLevel(table, VocabularyFiles.ReadMerges(merges, skipHashes: false), merges, PreTokenizers.Gpt2, special, blanks: true) with
             {
@@ -94,20 +95,22 @@ internal static class PythonTokenizers
 
     public static PipelineTokenizer Gpt2(string vocabulary, string merges, TokenizerConfiguration configuration, TokenizerOptions options)
     {
-        var table = VocabularyFiles.ReadJson(vocabulary);
-        var special = SpecialTokenSet.Create(table, configuration, _gpt2Roles, options);
+        TokenTable table = VocabularyFiles.ReadJson(vocabulary);
+        SpecialTokenSet special = SpecialTokenSet.Create(table, configuration, _gpt2Roles, options);
         return new(ByteLevel(table, VocabularyFiles.ReadMerges(merges, skipHashes: false), merges, PreTokenizers.Gpt2, special, blanks: true), special);
     }
 
     public static PipelineTokenizer Qwen2(string vocabulary, string merges, TokenizerConfiguration configuration, TokenizerOptions options)
     {
-        var table = VocabularyFiles.ReadJson(vocabulary);
-        var special = SpecialTokenSet.Create(table, configuration, _qwen2Roles, options);
-        var parts = ByteLevel(table, VocabularyFiles.ReadMerges(merges, options.SkipHashMerges), merges, PreTokenizers.Qwen2, special, blanks: false);
+        TokenTable table = VocabularyFiles.ReadJson(vocabulary);
+        SpecialTokenSet special = SpecialTokenSet.Create(table, configuration, _qwen2Roles, options);
+        PipelineParts parts = ByteLevel(table, VocabularyFiles.ReadMerges(merges, options.SkipHashMerges), merges, PreTokenizers.Qwen2, special, blanks: false);
         return new(parts with { Prepare = UnicodeText.Nfc }, special);
     }
 
-    private static PipelineParts ByteLevel(TokenTable table, List<(string Left, string Right)> merges, string source, string words, SpecialTokenSet special, bool blanks) => new()
+    private static PipelineParts ByteLevel(
+        TokenTable table, List<(string Left, string Right)> merges, string source, string words, SpecialTokenSet special, bool blanks)
+        => new()
     {
         Model = new BytePairModel(table, merges, new(), source),
         PreTokenize = PreTokenizers.ByteLevel(addPrefixSpace: false, new(words, source)),
@@ -124,5 +127,6 @@ internal static class PythonTokenizers
 
     private static int Id(SpecialTokenSet special, TokenTable table, string token)
         => special.Tokens.FirstOrDefault(added => added.Content == token)?.Id ?? table.IdOf(token)
-            ?? throw new ApertureException($"The vocabulary has no token '{token}', which its class puts at an end of every text; the files belong to another class.");
+            ?? throw new ApertureException(
+                $"The vocabulary has no token '{token}', which its class puts at an end of every text; the files belong to another class.");
 }

@@ -32,20 +32,20 @@ internal sealed record SpecialTokenSet
         TokenizerOptions options,
         bool maskStrips = false)
     {
-        var roles = new Dictionary<string, string>(defaults);
-        foreach (var (role, token) in configuration.Roles)
+        Dictionary<string, string> roles = new(defaults);
+        foreach ((string role, string? token) in configuration.Roles)
         {
             roles[role] = token;
         }
 
-        var byId = new SortedDictionary<int, AddedToken>();
-        foreach (var token in configuration.AddedTokens.Concat(options.AddedTokens))
+        SortedDictionary<int, AddedToken> byId = new();
+        foreach (AddedToken token in configuration.AddedTokens.Concat(options.AddedTokens))
         {
             byId[token.Id] = token;
         }
 
-        var next = Math.Max(table.End, byId.Count == 0 ? 0 : byId.Keys.Max() + 1);
-        foreach (var (role, content) in roles.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+        int next = Math.Max(table.End, byId.Count == 0 ? 0 : byId.Keys.Max() + 1);
+        foreach ((string role, string? content) in roles.OrderBy(entry => entry.Key, StringComparer.Ordinal))
         {
             if (byId.Values.FirstOrDefault(token => token.Content == content) is { } known)
             {
@@ -53,7 +53,7 @@ internal sealed record SpecialTokenSet
                 continue;
             }
 
-            var id = table.IdOf(content) ?? next++;
+            int id = table.IdOf(content) ?? next++;
             byId[id] = new(id, content) { LStrip = maskStrips && role == "mask_token" };
         }
 

@@ -15,7 +15,7 @@ internal static class TokenDecoders
         switch (node.Type)
         {
             case "Sequence":
-                var steps = node.Items("decoders").Select(Read).ToArray();
+                Func<List<string>, List<string>>[] steps = node.Items("decoders").Select(Read).ToArray();
                 return tokens => steps.Aggregate(tokens, (current, step) => step(current));
             case "ByteLevel":
                 return ByteLevel;
@@ -24,9 +24,11 @@ internal static class TokenDecoders
             case "BPEDecoder":
                 return EndOfWord(node.Text("suffix") ?? "</w>");
             case "Metaspace":
-                return Metaspace(node.Text("replacement") ?? "\u2581", (node.Text("prepend_scheme") ?? (node.Flag("add_prefix_space") ?? true ? "always" : "never")) != "never");
+                return Metaspace(
+                    node.Text("replacement") ?? "\u2581",
+                    (node.Text("prepend_scheme") ?? (node.Flag("add_prefix_space") ?? true ? "always" : "never")) != "never");
             case "Replace":
-                var replace = Normalizers.Replace(node);
+                Func<string, string> replace = Normalizers.Replace(node);
                 return tokens => tokens.ConvertAll(token => replace(token));
             case "ByteFallback":
                 return ByteFallback;
@@ -41,8 +43,8 @@ internal static class TokenDecoders
 
     public static List<string> ByteLevel(List<string> tokens)
     {
-        var bytes = new List<byte>();
-        foreach (var token in tokens)
+        List<byte> bytes = new();
+        foreach (string token in tokens)
         {
             ByteAlphabet.Decode(token, bytes);
         }
@@ -52,10 +54,10 @@ internal static class TokenDecoders
 
     public static Func<List<string>, List<string>> WordPiece(string prefix, bool cleanUp) => tokens =>
     {
-        var result = new List<string>(tokens.Count);
-        for (var i = 0; i < tokens.Count; i++)
+        List<string> result = new(tokens.Count);
+        for (int i = 0; i < tokens.Count; i++)
         {
-            var text = i == 0 ? tokens[i] : tokens[i].StartsWith(prefix, StringComparison.Ordinal) ? tokens[i][prefix.Length..] : " " + tokens[i];
+            string text = i == 0 ? tokens[i] : tokens[i].StartsWith(prefix, StringComparison.Ordinal) ? tokens[i][prefix.Length..] : " " + tokens[i];
             result.Add(cleanUp ? DecodedText.CleanUp(text) : text);
         }
 
@@ -68,19 +70,19 @@ internal static class TokenDecoders
     private static Func<List<string>, List<string>> Metaspace(string blank, bool strip) => tokens =>
         tokens.Select((token, i) =>
         {
-            var text = token.Replace(blank, " ", StringComparison.Ordinal);
+            string text = token.Replace(blank, " ", StringComparison.Ordinal);
             return strip && i == 0 && text.StartsWith(' ') ? text[1..] : text;
         }).ToList();
 
     private static Func<List<string>, List<string>> Strip(char content, int start, int stop) => tokens => tokens.ConvertAll(token =>
     {
-        var from = 0;
+        int from = 0;
         while (from < token.Length && from < start && token[from] == content)
         {
             from++;
         }
 
-        var to = token.Length;
+        int to = token.Length;
         while (to > from && token.Length - to < stop && token[to - 1] == content)
         {
             to--;
@@ -92,12 +94,12 @@ internal static class TokenDecoders
     /// <summary>Joins runs of byte tokens; a run that is no UTF-8 becomes one U+FFFD for each byte.</summary>
     private static List<string> ByteFallback(List<string> tokens)
     {
-        var result = new List<string>(tokens.Count);
-        var bytes = new List<byte>();
-        foreach (var token in tokens)
+        List<string> result = new(tokens.Count);
+        List<byte> bytes = new();
+        foreach (string token in tokens)
         {
             if (token.Length == 6 && token.StartsWith("<0x", StringComparison.Ordinal) && token[5] == '>'
-                && byte.TryParse(token.AsSpan(3, 2), System.Globalization.NumberStyles.AllowHexSpecifier, null, out var value))
+                && byte.TryParse(token.AsSpan(3, 2), System.Globalization.NumberStyles.AllowHexSpecifier, null, out byte value))
             {
                 bytes.Add(value);
                 continue;

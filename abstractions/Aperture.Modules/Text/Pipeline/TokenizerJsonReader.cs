@@ -7,14 +7,14 @@ internal static class TokenizerJsonReader
 {
     public static PipelineTokenizer Read(string path, TokenizerConfiguration configuration, TokenizerOptions options)
     {
-        using var document = TokenizerFiles.ReadJson(path);
-        var root = new TokenizerJsonNode(document.RootElement, path);
-        var model = ReadModel(root["model"]);
-        var special = ReadSpecial(root, model.Table, configuration, options);
-        var normalize = Normalizers.Read(root["normalizer"]);
-        var decode = TokenDecoders.Read(root["decoder"]);
-        var (prefix, suffix) = ReadEnds(root["post_processor"], special, model.Table);
-        var parts = new PipelineParts
+        using JsonDocument document = TokenizerFiles.ReadJson(path);
+        TokenizerJsonNode root = new(document.RootElement, path);
+        ITokenModel model = ReadModel(root["model"]);
+        SpecialTokenSet special = ReadSpecial(root, model.Table, configuration, options);
+        Func<string, string> normalize = Normalizers.Read(root["normalizer"]);
+        Func<List<string>, List<string>> decode = TokenDecoders.Read(root["decoder"]);
+        (List<int>? prefix, List<int>? suffix) = ReadEnds(root["post_processor"], special, model.Table);
+        PipelineParts parts = new PipelineParts
         {
             Model = model,
             Normalize = normalize,
@@ -29,10 +29,10 @@ internal static class TokenizerJsonReader
 
     private static SpecialTokenSet ReadSpecial(TokenizerJsonNode root, TokenTable table, TokenizerConfiguration configuration, TokenizerOptions options)
     {
-        var byId = new SortedDictionary<int, AddedToken>();
-        foreach (var node in root.Items("added_tokens"))
+        SortedDictionary<int, AddedToken> byId = new();
+        foreach (TokenizerJsonNode node in root.Items("added_tokens"))
         {
-            var id = node.Number("id") ?? throw node.Damaged("an added token without an id");
+            int id = node.Number("id") ?? throw node.Damaged("an added token without an id");
             if (id < 0 || id >= TokenTable.MaxTokens)
             {
                 throw node.Damaged($"the added token id {id}");
@@ -41,13 +41,13 @@ internal static class TokenizerJsonReader
             byId[id] = TokenizerConfiguration.ReadToken(node, id);
         }
 
-        foreach (var token in configuration.AddedTokens.Concat(options.AddedTokens))
+        foreach (AddedToken token in configuration.AddedTokens.Concat(options.AddedTokens))
         {
             byId[token.Id] = token;
         }
 
         // Roles need no entry of their own where the vocabulary has the token; such a token stays ordinary text unless the file adds it.
-        var roles = new Dictionary<string, string>(configuration.Roles);
+        Dictionary<string, string> roles = new(configuration.Roles);
         if (configuration.Roles.Count == 0)
         {
             Guess(roles, byId.Values, "bos_token", "<s>", "<|begin_of_text|>", "<|startoftext|>");
@@ -58,7 +58,7 @@ internal static class TokenizerJsonReader
             Guess(roles, byId.Values, "sep_token", "[SEP]");
         }
 
-        foreach (var (_, token) in roles)
+        foreach ((string _, string? token) in roles)
         {
             if (table.IdOf(token) is { } id && configuration.Roles.Count > 0 && !byId.ContainsKey(id))
             {
@@ -88,7 +88,7 @@ internal static class TokenizerJsonReader
         switch (node.Text("type") ?? (node["merges"].IsNull ? "WordPiece" : "BPE"))
         {
             case "BPE":
-                var options = new BytePairOptions
+                BytePairOptions options = new BytePairOptions
                 {
                     UnknownToken = node.Text("unk_token"),
                     ContinuingPrefix = node.Text("continuing_subword_prefix") ?? "",
@@ -125,7 +125,7 @@ internal static class TokenizerJsonReader
 
     private static (List<int> Prefix, List<int> Suffix) ReadEnds(TokenizerJsonNode node, SpecialTokenSet special, TokenTable table)
     {
-        var (prefix, suffix) = (new List<int>(), new List<int>());
+        (List<int>? prefix, List<int>? suffix) = (new List<int>(), new List<int>());
         if (node.IsNull)
         {
             return (prefix, suffix);
@@ -140,17 +140,17 @@ internal static class TokenizerJsonReader
                 suffix.Add(PairId(node["sep"]));
                 break;
             case "Sequence":
-                foreach (var step in node.Items("processors"))
+                foreach (TokenizerJsonNode step in node.Items("processors"))
                 {
-                    var (before, after) = ReadEnds(step, special, table);
+                    (List<int>? before, List<int>? after) = ReadEnds(step, special, table);
                     prefix.InsertRange(0, before);
                     suffix.AddRange(after);
                 }
 
                 break;
             case "TemplateProcessing":
-                var seen = false;
-                foreach (var item in node.Items("single"))
+                bool seen = false;
+                foreach (TokenizerJsonNode item in node.Items("single"))
                 {
                     seen |= !item["Sequence"].IsNull;
                     if (item["SpecialToken"].Text("id") is { } name)
@@ -168,15 +168,22 @@ internal static class TokenizerJsonReader
     }
 
     private static int PairId(TokenizerJsonNode node) => node.Json.ValueKind == JsonValueKind.Array && node.Json.GetArrayLength() == 2
-        && node.Json[1].ValueKind == JsonValueKind.Number && node.Json[1].TryGetInt32(out var id)
+        && node.Json[1].ValueKind == JsonValueKind.Number && node.Json[1].TryGetInt32(out int id)
         ? id
         : throw node.Damaged("an end token that is no pair of token and id");
 
     private static IEnumerable<int> TemplateIds(TokenizerJsonNode node, string name, SpecialTokenSet special, TokenTable table)
     {
-        var ids = node["special_tokens"][name].Items("ids").Select(id => id.Json.ValueKind == JsonValueKind.Number && id.Json.TryGetInt32(out var value)
+        List<int> ids = node["special_tokens"][name].Items("ids").Select(id => id.Json.ValueKind == JsonValueKind.Number && id.Json.TryGetInt32(out int value)
             ? value
             : throw id.Damaged($"no valid id for the template token '{name}'")).ToList();
-        return ids.Count > 0 ? ids : [special.Tokens.FirstOrDefault(token => token.Content == name)?.Id ?? table.IdOf(name) ?? throw node.Damaged($"a template with the unknown token '{name}'")];
+        return ids.Count > 0
+            ? ids
+            :
+            [
+                special.Tokens.FirstOrDefault(token => token.Content == name)?.Id
+                ?? table.IdOf(name)
+                ?? throw node.Damaged($"a template with the unknown token '{name}'"),
+            ];
     }
 }

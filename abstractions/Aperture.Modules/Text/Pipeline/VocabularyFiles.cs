@@ -14,7 +14,7 @@ internal static class VocabularyFiles
 
     public static TokenTable ReadJson(string path)
     {
-        using var document = TokenizerFiles.ReadJson(path);
+        using JsonDocument document = TokenizerFiles.ReadJson(path);
         return ReadMap(new(document.RootElement, path));
     }
 
@@ -26,10 +26,10 @@ internal static class VocabularyFiles
             throw node.Damaged("no map from token to id");
         }
 
-        var table = new TokenTable();
-        foreach (var entry in node.Json.EnumerateObject())
+        TokenTable table = new();
+        foreach (JsonProperty entry in node.Json.EnumerateObject())
         {
-            if (entry.Value.ValueKind != JsonValueKind.Number || !entry.Value.TryGetInt32(out var id))
+            if (entry.Value.ValueKind != JsonValueKind.Number || !entry.Value.TryGetInt32(out int id))
             {
                 throw node.Damaged($"no valid id for the token '{entry.Name}'");
             }
@@ -42,9 +42,9 @@ internal static class VocabularyFiles
 
     public static TokenTable ReadText(string path)
     {
-        var table = new TokenTable();
-        var id = 0;
-        foreach (var line in TokenizerFiles.ReadLines(path))
+        TokenTable table = new();
+        int id = 0;
+        foreach (string line in TokenizerFiles.ReadLines(path))
         {
             table.Add(line, id++, path);
         }
@@ -55,11 +55,11 @@ internal static class VocabularyFiles
     /// <summary>The merges of <c>merges.txt</c>: only a first line that begins with <c>#version</c> is a comment.</summary>
     public static List<(string Left, string Right)> ReadMerges(string path, bool skipHashes)
     {
-        var merges = new List<(string, string)>();
-        var lines = TokenizerFiles.ReadLines(path);
-        for (var i = 0; i < lines.Count; i++)
+        List<(string, string)> merges = new();
+        List<string> lines = TokenizerFiles.ReadLines(path);
+        for (int i = 0; i < lines.Count; i++)
         {
-            var line = lines[i];
+            string line = lines[i];
             if ((i == 0 && line.StartsWith("#version", StringComparison.Ordinal)) || (skipHashes && line.StartsWith('#')))
             {
                 continue;
@@ -73,7 +73,7 @@ internal static class VocabularyFiles
 
     public static (string Left, string Right) SplitMerge(string line, string source, int index)
     {
-        var blank = line.IndexOf(' ');
+        int blank = line.IndexOf(' ');
         return blank > 0 && blank < line.Length - 1 && line.IndexOf(' ', blank + 1) < 0
             ? (line[..blank], line[(blank + 1)..])
             : throw new ApertureException($"{source}: merge {index} is '{line}' instead of two tokens with a blank between; the file is damaged.");
@@ -82,16 +82,20 @@ internal static class VocabularyFiles
     /// <summary>Vocabulary and merges of <c>bpe_simple_vocab_16e6.txt.gz</c>.</summary>
     public static (TokenTable Table, List<(string Left, string Right)> Merges) ReadOpenAi(string path)
     {
-        var lines = Unpack(path).Split('\n');
+        string[] lines = Unpack(path).Split('\n');
         if (lines.Length <= OpenAiMerges)
         {
             throw new ApertureException($"{path} has {lines.Length} lines instead of at least {OpenAiMerges + 1}; it is not OpenAI's vocabulary.");
         }
 
-        var merges = lines.Skip(1).Take(OpenAiMerges).Select((line, i) => SplitMerge(line.TrimEnd('\r'), path, i)).ToList();
-        var bytes = Enumerable.Range(0, 256).Select(b => ByteAlphabet.Of(b).ToString()).OrderBy(c => c[0] >= 256).ThenBy(c => c[0]).ToList();
-        var table = new TokenTable();
-        foreach (var token in bytes.Concat(bytes.Select(b => b + "</w>")).Concat(merges.Select(merge => merge.Item1 + merge.Item2)).Concat(["<|startoftext|>", "<|endoftext|>"]))
+        List<(string Left, string Right)> merges = lines.Skip(1).Take(OpenAiMerges).Select((line, i) => SplitMerge(line.TrimEnd('\r'), path, i)).ToList();
+        List<string> bytes = Enumerable.Range(0, 256).Select(b => ByteAlphabet.Of(b).ToString()).OrderBy(c => c[0] >= 256).ThenBy(c => c[0]).ToList();
+        TokenTable table = new();
+        string[] tokens =
+        [
+            .. bytes, .. bytes.Select(b => b + "</w>"), .. merges.Select(merge => merge.Item1 + merge.Item2), "<|startoftext|>", "<|endoftext|>",
+        ];
+        foreach (string token in tokens)
         {
             table.Add(token, table.Count, path);
         }
@@ -103,10 +107,10 @@ internal static class VocabularyFiles
     {
         try
         {
-            using var packed = new MemoryStream(TokenizerFiles.ReadBytes(path));
-            using var stream = new GZipStream(packed, CompressionMode.Decompress);
-            var buffer = new byte[MaxUnpackedBytes + 1];
-            var count = stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
+            using MemoryStream packed = new(TokenizerFiles.ReadBytes(path));
+            using GZipStream stream = new(packed, CompressionMode.Decompress);
+            byte[] buffer = new byte[MaxUnpackedBytes + 1];
+            int count = stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
             return count <= MaxUnpackedBytes
                 ? Encoding.UTF8.GetString(buffer, 0, count)
                 : throw new ApertureException($"{path} unpacks to more than {MaxUnpackedBytes} bytes; it is not OpenAI's vocabulary.");

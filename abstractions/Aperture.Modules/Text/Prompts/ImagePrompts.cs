@@ -21,11 +21,11 @@ public static class ImagePrompts
     /// <returns>The ids.</returns>
     public static int[] Encode(string prompt, ITokenizer tokenizer, int imageId = ImageId)
     {
-        var parts = prompt.Split(Placeholder).Select(part => tokenizer.Encode(part)).ToList();
-        var ids = new List<int>();
-        var skip = parts[0].Length > 0 && parts[0][0] == tokenizer.BeginId ? 1 : 0;
+        List<int[]> parts = prompt.Split(Placeholder).Select(part => tokenizer.Encode(part)).ToList();
+        List<int> ids = new();
+        int skip = parts[0].Length > 0 && parts[0][0] == tokenizer.BeginId ? 1 : 0;
         ids.AddRange(parts[0].AsSpan(0, skip));
-        for (var i = 0; i < parts.Count; i++)
+        for (int i = 0; i < parts.Count; i++)
         {
             if (i > 0)
             {
@@ -46,9 +46,9 @@ public static class ImagePrompts
     /// <exception cref="ApertureException">There are not as many image tokens as counts.</exception>
     public static int[] Expand(IReadOnlyList<int> ids, int imageTokenId, IReadOnlyList<int> counts)
     {
-        var result = new List<int>(ids.Count + counts.Sum());
-        var image = 0;
-        foreach (var id in ids)
+        List<int> result = new(ids.Count + counts.Sum());
+        int image = 0;
+        foreach (int id in ids)
         {
             if (id != imageTokenId)
             {
@@ -69,16 +69,18 @@ public static class ImagePrompts
             : throw new ApertureException($"The prompt has {image} image tokens for {counts.Count} images; write {Placeholder} once for each image.");
     }
 
-    /// <summary>Replaces the placeholders in order by InternVL's image span: <c>&lt;img&gt;</c>, one <c>&lt;IMG_CONTEXT&gt;</c> a row, <c>&lt;/img&gt;</c>.</summary>
+    /// <summary>
+    /// Replaces the placeholders in order by InternVL's image span: <c>&lt;img&gt;</c>, one <c>&lt;IMG_CONTEXT&gt;</c> a row, <c>&lt;/img&gt;</c>.
+    /// </summary>
     /// <param name="prompt">The prompt.</param>
     /// <param name="counts">How many rows each image fills: tokens a tile times tiles. Placeholders beyond them stay.</param>
     public static string ExpandInternVl(string prompt, IReadOnlyList<int> counts)
     {
-        var result = new StringBuilder();
-        var at = 0;
-        foreach (var count in counts)
+        StringBuilder result = new();
+        int at = 0;
+        foreach (int count in counts)
         {
-            var next = prompt.IndexOf(Placeholder, at, StringComparison.Ordinal);
+            int next = prompt.IndexOf(Placeholder, at, StringComparison.Ordinal);
             if (next < 0)
             {
                 throw new ApertureException($"The prompt has fewer placeholders than the {counts.Count} images; write {Placeholder} once for each image.");

@@ -2,7 +2,9 @@ using System.Text;
 
 namespace Aperture.Text;
 
-/// <summary>A conversation template: what a checkpoint was trained to see around questions and answers. <see cref="PromptTemplates"/> has the published ones.</summary>
+/// <summary>
+/// A conversation template: what a checkpoint was trained to see around questions and answers. <see cref="PromptTemplates"/> has the published ones.
+/// </summary>
 public sealed record PromptTemplate
 {
     /// <summary>Its name in the official code.</summary>
@@ -57,22 +59,26 @@ public sealed record PromptTemplate
             PromptStyle.InternVlZh => Joined(messages, System + Second(0), ": ", ":", i => i % 2 == 0 ? Second(i) : Separator),
             PromptStyle.LlavaHf => Joined(messages, "", ": ", ":", _ => Separator),
             PromptStyle.Mpt => Joined(messages, System + Separator, "", "", _ => Separator),
-            PromptStyle.Llama3 => Joined(messages, System + Separator, "", "", i => i == messages.Count - 1 && i % 2 == 1 && Separator2 is not null ? Separator2 : Separator),
+            PromptStyle.Llama3
+                => Joined(messages, System + Separator, "", "", i => i == messages.Count - 1 && i % 2 == 1 && Separator2 is not null ? Separator2 : Separator),
             PromptStyle.Qwen2 => Joined(messages, System + Second(0), "", "", Second),
             PromptStyle.Phi3 => Joined(messages, System, "", "", i => Second(i) + (i < messages.Count - 1 ? "\n" : "")),
-            PromptStyle.Plain => string.Concat(messages.Select((message, i) => string.IsNullOrEmpty(message) ? "" : message + (i % 2 == 0 ? Separator : Second(i)))),
+            PromptStyle.Plain
+                => string.Concat(messages.Select((message, i) => string.IsNullOrEmpty(message) ? "" : message + (i % 2 == 0 ? Separator : Second(i)))),
             PromptStyle.Llama2 => Instructions(messages),
             _ => throw new InvalidOperationException($"The template '{Name}' has the unknown style {Style}."),
         };
     }
 
     private string Second(int message) => Separator2
-        ?? throw new ApertureException($"The template '{Name}' has no separator behind message {message + 1}: it holds one text without an answer; use a chat template such as 'vicuna_v1'.");
+        ?? throw new ApertureException(
+            $"The template '{Name}' has no separator behind message {message + 1}: it holds one text without an answer; use a chat template such as "
+            + "'vicuna_v1'.");
 
     private string Joined(IReadOnlyList<string?> messages, string start, string link, string openLink, Func<int, string> separator)
     {
-        var prompt = new StringBuilder(start);
-        for (var i = 0; i < messages.Count; i++)
+        StringBuilder prompt = new(start);
+        for (int i = 0; i < messages.Count; i++)
         {
             prompt.Append(i % 2 == 0 ? UserRole : AssistantRole);
             if (string.IsNullOrEmpty(messages[i]))
@@ -95,8 +101,8 @@ public sealed record PromptTemplate
             throw new ApertureException($"The template '{Name}' needs a question in its first turn; it is empty.");
         }
 
-        var prompt = new StringBuilder();
-        for (var i = 0; i < messages.Count; i++)
+        StringBuilder prompt = new();
+        for (int i = 0; i < messages.Count; i++)
         {
             if (string.IsNullOrEmpty(messages[i]))
             {
@@ -109,7 +115,7 @@ public sealed record PromptTemplate
                 continue;
             }
 
-            var system = i == 0 && System.Length > 0 ? $"<<SYS>>\n{System}\n<</SYS>>\n\n" : "";
+            string system = i == 0 && System.Length > 0 ? $"<<SYS>>\n{System}\n<</SYS>>\n\n" : "";
             prompt.Append(Separator).Append("[INST] ").Append(system).Append(messages[i]).Append(" [/INST]");
         }
 

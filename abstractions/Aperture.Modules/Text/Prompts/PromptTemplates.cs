@@ -5,7 +5,8 @@ namespace Aperture.Text;
 
 /// <summary>
 /// The conversation templates of published models under the names of their official code.
-/// VILA's <c>llama_3</c> is that of the corrected 8B weights; <c>llama_3_2024_05</c> that of the first release. <c>llava_hf</c> is that of the llava-hf checkpoints.
+/// VILA's <c>llama_3</c> is that of the corrected 8B weights; <c>llama_3_2024_05</c> that of the first release. <c>llava_hf</c> is that of the llava-hf
+/// checkpoints.
 /// </summary>
 public static class PromptTemplates
 {
@@ -17,16 +18,18 @@ public static class PromptTemplates
     /// <summary>A template by name.</summary>
     /// <param name="name">The name, case and all: <c>Hermes-2</c> is InternVL's, <c>hermes-2</c> VILA's.</param>
     /// <exception cref="ApertureException">There is none of that name.</exception>
-    public static PromptTemplate Get(string name) => _all.TryGetValue(name, out var template)
+    public static PromptTemplate Get(string name) => _all.TryGetValue(name, out PromptTemplate? template)
         ? template
         : throw new ApertureException($"No prompt template '{name}'; there are {string.Join(", ", _all.Keys.Order(StringComparer.Ordinal))}.");
 
     private static FrozenDictionary<string, PromptTemplate> Load()
     {
-        using var stream = typeof(PromptTemplates).Assembly.GetManifestResourceStream("Aperture.Text.templates.json")
+        using Stream stream = typeof(PromptTemplates).Assembly.GetManifestResourceStream("Aperture.Text.templates.json")
             ?? throw new InvalidOperationException("The resource Aperture.Text.templates.json is missing.");
-        using var document = JsonDocument.Parse(stream);
-        return document.RootElement.EnumerateObject().Select(entry => Read(entry.Name, entry.Value)).ToFrozenDictionary(template => template.Name, StringComparer.Ordinal);
+        using JsonDocument document = JsonDocument.Parse(stream);
+        return document.RootElement.EnumerateObject()
+            .Select(entry => Read(entry.Name, entry.Value))
+            .ToFrozenDictionary(template => template.Name, StringComparer.Ordinal);
     }
 
     private static PromptTemplate Read(string name, JsonElement json) => new()
@@ -53,8 +56,8 @@ public static class PromptTemplates
         Separator = Text(json, "separator") ?? "",
         Separator2 = Text(json, "separator2"),
         Version = Text(json, "version") ?? "",
-        Examples = json.TryGetProperty("messages", out var messages) ? [.. messages.EnumerateArray().Select(message => message.GetString()!)] : [],
+        Examples = json.TryGetProperty("messages", out JsonElement messages) ? [.. messages.EnumerateArray().Select(message => message.GetString()!)] : [],
     };
 
-    private static string? Text(JsonElement json, string name) => json.TryGetProperty(name, out var value) ? value.GetString() : null;
+    private static string? Text(JsonElement json, string name) => json.TryGetProperty(name, out JsonElement value) ? value.GetString() : null;
 }

@@ -29,7 +29,7 @@ public sealed class StopCriteria
         _promptLength = promptLength;
         _keywordIds = Array.ConvertAll(_keywords, keyword =>
         {
-            var ids = tokenizer.Encode(keyword);
+            int[] ids = tokenizer.Encode(keyword);
             return ids.Length > 1 && ids[0] == tokenizer.BeginId ? ids[1..] : ids;
         });
         _window = _keywordIds.Select(ids => ids.Length).DefaultIfEmpty(0).Max();
@@ -52,11 +52,11 @@ public sealed class StopCriteria
             return true;
         }
 
-        var count = Math.Min(ids.Count - _promptLength, _window);
+        int count = Math.Min(ids.Count - _promptLength, _window);
 
         // Without a new id the official slice [-0:] is everything.
-        var tail = count <= 0 ? [.. ids] : ids.Skip(ids.Count - count).ToList();
-        var text = _tokenizer.Decode(tail.Where(id => id >= 0).ToList());
+        List<int> tail = count <= 0 ? [.. ids] : ids.Skip(ids.Count - count).ToList();
+        string text = _tokenizer.Decode(tail.Where(id => id >= 0).ToList());
         return _keywords.Any(keyword => text.Contains(keyword, StringComparison.Ordinal));
     }
 
@@ -65,7 +65,7 @@ public sealed class StopCriteria
     public string Trim(string text)
     {
         text = text.Trim();
-        foreach (var keyword in _keywords)
+        foreach (string keyword in _keywords)
         {
             if (text.EndsWith(keyword, StringComparison.Ordinal))
             {

@@ -19,7 +19,7 @@ public static class TrainingLabels
             return message;
         }
 
-        var text = message.Value.Replace(ImagePrompts.Placeholder, "", StringComparison.Ordinal).Trim();
+        string text = message.Value.Replace(ImagePrompts.Placeholder, "", StringComparison.Ordinal).Trim();
         text = $"{ImagePrompts.Placeholder}\n{text}".Trim();
         return message with
         {
@@ -36,14 +36,15 @@ public static class TrainingLabels
     /// <param name="hasImage">Whether the sample has an image.</param>
     /// <param name="maxLength">The most ids that a sample without an image keeps.</param>
     /// <exception cref="ApertureException">The conversation does not suit the template, or the template has no rule.</exception>
-    public static TrainingSample Create(IReadOnlyList<TrainingMessage> conversation, PromptTemplate template, ITokenizer tokenizer, bool hasImage, int maxLength = int.MaxValue)
+    public static TrainingSample Create(
+        IReadOnlyList<TrainingMessage> conversation, PromptTemplate template, ITokenizer tokenizer, bool hasImage, int maxLength = int.MaxValue)
     {
         if (conversation.Count == 0)
         {
             throw new ApertureException("A training conversation has no messages; leave it out of the data.");
         }
 
-        var messages = hasImage ? PlaceImages(conversation, template) : conversation;
+        IReadOnlyList<TrainingMessage> messages = hasImage ? PlaceImages(conversation, template) : conversation;
         return template switch
         {
             { Style: PromptStyle.Plain } => Plain(messages, template, tokenizer),
@@ -59,11 +60,12 @@ public static class TrainingLabels
     {
         if (messages.Count != 2 || !messages[0].Value.Contains(ImagePrompts.Placeholder, StringComparison.Ordinal))
         {
-            throw new ApertureException($"The template '{template.Name}' takes two messages, the first with {ImagePrompts.Placeholder}; the sample has {messages.Count}.");
+            throw new ApertureException(
+                $"The template '{template.Name}' takes two messages, the first with {ImagePrompts.Placeholder}; the sample has {messages.Count}.");
         }
 
-        var ids = ImagePrompts.Encode(ImagePrompts.Placeholder + messages[1].Value + template.Separator, tokenizer);
-        var labels = (int[])ids.Clone();
+        int[] ids = ImagePrompts.Encode(ImagePrompts.Placeholder + messages[1].Value + template.Separator, tokenizer);
+        int[] labels = (int[])ids.Clone();
         labels.AsSpan(0, Math.Min(labels.Length, ImagePrompts.Encode(ImagePrompts.Placeholder, tokenizer).Length)).Fill(Ignored);
         return new(ids, labels, [ImagePrompts.Placeholder, messages[1].Value], Mismatch: false);
     }
@@ -72,8 +74,8 @@ public static class TrainingLabels
     private static TrainingSample Rounds(
         IReadOnlyList<TrainingMessage> messages, PromptTemplate template, ITokenizer tokenizer, bool hasImage, int maxLength, string answerMark, bool adjusts)
     {
-        var spoken = messages[0].IsUser ? messages : [.. messages.Skip(1)];
-        for (var i = 0; i < spoken.Count; i++)
+        IReadOnlyList<TrainingMessage> spoken = messages[0].IsUser ? messages : [.. messages.Skip(1)];
+        for (int i = 0; i < spoken.Count; i++)
         {
             if (spoken[i].IsUser != (i % 2 == 0))
             {
@@ -81,30 +83,30 @@ public static class TrainingLabels
             }
         }
 
-        var prompt = template.RenderMessages([.. spoken.Select(message => message.Value)]);
-        var ids = Encode(prompt, tokenizer, hasImage, maxLength);
-        var labels = (int[])ids.Clone();
-        var pad = tokenizer.PadId ?? tokenizer.UnknownId;
-        var total = ids.Count(id => id != pad);
-        var adjustment = adjusts && !IsLegacy(tokenizer) ? 1 : 0;
-        var length = 1;
+        string prompt = template.RenderMessages([.. spoken.Select(message => message.Value)]);
+        int[] ids = Encode(prompt, tokenizer, hasImage, maxLength);
+        int[] labels = (int[])ids.Clone();
+        int? pad = tokenizer.PadId ?? tokenizer.UnknownId;
+        int total = ids.Count(id => id != pad);
+        int adjustment = adjusts && !IsLegacy(tokenizer) ? 1 : 0;
+        int length = 1;
         Mask(labels, 0, length);
-        var rounds = prompt.Split(template.Separator2!);
-        for (var i = 0; i < rounds.Length && rounds[i].Length > 0; i++)
+        string[] rounds = prompt.Split(template.Separator2!);
+        for (int i = 0; i < rounds.Length && rounds[i].Length > 0; i++)
         {
-            var parts = rounds[i].Split(answerMark);
+            string[] parts = rounds[i].Split(answerMark);
             if (parts.Length != 2)
             {
                 break;
             }
 
-            var less = i == 0 ? 0 : adjustment;
+            int less = i == 0 ? 0 : adjustment;
             Mask(labels, length, length + Length(parts[0] + answerMark, tokenizer, hasImage) - 2 - less);
             length += Length(rounds[i], tokenizer, hasImage) - less;
         }
 
         Mask(labels, length, labels.Length);
-        var mismatch = length < maxLength && length != total;
+        bool mismatch = length < maxLength && length != total;
         if (mismatch)
         {
             Mask(labels, 0, labels.Length);
@@ -116,16 +118,16 @@ public static class TrainingLabels
     /// <summary>Messages between <c>### </c> signs: those of the user are masked but for their sign.</summary>
     private static TrainingSample Signals(IReadOnlyList<TrainingMessage> messages, PromptTemplate template, ITokenizer tokenizer, bool hasImage, int maxLength)
     {
-        var header = template.System + "\n\n";
-        var signed = messages.Select(message => $"### {(message.IsUser ? template.UserRole
+        string header = template.System + "\n\n";
+        List<string> signed = messages.Select(message => $"### {(message.IsUser ? template.UserRole
             : string.Equals(message.From, "gpt", StringComparison.OrdinalIgnoreCase) ? template.AssistantRole : "unknown")}: {message.Value}\n").ToList();
-        var ids = Encode(header + string.Concat(signed) + "### ", tokenizer, hasImage, maxLength);
-        var labels = (int[])ids.Clone();
-        var at = Math.Min(maxLength, Length(header, tokenizer, hasImage));
+        int[] ids = Encode(header + string.Concat(signed) + "### ", tokenizer, hasImage, maxLength);
+        int[] labels = (int[])ids.Clone();
+        int at = Math.Min(maxLength, Length(header, tokenizer, hasImage));
         Mask(labels, 0, at);
-        for (var i = 0; i < signed.Count; i++)
+        for (int i = 0; i < signed.Count; i++)
         {
-            var length = hasImage ? Length(signed[i], tokenizer, hasImage) : Math.Min(maxLength, Length(signed[i], tokenizer, hasImage));
+            int length = hasImage ? Length(signed[i], tokenizer, hasImage) : Math.Min(maxLength, Length(signed[i], tokenizer, hasImage));
             if (messages[i].From == "human")
             {
                 Mask(labels, at + 2, at + length);
@@ -144,11 +146,12 @@ public static class TrainingLabels
             return ImagePrompts.Encode(prompt, tokenizer);
         }
 
-        var ids = tokenizer.Encode(prompt);
+        int[] ids = tokenizer.Encode(prompt);
         return ids.Length <= maxLength ? ids : ids[..maxLength];
     }
 
-    private static int Length(string text, ITokenizer tokenizer, bool hasImage) => hasImage ? ImagePrompts.Encode(text, tokenizer).Length : tokenizer.Encode(text).Length;
+    private static int Length(string text, ITokenizer tokenizer, bool hasImage)
+        => hasImage ? ImagePrompts.Encode(text, tokenizer).Length : tokenizer.Encode(text).Length;
 
     /// <summary>Masks a range; what lies outside is nothing, as with slices in Python.</summary>
     private static void Mask(int[] labels, int start, int end)
@@ -158,10 +161,12 @@ public static class TrainingLabels
         labels.AsSpan(start, end - start).Fill(Ignored);
     }
 
-    /// <summary>Whether text after a special token is encoded as at the start of a text, which is what the official code asks its tokenizer's legacy flag for.</summary>
+    /// <summary>
+    /// Whether text after a special token is encoded as at the start of a text, which is what the official code asks its tokenizer's legacy flag for.
+    /// </summary>
     private static bool IsLegacy(ITokenizer tokenizer)
     {
-        var end = tokenizer.EndId is { } id ? tokenizer.TokenOf(id) : null;
+        string? end = tokenizer.EndId is { } id ? tokenizer.TokenOf(id) : null;
         return end is null || tokenizer.Encode(end + "a", addSpecialTokens: false).AsSpan(1).SequenceEqual(tokenizer.Encode("a", addSpecialTokens: false));
     }
 }

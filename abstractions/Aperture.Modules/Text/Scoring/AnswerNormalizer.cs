@@ -21,17 +21,24 @@ public static partial class AnswerNormalizer
     /// <summary>Lower case, without commas and question marks, with a blank before <c>'s</c>.</summary>
     /// <param name="answer">An answer.</param>
     public static string Words(string answer)
-        => UnicodeText.Lower(answer, finalSigma: true).Replace(",", "", StringComparison.Ordinal).Replace("?", "", StringComparison.Ordinal).Replace("'s", " 's", StringComparison.Ordinal).Trim();
+        => UnicodeText.Lower(answer, finalSigma: true)
+            .Replace(",", "", StringComparison.Ordinal)
+            .Replace("?", "", StringComparison.Ordinal)
+            .Replace("'s", " 's", StringComparison.Ordinal)
+            .Trim();
 
-    /// <summary>Takes punctuation out where it stands beside a blank or where the text has a number with commas, else puts a blank in its place; takes out periods that are no decimal points.</summary>
+    /// <summary>
+    /// Takes punctuation out where it stands beside a blank or where the text has a number with commas, else puts a blank in its place; takes out periods that
+    /// are no decimal points.
+    /// </summary>
     /// <param name="answer">An answer.</param>
     public static string Punctuation(string answer)
     {
-        var hasNumberComma = NumberComma().IsMatch(answer);
-        var result = answer;
-        foreach (var mark in _punctuation)
+        bool hasNumberComma = NumberComma().IsMatch(answer);
+        string result = answer;
+        foreach (string mark in _punctuation)
         {
-            var remove = hasNumberComma || answer.Contains(mark + " ", StringComparison.Ordinal) || answer.Contains(" " + mark, StringComparison.Ordinal);
+            bool remove = hasNumberComma || answer.Contains(mark + " ", StringComparison.Ordinal) || answer.Contains(" " + mark, StringComparison.Ordinal);
             result = result.Replace(mark, remove ? "" : " ", StringComparison.Ordinal);
         }
 
@@ -42,7 +49,7 @@ public static partial class AnswerNormalizer
     /// <param name="answer">An answer.</param>
     public static string NumbersAndArticles(string answer)
     {
-        var words = UnicodeText.Lower(answer, finalSigma: true).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)
+        IEnumerable<string> words = UnicodeText.Lower(answer, finalSigma: true).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)
             .Select(word => AnswerWords.Numbers.GetValueOrDefault(word, word))
             .Where(word => !AnswerWords.IsArticle(word))
             .Select(word => AnswerWords.Contractions.GetValueOrDefault(word, word));

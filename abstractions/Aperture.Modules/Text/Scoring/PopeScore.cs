@@ -40,8 +40,8 @@ public sealed record PopeScore(int TruePositives, int FalsePositives, int TrueNe
             throw new ArgumentException($"{answers.Count} answers for {labels.Count} labels.", nameof(labels));
         }
 
-        var counts = new int[4];
-        for (var i = 0; i < answers.Count; i++)
+        int[] counts = new int[4];
+        for (int i = 0; i < answers.Count; i++)
         {
             counts[(IsYes(answers[i]) ? 0 : 2) + (labels[i] == IsYes(answers[i]) ? 0 : 1)]++;
         }

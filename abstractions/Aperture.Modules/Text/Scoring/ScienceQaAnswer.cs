@@ -28,7 +28,7 @@ public static partial class ScienceQaAnswer
             letter = match.Groups[1].Value[0];
         }
 
-        var index = letter is { } found ? Options.IndexOf(found, StringComparison.Ordinal) : -1;
+        int index = letter is { } found ? Options.IndexOf(found, StringComparison.Ordinal) : -1;
         return index < choices ? index : -1;
     }
 
@@ -41,9 +41,9 @@ public static partial class ScienceQaAnswer
     /// <param name="orLetter">Where no sentence is found, take the first letter A to E that any character follows; that may be one of an ordinary word.</param>
     public static int FirstChoice(string text, int choices, bool orLetter = false)
     {
-        var match = Sentence().Match(text);
+        Match match = Sentence().Match(text);
         match = match.Success || !orLetter ? match : Letter().Match(text);
-        var index = match.Success ? Options.IndexOf(match.Groups[1].Value[0], StringComparison.Ordinal) : -1;
+        int index = match.Success ? Options.IndexOf(match.Groups[1].Value[0], StringComparison.Ordinal) : -1;
         return index < choices ? index : -1;
     }
 

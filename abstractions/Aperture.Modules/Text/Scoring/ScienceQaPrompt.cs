@@ -37,7 +37,8 @@ public static class ScienceQaPrompt
     private static string Input(ScienceQaProblem problem, string parts, string format, bool useCaption)
     {
         string context = $"{problem.Hint} {(useCaption ? problem.Caption : "")}".Trim();
-        string question = $"Question: {problem.Question}\n", given = $"Context: {(context.Length == 0 ? "N/A" : context)}\n", choices = $"Options: {Choices(problem)}\n";
+        string question
+            = $"Question: {problem.Question}\n", given = $"Context: {(context.Length == 0 ? "N/A" : context)}\n", choices = $"Options: {Choices(problem)}\n";
         string lecture = OneLine(problem.Lecture), solution = OneLine(problem.Solution);
         return parts switch
         {
@@ -74,7 +75,9 @@ public static class ScienceQaPrompt
     private static string Choices(ScienceQaProblem problem)
         => problem.Choices.Count <= Options.Length && problem.Answer >= 0 && problem.Answer < problem.Choices.Count
             ? string.Join(' ', problem.Choices.Select((choice, i) => $"({Options[i]}) {choice}"))
-            : throw new ApertureException($"A ScienceQA question has at most {Options.Length} choices and the answer is one of them, but this one has {problem.Choices.Count} and the answer {problem.Answer}.");
+            : throw new ApertureException(
+                $"A ScienceQA question has at most {Options.Length} choices and the answer is one of them, but this one has {problem.Choices.Count} and the "
+                + $"answer {problem.Answer}.");
 
     private static string OneLine(string text) => text.Replace("\n", "\\n", StringComparison.Ordinal);
 
@@ -84,5 +87,7 @@ public static class ScienceQaPrompt
     private static (string Input, string Output) Split(string format) => format.Split('-') is [var input, var output] ? (input, output) : throw Unknown(format);
 
     private static ApertureException Unknown(string format)
-        => new($"The ScienceQA format '{format}' is unknown; use CQM, QCM, QCML, QCME, QCMLE, QCLM, QCEM or QCLEM, a hyphen, and A, AL, AE, ALE, AEL, LA, EA, LEA or ELA.");
+        => new(
+            $"The ScienceQA format '{format}' is unknown; use CQM, QCM, QCML, QCME, QCMLE, QCLM, QCEM or QCLEM, a hyphen, and A, AL, AE, ALE, AEL, LA, EA, "
+            + "LEA or ELA.");
 }

@@ -19,9 +19,9 @@ public static class VqaScores
             return 0;
         }
 
-        var normal = AnswerNormalizer.Normalize(prediction);
-        var given = answers.Select(AnswerNormalizer.Normalize).ToList();
-        var same = given.Count(answer => answer == normal);
+        string normal = AnswerNormalizer.Normalize(prediction);
+        List<string> given = answers.Select(AnswerNormalizer.Normalize).ToList();
+        int same = given.Count(answer => answer == normal);
         return same == 0 ? 0 : given.Average(answer => Math.Min(1, (same - (answer == normal ? 1 : 0)) / 3.0));
     }
 
@@ -37,34 +37,35 @@ public static class VqaScores
     public static double Anls(string prediction, IReadOnlyList<string> answers) => answers.Count == 0 ? 0 : answers.Max(answer => Anls(prediction, answer));
 
     /// <summary>
-    /// Normalised Levenshtein similarity of two texts in lower case, 0 where it is below a half. Two empty texts give 1, where the official code divides by zero.
+    /// Normalised Levenshtein similarity of two texts in lower case, 0 where it is below a half. Two empty texts give 1, where the official code divides by
+    /// zero.
     /// </summary>
     /// <param name="first">A text.</param>
     /// <param name="second">A text.</param>
     public static double Anls(string first, string second)
     {
-        var a = UnicodeText.Lower(first, finalSigma: true).Trim().EnumerateRunes().ToArray();
-        var b = UnicodeText.Lower(second, finalSigma: true).Trim().EnumerateRunes().ToArray();
-        var longest = Math.Max(a.Length, b.Length);
+        Rune[] a = UnicodeText.Lower(first, finalSigma: true).Trim().EnumerateRunes().ToArray();
+        Rune[] b = UnicodeText.Lower(second, finalSigma: true).Trim().EnumerateRunes().ToArray();
+        int longest = Math.Max(a.Length, b.Length);
         if (longest == 0)
         {
             return 1;
         }
 
-        var similarity = 1 - ((double)Distance(a, b) / longest);
+        double similarity = 1 - ((double)Distance(a, b) / longest);
         return similarity >= 0.5 ? similarity : 0;
     }
 
     private static int Distance(Rune[] a, Rune[] b)
     {
-        var row = Enumerable.Range(0, b.Length + 1).ToArray();
-        for (var i = 1; i <= a.Length; i++)
+        int[] row = Enumerable.Range(0, b.Length + 1).ToArray();
+        for (int i = 1; i <= a.Length; i++)
         {
-            var diagonal = row[0];
+            int diagonal = row[0];
             row[0] = i;
-            for (var j = 1; j <= b.Length; j++)
+            for (int j = 1; j <= b.Length; j++)
             {
-                var substitute = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+                int substitute = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
                 diagonal = row[j];
                 row[j] = Math.Min(substitute, Math.Min(row[j], row[j - 1]) + 1);
             }

@@ -16,14 +16,14 @@ internal sealed class CharacterMap
             throw new ApertureException($"{source}: the normalisation table has {blob.Length} bytes; the file is damaged.");
         }
 
-        var size = BinaryPrimitives.ReadUInt32LittleEndian(blob);
+        uint size = BinaryPrimitives.ReadUInt32LittleEndian(blob);
         if (size > (uint)(blob.Length - 4) || size % 4 != 0)
         {
             throw new ApertureException($"{source}: the normalisation table claims {size} bytes of {blob.Length - 4}; the file is damaged.");
         }
 
         _units = new uint[size / 4];
-        for (var i = 0; i < _units.Length; i++)
+        for (int i = 0; i < _units.Length; i++)
         {
             _units[i] = BinaryPrimitives.ReadUInt32LittleEndian(blob[(4 + (4 * i))..]);
         }
@@ -38,11 +38,11 @@ internal sealed class CharacterMap
     public bool TryMatch(ReadOnlySpan<byte> utf8, out int length, out ReadOnlySpan<byte> replacement)
     {
         length = 0;
-        var value = 0;
+        int value = 0;
         if (_units.Length > 0)
         {
-            var node = Offset(_units[0]);
-            for (var i = 0; i < utf8.Length; i++)
+            uint node = Offset(_units[0]);
+            for (int i = 0; i < utf8.Length; i++)
             {
                 node ^= utf8[i];
                 if (node >= (uint)_units.Length || (_units[node] & ((1U << 31) | 0xFF)) != utf8[i])
@@ -50,7 +50,7 @@ internal sealed class CharacterMap
                     break;
                 }
 
-                var unit = _units[node];
+                uint unit = _units[node];
                 node ^= Offset(unit);
                 if (((unit >> 8) & 1) == 1)
                 {
@@ -73,7 +73,7 @@ internal sealed class CharacterMap
         }
 
         replacement = _texts.AsSpan(value);
-        var end = replacement.IndexOf((byte)0);
+        int end = replacement.IndexOf((byte)0);
         replacement = end < 0 ? replacement : replacement[..end];
         return true;
     }
@@ -81,11 +81,11 @@ internal sealed class CharacterMap
     /// <summary>Replaces every longest match of a text.</summary>
     public string Apply(string text)
     {
-        var utf8 = Encoding.UTF8.GetBytes(text).AsSpan();
-        using var result = new MemoryStream(utf8.Length);
+        Span<byte> utf8 = Encoding.UTF8.GetBytes(text).AsSpan();
+        using MemoryStream result = new(utf8.Length);
         while (!utf8.IsEmpty)
         {
-            if (TryMatch(utf8, out var length, out var replacement))
+            if (TryMatch(utf8, out int length, out ReadOnlySpan<byte> replacement))
             {
                 result.Write(replacement);
             }

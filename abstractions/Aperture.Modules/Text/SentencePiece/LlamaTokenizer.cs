@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Aperture.Text;
 
 /// <summary>
@@ -50,18 +52,18 @@ internal sealed class LlamaTokenizer : ITokenizer
 
     public int[] Encode(string text, bool addSpecialTokens = true)
     {
-        var ids = new List<int>();
+        List<int> ids = new();
         if (_legacy || text.Length == 0)
         {
-            foreach (var (part, token) in _splitter.Split(text))
+            foreach ((string part, AddedToken? token) in _splitter.Split(text))
             {
                 ids.AddRange(token is null ? _model.Encode(part) : [token.Id]);
             }
         }
         else
         {
-            var parts = _splitter.Split(Blank + text.Replace(Blank, ' '));
-            foreach (var (part, token) in parts)
+            List<(string Text, AddedToken? Token)> parts = _splitter.Split(Blank + text.Replace(Blank, ' '));
+            foreach ((string part, AddedToken? token) in parts)
             {
                 ids.AddRange(token is null ? EncodePart(part) : [token.Id]);
             }
@@ -88,10 +90,10 @@ internal sealed class LlamaTokenizer : ITokenizer
 
     public string Decode(IReadOnlyList<int> ids, bool skipSpecialTokens = true)
     {
-        var tokens = new List<(string, AddedToken?)>(ids.Count);
-        foreach (var id in ids)
+        List<(string, AddedToken?)> tokens = new(ids.Count);
+        foreach (int id in ids)
         {
-            var added = _added.GetValueOrDefault(id);
+            AddedToken? added = _added.GetValueOrDefault(id);
             if (!(skipSpecialTokens && added is { Special: true }))
             {
                 tokens.Add((TokenOf(id) ?? throw new ApertureException(
@@ -102,11 +104,11 @@ internal sealed class LlamaTokenizer : ITokenizer
         return PythonDecoding.Grouped(Join, blanks: true, _special, _model.VocabularySize)(tokens);
     }
 
-    public string? TokenOf(int id) => _added.TryGetValue(id, out var token) ? token.Content : _model.PieceOf(id);
+    public string? TokenOf(int id) => _added.TryGetValue(id, out AddedToken? token) ? token.Content : _model.PieceOf(id);
 
     public int? IdOf(string token) => _special.Tokens.FirstOrDefault(added => added.Content == token)?.Id ?? _model.IdOf(token);
 
-    public bool IsSpecial(int id) => _added.TryGetValue(id, out var token) && token.Special;
+    public bool IsSpecial(int id) => _added.TryGetValue(id, out AddedToken? token) && token.Special;
 
     private int[] EncodePart(string part)
         => part.Length > 0 && part[0] is Blank or ' '
@@ -120,12 +122,12 @@ internal sealed class LlamaTokenizer : ITokenizer
             return "";
         }
 
-        var result = new System.Text.StringBuilder();
-        var run = new List<string>();
-        var afterSpecial = false;
-        for (var i = 0; i < tokens.Count; i++)
+        StringBuilder result = new System.Text.StringBuilder();
+        List<string> run = new();
+        bool afterSpecial = false;
+        for (int i = 0; i < tokens.Count; i++)
         {
-            var token = i == 0 && tokens[0].StartsWith(Blank) ? tokens[0][1..] : tokens[i];
+            string token = i == 0 && tokens[0].StartsWith(Blank) ? tokens[0][1..] : tokens[i];
             if (IdOf(token) is { } id && IsSpecial(id))
             {
                 if (!afterSpecial && i != 0 && _legacy)

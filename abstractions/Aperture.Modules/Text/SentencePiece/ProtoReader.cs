@@ -22,7 +22,7 @@ internal ref struct ProtoReader(ReadOnlySpan<byte> data, string source)
             return false;
         }
 
-        var key = Varint();
+        ulong key = Varint();
         Field = (int)Math.Min(key >> 3, int.MaxValue);
         Bytes = default;
         Value = 0;
@@ -50,7 +50,7 @@ internal ref struct ProtoReader(ReadOnlySpan<byte> data, string source)
     private ulong Varint()
     {
         ulong value = 0;
-        for (var i = 0; i < 10 && i < _rest.Length; i++)
+        for (int i = 0; i < 10 && i < _rest.Length; i++)
         {
             value |= (ulong)(_rest[i] & 0x7F) << (7 * i);
             if (_rest[i] < 0x80)
@@ -70,7 +70,7 @@ internal ref struct ProtoReader(ReadOnlySpan<byte> data, string source)
             throw Damaged();
         }
 
-        var taken = _rest[..(int)count];
+        ReadOnlySpan<byte> taken = _rest[..(int)count];
         _rest = _rest[(int)count..];
         return taken;
     }

@@ -39,9 +39,9 @@ internal sealed class SentencePieceFile
 
     public static SentencePieceFile Read(ReadOnlySpan<byte> data, string source)
     {
-        var file = new SentencePieceFile();
-        var reader = new ProtoReader(data, source);
-        var trainer = new Trainer();
+        SentencePieceFile file = new();
+        ProtoReader reader = new(data, source);
+        Trainer trainer = new();
         while (reader.Read())
         {
             switch (reader.Field)
@@ -67,7 +67,7 @@ internal sealed class SentencePieceFile
     /// <summary>Length of the longest user-defined piece that starts at a position, or 0.</summary>
     public int UserDefined(string text, int start)
     {
-        foreach (var piece in _userDefined)
+        foreach (string piece in _userDefined)
         {
             if (string.CompareOrdinal(text, start, piece, 0, piece.Length) == 0)
             {
@@ -80,10 +80,10 @@ internal sealed class SentencePieceFile
 
     private void AddPiece(ReadOnlySpan<byte> data, string source)
     {
-        var reader = new ProtoReader(data, source);
-        var piece = "";
-        var score = 0f;
-        var type = PieceType.Normal;
+        ProtoReader reader = new(data, source);
+        string piece = "";
+        float score = 0f;
+        PieceType type = PieceType.Normal;
         while (reader.Read())
         {
             switch (reader.Field)
@@ -91,7 +91,8 @@ internal sealed class SentencePieceFile
                 case 1:
                     if (reader.Bytes.Length > MaxPieceBytes)
                     {
-                        throw new ApertureException($"{source}: piece {Pieces.Count} has {reader.Bytes.Length} bytes, more than {MaxPieceBytes}; the file is damaged.");
+                        throw new ApertureException(
+                            $"{source}: piece {Pieces.Count} has {reader.Bytes.Length} bytes, more than {MaxPieceBytes}; the file is damaged.");
                     }
 
                     piece = Encoding.UTF8.GetString(reader.Bytes);
@@ -118,7 +119,7 @@ internal sealed class SentencePieceFile
 
     private void ReadNormalizer(ReadOnlySpan<byte> data, string source)
     {
-        var reader = new ProtoReader(data, source);
+        ProtoReader reader = new(data, source);
         while (reader.Read())
         {
             switch (reader.Field)
@@ -151,11 +152,11 @@ internal sealed class SentencePieceFile
         };
         WhitespaceAsSuffix = trainer.WhitespaceAsSuffix;
         UnknownSurface = trainer.UnknownSurface;
-        var bytes = new int[256];
-        var byteCount = 0;
-        for (var id = 0; id < Pieces.Count; id++)
+        int[] bytes = new int[256];
+        int byteCount = 0;
+        for (int id = 0; id < Pieces.Count; id++)
         {
-            var (piece, _, type) = Pieces[id];
+            (string? piece, float _, PieceType type) = Pieces[id];
             switch (type)
             {
                 case PieceType.Unknown when Unknown < 0:
@@ -168,7 +169,7 @@ internal sealed class SentencePieceFile
                     break;
                 case PieceType.Byte:
                     if (piece.Length != 6 || !piece.StartsWith("<0x", StringComparison.Ordinal) || piece[5] != '>'
-                        || !byte.TryParse(piece.AsSpan(3, 2), System.Globalization.NumberStyles.AllowHexSpecifier, null, out var value))
+                        || !byte.TryParse(piece.AsSpan(3, 2), System.Globalization.NumberStyles.AllowHexSpecifier, null, out byte value))
                     {
                         throw new ApertureException($"{source}: byte piece {id} is spelled '{piece}'; the file is damaged.");
                     }
@@ -218,7 +219,7 @@ internal sealed class SentencePieceFile
 
         public void Read(ReadOnlySpan<byte> data, string source)
         {
-            var reader = new ProtoReader(data, source);
+            ProtoReader reader = new(data, source);
             while (reader.Read())
             {
                 switch (reader.Field)

@@ -7,7 +7,9 @@ namespace Aperture.Text;
 /// byte fallback. Special pieces that are written out in a text are ordinary characters here; <see cref="Tokenizers.FromFolder"/> gives the
 /// tokenizer of a checkpoint, which recognises them.
 /// </summary>
-/// <remarks>Own implementation: Microsoft.ML.Tokenizers 2.0.1 breaks ties between equal merges from the right, so its ids differ wherever characters repeat.</remarks>
+/// <remarks>
+/// Own implementation: Microsoft.ML.Tokenizers 2.0.1 breaks ties between equal merges from the right, so its ids differ wherever characters repeat.
+/// </remarks>
 public sealed class SentencePieceModel
 {
     private readonly SentencePieceFile _file;
@@ -56,8 +58,8 @@ public sealed class SentencePieceModel
     /// <param name="addDummyPrefix">Overrides whether a blank is put in front; null keeps the model's own setting.</param>
     public int[] Encode(string text, bool? addDummyPrefix = null)
     {
-        var normal = _normalizer.Normalize(text, addDummyPrefix ?? _file.AddDummyPrefix);
-        var ids = new List<int>(normal.Length);
+        string normal = _normalizer.Normalize(text, addDummyPrefix ?? _file.AddDummyPrefix);
+        List<int> ids = new(normal.Length);
         if (_unigram is not null)
         {
             _unigram.Encode(normal, (id, start, length) => Emit(normal, id, start, length, ids));
@@ -76,8 +78,8 @@ public sealed class SentencePieceModel
     /// <exception cref="ApertureException">An id is not in the vocabulary.</exception>
     public string Decode(IReadOnlyList<int> ids, bool? stripDummyPrefix = null)
     {
-        var pieces = new List<string>(ids.Count);
-        foreach (var id in ids)
+        List<string> pieces = new(ids.Count);
+        foreach (int id in ids)
         {
             pieces.Add(PieceOf(id) ?? throw new ApertureException(
                 $"Token id {id} is outside the vocabulary of {_file.Pieces.Count} pieces; the model and its tokenizer do not belong together."));
@@ -97,12 +99,12 @@ public sealed class SentencePieceModel
     /// <summary>Decodes pieces by their spelling; one that is not in the vocabulary is text.</summary>
     internal string DecodePieces(IReadOnlyList<string> pieces, bool stripDummyPrefix)
     {
-        var result = new StringBuilder();
-        var bytes = new List<byte>();
-        var stripped = false;
-        foreach (var piece in pieces)
+        StringBuilder result = new();
+        List<byte> bytes = new();
+        bool stripped = false;
+        foreach (string piece in pieces)
         {
-            var type = IdOf(piece) is { } id ? _file.Pieces[id].Type : (PieceType?)null;
+            PieceType? type = IdOf(piece) is { } id ? _file.Pieces[id].Type : (PieceType?)null;
             if (type == PieceType.Byte)
             {
                 bytes.Add(Convert.ToByte(piece.Substring(3, 2), 16));
@@ -116,7 +118,7 @@ public sealed class SentencePieceModel
             }
             else if (type != PieceType.Control)
             {
-                var strips = result.Length == 0 && !stripped && (stripDummyPrefix || _file.RemoveExtraWhitespace) && piece.StartsWith('\u2581');
+                bool strips = result.Length == 0 && !stripped && (stripDummyPrefix || _file.RemoveExtraWhitespace) && piece.StartsWith('\u2581');
                 stripped |= strips && !_file.RemoveExtraWhitespace;
                 result.Append(piece.Replace('\u2581', ' '), strips ? 1 : 0, piece.Length - (strips ? 1 : 0));
             }
@@ -128,10 +130,10 @@ public sealed class SentencePieceModel
 
     private static void FlushBytes(List<byte> bytes, StringBuilder result)
     {
-        var rest = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(bytes);
+        Span<byte> rest = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(bytes);
         while (!rest.IsEmpty)
         {
-            var valid = Rune.DecodeFromUtf8(rest, out var rune, out var used) == System.Buffers.OperationStatus.Done;
+            bool valid = Rune.DecodeFromUtf8(rest, out Rune rune, out int used) == System.Buffers.OperationStatus.Done;
             result.Append(valid ? rune.ToString() : "\uFFFD");
             rest = rest[(valid ? used : 1)..];
         }
@@ -146,11 +148,11 @@ public sealed class SentencePieceModel
             return;
         }
 
-        var symbols = new List<SymbolMerger.Symbol>(text.Length);
-        for (var start = 0; start < text.Length;)
+        List<SymbolMerger.Symbol> symbols = new(text.Length);
+        for (int start = 0; start < text.Length;)
         {
-            var length = _file.UserDefined(text, start);
-            var frozen = length > 0;
+            int length = _file.UserDefined(text, start);
+            bool frozen = length > 0;
             if (!frozen)
             {
                 Rune.DecodeFromUtf16(text.AsSpan(start), out _, out length);
@@ -160,7 +162,7 @@ public sealed class SentencePieceModel
             start += length;
         }
 
-        var merged = symbols.ToArray();
+        SymbolMerger.Symbol[] merged = symbols.ToArray();
         SymbolMerger.Merge(merged, (in left, in right, out rank, out id) =>
         {
             (rank, id) = (0, -1);
@@ -178,14 +180,14 @@ public sealed class SentencePieceModel
             rank = -_file.Pieces[id].Score;
             return true;
         });
-        for (var i = 0; i >= 0; i = merged[i].Next)
+        for (int i = 0; i >= 0; i = merged[i].Next)
         {
             Emit(text, merged[i].Id, merged[i].Start, merged[i].Length, ids);
         }
     }
 
     private int Lookup(ReadOnlySpan<char> piece)
-        => _file.Table.BySpan.TryGetValue(piece, out var id) && _file.Pieces[id].Type is PieceType.Normal or PieceType.UserDefined ? id : -1;
+        => _file.Table.BySpan.TryGetValue(piece, out int id) && _file.Pieces[id].Type is PieceType.Normal or PieceType.UserDefined ? id : -1;
 
     private void Emit(string text, int id, int start, int length, List<int> ids)
     {
@@ -197,7 +199,7 @@ public sealed class SentencePieceModel
 
         if (_file.ByteIds is { } bytes)
         {
-            foreach (var b in Encoding.UTF8.GetBytes(text, start, length))
+            foreach (byte b in Encoding.UTF8.GetBytes(text, start, length))
             {
                 ids.Add(bytes[b]);
             }

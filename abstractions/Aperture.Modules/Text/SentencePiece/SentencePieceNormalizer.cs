@@ -9,8 +9,8 @@ internal sealed class SentencePieceNormalizer(SentencePieceFile file)
 
     public string Normalize(string text, bool addDummyPrefix)
     {
-        var pieces = Pieces(text);
-        var at = 0;
+        List<string> pieces = Pieces(text);
+        int at = 0;
         if (file.RemoveExtraWhitespace)
         {
             while (at < pieces.Count && pieces[at] == " ")
@@ -24,17 +24,17 @@ internal sealed class SentencePieceNormalizer(SentencePieceFile file)
             return "";
         }
 
-        var blank = file.EscapeWhitespace ? Space : " ";
-        var result = new StringBuilder(text.Length + 1);
+        string blank = file.EscapeWhitespace ? Space : " ";
+        StringBuilder result = new(text.Length + 1);
         if (addDummyPrefix && !file.WhitespaceAsSuffix)
         {
             result.Append(blank);
         }
 
-        var afterSpace = file.RemoveExtraWhitespace;
+        bool afterSpace = file.RemoveExtraWhitespace;
         for (; at < pieces.Count; at++)
         {
-            var piece = pieces[at].AsSpan();
+            ReadOnlySpan<char> piece = pieces[at].AsSpan();
             while (afterSpace && piece.StartsWith(' '))
             {
                 piece = piece[1..];
@@ -42,7 +42,7 @@ internal sealed class SentencePieceNormalizer(SentencePieceFile file)
 
             if (!piece.IsEmpty)
             {
-                foreach (var c in piece)
+                foreach (char c in piece)
                 {
                     if (c == ' ')
                     {
@@ -79,24 +79,24 @@ internal sealed class SentencePieceNormalizer(SentencePieceFile file)
     /// <summary>The normalised forms of the longest mapped prefixes, one after the other.</summary>
     private List<string> Pieces(string text)
     {
-        var pieces = new List<string>(text.Length);
-        var utf8 = file.Map is null ? [] : Encoding.UTF8.GetBytes(text);
-        var at = 0;
-        for (var i = 0; i < text.Length;)
+        List<string> pieces = new(text.Length);
+        byte[] utf8 = file.Map is null ? [] : Encoding.UTF8.GetBytes(text);
+        int at = 0;
+        for (int i = 0; i < text.Length;)
         {
-            var length = file.UserDefined(text, i);
+            int length = file.UserDefined(text, i);
             if (length > 0)
             {
                 pieces.Add(text.Substring(i, length));
             }
-            else if (file.Map is not null && file.Map.TryMatch(utf8.AsSpan(at), out var bytes, out var replacement))
+            else if (file.Map is not null && file.Map.TryMatch(utf8.AsSpan(at), out int bytes, out ReadOnlySpan<byte> replacement))
             {
                 pieces.Add(Encoding.UTF8.GetString(replacement));
                 length = Encoding.UTF8.GetCharCount(utf8, at, bytes);
             }
             else
             {
-                Rune.DecodeFromUtf16(text.AsSpan(i), out var rune, out length);
+                Rune.DecodeFromUtf16(text.AsSpan(i), out Rune rune, out length);
                 pieces.Add(rune.ToString());
             }
 

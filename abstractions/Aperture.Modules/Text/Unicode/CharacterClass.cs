@@ -20,13 +20,14 @@ internal static class CharacterClass
         || Rune.IsPunctuation(rune);
 
     public static bool IsIdeograph(Rune rune) => rune.Value is (>= 0x4E00 and <= 0x9FFF) or (>= 0x3400 and <= 0x4DBF) or (>= 0x20000 and <= 0x2A6DF)
-        or (>= 0x2A700 and <= 0x2B73F) or (>= 0x2B740 and <= 0x2B81F) or (>= 0x2B820 and <= 0x2CEAF) or (>= 0xF900 and <= 0xFAFF) or (>= 0x2F800 and <= 0x2FA1F);
+        or (>= 0x2A700 and <= 0x2B73F) or (>= 0x2B740 and <= 0x2B81F) or (>= 0x2B820 and <= 0x2CEAF)
+        or (>= 0xF900 and <= 0xFAFF) or (>= 0x2F800 and <= 0x2FA1F);
 
     /// <summary>The text without characters that BERT drops, every blank as U+0020, and blanks around ideographs on request.</summary>
     public static string Clean(string text, bool ideographs, bool dropUnassigned, bool clean = true)
     {
-        var result = new StringBuilder(text.Length);
-        foreach (var rune in text.EnumerateRunes())
+        StringBuilder result = new(text.Length);
+        foreach (Rune rune in text.EnumerateRunes())
         {
             if (clean && (rune.Value is 0 or 0xFFFD || IsControl(rune, dropUnassigned)))
             {

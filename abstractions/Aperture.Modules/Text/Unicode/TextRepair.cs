@@ -12,19 +12,21 @@ internal static partial class TextRepair
 {
     private static readonly string[] _windows1252 =
     [
-        "\u20AC", "\u0081", "\u201A", "\u0192", "\u201E", "\u2026", "\u2020", "\u2021", "\u02C6", "\u2030", "\u0160", "\u2039", "\u0152", "\u008D", "\u017D", "\u008F",
-        "\u0090", "\u2018", "\u2019", "\u201C", "\u201D", "\u2022", "\u2013", "\u2014", "\u02DC", "\u2122", "\u0161", "\u203A", "\u0153", "\u009D", "\u017E", "\u0178",
+        "\u20AC", "\u0081", "\u201A", "\u0192", "\u201E", "\u2026", "\u2020", "\u2021", "\u02C6", "\u2030", "\u0160", "\u2039", "\u0152", "\u008D", "\u017D",
+        "\u008F",
+        "\u0090", "\u2018", "\u2019", "\u201C", "\u201D", "\u2022", "\u2013", "\u2014", "\u02DC", "\u2122", "\u0161", "\u203A", "\u0153", "\u009D", "\u017E",
+        "\u0178",
     ];
 
     public static string Apply(string text)
     {
-        var result = new StringBuilder(text.Length);
-        var unescape = true;
-        for (var start = 0; start < text.Length;)
+        StringBuilder result = new(text.Length);
+        bool unescape = true;
+        for (int start = 0; start < text.Length;)
         {
-            var end = text.IndexOf('\n', start) + 1;
+            int end = text.IndexOf('\n', start) + 1;
             end = end == 0 ? text.Length : end;
-            var line = text[start..end];
+            string line = text[start..end];
             unescape &= !line.Contains('<');
             result.Append(Line(line, unescape));
             start = end;
@@ -35,9 +37,9 @@ internal static partial class TextRepair
 
     private static string Line(string line, bool unescape)
     {
-        for (var round = 0; round < 16; round++)
+        for (int round = 0; round < 16; round++)
         {
-            var before = line;
+            string before = line;
             if (unescape)
             {
                 line = Entity().Replace(line, match => Unescape(match.Value));
@@ -56,16 +58,16 @@ internal static partial class TextRepair
 
     private static string Unescape(string entity)
     {
-        var text = WebUtility.HtmlDecode(entity);
+        string text = WebUtility.HtmlDecode(entity);
         return text.Contains(';') ? entity : text;
     }
 
     private static string Characters(string line)
     {
-        var result = new StringBuilder(line.Length);
-        for (var i = 0; i < line.Length; i++)
+        StringBuilder result = new(line.Length);
+        for (int i = 0; i < line.Length; i++)
         {
-            var c = line[i];
+            char c = line[i];
             switch (c)
             {
                 case >= '\u0080' and <= '\u009F':
@@ -112,8 +114,8 @@ internal static partial class TextRepair
 
     private static string WithoutControls(string line)
     {
-        var result = new StringBuilder(line.Length);
-        foreach (var c in line)
+        StringBuilder result = new(line.Length);
+        foreach (char c in line)
         {
             if (c is (>= '\u0000' and <= '\u0008') or '\u000B' or (>= '\u000E' and <= '\u001F') or '\u007F' or (>= '\u206A' and <= '\u206F') or '\uFEFF'
                 or (>= '\uFFF9' and <= '\uFFFC'))

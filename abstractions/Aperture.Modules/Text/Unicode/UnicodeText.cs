@@ -24,10 +24,10 @@ internal static class UnicodeText
     /// <summary>Lower-cases with the one special mapping (U+0130) and, on request, the final form of sigma.</summary>
     public static string Lower(string text, bool finalSigma)
     {
-        var result = new StringBuilder(text.Length);
-        for (var i = 0; i < text.Length;)
+        StringBuilder result = new(text.Length);
+        for (int i = 0; i < text.Length;)
         {
-            Rune.DecodeFromUtf16(text.AsSpan(i), out var rune, out var used);
+            Rune.DecodeFromUtf16(text.AsSpan(i), out Rune rune, out int used);
             if (rune.Value == 0x130)
             {
                 result.Append("i\u0307");
@@ -50,8 +50,8 @@ internal static class UnicodeText
     /// <summary>Removes non-spacing marks.</summary>
     public static string WithoutMarks(string text)
     {
-        var result = new StringBuilder(text.Length);
-        foreach (var rune in text.EnumerateRunes())
+        StringBuilder result = new(text.Length);
+        foreach (Rune rune in text.EnumerateRunes())
         {
             if (Rune.GetUnicodeCategory(rune) != UnicodeCategory.NonSpacingMark)
             {
@@ -66,10 +66,10 @@ internal static class UnicodeText
 
     private static bool IsFinalSigma(string text, int at)
     {
-        var before = false;
-        for (var i = at; i > 0;)
+        bool before = false;
+        for (int i = at; i > 0;)
         {
-            Rune.DecodeLastFromUtf16(text.AsSpan(0, i), out var rune, out var used);
+            Rune.DecodeLastFromUtf16(text.AsSpan(0, i), out Rune rune, out int used);
             i -= used;
             if (!IsCaseIgnorable(rune))
             {
@@ -83,9 +83,9 @@ internal static class UnicodeText
             return false;
         }
 
-        for (var i = at + 1; i < text.Length;)
+        for (int i = at + 1; i < text.Length;)
         {
-            Rune.DecodeFromUtf16(text.AsSpan(i), out var rune, out var used);
+            Rune.DecodeFromUtf16(text.AsSpan(i), out Rune rune, out int used);
             i += used;
             if (!IsCaseIgnorable(rune))
             {
@@ -96,7 +96,8 @@ internal static class UnicodeText
         return true;
     }
 
-    private static bool IsCased(Rune rune) => Rune.GetUnicodeCategory(rune) is UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter;
+    private static bool IsCased(Rune rune)
+        => Rune.GetUnicodeCategory(rune) is UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter;
 
     private static bool IsCaseIgnorable(Rune rune) => rune.Value is '\'' or '.' or ':' or 0xB7 or 0x2018 or 0x2019 or 0x2024 or 0x2027
         || Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format
@@ -104,21 +105,21 @@ internal static class UnicodeText
 
     private static List<int> Decompose(string text, bool compatible)
     {
-        var points = new List<int>(text.Length);
-        foreach (var rune in text.EnumerateRunes())
+        List<int> points = new(text.Length);
+        foreach (Rune rune in text.EnumerateRunes())
         {
             Add(points, rune.Value, compatible);
         }
 
-        for (var i = 1; i < points.Count; i++)
+        for (int i = 1; i < points.Count; i++)
         {
-            var order = _tables.Class(points[i]);
+            int order = _tables.Class(points[i]);
             if (order == 0)
             {
                 continue;
             }
 
-            var at = i;
+            int at = i;
             while (at > 0 && _tables.Class(points[at - 1]) > order)
             {
                 (points[at - 1], points[at]) = (points[at], points[at - 1]);
@@ -133,7 +134,7 @@ internal static class UnicodeText
     {
         if (point is >= HangulBase and < HangulBase + (LeadCount * VowelCount * TrailCount))
         {
-            var index = point - HangulBase;
+            int index = point - HangulBase;
             points.Add(LeadBase + (index / (VowelCount * TrailCount)));
             points.Add(VowelBase + (index % (VowelCount * TrailCount) / TrailCount));
             if (index % TrailCount != 0)
@@ -141,9 +142,9 @@ internal static class UnicodeText
                 points.Add(TrailBase + (index % TrailCount));
             }
         }
-        else if (_tables.Canonical.TryGetValue(point, out var parts) || (compatible && _tables.Compatible.TryGetValue(point, out parts)))
+        else if (_tables.Canonical.TryGetValue(point, out int[]? parts) || (compatible && _tables.Compatible.TryGetValue(point, out parts)))
         {
-            foreach (var part in parts)
+            foreach (int part in parts)
             {
                 Add(points, part, compatible);
             }
@@ -156,14 +157,14 @@ internal static class UnicodeText
 
     private static string Compose(List<int> points)
     {
-        var result = new List<int>(points.Count);
-        var starter = -1;
-        foreach (var point in points)
+        List<int> result = new(points.Count);
+        int starter = -1;
+        foreach (int point in points)
         {
-            var order = _tables.Class(point);
+            int order = _tables.Class(point);
             if (starter >= 0)
             {
-                var last = result.Count - 1 == starter ? -1 : _tables.Class(result[^1]);
+                int last = result.Count - 1 == starter ? -1 : _tables.Class(result[^1]);
                 if (last < order && Pair(result[starter], point) is { } composed)
                 {
                     result[starter] = composed;
@@ -194,13 +195,13 @@ internal static class UnicodeText
             return first + second - TrailBase;
         }
 
-        return _tables.Pairs.TryGetValue((first, second), out var composed) ? composed : null;
+        return _tables.Pairs.TryGetValue((first, second), out int composed) ? composed : null;
     }
 
     private static string ToText(List<int> points)
     {
-        var result = new StringBuilder(points.Count);
-        foreach (var point in points)
+        StringBuilder result = new(points.Count);
+        foreach (int point in points)
         {
             result.Append(new Rune(point).ToString());
         }
@@ -210,10 +211,10 @@ internal static class UnicodeText
 
     private static Tables Load()
     {
-        using var stream = typeof(UnicodeText).Assembly.GetManifestResourceStream("Aperture.Text.normalization.txt")
+        using Stream stream = typeof(UnicodeText).Assembly.GetManifestResourceStream("Aperture.Text.normalization.txt")
             ?? throw new InvalidOperationException("The resource Aperture.Text.normalization.txt is missing.");
-        using var reader = new StreamReader(stream, Encoding.ASCII);
-        var tables = new Tables([], [], [], []);
+        using StreamReader reader = new(stream, Encoding.ASCII);
+        Tables tables = new([], [], [], []);
         while (reader.ReadLine() is { } line)
         {
             if (line.Length == 0 || line[0] == '#')
@@ -221,9 +222,9 @@ internal static class UnicodeText
                 continue;
             }
 
-            var fields = line.Split(';');
-            var point = int.Parse(fields[0], NumberStyles.HexNumber);
-            var order = byte.Parse(fields[1]);
+            string[] fields = line.Split(';');
+            int point = int.Parse(fields[0], NumberStyles.HexNumber);
+            byte order = byte.Parse(fields[1]);
             if (order != 0)
             {
                 tables.Classes.Add(point, order);
@@ -234,7 +235,7 @@ internal static class UnicodeText
                 continue;
             }
 
-            var parts = Array.ConvertAll(fields[3].Split(' '), part => int.Parse(part, NumberStyles.HexNumber));
+            int[] parts = Array.ConvertAll(fields[3].Split(' '), part => int.Parse(part, NumberStyles.HexNumber));
             (fields[2] == "~" ? tables.Compatible : tables.Canonical).Add(point, parts);
             if (fields[2] == "=")
             {
@@ -245,8 +246,9 @@ internal static class UnicodeText
         return tables;
     }
 
-    private sealed record Tables(Dictionary<int, byte> Classes, Dictionary<int, int[]> Canonical, Dictionary<int, int[]> Compatible, Dictionary<(int, int), int> Pairs)
+    private sealed record Tables(
+        Dictionary<int, byte> Classes, Dictionary<int, int[]> Canonical, Dictionary<int, int[]> Compatible, Dictionary<(int, int), int> Pairs)
     {
-        public int Class(int point) => point < 0x300 ? 0 : Classes.TryGetValue(point, out var order) ? order : 0;
+        public int Class(int point) => point < 0x300 ? 0 : Classes.TryGetValue(point, out byte order) ? order : 0;
     }
 }

@@ -21,7 +21,7 @@ internal sealed class ArrayCalls(PickleReader reader, bool lenient)
             throw Misused();
         }
 
-        var bytes = block.Span;
+        ReadOnlySpan<byte> bytes = block.Span;
         return type.Name switch
         {
             "BOOL" => bytes[0] != 0,
@@ -50,7 +50,7 @@ internal sealed class ArrayCalls(PickleReader reader, bool lenient)
             throw Misused();
         }
 
-        var array = new PickledArray();
+        PickledArray array = new();
         Fill(array, type, shape, order == "F", bytes);
         return array;
     }
@@ -65,7 +65,10 @@ internal sealed class ArrayCalls(PickleReader reader, bool lenient)
         }
 
         if (state is not PickledSequence { Count: 5 } fields
-            || fields[1] is not PickledSequence shape || fields[2] is not NumpyType type || fields[3] is not bool columnMajor || fields[4] is not PickledBytes bytes)
+            || fields[1] is not PickledSequence shape
+            || fields[2] is not NumpyType type
+            || fields[3] is not bool columnMajor
+            || fields[4] is not PickledBytes bytes)
         {
             throw Misused();
         }
@@ -75,14 +78,14 @@ internal sealed class ArrayCalls(PickleReader reader, bool lenient)
 
     private void Fill(PickledArray array, NumpyType numpy, PickledSequence shape, bool columnMajor, PickledBytes bytes)
     {
-        var type = Known(numpy);
+        StoredType type = Known(numpy);
         if (shape.Count > MaxRank || !shape.All(size => size is long and >= 0))
         {
             throw Misused();
         }
 
         UInt128 length = (UInt128)(type.Bits / 8);
-        foreach (var size in shape)
+        foreach (object? size in shape)
         {
             length = UInt128.Min(length * (ulong)(long)size!, long.MaxValue);
         }

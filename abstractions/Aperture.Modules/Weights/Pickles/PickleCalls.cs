@@ -11,7 +11,8 @@ internal sealed class PickleCalls(PickleReader reader, bool lenient, bool isNest
 {
     private const int MaxNestedCalls = 16;
 
-    private static readonly FrozenDictionary<string, Func<PickleCalls, PickledSequence, object?>> _known = new Dictionary<string, Func<PickleCalls, PickledSequence, object?>>
+    private static readonly FrozenDictionary<string, Func<PickleCalls, PickledSequence, object?>> _known
+        = new Dictionary<string, Func<PickleCalls, PickledSequence, object?>>
     {
         ["collections.OrderedDict"] = (calls, arguments) => calls.Dictionary("OrderedDict", arguments),
         ["collections.Counter"] = (calls, arguments) => calls.Dictionary("Counter", arguments),
@@ -53,7 +54,7 @@ internal sealed class PickleCalls(PickleReader reader, bool lenient, bool isNest
     /// <summary>A name the pickle refers to. Strict reading refuses unknown ones here, before anything is made of them.</summary>
     public PickledName Name(string module, string name)
     {
-        var result = new PickledName(Canonical(module), name);
+        PickledName result = new(Canonical(module), name);
         if (!lenient && !IsKnown(result))
         {
             throw Refuse(result.FullName);
@@ -66,7 +67,7 @@ internal sealed class PickleCalls(PickleReader reader, bool lenient, bool isNest
     public object? Call(object? callee, PickledSequence arguments)
     {
         // _rebuild_from_type_v2(function, type, arguments, state) wraps another call, for subclasses of tensors.
-        for (var depth = 0; callee is PickledName { FullName: "torch._tensor._rebuild_from_type_v2" }; depth++)
+        for (int depth = 0; callee is PickledName { FullName: "torch._tensor._rebuild_from_type_v2" }; depth++)
         {
             if (depth == MaxNestedCalls || arguments.Count != 4 || arguments[2] is not PickledSequence { Kind: PickledSequenceKind.Tuple } inner)
             {
@@ -77,13 +78,15 @@ internal sealed class PickleCalls(PickleReader reader, bool lenient, bool isNest
             arguments = inner;
         }
 
-        return callee is PickledName name && _known.TryGetValue(name.FullName, out var evaluate) ? evaluate(this, arguments) : Unknown(callee, arguments);
+        return callee is PickledName name && _known.TryGetValue(name.FullName, out Func<PickleCalls, PickledSequence, object?>? evaluate)
+            ? evaluate(this, arguments)
+            : Unknown(callee, arguments);
     }
 
     /// <summary>The value of a call that is not on the list.</summary>
     public PickledObject Unknown(object? callee, PickledSequence arguments)
     {
-        var what = callee switch
+        string what = callee switch
         {
             PickledName name => name.FullName,
             PickledObject made => $"{made.ClassName}(…)",
@@ -131,13 +134,15 @@ internal sealed class PickleCalls(PickleReader reader, bool lenient, bool isNest
         || name is { Module: "torch", Name: "strided" or "contiguous_format" or "preserve_format" or "channels_last" };
 
     private ApertureException Refuse(string name) =>
-        reader.Refused($"it names '{name}', which weights do not need, and nothing of which is run; open it leniently to pass over such values, or save only the state dict");
+        reader.Refused(
+            $"it names '{name}', which weights do not need, and nothing of which is run; open it leniently to pass over such values, or save only the state "
+            + "dict");
 
     private ApertureException Misused(string name) => reader.Damaged($"it calls {name} with arguments that checkpoints do not use");
 
     private PickledDictionary Dictionary(string typeName, PickledSequence arguments)
     {
-        var result = new PickledDictionary(typeName);
+        PickledDictionary result = new(typeName);
         if (arguments.Count == 0)
         {
             return result;
@@ -146,14 +151,14 @@ internal sealed class PickleCalls(PickleReader reader, bool lenient, bool isNest
         switch (arguments[0])
         {
             case PickledDictionary entries:
-                foreach (var (key, value) in entries)
+                foreach ((object? key, object? value) in entries)
                 {
                     result.Set(key, value);
                 }
 
                 break;
             case PickledSequence pairs when pairs.All(pair => pair is PickledSequence { Count: 2 }):
-                foreach (var pair in pairs.Cast<PickledSequence>())
+                foreach (PickledSequence pair in pairs.Cast<PickledSequence>())
                 {
                     result.Set(pair[0], pair[1]);
                 }
@@ -166,14 +171,15 @@ internal sealed class PickleCalls(PickleReader reader, bool lenient, bool isNest
         return result;
     }
 
-    private IEnumerable<object?> Items(PickledSequence arguments) => arguments.Count == 0 ? [] : arguments[0] as PickledSequence ?? throw Misused("a collection");
+    private IEnumerable<object?> Items(PickledSequence arguments)
+        => arguments.Count == 0 ? [] : arguments[0] as PickledSequence ?? throw Misused("a collection");
 
     private string Text(PickledSequence arguments, int index) =>
         index < arguments.Count && arguments[index] is string text ? text : throw Misused("a function of a text");
 
     private PickledBytes Latin1(PickledSequence arguments)
     {
-        var text = Text(arguments, 0);
+        string text = Text(arguments, 0);
         if (Text(arguments, 1) is not ("latin1" or "latin-1") || text.Any(letter => letter > 0xFF))
         {
             throw Misused("_codecs.encode");
@@ -198,7 +204,7 @@ internal sealed class PickleCalls(PickleReader reader, bool lenient, bool isNest
             throw Misused("torch.storage._load_from_bytes");
         }
 
-        var (value, storages) = TorchLegacyFile.ReadNested(reader.File, bytes.Offset, bytes.Length);
+        (object? value, IReadOnlyList<PickledStorage>? storages) = TorchLegacyFile.ReadNested(reader.File, bytes.Offset, bytes.Length);
         NestedStorages.AddRange(storages);
         return value as StorageWindow ?? throw Misused("torch.storage._load_from_bytes");
     }

@@ -30,10 +30,10 @@ internal sealed class PickleMachine
     /// <summary>Reads up to the STOP opcode and returns the value; the reader stands behind it.</summary>
     public object? Run()
     {
-        for (var operations = 0; operations < MaxOperations; operations++)
+        for (int operations = 0; operations < MaxOperations; operations++)
         {
-            var offset = _reader.Position;
-            var opcode = _reader.Byte();
+            long offset = _reader.Position;
+            byte opcode = _reader.Byte();
             if (opcode == (byte)'.')
             {
                 return _stack.Pop();
@@ -41,7 +41,9 @@ internal sealed class PickleMachine
 
             if (!PushLiteral(opcode) && !Collect(opcode) && !Refer(opcode))
             {
-                throw _reader.Refused($"the pickle holds the opcode 0x{opcode:X2} at byte {_reader.Start + offset}, which checkpoints do not use; the file is damaged or no checkpoint");
+                throw _reader.Refused(
+                    $"the pickle holds the opcode 0x{opcode:X2} at byte {_reader.Start + offset}, which checkpoints do not use; the file is damaged or no "
+                    + "checkpoint");
             }
         }
 
@@ -140,12 +142,12 @@ internal sealed class PickleMachine
             throw _reader.Damaged($"a whole number of {length} bytes");
         }
 
-        var value = new BigInteger(_reader.Take(length));
+        BigInteger value = new(_reader.Take(length));
         return value >= long.MinValue && value <= long.MaxValue ? (object)(long)value : value;
     }
 
     private object? Remembered(long index) =>
-        _memo.TryGetValue(index, out var value) ? value : throw _reader.Damaged($"it refers to value {index}, which it never stored");
+        _memo.TryGetValue(index, out object? value) ? value : throw _reader.Damaged($"it refers to value {index}, which it never stored");
 
     private void Append(object?[] items, PickledSequenceKind kind)
     {
@@ -172,7 +174,7 @@ internal sealed class PickleMachine
         switch (_stack.Peek())
         {
             case PickledDictionary dictionary:
-                for (var i = 0; i < items.Length; i += 2)
+                for (int i = 0; i < items.Length; i += 2)
                 {
                     dictionary.Set(items[i], items[i + 1]);
                 }
@@ -194,7 +196,7 @@ internal sealed class PickleMachine
 
     private void PushStackName()
     {
-        var parts = _stack.PopMany(2);
+        object?[] parts = _stack.PopMany(2);
         _stack.Push(parts is [string module, string name] ? _calls.Name(module, name) : throw _reader.Damaged("a module or name is no text"));
     }
 
@@ -202,7 +204,7 @@ internal sealed class PickleMachine
 
     private void PushCallWithKeywords(object?[] call)
     {
-        var named = call[2] as PickledDictionary;
+        PickledDictionary? named = call[2] as PickledDictionary;
         if (named is not { Count: 0 } && call[0] is not PickledName { } and not PickledObject)
         {
             throw _reader.Damaged("it makes an object of something that is no class");

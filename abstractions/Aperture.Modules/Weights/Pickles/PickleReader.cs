@@ -46,7 +46,7 @@ internal sealed unsafe class PickleReader
     /// <summary>A byte string that is left where it is.</summary>
     public PickledBytes Block(long length)
     {
-        var offset = Start + Position;
+        long offset = Start + Position;
         Skip(length);
         return new PickledBytes(File, offset, length);
     }
@@ -58,7 +58,7 @@ internal sealed unsafe class PickleReader
             throw Damaged($"it ends or has an impossible length ({length}) where {Length - Position} bytes are left");
         }
 
-        var bytes = new ReadOnlySpan<byte>(_start + Position, (int)length);
+        ReadOnlySpan<byte> bytes = new(_start + Position, (int)length);
         Position += length;
         return bytes;
     }
@@ -66,8 +66,8 @@ internal sealed unsafe class PickleReader
     /// <summary>Text up to a line end, which is passed.</summary>
     public string Line()
     {
-        var rest = new ReadOnlySpan<byte>(_start + Position, (int)Math.Min(MaxLineLength, Length - Position));
-        var end = rest.IndexOf((byte)'\n');
+        ReadOnlySpan<byte> rest = new(_start + Position, (int)Math.Min(MaxLineLength, Length - Position));
+        int end = rest.IndexOf((byte)'\n');
         if (end < 0)
         {
             throw Damaged($"a name does not end within {MaxLineLength} bytes");

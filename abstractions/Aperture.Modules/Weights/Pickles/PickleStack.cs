@@ -30,7 +30,7 @@ internal sealed class PickleStack(PickleReader reader)
 
     public object? Pop()
     {
-        var value = Peek();
+        object? value = Peek();
         _items.RemoveAt(_items.Count - 1);
         return value;
     }
@@ -44,7 +44,7 @@ internal sealed class PickleStack(PickleReader reader)
             throw reader.Damaged("it takes a value from an empty stack");
         }
 
-        var values = _items.GetRange(_items.Count - count, count).ToArray();
+        object?[] values = _items.GetRange(_items.Count - count, count).ToArray();
         _items.RemoveRange(_items.Count - count, count);
         return values;
     }
@@ -56,7 +56,7 @@ internal sealed class PickleStack(PickleReader reader)
             throw reader.Damaged("it takes values up to a mark that was never set");
         }
 
-        var values = PopMany(_items.Count - _marks[^1]);
+        object?[] values = PopMany(_items.Count - _marks[^1]);
         _marks.RemoveAt(_marks.Count - 1);
         return values;
     }

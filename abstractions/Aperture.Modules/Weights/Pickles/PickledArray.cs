@@ -7,7 +7,10 @@ public sealed class PickledArray
     {
     }
 
-    /// <summary>The element type's name, as in <see cref="WeightInfo.StoredType"/>; the numpy code in quotes where the type is none that libtorch has, and the elements are left out.</summary>
+    /// <summary>
+    /// The element type's name, as in <see cref="WeightInfo.StoredType"/>; the numpy code in quotes where the type is none that libtorch has, and the elements
+    /// are left out.
+    /// </summary>
     public string StoredTypeName { get; private set; } = "U8";
 
     /// <summary>The sizes, outermost first; empty for a scalar.</summary>

@@ -27,7 +27,9 @@ public sealed class PickledBytes
     /// <exception cref="ApertureException">There are more than 2 GB.</exception>
     public ReadOnlySpan<byte> Span => _file is null
         ? _bytes
-        : Length <= int.MaxValue ? _file.Bytes(Offset, (int)Length) : throw new ApertureException($"A byte string of {Length} bytes is too long to read at once; save the data as tensors.");
+        : Length <= int.MaxValue
+            ? _file.Bytes(Offset, (int)Length)
+            : throw new ApertureException($"A byte string of {Length} bytes is too long to read at once; save the data as tensors.");
 
     internal bool IsMapped => _file is not null;
 

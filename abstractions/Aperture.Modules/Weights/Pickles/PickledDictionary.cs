@@ -22,7 +22,7 @@ public sealed class PickledDictionary : IReadOnlyCollection<KeyValuePair<object?
     public bool TryGetValue(object key, out object? value)
     {
         ArgumentNullException.ThrowIfNull(key);
-        var found = _places.TryGetValue(key, out var place);
+        bool found = _places.TryGetValue(key, out int place);
         value = found ? _entries[place].Value : null;
         return found;
     }
@@ -36,8 +36,8 @@ public sealed class PickledDictionary : IReadOnlyCollection<KeyValuePair<object?
     /// <summary>Sets a key as Python does: the last value wins, the first place stays. Keys that are objects are told apart by identity.</summary>
     internal void Set(object? key, object? value)
     {
-        var entry = new KeyValuePair<object?, object?>(key, value);
-        if (_places.TryGetValue(key ?? DBNull.Value, out var place))
+        KeyValuePair<object?, object?> entry = new(key, value);
+        if (_places.TryGetValue(key ?? DBNull.Value, out int place))
         {
             _entries[place] = entry;
             return;

@@ -9,16 +9,20 @@ internal static class PickledModule
     public static IEnumerable<(string Name, object? Value)>? Children(PickledObject made)
     {
         // A class that persists its source, as generators of the StyleGAN family do, keeps the module's attributes in an argument instead of the state.
-        var persisted = made.Arguments is [PickledDictionary meta] && meta.TryGetValue("state", out var inner) ? inner : null;
+        object? persisted = made.Arguments is [PickledDictionary meta] && meta.TryGetValue("state", out object? inner) ? inner : null;
         if ((made.State ?? persisted) is not PickledDictionary state)
         {
             return null;
         }
 
-        if (state.TryGetValue("_parameters", out var parameters) | state.TryGetValue("_buffers", out var buffers) | state.TryGetValue("_modules", out var modules))
+        if (state.TryGetValue("_parameters", out object? parameters)
+            | state.TryGetValue("_buffers", out object? buffers)
+            | state.TryGetValue("_modules", out object? modules))
         {
-            state.TryGetValue("_non_persistent_buffers_set", out var left);
-            return Tensors(parameters).Concat(Tensors(buffers).Where(pair => left is not PickledSequence names || !names.Contains(pair.Name))).Concat(Entries(modules));
+            state.TryGetValue("_non_persistent_buffers_set", out object? left);
+            return Tensors(parameters)
+                .Concat(Tensors(buffers).Where(pair => left is not PickledSequence names || !names.Contains(pair.Name)))
+                .Concat(Entries(modules));
         }
 
         // TorchScript keeps tensors and children as plain attributes.

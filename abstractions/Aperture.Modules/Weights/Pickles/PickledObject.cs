@@ -1,6 +1,8 @@
 namespace Aperture.Weights;
 
-/// <summary>An object that weights do not need, kept as it was described and never built: an argument list, a configuration, a device. It may contain itself.</summary>
+/// <summary>
+/// An object that weights do not need, kept as it was described and never built: an argument list, a configuration, a device. It may contain itself.
+/// </summary>
 public sealed class PickledObject
 {
     internal PickledObject(string className, IReadOnlyList<object?> arguments)
@@ -27,7 +29,7 @@ public sealed class PickledObject
     internal void AddEntries(object?[] keysAndValues)
     {
         Entries ??= new PickledDictionary("dict");
-        for (var i = 0; i + 1 < keysAndValues.Length; i += 2)
+        for (int i = 0; i + 1 < keysAndValues.Length; i += 2)
         {
             Entries.Set(keysAndValues[i], keysAndValues[i + 1]);
         }

@@ -27,10 +27,13 @@ internal sealed unsafe class PickledStorage : IDisposable
     /// <summary>Where its bytes begin in the file; -1 until the file's reader has found them.</summary>
     public long FileOffset { get; set; } = -1;
 
-    /// <summary>The bytes, aligned for elements of <paramref name="alignment"/> bytes, and the memory they lie in. A copy is made at most once, so that tensors keep sharing memory.</summary>
+    /// <summary>
+    /// The bytes, aligned for elements of <paramref name="alignment"/> bytes, and the memory they lie in. A copy is made at most once, so that tensors keep
+    /// sharing memory.
+    /// </summary>
     public byte* Data(MappedFile file, int alignment, out ViewedMemory memory)
     {
-        var mapped = file.Start + FileOffset;
+        byte* mapped = file.Start + FileOffset;
         lock (_gate)
         {
             if (_copy is null && (nuint)mapped % (nuint)alignment == 0)
@@ -48,7 +51,7 @@ internal sealed unsafe class PickledStorage : IDisposable
 
     private ViewedMemory Copy(byte* source)
     {
-        var copy = (byte*)NativeMemory.AlignedAlloc((nuint)ByteLength, 64);
+        byte* copy = (byte*)NativeMemory.AlignedAlloc((nuint)ByteLength, 64);
         NativeMemory.Copy(source, copy, (nuint)ByteLength);
         return new ViewedMemory(copy, () => NativeMemory.AlignedFree(copy));
     }

@@ -21,8 +21,8 @@ internal sealed class StateDictionary
     /// <summary>The named tensors of a saved object, in its order.</summary>
     public static IReadOnlyList<KeyValuePair<string, PickledTensor>> Read(object? content, WeightFileOptions options, string path)
     {
-        var state = new StateDictionary(path);
-        var container = options.Container switch
+        StateDictionary state = new(path);
+        object? container = options.Container switch
         {
             null => Unwrap(content),
             "" => content,
@@ -31,7 +31,9 @@ internal sealed class StateDictionary
         state.Collect(container);
         if (state._found.Count == 0 && options.RequireTensors)
         {
-            throw new ApertureException($"Weights file '{path}' holds no tensors{(options.Container is { Length: > 0 } ? $" in '{options.Container}'" : "")}; name the container that holds them ({Keys(content)}).");
+            throw new ApertureException(
+                $"Weights file '{path}' holds no tensors{(options.Container is { Length: > 0 } ? $" in '{options.Container}'" : "")}; name the container "
+                + $"that holds them ({Keys(content)}).");
         }
 
         return options.StripModule && state._found.TrueForAll(pair => pair.Key.StartsWith(ModulePrefix, StringComparison.Ordinal))
@@ -41,9 +43,9 @@ internal sealed class StateDictionary
 
     private static object? Unwrap(object? content)
     {
-        for (var depth = 0; depth < MaxWrappers && content is PickledDictionary dictionary; depth++)
+        for (int depth = 0; depth < MaxWrappers && content is PickledDictionary dictionary; depth++)
         {
-            var inner = _wrappers.Select(name => dictionary.TryGetValue(name, out var value) ? value : null).FirstOrDefault(LeadsToTensors);
+            object? inner = _wrappers.Select(name => dictionary.TryGetValue(name, out object? value) ? value : null).FirstOrDefault(LeadsToTensors);
             if (inner is null)
             {
                 break;
@@ -58,27 +60,30 @@ internal sealed class StateDictionary
     /// <summary>Whether a value is a module or a dictionary with tensors of its own, or wraps one that is.</summary>
     private static bool LeadsToTensors(object? value)
     {
-        for (var depth = 0; depth < MaxWrappers && value is PickledDictionary dictionary; depth++)
+        for (int depth = 0; depth < MaxWrappers && value is PickledDictionary dictionary; depth++)
         {
             if (dictionary.Any(pair => pair.Value is PickledTensor))
             {
                 return true;
             }
 
-            value = _wrappers.Select(name => dictionary.TryGetValue(name, out var inner) ? inner : null).FirstOrDefault(inner => inner is PickledDictionary or PickledObject);
+            value = _wrappers.Select(name => dictionary.TryGetValue(name, out object? inner) ? inner : null)
+                .FirstOrDefault(inner => inner is PickledDictionary or PickledObject);
         }
 
         return value is PickledObject made && PickledModule.Children(made) is not null;
     }
 
     private static string Keys(object? content) =>
-        content is PickledDictionary dictionary ? $"there are {string.Join(", ", dictionary.Select(pair => $"{pair.Key}").Take(20))}" : "the saved object is no dictionary";
+        content is PickledDictionary dictionary
+            ? $"there are {string.Join(", ", dictionary.Select(pair => $"{pair.Key}").Take(20))}"
+            : "the saved object is no dictionary";
 
     private object? Descend(object? content, string container)
     {
-        foreach (var name in container.Split('/'))
+        foreach (string name in container.Split('/'))
         {
-            if (content is not PickledDictionary dictionary || !dictionary.TryGetValue(name, out var inner))
+            if (content is not PickledDictionary dictionary || !dictionary.TryGetValue(name, out object? inner))
             {
                 throw new ApertureException($"Weights file '{_path}' has no container '{container}': '{name}' is missing; {Keys(content)}.");
             }
@@ -89,18 +94,23 @@ internal sealed class StateDictionary
         return content;
     }
 
-    /// <summary>Walks without recursion. A value that contains itself is entered once on each way down; the number of visits is limited, because shared values can make a short file name endlessly many.</summary>
+    /// <summary>
+    /// Walks without recursion. A value that contains itself is entered once on each way down; the number of visits is limited, because shared values can make
+    /// a short file name endlessly many.
+    /// </summary>
     private void Collect(object? root)
     {
-        var names = new HashSet<string>(StringComparer.Ordinal);
-        var onPath = new HashSet<object>(ReferenceEqualityComparer.Instance);
-        var pending = new Stack<(object? Value, string Name, bool Leaving)>();
+        HashSet<string> names = new(StringComparer.Ordinal);
+        HashSet<object> onPath = new(ReferenceEqualityComparer.Instance);
+        Stack<(object? Value, string Name, bool Leaving)> pending = new();
         pending.Push((root, "", false));
-        for (var visits = 0; pending.TryPop(out var next); visits++)
+        for (int visits = 0; pending.TryPop(out (object? Value, string Name, bool Leaving) next); visits++)
         {
             if (visits == MaxVisits || onPath.Count > MaxDepth || next.Name.Length > MaxNameLength)
             {
-                throw new ApertureException($"Weights file '{_path}' nests its values deeper or more often than any checkpoint (at '{Shortened(next.Name)}'); name the container that holds the weights.");
+                throw new ApertureException(
+                    $"Weights file '{_path}' nests its values deeper or more often than any checkpoint (at '{Shortened(next.Name)}'); name the container "
+                    + "that holds the weights.");
             }
 
             if (next.Leaving)
@@ -114,7 +124,7 @@ internal sealed class StateDictionary
             else if (next.Value is not null && Children(next.Value) is { } children && onPath.Add(next.Value))
             {
                 pending.Push((next.Value, next.Name, true));
-                foreach (var (key, value) in children.Reverse())
+                foreach ((string key, object? value) in children.Reverse())
                 {
                     pending.Push((value, next.Name.Length == 0 ? key : $"{next.Name}.{key}", false));
                 }
@@ -125,7 +135,8 @@ internal sealed class StateDictionary
     private static IEnumerable<(string Key, object? Value)>? Children(object value) => value switch
     {
         PickledDictionary dictionary => dictionary.Where(pair => MayHoldTensors(pair.Value)).Select(pair => (KeyText(pair.Key), pair.Value)),
-        PickledSequence sequence => sequence.Index().Where(item => MayHoldTensors(item.Item)).Select(item => (item.Index.ToString(CultureInfo.InvariantCulture), item.Item)),
+        PickledSequence sequence
+            => sequence.Index().Where(item => MayHoldTensors(item.Item)).Select(item => (item.Index.ToString(CultureInfo.InvariantCulture), item.Item)),
         PickledObject made => PickledModule.Children(made),
         _ => null,
     };

@@ -14,15 +14,19 @@ internal sealed class TensorCalls(PickleReader reader)
             throw Misused();
         }
 
-        var type = !typed ? window.Storage.Type : arguments[TypedArgument] is PickledName name && TorchTypes.OfDtype(name) is { } dtype ? dtype : throw Misused();
-        var shape = Sizes(arguments[2]);
-        var strides = Sizes(arguments[3]);
+        StoredType type = !typed
+            ? window.Storage.Type
+            : arguments[TypedArgument] is PickledName name && TorchTypes.OfDtype(name) is { } dtype
+            ? dtype
+            : throw Misused();
+        long[] shape = Sizes(arguments[2]);
+        long[] strides = Sizes(arguments[3]);
         if (shape.Length != strides.Length || shape.Length > MaxRank || offset < 0)
         {
             throw Misused();
         }
 
-        var requiresGrad = arguments.Count > 4 && arguments[4] is true;
+        bool requiresGrad = arguments.Count > 4 && arguments[4] is true;
         return Checked(window, type, offset, shape, strides, requiresGrad);
     }
 
@@ -32,11 +36,11 @@ internal sealed class TensorCalls(PickleReader reader)
 
     private PickledTensor Checked(StorageWindow window, StoredType type, long offset, long[] shape, long[] strides, bool requiresGrad)
     {
-        var bytes = type.Bits / 8;
-        var windowBytes = window.Count * (window.Storage.Type.Bits / 8);
+        int bytes = type.Bits / 8;
+        long windowBytes = window.Count * (window.Storage.Type.Bits / 8);
         UInt128 count = 1;
         UInt128 last = (UInt128)offset;
-        for (var i = 0; i < shape.Length; i++)
+        for (int i = 0; i < shape.Length; i++)
         {
             // Factors are below 2^63, so products fit; what grows beyond any storage stays there.
             count = UInt128.Min(count * (ulong)Math.Max(shape[i], 1), long.MaxValue);
@@ -51,10 +55,12 @@ internal sealed class TensorCalls(PickleReader reader)
 
         if (shape.All(size => size > 0) && last >= (ulong)(windowBytes / bytes))
         {
-            throw reader.Damaged($"a tensor [{string.Join(", ", shape)}] with strides [{string.Join(", ", strides)}] from element {offset} leaves its storage '{window.Storage.Key}' of {windowBytes / bytes} elements");
+            throw reader.Damaged(
+                $"a tensor [{string.Join(", ", shape)}] with strides [{string.Join(", ", strides)}] from element {offset} leaves its storage "
+                + $"'{window.Storage.Key}' of {windowBytes / bytes} elements");
         }
 
-        var start = window.Offset * (window.Storage.Type.Bits / 8);
+        long start = window.Offset * (window.Storage.Type.Bits / 8);
         if (start % bytes != 0 || (offset > 0 && (UInt128)offset > (ulong)(windowBytes / bytes)))
         {
             throw Misused();

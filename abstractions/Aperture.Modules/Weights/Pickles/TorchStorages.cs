@@ -18,13 +18,14 @@ internal sealed class TorchStorages(PickleReader reader)
             throw reader.Damaged("a storage is named in a way that checkpoints do not use");
         }
 
-        var type = TorchTypes.OfStorage(name) ?? throw reader.Refused($"it holds a storage of class '{name}', whose element type is not read; save it with another dtype");
+        StoredType type = TorchTypes.OfStorage(name)
+            ?? throw reader.Refused($"it holds a storage of class '{name}', whose element type is not read; save it with another dtype");
         if (count > long.MaxValue / (type.Bits / 8))
         {
             throw reader.Damaged($"storage '{key}' would hold {count} elements");
         }
 
-        if (!_storages.TryGetValue(key, out var storage))
+        if (!_storages.TryGetValue(key, out PickledStorage? storage))
         {
             storage = new PickledStorage(key, type, count);
             _storages.Add(key, storage);

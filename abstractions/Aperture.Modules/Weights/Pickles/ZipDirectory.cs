@@ -26,7 +26,7 @@ internal sealed class ZipDirectory
 
     public static ZipDirectory Read(MappedFile file)
     {
-        var directory = new ZipDirectory(file);
+        ZipDirectory directory = new(file);
         directory.ReadEntries();
         return directory;
     }
@@ -36,7 +36,9 @@ internal sealed class ZipDirectory
     {
         if (entry.Method != 0 || entry.Length != entry.StoredLength || (entry.Flags & 1) != 0)
         {
-            throw new ApertureException($"Weights file '{_file.Path}': the archive's entry '{entry.Name}' is compressed or encrypted; PyTorch stores entries as they are. Save the file again with torch.save.");
+            throw new ApertureException(
+                $"Weights file '{_file.Path}': the archive's entry '{entry.Name}' is compressed or encrypted; PyTorch stores entries as they are. Save the "
+                + "file again with torch.save.");
         }
 
         if (entry.HeaderOffset > _file.Length - LocalLength)
@@ -44,13 +46,16 @@ internal sealed class ZipDirectory
             throw Damaged($"entry '{entry.Name}' lies outside the file");
         }
 
-        var local = _file.Bytes(entry.HeaderOffset, LocalLength);
+        ReadOnlySpan<byte> local = _file.Bytes(entry.HeaderOffset, LocalLength);
         if (!local.StartsWith("PK\x03\x04"u8))
         {
             throw Damaged($"entry '{entry.Name}' does not begin where the directory says");
         }
 
-        var data = entry.HeaderOffset + LocalLength + BinaryPrimitives.ReadUInt16LittleEndian(local[26..]) + BinaryPrimitives.ReadUInt16LittleEndian(local[28..]);
+        long data = entry.HeaderOffset
+            + LocalLength
+            + BinaryPrimitives.ReadUInt16LittleEndian(local[26..])
+            + BinaryPrimitives.ReadUInt16LittleEndian(local[28..]);
         return entry.Length <= _file.Length - data ? data : throw Damaged($"entry '{entry.Name}' lies outside the file");
     }
 
@@ -63,37 +68,37 @@ internal sealed class ZipDirectory
 
     private long U64(ReadOnlySpan<byte> bytes, int offset)
     {
-        var value = BinaryPrimitives.ReadUInt64LittleEndian(bytes[offset..]);
+        ulong value = BinaryPrimitives.ReadUInt64LittleEndian(bytes[offset..]);
         return value <= long.MaxValue ? (long)value : throw Damaged("an impossible size or offset");
     }
 
     private void ReadEntries()
     {
-        var (start, length) = FindDirectory();
-        var end = start + length;
-        for (var position = start; position < end;)
+        (long start, long length) = FindDirectory();
+        long end = start + length;
+        for (long position = start; position < end;)
         {
             if (end - position < CentralLength)
             {
                 throw Damaged("its directory ends within an entry");
             }
 
-            var fixedPart = _file.Bytes(position, CentralLength);
+            ReadOnlySpan<byte> fixedPart = _file.Bytes(position, CentralLength);
             if (!fixedPart.StartsWith("PK\x01\x02"u8))
             {
                 throw Damaged("its directory holds something that is no entry");
             }
 
-            var nameLength = (int)U16(fixedPart, 28);
-            var extraLength = (int)U16(fixedPart, 30);
-            var entryLength = CentralLength + nameLength + extraLength + U16(fixedPart, 32);
+            int nameLength = (int)U16(fixedPart, 28);
+            int extraLength = (int)U16(fixedPart, 30);
+            long entryLength = CentralLength + nameLength + extraLength + U16(fixedPart, 32);
             if (entryLength > end - position)
             {
                 throw Damaged("its directory ends within an entry");
             }
 
-            var name = Encoding.UTF8.GetString(_file.Bytes(position + CentralLength, nameLength));
-            var entry = ReadEntry(name, fixedPart, _file.Bytes(position + CentralLength + nameLength, extraLength));
+            string name = Encoding.UTF8.GetString(_file.Bytes(position + CentralLength, nameLength));
+            ZipEntry entry = ReadEntry(name, fixedPart, _file.Bytes(position + CentralLength + nameLength, extraLength));
             if (!_entries.TryAdd(name, entry))
             {
                 throw Damaged($"entry '{name}' occurs twice");
@@ -105,13 +110,13 @@ internal sealed class ZipDirectory
 
     private ZipEntry ReadEntry(string name, ReadOnlySpan<byte> fixedPart, ReadOnlySpan<byte> extra)
     {
-        var stored = U32(fixedPart, 20);
-        var length = U32(fixedPart, 24);
-        var offset = U32(fixedPart, 42);
+        long stored = U32(fixedPart, 20);
+        long length = U32(fixedPart, 24);
+        long offset = U32(fixedPart, 42);
         if (stored == Unset32 || length == Unset32 || offset == Unset32)
         {
             // The ZIP64 field holds only what is unset, in this order.
-            var wide = FindZip64(name, extra);
+            ReadOnlySpan<byte> wide = FindZip64(name, extra);
             length = length == Unset32 ? Next(ref wide, name) : length;
             stored = stored == Unset32 ? Next(ref wide, name) : stored;
             offset = offset == Unset32 ? Next(ref wide, name) : offset;
@@ -127,7 +132,7 @@ internal sealed class ZipDirectory
             throw Damaged($"entry '{name}' lacks its 64-bit sizes");
         }
 
-        var value = U64(wide, 0);
+        long value = U64(wide, 0);
         wide = wide[sizeof(long)..];
         return value;
     }
@@ -136,7 +141,7 @@ internal sealed class ZipDirectory
     {
         while (extra.Length >= 4)
         {
-            var length = (int)U16(extra, 2);
+            int length = (int)U16(extra, 2);
             if (length > extra.Length - 4)
             {
                 break;
@@ -155,19 +160,19 @@ internal sealed class ZipDirectory
 
     private (long Start, long Length) FindDirectory()
     {
-        var tailLength = (int)Math.Min(_file.Length, EndLength + MaxComment);
-        var tailStart = _file.Length - tailLength;
-        var tail = _file.Bytes(tailStart, tailLength);
-        var place = tail.LastIndexOf("PK\x05\x06"u8);
+        int tailLength = (int)Math.Min(_file.Length, EndLength + MaxComment);
+        long tailStart = _file.Length - tailLength;
+        ReadOnlySpan<byte> tail = _file.Bytes(tailStart, tailLength);
+        int place = tail.LastIndexOf("PK\x05\x06"u8);
         if (place < 0 || place > tailLength - EndLength)
         {
             throw Damaged("it has no directory at its end");
         }
 
-        var end = tail[place..];
-        var start = U32(end, 16);
-        var length = U32(end, 12);
-        var endOffset = tailStart + place;
+        ReadOnlySpan<byte> end = tail[place..];
+        long start = U32(end, 16);
+        long length = U32(end, 12);
+        long endOffset = tailStart + place;
         if (start == Unset32 || length == Unset32 || U16(end, 10) == ushort.MaxValue)
         {
             (start, length) = FindWideDirectory(endOffset);
@@ -183,14 +188,14 @@ internal sealed class ZipDirectory
             throw Damaged("it has no 64-bit directory");
         }
 
-        var locator = _file.Bytes(endOffset - LocatorLength, LocatorLength);
-        var offset = U64(locator, 8);
+        ReadOnlySpan<byte> locator = _file.Bytes(endOffset - LocatorLength, LocatorLength);
+        long offset = U64(locator, 8);
         if (!locator.StartsWith("PK\x06\x07"u8) || offset > endOffset - End64Length)
         {
             throw Damaged("it has no 64-bit directory");
         }
 
-        var end = _file.Bytes(offset, End64Length);
+        ReadOnlySpan<byte> end = _file.Bytes(offset, End64Length);
         return end.StartsWith("PK\x06\x06"u8) ? (U64(end, 48), U64(end, 40)) : throw Damaged("it has no 64-bit directory");
     }
 }

@@ -1,6 +1,8 @@
 namespace Aperture.Generation;
 
-/// <summary>Uniform numbers that depend on nothing but the seed and the stream's number (SplitMix64), so that results repeat on every machine and in every batch.</summary>
+/// <summary>
+/// Uniform numbers that depend on nothing but the seed and the stream's number (SplitMix64), so that results repeat on every machine and in every batch.
+/// </summary>
 internal sealed class RandomStream(ulong seed, int stream)
 {
     private ulong _state = Mix(seed + (0x9e3779b97f4a7c15UL * ((ulong)(uint)stream + 1)));

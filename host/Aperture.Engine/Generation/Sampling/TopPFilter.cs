@@ -1,6 +1,9 @@
 namespace Aperture.Generation;
 
-/// <summary>Keeps the most likely tokens whose probabilities together reach p: in ascending order, tokens go while what is summed up is at most 1 - p. The most likely one always stays.</summary>
+/// <summary>
+/// Keeps the most likely tokens whose probabilities together reach p: in ascending order, tokens go while what is summed up is at most 1 - p. The most likely
+/// one always stays.
+/// </summary>
 internal sealed class TopPFilter(double p) : ILogitsProcessor
 {
     private float[] _values = [];

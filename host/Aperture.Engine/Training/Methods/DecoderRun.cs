@@ -124,7 +124,9 @@ public sealed class DecoderRun : IDecoderRun
             }
         }
 
-        return (tensor(rows.ToArray(), dtype: ScalarType.Int64, device: _hidden.device), tensor(targets.ToArray(), dtype: ScalarType.Int64, device: _hidden.device));
+        return (
+            tensor(rows.ToArray(), dtype: ScalarType.Int64, device: _hidden.device),
+            tensor(targets.ToArray(), dtype: ScalarType.Int64, device: _hidden.device));
     }
 
     /// <inheritdoc />
@@ -136,7 +138,8 @@ public sealed class DecoderRun : IDecoderRun
         {
             if (rows.size(0) == 0)
             {
-                throw new ApertureException("No token of the batch counts in the loss; check that the samples have answers and that prompts are not cut before them.");
+                throw new ApertureException(
+                    "No token of the batch counts in the loss; check that the samples have answers and that prompts are not cut before them.");
             }
 
             using Tensor logits = Logits(rows);

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace Aperture.Training;
 
 /// <summary>
-/// Trains a method: draws batches, runs backward and optimizer, logs, and saves the state often enough that a run killed at any time loses minutes. A run that went on after a stop
-/// ends with the same numbers as one that did not stop.
+/// Trains a method: draws batches, runs backward and optimizer, logs, and saves the state often enough that a run killed at any time loses minutes. A run that
+/// went on after a stop ends with the same numbers as one that did not stop.
 /// </summary>
 public static class MethodTrainer
 {
@@ -19,16 +19,22 @@ public static class MethodTrainer
     /// <param name="model">The model and its samples; borrowed.</param>
     /// <param name="pace">How often to save and report; null for the defaults.</param>
     /// <param name="progress">Told as often as the log; null for nobody.</param>
-    /// <param name="cancellationToken">Stops after the step, with a checkpoint; without one the training ends with the script, entry or cell that started it.</param>
+    /// <param name="cancellationToken">
+    /// Stops after the step, with a checkpoint; without one the training ends with the script, entry or cell that started it.
+    /// </param>
     /// <returns>What was written.</returns>
-    /// <exception cref="ApertureException">Options do not fit, the folder holds another run, the loss is not a number any more, or the disk refuses.</exception>
+    /// <exception cref="ApertureException">
+    /// Options do not fit, the folder holds another run, the loss is not a number any more, or the disk refuses.
+    /// </exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static TrainingResult Run(
-        string name, ITrainedMethod method, JsonElement options, TrainingModel model, TrainingPace? pace, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
+        string name, ITrainedMethod method, JsonElement options, TrainingModel model, TrainingPace? pace, IProgress<TrainingProgress>? progress,
+        CancellationToken cancellationToken)
         => model.Model.Use(token => Train(name, method, options, model, pace, progress, token), cancellationToken);
 
     private static TrainingResult Train(
-        string name, ITrainedMethod method, JsonElement options, TrainingModel model, TrainingPace? pace, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
+        string name, ITrainedMethod method, JsonElement options, TrainingModel model, TrainingPace? pace, IProgress<TrainingProgress>? progress,
+        CancellationToken cancellationToken)
     {
         using ITrainingRun run = method.BeginTraining(model, options);
         string fingerprint = $"{name} {(options.ValueKind == JsonValueKind.Object ? options.GetRawText() : "{}")} on {model.Fingerprint}";

@@ -3,8 +3,8 @@ using Aperture.Data;
 namespace Aperture.Training;
 
 /// <summary>
-/// Which samples a step sees: every pass shuffles them, sorts stretches of many batches by length so that a batch's samples are about equally long, and shuffles the batches.
-/// Depends on the seed alone, so that any step can be drawn without the steps before it.
+/// Which samples a step sees: every pass shuffles them, sorts stretches of many batches by length so that a batch's samples are about equally long, and
+/// shuffles the batches. Depends on the seed alone, so that any step can be drawn without the steps before it.
 /// </summary>
 internal sealed class SampleOrder(IReadOnlyList<int> lengths, int batch, long seed)
 {

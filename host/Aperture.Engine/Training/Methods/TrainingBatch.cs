@@ -9,13 +9,18 @@ using static TorchSharp.torch;
 
 namespace Aperture.Training;
 
-/// <summary>The samples of one step, and decoder and projector as they are in that step. Every forward takes the one request path, with the hooks of the methods that act in it.</summary>
+/// <summary>
+/// The samples of one step, and decoder and projector as they are in that step. Every forward takes the one request path, with the hooks of the methods that
+/// act in it.
+/// </summary>
 /// <param name="owner">The model and its rules; borrowed.</param>
 /// <param name="samples">The samples.</param>
 /// <param name="decoder">The decoder with gradients.</param>
 /// <param name="projector">The projector.</param>
 /// <param name="cancellationToken">Checked while pictures are encoded.</param>
-internal sealed class TrainingBatch(TrainingModel owner, IReadOnlyList<TrainingSample> samples, Decoder decoder, IProjector projector, CancellationToken cancellationToken) : ITrainingBatch, IDisposable
+internal sealed class TrainingBatch(
+    TrainingModel owner, IReadOnlyList<TrainingSample> samples, Decoder decoder, IProjector projector,
+    CancellationToken cancellationToken) : ITrainingBatch, IDisposable
 {
     private readonly List<Tensor> _labels = [];
 
@@ -38,7 +43,9 @@ internal sealed class TrainingBatch(TrainingModel owner, IReadOnlyList<TrainingS
         {
             Bring(entered, path, together: table?.Vision is not null);
             entered.Enter(null);
-            Tensor labels = tensor([.. samples.SelectMany((sample, i) => TrainingRows.LabelsOf(sample.Prompt, entered.Layouts[i], owner.Model.Packer.ImageToken))], dtype: ScalarType.Int64, device: owner.Model.Ops.Device);
+            Tensor labels = tensor(
+                [.. samples.SelectMany((sample, i) => TrainingRows.LabelsOf(sample.Prompt, entered.Layouts[i], owner.Model.Packer.ImageToken))],
+                dtype: ScalarType.Int64, device: owner.Model.Ops.Device);
             _labels.Add(labels);
             return DecoderRun.Begin(decoder, entered, DecoderPhase.Train, labels);
         }

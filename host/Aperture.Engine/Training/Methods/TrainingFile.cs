@@ -1,12 +1,13 @@
 using System.Text.Json;
-using Aperture.Models;
 using Aperture.Evaluation;
+using Aperture.Models;
 using Aperture.Text;
 
 namespace Aperture.Training;
 
 /// <summary>
-/// Reads training data: question files as <see cref="QuestionFile"/> reads them, with answers, or LLaVA's own records, one JSON array of objects with <c>id</c>, <c>image</c> and <c>conversations</c>.
+/// Reads training data: question files as <see cref="QuestionFile"/> reads them, with answers, or LLaVA's own records, one JSON array of objects with
+/// <c>id</c>, <c>image</c> and <c>conversations</c>.
 /// </summary>
 public static class TrainingFile
 {
@@ -16,14 +17,19 @@ public static class TrainingFile
     public static IReadOnlyList<TrainingExample> Read(string path)
         => Path.GetExtension(path).Equals(".json", StringComparison.OrdinalIgnoreCase) && File.Exists(path)
             ? ReadRecords(path)
-            : [.. QuestionFile.Read(path, needAnswers: true).Select(item => new TrainingExample(item.Id, item.Image, [new("human", item.Question), new("gpt", item.Answer!)]))];
+            :
+            [
+                .. QuestionFile.Read(path, needAnswers: true).Select(
+                    item => new TrainingExample(item.Id, item.Image, [new("human", item.Question), new("gpt", item.Answer!)])),
+            ];
 
     private static List<TrainingExample> ReadRecords(string path)
     {
         JsonElement json = ModelFolder.ReadJson(path);
         if (json.ValueKind != JsonValueKind.Array || json.GetArrayLength() == 0)
         {
-            throw new ApertureException($"'{path}' is not a list of records with image and conversations; give such a list, or JSON lines with image, question and answer.");
+            throw new ApertureException(
+                $"'{path}' is not a list of records with image and conversations; give such a list, or JSON lines with image, question and answer.");
         }
 
         string folder = Path.GetDirectoryName(Path.GetFullPath(path)) ?? ".";
@@ -32,7 +38,9 @@ public static class TrainingFile
 
     private static TrainingExample Record(JsonElement record, string where, string folder, int index)
     {
-        if (record.ValueKind != JsonValueKind.Object || !record.TryGetProperty("conversations", out JsonElement turns) || turns.ValueKind != JsonValueKind.Array)
+        if (record.ValueKind != JsonValueKind.Object
+            || !record.TryGetProperty("conversations", out JsonElement turns)
+            || turns.ValueKind != JsonValueKind.Array)
         {
             throw new ApertureException($"{where}: the record has no list of conversations.");
         }
@@ -40,7 +48,8 @@ public static class TrainingFile
         List<TrainingMessage> messages = [];
         foreach (JsonElement turn in turns.EnumerateArray())
         {
-            string from = Text(turn, "from") ?? throw new ApertureException($"{where}: message {messages.Count + 1} does not say who speaks (from: human or gpt).");
+            string from = Text(turn, "from")
+                ?? throw new ApertureException($"{where}: message {messages.Count + 1} does not say who speaks (from: human or gpt).");
             string value = Text(turn, "value") ?? throw new ApertureException($"{where}: message {messages.Count + 1} has no value.");
             messages.Add(new TrainingMessage(from, value.Replace(ImagePrompts.Placeholder, "", StringComparison.Ordinal).Trim()));
         }

@@ -45,7 +45,9 @@ public sealed class TrainingModel : ITrainingModel, IDisposable
         _frozen = model.Decoder.ForTraining();
     }
 
-    /// <summary>Rows of every sequence, where not the family's own number: shorter ones are padded, longer ones cut; 0 where sequences keep their lengths.</summary>
+    /// <summary>
+    /// Rows of every sequence, where not the family's own number: shorter ones are padded, longer ones cut; 0 where sequences keep their lengths.
+    /// </summary>
     public int Rows { get; init; }
 
     /// <inheritdoc />
@@ -74,7 +76,9 @@ public sealed class TrainingModel : ITrainingModel, IDisposable
     {
         get
         {
-            string text = string.Join('\n', _examples.Select(example => example.Id + '\t' + example.Image + '\t' + string.Join('\t', example.Messages.Select(message => message.Value))));
+            string text = string.Join(
+                '\n',
+                _examples.Select(example => example.Id + '\t' + example.Image + '\t' + string.Join('\t', example.Messages.Select(message => message.Value))));
             return Model.Name + " " + Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text)).AsSpan(0, 8));
         }
     }
@@ -121,7 +125,8 @@ public sealed class TrainingModel : ITrainingModel, IDisposable
     internal TrainingBatch Batch(int[] samples, CancellationToken cancellationToken)
     {
         (Decoder decoder, IProjector projector) = Thaw();
-        return new TrainingBatch(this, [.. samples.Select(sample => new TrainingSample(_prompts[sample], _examples[sample].Image))], decoder, projector, cancellationToken)
+        return new TrainingBatch(
+            this, [.. samples.Select(sample => new TrainingSample(_prompts[sample], _examples[sample].Image))], decoder, projector, cancellationToken)
         {
             OwnsDecoder = decoder != _frozen,
             OwnsProjector = projector != Model.Projector,
@@ -144,7 +149,9 @@ public sealed class TrainingModel : ITrainingModel, IDisposable
     {
         PromptMessage[] messages =
         [
-            .. example.Messages.Select((message, i) => new PromptMessage(message.IsUser ? PromptRole.User : PromptRole.Assistant, message.Value, i == 0 && example.Image is not null ? 1 : 0)),
+            .. example.Messages.Select(
+                (message, i)
+                    => new PromptMessage(message.IsUser ? PromptRole.User : PromptRole.Assistant, message.Value, i == 0 && example.Image is not null ? 1 : 0)),
         ];
         LabelledPrompt prompt;
         try
@@ -156,7 +163,9 @@ public sealed class TrainingModel : ITrainingModel, IDisposable
             throw new ApertureException($"Sample '{example.Id}': {error.Message}", error);
         }
 
-        return prompt.Labels.All(label => label < 0) ? throw new ApertureException($"Sample '{example.Id}' has no answer tokens to learn; check its messages.") : prompt;
+        return prompt.Labels.All(label => label < 0)
+            ? throw new ApertureException($"Sample '{example.Id}' has no answer tokens to learn; check its messages.")
+            : prompt;
     }
 
     // The weights as they are now, in the type computed in, with gradients to what was unfrozen. What is frozen stays the model's own.
@@ -167,7 +176,8 @@ public sealed class TrainingModel : ITrainingModel, IDisposable
             return (_frozen, Model.Projector);
         }
 
-        Dictionary<string, Tensor> all = Parameters().ToDictionary(parameter => parameter.Name, parameter => _leaves.GetValueOrDefault(parameter.Name, parameter.Tensor), StringComparer.Ordinal);
+        Dictionary<string, Tensor> all = Parameters()
+            .ToDictionary(parameter => parameter.Name, parameter => _leaves.GetValueOrDefault(parameter.Name, parameter.Tensor), StringComparer.Ordinal);
         Ops ops = Model.Ops;
         using ParameterSource source = new(all, ops.Type);
         IProjector projector = Model.Projector.Over(source);
@@ -184,7 +194,8 @@ public sealed class TrainingModel : ITrainingModel, IDisposable
     private IEnumerable<(string Name, Tensor Tensor)> Parameters()
     {
         bool tied = Model.Decoder.Spec.TiedEmbeddings;
-        IEnumerable<(string, Tensor)> decoder = Model.Decoder.Weights.Named(DecoderPrefix, Head).Where(parameter => !tied || parameter.Name != Head + ".weight");
+        IEnumerable<(string, Tensor)> decoder = Model.Decoder.Weights.Named(DecoderPrefix, Head)
+            .Where(parameter => !tied || parameter.Name != Head + ".weight");
         return _rules.TrainsDecoder ? decoder.Concat(Model.Projector.Named()) : Model.Projector.Named();
     }
 

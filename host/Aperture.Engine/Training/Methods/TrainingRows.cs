@@ -26,7 +26,8 @@ internal static class TrainingRows
         {
             if (rows < count)
             {
-                return prompt with { Rows = prompt.Rows.narrow(0, 0, rows), Layout = prompt.Layout.Keep([.. Enumerable.Range(0, rows)]) }; // [count, d] -> [rows, d]
+                // [count, d] -> [rows, d]
+                return prompt with { Rows = prompt.Rows.narrow(0, 0, rows), Layout = prompt.Layout.Keep([.. Enumerable.Range(0, rows)]) };
             }
 
             using Tensor padding = decoder.Embed([.. Enumerable.Repeat(padId, rows - count)]);
@@ -44,7 +45,11 @@ internal static class TrainingRows
     public static long[] LabelsOf(LabelledPrompt prompt, SequenceLayout layout, int imageToken)
     {
         Queue<int> text = new(prompt.Ids.Zip(prompt.Labels).Where(pair => pair.First != imageToken).Select(pair => pair.Second));
-        long[] all = [.. layout.OriginalSpans.SelectMany(span => Enumerable.Range(0, span.Length).Select(_ => IsText(span) ? text.Dequeue() : (long)LabelledPrompt.Ignored))];
+        long[] all =
+        [
+            .. layout.OriginalSpans.SelectMany(
+                span => Enumerable.Range(0, span.Length).Select(_ => IsText(span) ? text.Dequeue() : (long)LabelledPrompt.Ignored)),
+        ];
         return [.. layout.Original.ToArray().Select(row => all[row])];
     }
 

@@ -19,7 +19,11 @@ internal sealed class CompletionMenu(CodeCompletions completions)
 
     public void Move(int steps)
     {
-        _index = IsEntered ? (((_index + steps) % Completions.Items.Count) + Completions.Items.Count) % Completions.Items.Count : steps < 0 ? Completions.Items.Count - 1 : 0;
+        _index = IsEntered
+            ? (((_index + steps) % Completions.Items.Count) + Completions.Items.Count) % Completions.Items.Count
+            : steps < 0
+            ? Completions.Items.Count - 1
+            : 0;
         IsEntered = true;
     }
 

@@ -297,7 +297,8 @@ internal sealed class EditorKeys(CodeAssistant assistant, SessionIntelligence in
     {
         string text = Buffer.Text;
         bool inDetail = modifiers == KeyModifiers.Control, wantsLine = !inDetail && modifiers != KeyModifiers.None;
-        if (!wantsLine && (isCommand(text) || string.IsNullOrWhiteSpace(text) || IsInsisting(text) || SessionIntelligence.Examine(text) != CodeState.Incomplete))
+        if (!wantsLine
+            && (isCommand(text) || string.IsNullOrWhiteSpace(text) || IsInsisting(text) || SessionIntelligence.Examine(text) != CodeState.Incomplete))
         {
             Result = new LineEntry.Entered(text, inDetail);
             return;
@@ -307,7 +308,8 @@ internal sealed class EditorKeys(CodeAssistant assistant, SessionIntelligence in
     }
 
     // Two empty lines at the end: the user wants to hear what is wrong.
-    private static bool IsInsisting(string text) => text.Length > 2 && text.Split('\n') is [.., { } first, { } second] && string.IsNullOrWhiteSpace(first) && string.IsNullOrWhiteSpace(second);
+    private static bool IsInsisting(string text)
+        => text.Length > 2 && text.Split('\n') is [.., { } first, { } second] && string.IsNullOrWhiteSpace(first) && string.IsNullOrWhiteSpace(second);
 
     private void NewLine()
     {

@@ -4,8 +4,8 @@ using Aperture.Scripting;
 namespace Aperture.Host.Repl;
 
 /// <summary>
-/// Draws the prompt, the text and what hangs below it (menu, signature), over what it drew before. Rows are broken here, not by the terminal, so that the cursor's
-/// place is known; what is higher than the terminal is shown as the part around the cursor.
+/// Draws the prompt, the text and what hangs below it (menu, signature), over what it drew before. Rows are broken here, not by the terminal, so that the
+/// cursor's place is known; what is higher than the terminal is shown as the part around the cursor.
 /// </summary>
 internal sealed class EditorScreen(IEditorTerminal terminal, Theme theme)
 {
@@ -27,7 +27,7 @@ internal sealed class EditorScreen(IEditorTerminal terminal, Theme theme)
         int first = Math.Clamp(row - shown + 1, 0, rows.Count - shown);
         string[] drawn = [.. rows.Skip(first).Take(shown), .. below.Take(belowShown)];
 
-        var output = new StringBuilder("\x1b[?25l").Append(ToTop());
+        StringBuilder output = new StringBuilder("\x1b[?25l").Append(ToTop());
         output.AppendJoin("\r\n", drawn.Select(line => $"\r\x1b[K{line}{theme.Reset}")).Append("\x1b[J");
         _cursorRow = row - first;
         Up(output, drawn.Length - 1 - _cursorRow);
@@ -56,7 +56,7 @@ internal sealed class EditorScreen(IEditorTerminal terminal, Theme theme)
 
     private string ToTop()
     {
-        var output = new StringBuilder();
+        StringBuilder output = new StringBuilder();
         Up(output, _cursorRow);
         return output.Append('\r').ToString();
     }
@@ -73,7 +73,7 @@ internal sealed class EditorScreen(IEditorTerminal terminal, Theme theme)
     {
         int width = terminal.Width, indent = DisplayWidth.Of(prompt);
         List<string> rows = [];
-        var line = new StringBuilder(theme.Prompt + prompt + theme.Reset);
+        StringBuilder line = new StringBuilder(theme.Prompt + prompt + theme.Reset);
         int column = indent, cursorRow = 0, cursorColumn = indent, span = 0;
         string style = "";
         void NewRow(string start)

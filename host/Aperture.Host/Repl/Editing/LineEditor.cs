@@ -33,8 +33,8 @@ internal sealed class LineEditor
     /// <param name="leave">Ends reading.</param>
     public LineEntry Read(string prompt, Predicate<string> isCommand, Action shown, CancellationToken leave)
     {
-        using var assistant = new CodeAssistant(_intelligence);
-        var keys = new EditorKeys(assistant, _intelligence, _history, isCommand);
+        using CodeAssistant assistant = new CodeAssistant(_intelligence);
+        EditorKeys keys = new EditorKeys(assistant, _intelligence, _history, isCommand);
         _terminal.Write(ModesOn);
         Draw(prompt, keys, assistant);
         shown();

@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace Aperture.Host.Repl;
 
 /// <summary>
-/// What was entered, in this session and in those before: a file with one JSON string a line, so that entries of several lines keep them. Sessions that run at the
-/// same time append to it in turn. A file that cannot be read or written only costs the memory of it.
+/// What was entered, in this session and in those before: a file with one JSON string a line, so that entries of several lines keep them. Sessions that run at
+/// the same time append to it in turn. A file that cannot be read or written only costs the memory of it.
 /// </summary>
 internal sealed class LineHistory
 {
@@ -104,7 +104,7 @@ internal sealed class LineHistory
 
     private static string? Read(string line)
     {
-        var reader = new Utf8JsonReader(System.Text.Encoding.UTF8.GetBytes(line));
+        Utf8JsonReader reader = new Utf8JsonReader(System.Text.Encoding.UTF8.GetBytes(line));
         try
         {
             return reader.Read() && reader.TokenType == JsonTokenType.String ? reader.GetString() : null;

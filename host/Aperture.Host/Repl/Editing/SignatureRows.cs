@@ -9,9 +9,12 @@ internal static class SignatureRows
     {
         CodeSignature active = signatures.Items[signatures.Active];
         string count = signatures.Items.Count > 1 ? $"{signatures.Active + 1}/{signatures.Items.Count} " : "";
-        IEnumerable<string> parameters = active.Parameters.Select((p, i) => i == signatures.ActiveParameter ? $"{theme.Strong}{p.Text}{theme.Reset}{theme.Dim}" : p.Text);
+        IEnumerable<string> parameters = active.Parameters.Select(
+            (p, i) => i == signatures.ActiveParameter ? $"{theme.Strong}{p.Text}{theme.Reset}{theme.Dim}" : p.Text);
         bool fits = count.Length + active.ToString().Length < width;
-        string signature = fits ? active.Head + string.Join(", ", parameters) + active.Tail : Short(active, signatures.ActiveParameter, theme, width - count.Length);
+        string signature = fits
+            ? active.Head + string.Join(", ", parameters) + active.Tail
+            : Short(active, signatures.ActiveParameter, theme, width - count.Length);
         List<string> rows = [$"{theme.Dim}{count}{signature}"];
         string words = signatures.ActiveParameter < active.Parameters.Count ? active.Parameters[signatures.ActiveParameter].Documentation : "";
         if ((words.Length > 0 ? words : active.Summary) is { Length: > 0 } documentation)

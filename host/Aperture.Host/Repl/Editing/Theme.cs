@@ -2,7 +2,9 @@ using Aperture.Scripting;
 
 namespace Aperture.Host.Repl;
 
-/// <summary>The escape sequences for colours: those of the terminal's own palette, so that they fit a light and a dark one. Without colours all are empty.</summary>
+/// <summary>
+/// The escape sequences for colours: those of the terminal's own palette, so that they fit a light and a dark one. Without colours all are empty.
+/// </summary>
 internal sealed class Theme(bool hasColour)
 {
     public string Reset => Sgr("0");

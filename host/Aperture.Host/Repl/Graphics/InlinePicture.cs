@@ -11,7 +11,9 @@ internal static class InlinePicture
 
     public static string Encode(Image picture, GraphicsKind kind)
     {
-        Image shown = picture.Width <= MostColumns ? picture : picture.ConvertToRgb().Resize(MostColumns, Math.Max(1, picture.Height * MostColumns / picture.Width));
+        Image shown = picture.Width <= MostColumns
+            ? picture
+            : picture.ConvertToRgb().Resize(MostColumns, Math.Max(1, picture.Height * MostColumns / picture.Width));
         return kind switch
         {
             GraphicsKind.Kitty => Kitty(shown.EncodePng()),
@@ -24,7 +26,7 @@ internal static class InlinePicture
     private static string Kitty(byte[] png)
     {
         string data = Convert.ToBase64String(png);
-        var output = new StringBuilder();
+        StringBuilder output = new StringBuilder();
         for (int start = 0; start < data.Length; start += KittyChunk)
         {
             int length = Math.Min(KittyChunk, data.Length - start);

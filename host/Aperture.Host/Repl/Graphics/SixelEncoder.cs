@@ -4,8 +4,8 @@ using Aperture.Images;
 namespace Aperture.Host.Repl;
 
 /// <summary>
-/// Sixels: bands of six rows, colour by colour, each column of a band one character. The colours are a cube of 6 x 6 x 6; the error of each pixel is handed on to
-/// its neighbours (Floyd and Steinberg), so that photographs keep their shades.
+/// Sixels: bands of six rows, colour by colour, each column of a band one character. The colours are a cube of 6 x 6 x 6; the error of each pixel is handed on
+/// to its neighbours (Floyd and Steinberg), so that photographs keep their shades.
 /// </summary>
 internal static class SixelEncoder
 {
@@ -16,7 +16,7 @@ internal static class SixelEncoder
     public static string Encode(Image rgb)
     {
         byte[] colours = Quantise(rgb);
-        var output = new StringBuilder($"\x1bP0;1;0q\"1;1;{rgb.Width};{rgb.Height}");
+        StringBuilder output = new StringBuilder($"\x1bP0;1;0q\"1;1;{rgb.Width};{rgb.Height}");
         foreach (byte colour in colours.Distinct().Order())
         {
             output.Append($"#{colour};2;{Percent(colour / (Levels * Levels))};{Percent(colour / Levels % Levels)};{Percent(colour % Levels)}");

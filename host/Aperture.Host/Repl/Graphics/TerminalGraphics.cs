@@ -2,7 +2,9 @@ using System.Text.RegularExpressions;
 
 namespace Aperture.Host.Repl;
 
-/// <summary>Finds out how the terminal shows pictures: what <c>APERTURE_GRAPHICS</c> says, what the terminal's own variables say, and what it answers when asked.</summary>
+/// <summary>
+/// Finds out how the terminal shows pictures: what <c>APERTURE_GRAPHICS</c> says, what the terminal's own variables say, and what it answers when asked.
+/// </summary>
 internal static partial class TerminalGraphics
 {
     /// <summary>Overrides the detection: kitty, iterm, sixel or none.</summary>
@@ -24,7 +26,9 @@ internal static partial class TerminalGraphics
         }
 
         string term = variable("TERM") ?? "";
-        bool isNested = variable("TMUX") is { Length: > 0 } || term.StartsWith("screen", StringComparison.Ordinal) || term.StartsWith("tmux", StringComparison.Ordinal);
+        bool isNested = variable("TMUX") is { Length: > 0 }
+            || term.StartsWith("screen", StringComparison.Ordinal)
+            || term.StartsWith("tmux", StringComparison.Ordinal);
         if (!isNested)
         {
             if (term is "xterm-kitty" or "xterm-ghostty" || variable("KITTY_WINDOW_ID") is { Length: > 0 } || variable("KONSOLE_VERSION") is { Length: > 0 })
@@ -43,7 +47,8 @@ internal static partial class TerminalGraphics
 
     // Every terminal answers a request for its primary attributes.
     private static bool HasSixel(RawTerminal terminal) =>
-        terminal.Ask("\x1b[c", Attributes(), _patience) is { Length: > 0 } answer && Attributes().Match(answer).Groups["list"].Value.Split(';').Contains(SixelAttribute);
+        terminal.Ask("\x1b[c", Attributes(), _patience) is { Length: > 0 } answer
+            && Attributes().Match(answer).Groups["list"].Value.Split(';').Contains(SixelAttribute);
 
     [GeneratedRegex(@"\x1b\[\?(?<list>[0-9;]*)c")]
     private static partial Regex Attributes();

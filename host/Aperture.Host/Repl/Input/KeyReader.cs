@@ -54,7 +54,7 @@ internal sealed class KeyReader(IEditorTerminal terminal)
     // ESC [ numbers, separated by semicolons, and a final character.
     private KeyPress ControlSequence()
     {
-        var parameters = new StringBuilder();
+        StringBuilder parameters = new StringBuilder();
         char final = '\0';
         while (Available())
         {

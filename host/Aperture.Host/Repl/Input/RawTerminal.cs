@@ -5,8 +5,8 @@ using System.Text.RegularExpressions;
 namespace Aperture.Host.Repl;
 
 /// <summary>
-/// The terminal of the process. While the editor reads, it is in raw mode (each key arrives as it is pressed, Ctrl+C as a character); between, in the mode it was
-/// found in, so that scripts can read lines and Ctrl+C is a signal.
+/// The terminal of the process. While the editor reads, it is in raw mode (each key arrives as it is pressed, Ctrl+C as a character); between, in the mode it
+/// was found in, so that scripts can read lines and Ctrl+C is a signal.
 /// </summary>
 internal sealed unsafe partial class RawTerminal : IEditorTerminal
 {
@@ -58,7 +58,7 @@ internal sealed unsafe partial class RawTerminal : IEditorTerminal
     {
         using IDisposable raw = EnterRawMode();
         Write(request);
-        var came = new StringBuilder();
+        StringBuilder came = new StringBuilder();
         Span<byte> buffer = stackalloc byte[256];
         long start = Environment.TickCount64;
         Match match;
@@ -83,7 +83,7 @@ internal sealed unsafe partial class RawTerminal : IEditorTerminal
             return kept;
         }
 
-        var poll = new PollDescriptor { Descriptor = Input, Events = Readable };
+        PollDescriptor poll = new PollDescriptor { Descriptor = Input, Events = Readable };
         int ready = RawTerminal.poll(&poll, 1, (int)wait.TotalMilliseconds);
         if (ready <= 0)
         {

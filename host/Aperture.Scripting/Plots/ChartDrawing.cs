@@ -1,12 +1,11 @@
 using Aperture.Plugins;
-using Aperture.Scripting;
 using ScottPlot;
 using ScottPlot.Plottables;
 
-namespace Aperture.Host;
+namespace Aperture.Scripting;
 
 /// <summary>Draws charts of plugins' commands into PNG files.</summary>
-internal static class ChartDrawing
+public static class ChartDrawing
 {
     /// <summary>Draws a chart into a file, replaced in one step.</summary>
     /// <param name="path">The file; its folder is created if absent.</param>

@@ -1,0 +1,31 @@
+using System.IO;
+using Microsoft.Build.Framework;
+using Microsoft.Build.Utilities;
+
+/// <summary>Refuses lines of source that are longer than a limit.</summary>
+public class LineLengths : Task
+{
+    public ITaskItem[] Files { get; set; }
+
+    public int Limit { get; set; }
+
+    public override bool Execute()
+    {
+        foreach (ITaskItem file in Files)
+        {
+            string path = file.GetMetadata("FullPath");
+            int number = 0;
+            foreach (string line in File.ReadLines(path))
+            {
+                number++;
+                if (line.Length > Limit)
+                {
+                    string message = "The line has " + line.Length + " columns; break it at " + Limit + " at most.";
+                    Log.LogError("style", "LINES", "", path, number, Limit + 1, number, line.Length, message);
+                }
+            }
+        }
+
+        return !Log.HasLoggedErrors;
+    }
+}
