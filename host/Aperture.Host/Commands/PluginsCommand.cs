@@ -99,15 +99,24 @@ internal static class PluginsCommand
 
     private static Command New(CommandContext context)
     {
-        Argument<string> name = new("name") { Description = "The plugin's name, such as KeepStrongest; the method's name is the same in lower case." };
+        Argument<string> name = new("name") { Description = "The plugin's name, such as KeepStrongest; its method or family has the same name in lower case." };
+        Option<string> kind = new("--kind")
+        {
+            Description = "method for a token reducer, family for a model family: LLaVA's shape around another vision tower.",
+            HelpName = string.Join('|', PluginTemplate.All.Select(template => template.Kind)),
+            DefaultValueFactory = _ => PluginTemplate.Method.Kind,
+        };
         Option<string?> output = new("--output") { Description = "The project's folder; a new one of the plugin's name by default.", HelpName = "folder" };
-        Command command = new("new", "Write the project of a plugin: a token reducer that works, with tests.") { name, output };
+        Command command = new("new", "Write the project of a plugin: a token reducer or a model family that works, with tests.") { name, kind, output };
         command.SetAction(parsed =>
         {
-            string plugin = parsed.GetRequiredValue(name);
-            string folder = PluginTemplate.Write(plugin, parsed.GetValue(output) ?? plugin);
+            string plugin = parsed.GetRequiredValue(name), asked = parsed.GetRequiredValue(kind);
+            PluginTemplate template = PluginTemplate.All.FirstOrDefault(template => template.Kind == asked)
+                ?? throw new ApertureException($"--kind '{asked}' is unknown; there are {string.Join(", ", PluginTemplate.All.Select(template => template.Kind))}.");
+            string folder = template.Write(plugin, parsed.GetValue(output) ?? plugin);
+            string method = template == PluginTemplate.Method ? $" --with {plugin.ToLowerInvariant()}" : "";
             context.Terminal.Output.WriteLine(folder);
-            context.Terminal.Error.WriteLine($"Next: cd {folder} && dotnet test, then use it with --plugin bin/{plugin} --with {plugin.ToLowerInvariant()}");
+            context.Terminal.Error.WriteLine($"Next: cd {folder} && dotnet test, then use it with --plugin bin/{plugin}{method}");
             return 0;
         });
         return command;

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Aperture.Decoding;
 using Aperture.Host.Tests.Data;
 using Aperture.Host.Tests.Plugins;
@@ -42,14 +41,29 @@ public sealed class PluginTemplateTests : IDisposable
         Assert.Equal("Keeps the visual tokens that shine.", Assert.Single(host.LoadAll(out _)).Summary);
     }
 
-    [Fact]
-    public async Task Dotnet_new_writes_the_same()
+    [Theory]
+    [InlineData("plugin", "aperture-plugin", "method")]
+    [InlineData("family", "aperture-family", "family")]
+    public async Task Dotnet_new_writes_the_same(string template, string shortName, string kind)
     {
         string hive = Path.Combine(_folder.Folder, "hive"), command = Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory);
-        await Dotnet("new", "install", Repository.Path("scripts", "templates", "plugin"), "--debug:custom-hive", hive);
-        await Dotnet("new", "aperture-plugin", "--name", "KeepStrongest", "--output", "theirs", "--aperture", command, "--debug:custom-hive", hive);
-        await _folder.Run("plugins", "new", "KeepStrongest", "--output", "ours");
+        await Dotnet("new", "install", Repository.Path("scripts", "templates", template), "--debug:custom-hive", hive);
+        await Dotnet("new", shortName, "--name", "KeepStrongest", "--output", "theirs", "--aperture", command, "--debug:custom-hive", hive);
+        await _folder.Run("plugins", "new", "KeepStrongest", "--kind", kind, "--output", "ours");
         Assert.Equal(Tree("ours"), Tree("theirs"));
+        Assert.All(Tree("ours"), file => Assert.DoesNotMatch("(?i)MyMethod|MyFamily|APERTURE-COMMAND-FOLDER", file.Key + file.Value));
+    }
+
+    [Fact]
+    public void A_token_reducer_takes_two_hundred_lines_at_most()
+        => Assert.InRange(SourceLines.Of(Repository.Path("scripts", "templates", "plugin", "src")), 1, 200);
+
+    [Fact]
+    public async Task A_kind_that_is_none_is_refused()
+    {
+        (int code, string output, string error) = await _folder.Run("plugins", "new", "Keep", "--kind", "task");
+        Assert.Equal((1, "", "error: --kind 'task' is unknown; there are method, family.\n"), (code, output, error));
+        Assert.Empty(Directory.GetFileSystemEntries(_folder.Folder));
     }
 
     [Theory]
@@ -78,15 +92,7 @@ public sealed class PluginTemplateTests : IDisposable
 
     private Task Build() => Dotnet("build", "KeepStrongest/src", "-v", "quiet", "--nologo", "-nodeReuse:false");
 
-    private async Task Dotnet(params string[] arguments)
-    {
-        ProcessStartInfo start = new("dotnet", arguments) { WorkingDirectory = _folder.Folder, RedirectStandardOutput = true, RedirectStandardError = true };
-        using Process process = Process.Start(start)!;
-        Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
-        await process.WaitForExitAsync(limit.Token);
-        Assert.True(process.ExitCode == 0, await output + await error);
-    }
+    private Task Dotnet(params string[] arguments) => DotnetProcess.Run(_folder.Folder, arguments);
 
     private Dictionary<string, string> Tree(string name)
     {
