@@ -53,7 +53,8 @@ public sealed class MyFamilyTests : IDisposable
 
     private static EngineSession Open()
     {
-        PluginHost plugins = new(new PluginCatalog([new PluginEntry("myfamily", Setting("PluginFolder"))]));
+        PluginCatalog shipped = PluginCatalog.Read(Setting("ApertureFolder"));
+        PluginHost plugins = new(new PluginCatalog([.. shipped.Entries, new PluginEntry("myfamily", Setting("PluginFolder"))], shipped.Source));
         return new EngineSession(plugins, new HubCache(HubSettings.FromEnvironment()), new ModelOptions { Device = "cpu", Threads = 1 });
     }
 

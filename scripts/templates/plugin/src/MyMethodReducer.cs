@@ -9,7 +9,7 @@ internal sealed class MyMethodReducer(MyMethodOptions options) : ITokenReducer
 {
     public string Name => MyMethodFactory.MethodName;
 
-    public void Declare(IReducerSites sites) => sites.BeforeDecoder(Reduce);
+    public void Declare(IReducerSites sites) => sites.BeforeDecoder((_, tokens) => Reduce(tokens));
 
     public void Dispose()
     {
@@ -18,7 +18,7 @@ internal sealed class MyMethodReducer(MyMethodOptions options) : ITokenReducer
     // The hook owns what it is given: it returns it unchanged, or disposes it and returns something new.
     internal VisualTokens Reduce(VisualTokens tokens)
     {
-        int count = tokens.Places.Length;
+        int count = tokens.Count;
         int keep = Math.Max(1, (int)Math.Round(count * options.Keep));
         if (keep >= count)
         {

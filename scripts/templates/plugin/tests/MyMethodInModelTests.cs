@@ -38,7 +38,8 @@ public class MyMethodInModelTests
 
     private static EngineSession Open()
     {
-        PluginHost plugins = new(new PluginCatalog([new PluginEntry("mymethod", Setting("PluginFolder"))]));
+        PluginCatalog shipped = PluginCatalog.Read(Setting("ApertureFolder"));
+        PluginHost plugins = new(new PluginCatalog([.. shipped.Entries, new PluginEntry("mymethod", Setting("PluginFolder"))], shipped.Source));
         return new EngineSession(plugins, new HubCache(HubSettings.FromEnvironment()), new ModelOptions { Device = "cpu", Threads = 1 });
     }
 
