@@ -51,6 +51,14 @@ internal sealed class ExactScoring : AnswerScoring
 
     public override string Summary => "the right answer, but for case and a final full stop";
 
+    public override void Check(QuestionItem item)
+    {
+        if (item.Answer is null)
+        {
+            throw new ApertureException($"Question '{item.Id}' has no answer, and --score exact compares with one; give every line an answer.");
+        }
+    }
+
     public override double Score(QuestionItem item, string given) => ShortAnswer.IsRight(given, item.Answer ?? "") ? 1 : 0;
 }
 
@@ -118,7 +126,12 @@ internal sealed class ScienceQaScoring : AnswerScoring
 
     public override void Check(QuestionItem item)
     {
-        if (Right(item) < 0)
+        if (item.Choices.Count > Letters.Length)
+        {
+            throw new ApertureException($"Question '{item.Id}' has {item.Choices.Count} choices, and --score scienceqa takes at most {Letters.Length}.");
+        }
+
+        if (Right(item) is var right && (right < 0 || (item.Choices.Count > 0 && right >= item.Choices.Count)))
         {
             throw new ApertureException(
                 $"Question '{item.Id}' has the answer '{item.Answer}', and --score scienceqa takes a letter from A to E or one of the line's choices.");

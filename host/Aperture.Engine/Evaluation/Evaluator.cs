@@ -15,11 +15,17 @@ public static class Evaluator
     /// <param name="options">How to score; null for the defaults.</param>
     /// <param name="progress">Told after every question; null for nobody.</param>
     /// <param name="cancellationToken">Checked between layers and tokens.</param>
+    /// <exception cref="ApertureException">There are no questions, or one lacks what the rule needs; nothing was asked then.</exception>
     public static EvaluationReport Run(
         Pipeline pipeline, IReadOnlyList<QuestionItem> items, EvaluationOptions? options = null, IProgress<int>? progress = null,
         CancellationToken cancellationToken = default)
     {
         options ??= new EvaluationOptions();
+        if (items.Count == 0)
+        {
+            throw new ApertureException("There are no questions to score; give a question file with at least one line.");
+        }
+
         foreach (QuestionItem item in items)
         {
             options.Scoring.Check(item);
