@@ -21,7 +21,7 @@ public sealed record MethodUse(string Name, JsonElement Options)
                 return Name;
             }
 
-            return $"{Name}({string.Join(", ", Options.EnumerateObject().Select(p => $"{p.Name}={p.Value.GetRawText().Trim('"')}"))})";
+            return $"{Name}({string.Join(", ", Options.EnumerateObject().Select(p => $"{p.Name}={OptionsJson.Compact(p.Value).Trim('"')}"))})";
         }
     }
 

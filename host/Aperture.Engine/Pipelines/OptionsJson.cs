@@ -1,5 +1,7 @@
 using System.Collections;
 using System.Reflection;
+using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace Aperture.Engine;
@@ -40,6 +42,19 @@ public static class OptionsJson
 
         using JsonDocument document = JsonDocument.Parse(buffer.ToArray());
         return document.RootElement.Clone();
+    }
+
+    /// <summary>A value as JSON on one line, however the file that it comes from was laid out.</summary>
+    /// <param name="value">The value.</param>
+    internal static string Compact(JsonElement value)
+    {
+        using MemoryStream buffer = new();
+        using (Utf8JsonWriter json = new(buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            value.WriteTo(json);
+        }
+
+        return Encoding.UTF8.GetString(buffer.ToArray());
     }
 
     private static void Write(Utf8JsonWriter json, object? value, int depth)

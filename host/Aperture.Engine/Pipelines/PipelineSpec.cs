@@ -171,7 +171,13 @@ public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods
             }
 
             RefuseUnknown(method, $"{where}: {name.GetString()}", "name", "options");
-            yield return new MethodUse(name.GetString()!, method.TryGetProperty("options", out JsonElement options) ? options : default);
+            bool given = method.TryGetProperty("options", out JsonElement options) && options.ValueKind != JsonValueKind.Null;
+            if (given && options.ValueKind != JsonValueKind.Object)
+            {
+                throw new ApertureException($"{where}: {name.GetString()}: options must be an object, such as {{\"OPTION\": 1}}.");
+            }
+
+            yield return new MethodUse(name.GetString()!, given ? options : default);
         }
     }
 
@@ -196,9 +202,9 @@ public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods
 
     private static void RefuseUnknown(JsonElement json, string where, params string[] known)
     {
-        if (json.EnumerateObject().FirstOrDefault(property => !known.Contains(property.Name)) is { Name: { Length: > 0 } unknown })
+        foreach (JsonProperty property in json.EnumerateObject().Where(property => !known.Contains(property.Name)))
         {
-            throw new ApertureException($"{where}: '{unknown}' is not known here; use {string.Join(", ", known)}.");
+            throw new ApertureException($"{where}: '{property.Name}' is not known here; use {string.Join(", ", known)}.");
         }
     }
 
