@@ -18,6 +18,12 @@ internal sealed class LlavaComposer(LlavaConfig config, PromptTemplate template,
     public int[] Compose(IReadOnlyList<PromptMessage> messages)
     {
         PromptConversation conversation = PromptConversation.Of(messages);
+        if (conversation.System is not null && template.Style is (PromptStyle.LlavaHf or PromptStyle.Plain))
+        {
+            throw new ApertureException(
+                $"The template '{template.Name}' has no place for a system message; write it into the question, or open the model with another template.");
+        }
+
         PromptTemplate own = conversation.System is { } system ? template with { SystemMessage = system } : template;
         return Encode(own.Render([.. conversation.Turns.Select(turn => new PromptTurn(Written(turn.Question), turn.Answer))]));
     }
