@@ -35,10 +35,15 @@ internal sealed class PoolingReducer(PoolingOptions options) : ITokenReducer
             int first = 0, spent = 0;
             foreach (VisualSegment segment in tokens.Segments)
             {
-                // Each segment gets the share of the budget that it has of the tokens; what rounding leaves goes to the next.
+                // Each segment gets the share of the budget that it has of the tokens; what rounding leaves goes to the next. With fewer tokens than
+                // segments some get none.
                 int share = (int)Math.Round((double)budget * (first + segment.Rows) / count, MidpointRounding.AwayFromZero) - spent;
                 int[][] own = Members(segment, share);
-                segments.Add(Pooled(segment, own));
+                if (own.Length > 0)
+                {
+                    segments.Add(Pooled(segment, own));
+                }
+
                 members.AddRange(own.Select(cell => Array.ConvertAll(cell, row => first + row)));
                 first += segment.Rows;
                 spent += share;
@@ -70,7 +75,7 @@ internal sealed class PoolingReducer(PoolingOptions options) : ITokenReducer
     private static int[][] Members(VisualSegment segment, int budget)
     {
         int[] places = segment.WrittenPlaces, unplaced = [.. Enumerable.Range(0, places.Length).Where(row => places[row] < 0)];
-        if (unplaced.Length == places.Length)
+        if (unplaced.Length == places.Length || budget <= 0)
         {
             return [.. unplaced.Select(row => new[] { row })];
         }
