@@ -11,6 +11,7 @@ namespace Aperture.Decoding;
 public sealed class ForwardState : IDisposable
 {
     private readonly RotaryTable _table;
+    private readonly List<Tensor> _labels = []; // those of rows that are left; forks may read the ones before a drop
     private SequenceLayout[] _layouts;
 
     private ForwardState(RequestContext request, DecoderPhase phase, SequenceLayout[] layouts, RotaryTable table, KvCache? cache)
@@ -22,7 +23,7 @@ public sealed class ForwardState : IDisposable
         Cache = cache;
         Offsets = new int[layouts.Length + 1];
         Refresh();
-        Rotary = BuildRotary();
+        Rotary = Detached(BuildRotary());
     }
 
     /// <summary>The request.</summary>
@@ -135,11 +136,12 @@ public sealed class ForwardState : IDisposable
         RotaryRows old = Rotary;
         using (Tensor index = tensor(indices, dtype: ScalarType.Int64, device: old.Cos.device))
         {
-            Rotary = old.Select(index);
+            Rotary = Detached(old.Select(index));
             old.Dispose();
             if (Labels is { } labels)
             {
-                Labels = labels.index_select(0, index);
+                Labels = labels.index_select(0, index).DetachFromDisposeScope(); // [rows] -> [kept]
+                _labels.Add(Labels);
             }
         }
 
@@ -147,8 +149,20 @@ public sealed class ForwardState : IDisposable
         return indices;
     }
 
-    /// <summary>Disposes the rotary rows.</summary>
-    public void Dispose() => Rotary.Dispose();
+    /// <summary>Disposes the rotary rows and the labels of rows that were left.</summary>
+    public void Dispose()
+    {
+        Rotary.Dispose();
+        _labels.ForEach(labels => labels.Dispose());
+    }
+
+    // A forward goes on after a scope that its caller had open around a part of it.
+    private static RotaryRows Detached(RotaryRows rows)
+    {
+        rows.Cos.DetachFromDisposeScope();
+        rows.Sin.DetachFromDisposeScope();
+        return rows;
+    }
 
     private int[] Packed(Func<int, int[]> rowsOf)
         => [.. Enumerable.Range(0, Samples).SelectMany(sample => rowsOf(sample).Select(row => Offsets[sample] + row))];

@@ -5,7 +5,10 @@ using static TorchSharp.torch;
 
 namespace Aperture.Training;
 
-/// <summary>A training forward over a decoder. Forks share the request, which the first one owns.</summary>
+/// <summary>
+/// A training forward over a decoder. Forks share the request, which the first one owns. What lives from one call to the next belongs to no dispose
+/// scope that a caller has open around a call.
+/// </summary>
 public sealed class DecoderRun : IDecoderRun
 {
     private readonly Decoder _decoder;
@@ -17,7 +20,7 @@ public sealed class DecoderRun : IDecoderRun
     {
         _decoder = decoder;
         _state = state;
-        _hidden = hidden;
+        _hidden = hidden.DetachFromDisposeScope();
         _ownsRequest = ownsRequest;
         Layer = layer;
     }
@@ -74,7 +77,7 @@ public sealed class DecoderRun : IDecoderRun
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(layer, _decoder.Spec.Layers);
         ArgumentOutOfRangeException.ThrowIfLessThan(layer, Layer);
-        _hidden = _decoder.RunLayers(_state, _hidden, Layer, layer, cancellationToken);
+        _hidden = _decoder.RunLayers(_state, _hidden, Layer, layer, cancellationToken).DetachFromDisposeScope();
         Layer = layer;
     }
 
@@ -87,9 +90,9 @@ public sealed class DecoderRun : IDecoderRun
         }
 
         using Tensor index = tensor(_state.Keep(selection), dtype: ScalarType.Int64, device: _hidden.device);
-        Tensor kept = _hidden.index_select(0, index);
+        Tensor kept = _hidden.index_select(0, index); // [rows, d] -> [kept, d]
         _hidden.Dispose();
-        _hidden = kept;
+        _hidden = kept.DetachFromDisposeScope();
     }
 
     /// <inheritdoc />
@@ -110,7 +113,8 @@ public sealed class DecoderRun : IDecoderRun
     /// <inheritdoc />
     public (Tensor Rows, Tensor Targets) Predictions()
     {
-        long[] labels = Labels.cpu().data<long>().ToArray();
+        using Tensor given = Labels.cpu();
+        long[] labels = given.data<long>().ToArray();
         List<long> rows = [], targets = [];
         for (int sample = 0; sample < Samples; sample++)
         {
