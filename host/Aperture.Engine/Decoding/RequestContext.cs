@@ -157,6 +157,14 @@ public sealed class RequestContext : IRequestContext, IDisposable
         Cache?.Dispose();
     }
 
+    /// <summary>Gives the shared tensors away; the caller disposes them.</summary>
+    internal IReadOnlyDictionary<string, Tensor> TakeShared()
+    {
+        Dictionary<string, Tensor> taken = new(_shared, StringComparer.Ordinal);
+        _shared.Clear();
+        return taken;
+    }
+
     internal void Advance(int sample, int rows) => _nextPositions[sample] += rows;
 
     private static T[] Pick<T>(T[] items, ReadOnlySpan<int> indices)

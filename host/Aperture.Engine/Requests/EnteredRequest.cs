@@ -48,7 +48,7 @@ internal sealed class EnteredRequest(RequestContext request) : IDisposable
         Layouts = [.. _prompts.Select(prompt => prompt.Layout)];
         SeenIds = [.. _prompts.Select(prompt => prompt.SeenIds.ToArray())];
         bool given = _prompts.Exists(prompt => prompt.NextPosition is not null);
-        request.Enter(Layouts, cache, given ? [.. _prompts.Select(prompt => prompt.NextPosition ?? prompt.Layout.Positions[^1] + 1)] : null);
+        request.Enter(Layouts, cache, given ? [.. _prompts.Select(prompt => prompt.NextPosition ?? prompt.Layout.NextPosition)] : null);
     }
 
     /// <summary>The packed rows <c>[rows, d]</c>; the caller disposes them.</summary>

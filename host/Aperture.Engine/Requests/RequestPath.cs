@@ -3,6 +3,7 @@ using Aperture.Decoding;
 using Aperture.Engine;
 using Aperture.Images;
 using Aperture.Models;
+using Aperture.Sequences;
 using Aperture.Vision;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -37,8 +38,9 @@ internal sealed class RequestPath(Model model, HookTable? table)
     /// <summary>Encodes pictures one by one: in other company a picture's numbers round differently.</summary>
     /// <param name="request">The request.</param>
     /// <param name="images">The pictures.</param>
+    /// <param name="sample">The sample whose prompt shows them.</param>
     /// <returns>What was seen; the caller disposes it.</returns>
-    public Seen See(RequestContext request, IReadOnlyList<Image> images)
+    public Seen See(RequestContext request, IReadOnlyList<Image> images, int sample = 0)
     {
         long started = Stopwatch.GetTimestamp();
         List<VisionFeatures> features = [];
@@ -46,7 +48,7 @@ internal sealed class RequestPath(Model model, HookTable? table)
         {
             for (int image = 0; image < images.Count; image++)
             {
-                features.Add(Detached(Encode(request, [images[image]], image)[0]));
+                features.Add(Detached(Encode(request, [images[image]], [new PictureTile(image, 0) { Sample = sample }])[0]));
             }
         }
         catch
@@ -61,10 +63,10 @@ internal sealed class RequestPath(Model model, HookTable? table)
     /// <summary>Encodes pictures together, as training code does where the encoder itself is trained.</summary>
     /// <param name="request">The request.</param>
     /// <param name="images">The pictures; null for a sample that has none.</param>
-    /// <param name="first">Index of the first of them in the request.</param>
+    /// <param name="shown">Which pictures of the request they are, one entry each.</param>
     /// <returns>The features of each; the caller disposes them.</returns>
     /// <exception cref="ApertureException">A picture is null and the encoder has nothing that stands for it.</exception>
-    public IReadOnlyList<VisionFeatures> Encode(RequestContext request, IReadOnlyList<Image?> images, int first = 0)
+    public IReadOnlyList<VisionFeatures> Encode(RequestContext request, IReadOnlyList<Image?> images, IReadOnlyList<PictureTile> shown)
     {
         VisionInput[] inputs = [.. images.Select(Prepare)];
         try
@@ -74,7 +76,7 @@ internal sealed class RequestPath(Model model, HookTable? table)
                 new VisionRequest
                 {
                     Request = request,
-                    Pictures = [.. inputs.Select((_, i) => new PictureTile(first + i, 0))],
+                    Pictures = shown,
                     Differentiable = Differentiable,
                     Hooks = table?.Vision,
                 },
@@ -120,6 +122,34 @@ internal sealed class RequestPath(Model model, HookTable? table)
     /// <returns>Rows and layout; the caller disposes them.</returns>
     public PackedPrompt Pack(IReadOnlyList<int> ids, IReadOnlyList<VisualTokens> tokens)
         => model.Packer.Pack(new PackInput(ids, tokens, text => Decoder.Embed(text), Projector));
+
+    /// <summary>
+    /// Puts given tokens behind a prompt, where they would stand if they had been generated. A limit of rows that the prompt was cut to does not count them.
+    /// </summary>
+    /// <param name="prompt">The prompt; consumed.</param>
+    /// <param name="ids">The tokens.</param>
+    /// <returns>Rows and layout; the caller disposes them.</returns>
+    public PackedPrompt Follow(PackedPrompt prompt, int[] ids)
+    {
+        if (ids.Length == 0)
+        {
+            return prompt;
+        }
+
+        using (prompt)
+        using (Tensor given = Decoder.Embed(ids)) // [ids] -> [ids, d]
+        {
+            SequenceLayout layout = prompt.Layout;
+            int next = prompt.NextPosition ?? layout.NextPosition;
+            SequenceLayout whole = SequenceLayout.Create([.. layout.OriginalSpans, new Span(SpanKind.Text, ids.Length)])
+                .Keep([.. layout.Original, .. Enumerable.Range(layout.OriginalCount, ids.Length)])
+                .WithPositions([.. Enumerable.Range(0, layout.PositionAxes).Select(axis => Positions(axis))]);
+            Tensor rows = cat([prompt.Rows, given], 0); // [rows, d], [ids, d] -> [rows + ids, d]
+            return prompt with { Rows = rows, Layout = whole, NextPosition = prompt.NextPosition + ids.Length };
+
+            int[] Positions(int axis) => [.. layout.PositionsOf(axis), .. Enumerable.Range(next, ids.Length)];
+        }
+    }
 
     /// <summary>The time since a stamp in milliseconds, the device waited for; the stamp becomes now.</summary>
     public double Elapsed(ref long started)

@@ -25,8 +25,9 @@ internal sealed class RequestRun(Model model, HookTable? table)
     public Seen See(IReadOnlyList<Image> images, CancellationToken cancellationToken)
     {
         using IDisposable mode = inference_mode();
-        using RequestContext request = _path.Begin(1, null, cancellationToken);
-        return _path.See(request, images);
+        WorkCounter counter = new();
+        using RequestContext request = _path.Begin(1, counter, cancellationToken);
+        return _path.See(request, images).With(request.TakeShared(), counter.OwnMacs);
     }
 
     /// <summary>Answers a question and counts what it cost.</summary>
@@ -78,22 +79,19 @@ internal sealed class RequestRun(Model model, HookTable? table)
     /// <param name="trace">Who listens; null for nobody.</param>
     /// <param name="reserve">Rows expected after the prompt; null to run without a cache.</param>
     /// <param name="cancellationToken">Fires when it is to stop.</param>
-    /// <param name="given">Per question token ids that follow its prompt, such as a given answer; null for none.</param>
+    /// <param name="given">Per question token ids that follow its prompt, such as a given answer, however long the prompt is; null for none.</param>
     /// <returns>The request with its rows; the caller disposes it.</returns>
     public EnteredRequest Enter(
         IReadOnlyList<PromptRequest> asked, IDecoderTrace? trace, int? reserve, CancellationToken cancellationToken, IReadOnlyList<int[]>? given = null)
     {
-        int[][] ids =
-        [
-            .. asked.Select((own, i) => given is null ? model.Prompts.Compose(own.Messages) : [.. model.Prompts.Compose(own.Messages), .. given[i]]),
-        ];
+        int[][] ids = [.. asked.Select(own => model.Prompts.Compose(own.Messages))];
         RequestContext request = _path.Begin(asked.Count, trace, cancellationToken);
         EnteredRequest entered = new(request);
         try
         {
             for (int sample = 0; sample < asked.Count; sample++)
             {
-                Bring(entered, sample, asked[sample], ids[sample]);
+                Bring(entered, sample, asked[sample], ids[sample], given?[sample] ?? []);
             }
 
             entered.Enter(reserve is { } rows ? new KvCache(model.Decoder.Info.Layers, asked.Count, rows) : null);
@@ -106,7 +104,7 @@ internal sealed class RequestRun(Model model, HookTable? table)
         }
     }
 
-    private void Bring(EnteredRequest entered, int sample, PromptRequest asked, int[] ids)
+    private void Bring(EnteredRequest entered, int sample, PromptRequest asked, int[] ids, int[] given)
     {
         Seen? kept = asked.Seen, own = null;
         kept?.Take(model, table?.Vision);
@@ -114,17 +112,18 @@ internal sealed class RequestRun(Model model, HookTable? table)
         {
             if (kept is null && asked.Images.Count > 0)
             {
-                own = _path.See(entered.Request, asked.Images);
+                own = _path.See(entered.Request, asked.Images, sample);
                 entered.VisionMilliseconds += own.Milliseconds;
             }
 
+            kept?.Recall(entered.Request);
             long started = Stopwatch.GetTimestamp();
             IReadOnlyList<VisionFeatures> features = (kept ?? own)?.Features ?? [];
             int projected = 0;
             IReadOnlyList<VisualTokens> tokens = _path.Project(entered.Request, sample, features, ref projected);
             try
             {
-                entered.Add(_path.Pack(ids, tokens));
+                entered.Add(_path.Follow(_path.Pack(ids, tokens), given));
             }
             finally
             {

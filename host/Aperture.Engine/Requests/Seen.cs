@@ -1,12 +1,16 @@
+using System.Collections.Immutable;
+using Aperture.Decoding;
 using Aperture.Engine;
 using Aperture.Images;
 using Aperture.Vision;
+using static TorchSharp.torch;
 
 namespace Aperture.Requests;
 
 /// <summary>
 /// Pictures as a pipeline's vision encoder saw them, once, for many questions. What one pipeline saw serves every pipeline on the same model, unless a method
-/// acts inside the encoder. Owns the features; disposing it under a question that uses them frees them when that ends.
+/// acts inside the encoder. What such a method shared while it saw, and what it computed, stands in every question as if the question had seen for itself. Owns
+/// the features and what was shared; disposing it under a question that uses them frees them when that ends.
 /// </summary>
 public sealed class Seen : IDisposable
 {
@@ -26,6 +30,11 @@ public sealed class Seen : IDisposable
             {
                 own.Dispose();
             }
+
+            foreach (Tensor own in Shared.Values)
+            {
+                own.Dispose();
+            }
         });
     }
 
@@ -41,6 +50,12 @@ public sealed class Seen : IDisposable
     internal Model Model { get; }
 
     internal IReadOnlyList<VisionFeatures> Features { get; }
+
+    /// <summary>Tensors that methods shared while the pictures were seen, by name; owned.</summary>
+    internal IReadOnlyDictionary<string, Tensor> Shared { get; private set; } = ImmutableDictionary<string, Tensor>.Empty;
+
+    /// <summary>Multiply-accumulates that methods spent on it, by method.</summary>
+    internal IReadOnlyDictionary<string, long> MethodMacs { get; private set; } = ImmutableDictionary<string, long>.Empty;
 
     /// <summary>Frees the features.</summary>
     public void Dispose() => _leases.Release();
@@ -66,6 +81,29 @@ public sealed class Seen : IDisposable
         if (!_leases.TryTake())
         {
             throw new ApertureException("These pictures are disposed, so no question can be asked about them; let the pipeline see them again.");
+        }
+    }
+
+    /// <summary>Keeps what methods left while the pictures were seen.</summary>
+    /// <param name="shared">What they shared; owned from here on.</param>
+    /// <param name="macs">What they computed.</param>
+    internal Seen With(IReadOnlyDictionary<string, Tensor> shared, IReadOnlyDictionary<string, long> macs)
+    {
+        (Shared, MethodMacs) = (shared, macs);
+        return this;
+    }
+
+    /// <summary>Gives a question what methods left while the pictures were seen.</summary>
+    internal void Recall(RequestContext request)
+    {
+        foreach ((string name, Tensor tensor) in Shared)
+        {
+            request.Share(name, tensor.alias());
+        }
+
+        foreach ((string method, long macs) in MethodMacs)
+        {
+            request.Trace?.MethodMacs(method, macs);
         }
     }
 

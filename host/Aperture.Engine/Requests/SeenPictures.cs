@@ -1,5 +1,5 @@
 using Aperture.Images;
-using Aperture.Vision;
+using static TorchSharp.torch;
 
 namespace Aperture.Requests;
 
@@ -59,7 +59,9 @@ internal sealed class SeenPictures(Func<Image, CancellationToken, Seen> see, Fun
 
     private void Keep(string path, Seen seen)
     {
-        long bytes = seen.Features.Sum(Bytes) + seen.Images.Sum(image => (long)image.Pixels.Length);
+        long bytes = seen.Features.Sum(features => Bytes(features.Tokens) + features.HiddenStates.Values.Sum(Bytes))
+            + seen.Shared.Values.Sum(Bytes)
+            + seen.Images.Sum(image => (long)image.Pixels.Length);
         if (_bytes + bytes <= Budget)
         {
             _kept[path] = seen;
@@ -71,5 +73,5 @@ internal sealed class SeenPictures(Func<Image, CancellationToken, Seen> see, Fun
         }
     }
 
-    private static long Bytes(VisionFeatures features) => features.Tokens.NumberOfElements * features.Tokens.ElementSize;
+    private static long Bytes(Tensor tensor) => tensor.NumberOfElements * tensor.ElementSize;
 }

@@ -112,7 +112,8 @@ internal static class PluginsCommand
         {
             string plugin = parsed.GetRequiredValue(name), asked = parsed.GetRequiredValue(kind);
             PluginTemplate template = PluginTemplate.All.FirstOrDefault(template => template.Kind == asked)
-                ?? throw new ApertureException($"--kind '{asked}' is unknown; there are {string.Join(", ", PluginTemplate.All.Select(template => template.Kind))}.");
+                ?? throw new ApertureException(
+                    $"--kind '{asked}' is unknown; there are {string.Join(", ", PluginTemplate.All.Select(template => template.Kind))}.");
             string folder = template.Write(plugin, parsed.GetValue(output) ?? plugin);
             string method = template == PluginTemplate.Method ? $" --with {plugin.ToLowerInvariant()}" : "";
             context.Terminal.Output.WriteLine(folder);

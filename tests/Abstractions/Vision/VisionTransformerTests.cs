@@ -140,7 +140,7 @@ public sealed class VisionTransformerTests
 
         using VisionRun run = small.Trunk.Run(pixels, new VisionRequest { Hooks = hooks, Pictures = pictures, StopAfterBlocks = 1 }, CancellationToken.None);
 
-        string where = "4x4 1 17 PictureTile { Image = 3, Tile = 0 }";
+        string where = "4x4 1 17 PictureTile { Image = 3, Tile = 0, Sample = 0 }";
         Assert.Equal([$"-1 {where}", $"0 {where}"], seen);
 
         Tensor? See(IVisionContext context)

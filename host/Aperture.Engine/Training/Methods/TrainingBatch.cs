@@ -43,9 +43,8 @@ internal sealed class TrainingBatch(
         {
             Bring(entered, path, together: table?.Vision is not null);
             entered.Enter(null);
-            Tensor labels = tensor(
-                [.. samples.SelectMany((sample, i) => TrainingRows.LabelsOf(sample.Prompt, entered.Layouts[i], owner.Model.Packer.ImageToken))],
-                dtype: ScalarType.Int64, device: owner.Model.Ops.Device);
+            long[] ids = [.. samples.SelectMany((sample, i) => TrainingRows.LabelsOf(sample.Prompt, entered.Layouts[i], owner.Model.Packer.ImageToken))];
+            Tensor labels = tensor(ids, dtype: ScalarType.Int64, device: owner.Model.Ops.Device).DetachFromDisposeScope(); // [rows]
             _labels.Add(labels);
             return DecoderRun.Begin(decoder, entered, DecoderPhase.Train, labels);
         }
@@ -84,10 +83,16 @@ internal sealed class TrainingBatch(
                 IReadOnlyList<VisionFeatures> features = sample.Image is null ? [] : together ? [encoded[i]!] : seen![sample.Image].Features;
                 int projected = 0;
                 IReadOnlyList<VisualTokens> tokens = path.Project(entered.Request, i, features, ref projected);
-                entered.Add(TrainingRows.Fitted(path.Pack(sample.Prompt.Ids, tokens), owner.Rows, owner.PadId, decoder));
-                foreach (VisualTokens token in tokens)
+                try
                 {
-                    token.Dispose();
+                    entered.Add(TrainingRows.Fitted(path.Pack(sample.Prompt.Ids, tokens), owner.Rows, owner.PadId, decoder));
+                }
+                finally
+                {
+                    foreach (VisualTokens token in tokens)
+                    {
+                        token.Dispose();
+                    }
                 }
             }
         }
@@ -105,7 +110,10 @@ internal sealed class TrainingBatch(
         bool blanks = owner.Model.Encoder.Blank() is { } blank && Disposed(blank);
         int[] shown = [.. Enumerable.Range(0, samples.Count).Where(i => blanks || samples[i].Image is not null)];
         VisionFeatures?[] encoded = new VisionFeatures?[samples.Count];
-        IReadOnlyList<VisionFeatures> features = path.Encode(request, [.. shown.Select(i => samples[i].Image is { } file ? Image.Load(file) : null)]);
+        IReadOnlyList<VisionFeatures> features = path.Encode(
+            request,
+            [.. shown.Select(i => samples[i].Image is { } file ? Image.Load(file) : null)],
+            [.. shown.Select(i => new PictureTile(0, 0) { Sample = i })]);
         for (int i = 0; i < shown.Length; i++)
         {
             encoded[shown[i]] = features[i];

@@ -30,5 +30,6 @@ public class MyMethodReducerTests
     public void A_share_out_of_range_is_refused(double keep)
         => Assert.Throws<ApertureException>(() => new MyMethodOptions { Keep = keep }.Validate());
 
-    private static VisualTokens Tokens(params float[] values) => new(tensor(values, [values.Length, 1]), new VisualGrid(1, values.Length), [.. Enumerable.Range(0, values.Length)]);
+    private static VisualTokens Tokens(params float[] values)
+        => new(tensor(values, [values.Length, 1]), new VisualGrid(1, values.Length), [.. Enumerable.Range(0, values.Length)]);
 }
