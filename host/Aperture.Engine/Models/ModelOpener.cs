@@ -54,7 +54,7 @@ public sealed class ModelOpener(PluginHost plugins, HubCache cache)
     }
 
     /// <summary>All families of all plugins, described with the host's own objects.</summary>
-    /// <param name="failures">One line for each plugin that did not load.</param>
+    /// <param name="failures">One line for each plugin that did not load, or whose families could not be made.</param>
     public IReadOnlyList<FamilyDescription> Families(out IReadOnlyList<string> failures)
     {
         using PartSearch<IModelFamily> search = new(plugins);

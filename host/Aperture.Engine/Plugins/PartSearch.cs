@@ -14,12 +14,12 @@ internal sealed class PartSearch<T>(PluginHost plugins) : IDisposable
     private readonly List<PluginLease> _leases = [];
     private readonly List<string> _failures = [];
 
-    /// <summary>One line for each plugin that did not load so far.</summary>
+    /// <summary>One line for each plugin so far that did not load, or whose parts could not be made.</summary>
     public IReadOnlyList<string> Failures => _failures;
 
     /// <summary>
     /// The parts with the leases on their plugins. Plugins load one after the other as this is enumerated, so that who finds what he looks for loads no more of
-    /// them.
+    /// them. Those of a plugin are made together: where one cannot be made, the plugin gives none and <see cref="Failures"/> says why.
     /// </summary>
     public IEnumerable<(PluginLease Lease, T Part)> All()
     {
@@ -33,7 +33,7 @@ internal sealed class PartSearch<T>(PluginHost plugins) : IDisposable
 
             PluginLease lease = plugins.Lease(entry.Id);
             _leases.Add(lease);
-            foreach (T part in lease.Services.GetKeyedServices<T>(KeyedService.AnyKey))
+            foreach (T part in Make(lease))
             {
                 yield return (lease, part);
             }
@@ -46,6 +46,21 @@ internal sealed class PartSearch<T>(PluginHost plugins) : IDisposable
     {
         _leases.Remove(lease);
         return lease;
+    }
+
+    // A plugin's exception leaves as text, so that it does not keep the plugin.
+    private T[] Make(PluginLease lease)
+    {
+        try
+        {
+            return [.. lease.Services.GetKeyedServices<T>(KeyedService.AnyKey)];
+        }
+        catch (Exception error)
+        {
+            string message = $"{error.GetType().Name}: {error.Message.ReplaceLineEndings(" ").TrimEnd('.', ' ')}";
+            _failures.Add($"Plugin '{lease.Entry.Id}': making what it registers as {typeof(T).Name} threw {message}; keep its constructors from throwing.");
+            return [];
+        }
     }
 
     /// <summary>Gives the other leases back.</summary>
