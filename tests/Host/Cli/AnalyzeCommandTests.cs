@@ -5,6 +5,7 @@ using Aperture.Images;
 namespace Aperture.Host.Tests.Cli;
 
 /// <summary>The analysis that the plugin DyVte adds, run to its end on the shipped small model.</summary>
+[Trait("Category", "Process")]
 public sealed class AnalyzeCommandTests : IDisposable
 {
     private static readonly string _questions = Repository.Path("scripts", "data", "shelf-eval", "questions.jsonl");

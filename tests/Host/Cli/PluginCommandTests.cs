@@ -5,6 +5,7 @@ using Aperture.Images;
 namespace Aperture.Host.Tests.Cli;
 
 /// <summary>Commands that plugins add: their arguments and options, how they end, and verbs that nobody or too many have.</summary>
+[Trait("Category", "Process")]
 public sealed class PluginCommandTests : IDisposable
 {
     private readonly CommandFolder _folder = new();

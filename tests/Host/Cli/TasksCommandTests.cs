@@ -2,6 +2,7 @@ using Aperture.Host.Tests.Plugins;
 
 namespace Aperture.Host.Tests.Cli;
 
+[Trait("Category", "Process")]
 public sealed class TasksCommandTests : IDisposable
 {
     private readonly CommandFolder _folder = new();

@@ -1,4 +1,6 @@
+using Aperture.Engine;
 using Aperture.Hub;
+using Aperture.Plugins.Hosting;
 
 namespace Aperture.Host.Tests.Hub;
 
@@ -34,11 +36,22 @@ public sealed class ModelLocatorTests : IDisposable
             error.Message);
     }
 
+    // What a folder holds is for the model families of the plugins to say: every one that exists is given to them.
     [Fact]
-    public void A_folder_without_a_model_and_a_text_that_is_no_id_are_told_apart()
+    public async Task A_folder_without_a_model_and_a_text_that_is_no_id_are_told_apart()
     {
-        Assert.Contains("has no config.json", Assert.Throws<ApertureException>(() => _locator.Resolve(_folder)).Message);
-        Assert.Contains("neither a folder nor a hub id", Assert.Throws<ApertureException>(() => _locator.Resolve("./nowhere")).Message);
+        string empty = Directory.CreateDirectory(Path.Combine(_folder, "empty")).FullName;
+        await using EngineSession session = new(
+            new PluginHost(PluginCatalog.Read()), new HubCache(new HubSettings { CacheFolder = Path.Combine(_folder, "hub") }), new ModelOptions());
+
+        string nothing = Assert.Throws<ApertureException>(() => session.Load(empty)).Message;
+        string nowhere = Assert.Throws<ApertureException>(() => session.Load("./nowhere")).Message;
+
+        Assert.Equal(empty, _locator.Resolve(empty));
+        Assert.StartsWith($"Folder '{empty}' has no config.json and no model family recognises its files; there are ", nothing, StringComparison.Ordinal);
+        Assert.EndsWith(" (aperture models list shows what they recognise).", nothing, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', nothing);
+        Assert.StartsWith("There is no model './nowhere': it is neither a folder nor a hub id", nowhere, StringComparison.Ordinal);
     }
 
     [Fact]
