@@ -14,7 +14,7 @@ internal sealed record ComposedRun(float[][][] Logits, IReadOnlyList<(int Layer,
     public static ComposedRun Of(SmallDecoder small, HookTable? table, int[] rows, int[] sequences)
     {
         using IDisposable mode = inference_mode();
-        Recorder recorder = new();
+        using Recorder recorder = new();
         SequenceLayout[] layouts = [.. sequences.Select(sequence => SmallDecoder.WithImage(rows[sequence]))];
         using RequestContext request = small.Begin(layouts, table, recorder);
         List<float[][]> logits = [Forward(small, request, DecoderPhase.Prefill, layouts, [.. sequences.SelectMany(sequence => SmallDecoder.Ids(rows[sequence], sequence))])];
@@ -38,12 +38,5 @@ internal sealed record ComposedRun(float[][][] Logits, IReadOnlyList<(int Layer,
         using Tensor rows = small.Decoder.Run(state, small.Decoder.Embed(ids), CancellationToken.None);
         using Tensor last = small.Decoder.LastLogits(state, rows);
         return [.. last.data<float>().ToArray().Chunk(SmallDecoder.Vocabulary)];
-    }
-
-    private sealed class Recorder : IDecoderTrace
-    {
-        public List<(int Layer, DecoderPhase Phase, LayerWork Work)> Work { get; } = [];
-
-        public void LayerWork(ILayerContext context, LayerWork work) => Work.Add((context.Layer, context.Phase, work));
     }
 }

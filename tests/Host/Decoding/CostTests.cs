@@ -38,13 +38,11 @@ public sealed class CostTests
         {
             LiveTensors.MustNotGrow(() =>
             {
-                using RowsTrace trace = new();
+                using Recorder trace = new();
                 SequenceLayout[] layouts = [SmallDecoder.LayoutOf(4), SmallDecoder.LayoutOf(2)];
                 using RequestContext request = small.Begin(layouts, own, trace);
                 small.Forward(request, DecoderPhase.Prefill, layouts, SmallDecoder.Ids(6)).Dispose();
                 trace.Dispose();
-                trace.Inputs.Clear();
-                trace.Outputs.Clear();
                 using RequestContext plain = small.Begin(layouts, own);
                 small.Forward(plain, DecoderPhase.Prefill, layouts, SmallDecoder.Ids(6)).Dispose();
                 small.Continue(plain, DecoderPhase.Decode, [1], [2]).Dispose();

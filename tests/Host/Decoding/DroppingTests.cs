@@ -77,7 +77,7 @@ public sealed class DroppingTests
     public void A_dropper_inside_a_subset_takes_its_rows_from_the_whole_sequence()
     {
         using SmallDecoder small = new();
-        using RowsTrace trace = new();
+        using Recorder trace = new();
         HookTable table = small.Table(
             Dropper(0, [0, 2]),
             ProbeRouter.Of(0, RouteUse.Subset, (_, _) => new LayerRoute.Subset([1, 3, 5])));
@@ -95,7 +95,7 @@ public sealed class DroppingTests
     public void Samples_drop_their_own_rows_and_keep_positions()
     {
         using SmallDecoder small = new();
-        using RowsTrace trace = new();
+        using Recorder trace = new();
         HookTable table = small.Table(new ProbeReducer("dropper", sites => sites.AfterAttention(0, DecoderPhase.Prefill, (_, _) => new RowSelection([[1, 2], null]))));
         SequenceLayout[] layouts = [SmallDecoder.WithImage(9), SmallDecoder.LayoutOf(3)];
 
@@ -114,7 +114,7 @@ public sealed class DroppingTests
     public void Work_counts_rows_and_keys_as_they_ran()
     {
         using SmallDecoder small = new();
-        using RowsTrace trace = new();
+        using Recorder trace = new();
         HookTable table = small.Table(Dropper(1, [0, 7]), ProbeRouter.Of(2, RouteUse.Skip, (_, _) => LayerRoute.Skip));
         SequenceLayout[] layouts = [SmallDecoder.LayoutOf(8)];
 

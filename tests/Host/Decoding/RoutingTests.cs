@@ -68,7 +68,7 @@ public sealed class RoutingTests
     public void A_skipped_layer_is_the_identity_and_leaves_its_cache_empty()
     {
         using SmallDecoder small = new();
-        using RowsTrace trace = new();
+        using Recorder trace = new();
         HookTable table = small.Table(ProbeRouter.Of(1, RouteUse.Skip, (_, _) => LayerRoute.Skip));
         SequenceLayout[] layouts = [SmallDecoder.LayoutOf(7)];
 
@@ -84,7 +84,7 @@ public sealed class RoutingTests
     public void Only_the_chosen_samples_and_rows_pass_a_layer()
     {
         using SmallDecoder small = new();
-        using RowsTrace trace = new(), plainTrace = new();
+        using Recorder trace = new(), plainTrace = new();
         HookTable table = small.Table(ProbeRouter.Of(0, RouteUse.Subset | RouteUse.Skip, (_, sample) => sample == 0 ? LayerRoute.Skip : new LayerRoute.Subset([0, 1, 2, 3])));
         SequenceLayout[] layouts = [SmallDecoder.LayoutOf(3), SmallDecoder.LayoutOf(6)];
         int[] ids = SmallDecoder.Ids(9);
@@ -106,7 +106,7 @@ public sealed class RoutingTests
     public void Branch_factors_scale_attention_and_feed_forward_apart()
     {
         using SmallDecoder small = new();
-        using RowsTrace trace = new();
+        using Recorder trace = new();
         HookTable table = small.Table(ProbeRouter.Of(0, RouteUse.Subset, (_, _) => new LayerRoute.Subset([0, 1, 2]) { AttentionScale = zeros(3), FeedForwardScale = full(3, 0.5f) }));
         SequenceLayout[] layouts = [SmallDecoder.LayoutOf(3)];
 
@@ -124,7 +124,7 @@ public sealed class RoutingTests
     public void A_composite_replaces_a_layer_by_what_it_computes_without_attention()
     {
         using SmallDecoder small = new();
-        using RowsTrace trace = new();
+        using Recorder trace = new();
         HookTable table = small.Table(ProbeRouter.Of(1, RouteUse.Composite | RouteUse.NeverAttends, (_, _) => new LayerRoute.Composite(input =>
         {
             using Tensor scaled = input.Normed.mul(input.SecondNormWeight);
@@ -168,7 +168,7 @@ public sealed class RoutingTests
                 return [LayerRoute.Skip];
             })));
         SequenceLayout[] layouts = [SmallDecoder.LayoutOf(6)];
-        using RowsTrace trace = new();
+        using Recorder trace = new();
 
         using RequestContext request = small.Begin(layouts, table, trace);
         small.Forward(request, DecoderPhase.Prefill, layouts, SmallDecoder.Ids(6)).Dispose();

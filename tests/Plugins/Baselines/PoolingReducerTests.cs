@@ -120,5 +120,5 @@ public sealed class PoolingReducerTests
     }
 
     private static PoolingReducer Make(string options)
-        => (PoolingReducer)new PoolingFactory().Create(JsonDocument.Parse(options).RootElement, RandomReducerTests.Decoder, NoFiles.Instance);
+        => (PoolingReducer)new PoolingFactory().Create(JsonDocument.Parse(options).RootElement, RandomReducerTests.Decoder, new FactoryFiles());
 }

@@ -118,5 +118,5 @@ public sealed class RandomReducerTests
     };
 
     private static RandomReducer Make(string options)
-        => (RandomReducer)new RandomFactory().Create(JsonDocument.Parse(options).RootElement, Decoder, NoFiles.Instance);
+        => (RandomReducer)new RandomFactory().Create(JsonDocument.Parse(options).RootElement, Decoder, new FactoryFiles());
 }

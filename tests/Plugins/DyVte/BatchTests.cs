@@ -1,6 +1,5 @@
 using Aperture.Decoding;
 using Aperture.Generation;
-using Aperture.Plugins.FitPrune.Tests;
 using Aperture.Sequences;
 using CsCheck;
 using static TorchSharp.torch;

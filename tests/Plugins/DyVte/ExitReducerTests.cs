@@ -1,5 +1,4 @@
 using Aperture.Decoding;
-using Aperture.Plugins.FitPrune.Tests;
 using Aperture.Sequences;
 using static TorchSharp.torch;
 

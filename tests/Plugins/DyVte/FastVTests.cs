@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Aperture.Decoding;
 using Aperture.Plugins.DyVte.FastV;
-using Aperture.Plugins.FitPrune.Tests;
 using Aperture.Sequences;
 using static TorchSharp.torch;
 
@@ -21,7 +20,7 @@ public sealed class FastVTests
     {
         using SmallModel model = new();
         using Tensor rows = model.Rows(_prompt, 1);
-        using ITokenReducer reducer = (ITokenReducer)new FastVFactory().Create(Parse(options), model.Decoder.Info, new TestFolder());
+        using ITokenReducer reducer = (ITokenReducer)new FastVFactory().Create(Parse(options), model.Decoder.Info, new FactoryFiles());
         LastRow trace = new(layer);
 
         (Tensor output, SequenceLayout[] layouts) = model.Prefill([_prompt], [rows], reducer, trace);
@@ -73,7 +72,7 @@ public sealed class FastVTests
     {
         using SmallModel model = new();
 
-        ApertureException error = Assert.Throws<ApertureException>(() => new FastVFactory().Create(Parse(options), model.Decoder.Info, new TestFolder()));
+        ApertureException error = Assert.Throws<ApertureException>(() => new FastVFactory().Create(Parse(options), model.Decoder.Info, new FactoryFiles()));
 
         Assert.Contains(message, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);

@@ -19,7 +19,7 @@ public sealed class GateFilesTests : IDisposable
     [Fact]
     public void A_published_checkpoint_brings_its_gates()
     {
-        using GateSet gates = GateFiles.Open(new DyVteOptions(), _recorded, new TestFolder(Checkpoint));
+        using GateSet gates = GateFiles.Open(new DyVteOptions(), _recorded, new FactoryFiles(Checkpoint));
         using Tensor features = ones(2, 32);
         for (int layer = 0; layer < 3; layer++)
         {
@@ -56,7 +56,7 @@ public sealed class GateFilesTests : IDisposable
         Dictionary<string, Tensor> gates = GateInitialisation.Create(3, 32, 8, 1);
         string path = Path.Combine(_folder, GateFiles.Beside);
         GateFiles.Write(path, gates, _recorded, 8, GateInputs.Text);
-        using GateSet written = GateFiles.Open(new DyVteOptions(), _recorded, new TestFolder(_folder));
+        using GateSet written = GateFiles.Open(new DyVteOptions(), _recorded, new FactoryFiles(_folder));
         using GateSet memory = new(new GateTensors(gates), GateKeys.Published, 32);
         using Tensor features = randn(3, 32);
         using Tensor expected = memory.Logits(1, features), actual = written.Logits(1, features);
@@ -71,7 +71,7 @@ public sealed class GateFilesTests : IDisposable
     [Fact]
     public void Gates_of_another_checkpoint_with_equal_sizes_can_be_named()
     {
-        using GateSet gates = GateFiles.Open(new DyVteOptions { Gates = Checkpoint }, _recorded, new TestFolder(_folder));
+        using GateSet gates = GateFiles.Open(new DyVteOptions { Gates = Checkpoint }, _recorded, new FactoryFiles(_folder));
 
         Assert.Equal(32, gates.Inputs);
     }
@@ -133,11 +133,11 @@ public sealed class GateFilesTests : IDisposable
     {
         long before = LiveTensors.Settled();
 
-        using (GateFiles.Open(new DyVteOptions(), _recorded, new TestFolder(Checkpoint)))
+        using (GateFiles.Open(new DyVteOptions(), _recorded, new FactoryFiles(Checkpoint)))
         {
         }
 
-        Assert.Throws<ApertureException>(() => GateFiles.Open(new DyVteOptions(), Info(layers: 4, width: 16), new TestFolder(Checkpoint)));
+        Assert.Throws<ApertureException>(() => GateFiles.Open(new DyVteOptions(), Info(layers: 4, width: 16), new FactoryFiles(Checkpoint)));
         Assert.Equal(before, Tensor.TotalCount);
     }
 
@@ -146,7 +146,7 @@ public sealed class GateFilesTests : IDisposable
     private void AssertRefused(DecoderInfo decoder, DyVteOptions options, string message)
     {
         string folder = Directory.EnumerateFileSystemEntries(_folder).Any() ? _folder : Checkpoint;
-        ApertureException error = Assert.Throws<ApertureException>(() => GateFiles.Open(options, decoder, new TestFolder(folder)).Dispose());
+        ApertureException error = Assert.Throws<ApertureException>(() => GateFiles.Open(options, decoder, new FactoryFiles(folder)).Dispose());
         Assert.Contains(message, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);
     }

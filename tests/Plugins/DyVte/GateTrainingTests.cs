@@ -25,7 +25,7 @@ public sealed class GateTrainingTests : IDisposable
         string path = Path.Combine(_root, "run", GateFiles.Beside);
         Assert.Equal([Path.GetFullPath(path)], result.Files);
         Assert.Equal(8, result.Summary.Count);
-        using GateSet gates = GateFiles.Open(new DyVteOptions { Gates = path }, _opened.Model.Decoder.Info, new TestFolder());
+        using GateSet gates = GateFiles.Open(new DyVteOptions { Gates = path }, _opened.Model.Decoder.Info, new FactoryFiles());
         using GateTensors fresh = new(GateInitialisation.Create(8, 256, 8, 42));
         using IWeightSource written = WeightFiles.Open(path);
         Assert.Equal(16, written.Names.Count);
@@ -77,7 +77,7 @@ public sealed class GateTrainingTests : IDisposable
         string folder = Path.Combine(_root, "run");
         File.Delete(Path.Combine(folder, GateFiles.Beside));
         using OpenedModel trained = new(folder);
-        using GateSet gates = GateFiles.Open(new DyVteOptions(), trained.Model.Decoder.Info, new TestFolder(folder));
+        using GateSet gates = GateFiles.Open(new DyVteOptions(), trained.Model.Decoder.Info, new FactoryFiles(folder));
         Assert.Equal(256, gates.Inputs);
     }
 

@@ -56,5 +56,5 @@ public sealed class OptionsTests
     [InlineData("""{"Gates":"random","GateHidden":8,"GateInput":"attention","MaxExitLayer":3,"Patience":2}""")]
     public void What_needs_no_gates_file_works_without_one(string options) => Create(options).Dispose();
 
-    private static IDecoderMethod Create(string options) => new DyVteFactory().Create(JsonDocument.Parse(options).RootElement, _decoder, new TestFolder());
+    private static IDecoderMethod Create(string options) => new DyVteFactory().Create(JsonDocument.Parse(options).RootElement, _decoder, new FactoryFiles());
 }

@@ -34,7 +34,7 @@ public sealed class BenchmarkTests
         MethodBenchmark benchmark = factory.Benchmark(decoder)!;
         long before = LiveTensors.Settled();
         using (IWeightSource weights = benchmark.DrawWeights!())
-        using (EasRouter router = (EasRouter)factory.Create(benchmark.Options, decoder, new DrawnFiles(weights)))
+        using (EasRouter router = (EasRouter)factory.Create(benchmark.Options, decoder, new FactoryFiles(checkpoint: weights)))
         {
             Assert.Equal([2, 4, 6], router.Skipped.Order());
             Assert.Equal([256, 32, 1], weights.Describe("model.layers.2.replaced_adapter.conv_C.weight").Shape);
@@ -60,13 +60,4 @@ public sealed class BenchmarkTests
         HeadSize = 8,
         VocabularySize = 64,
     };
-
-    private sealed class DrawnFiles(IWeightSource weights) : IMethodFiles
-    {
-        public string? ModelFolder => null;
-
-        public IWeightSource? Checkpoint => weights;
-
-        public string Resolve(string path) => throw new ApertureException($"There is no file '{path}'.");
-    }
 }

@@ -7,7 +7,7 @@ namespace Aperture.Plugins.Eas.Tests;
 /// <summary>Options, files and what is refused.</summary>
 public sealed class FactoryTests : IDisposable
 {
-    private readonly SmallModel _model = new();
+    private readonly AdapterModel _model = new();
     private readonly TestFiles _files = new();
 
     public void Dispose()

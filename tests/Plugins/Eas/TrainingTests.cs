@@ -53,7 +53,7 @@ public sealed class TrainingTests : IDisposable
 
         Assert.True(last < first / 2, $"{first} -> {last}");
         string file = Path.Combine(_root, "adapters", "adapters.safetensors");
-        using EasRouter router = (EasRouter)new EasFactory().Create(TestFiles.Json($$"""{ "Adapters": "{{file}}" }"""), _opened.Model.Decoder.Info, new AbsoluteFiles());
+        using EasRouter router = (EasRouter)new EasFactory().Create(TestFiles.Json($$"""{ "Adapters": "{{file}}" }"""), _opened.Model.Decoder.Info, new FactoryFiles());
         Assert.Equal([2, 5], router.Skipped.Order());
     }
 
@@ -64,7 +64,7 @@ public sealed class TrainingTests : IDisposable
 
         using OpenedModel trained = new(Path.Combine(_root, "checkpoint"));
         Assert.Equal([1], trained.Model.Decoder.Info.LayersWithoutAttention);
-        using EasRouter router = (EasRouter)new EasFactory().Create(default, trained.Model.Decoder.Info, new CheckpointFiles(trained.Model));
+        using EasRouter router = (EasRouter)new EasFactory().Create(default, trained.Model.Decoder.Info, new FactoryFiles(trained.Model.Folder, trained.Model.Checkpoint));
         Assert.Equal([1], router.Skipped);
         using Tensor before = ((Projector)_opened.Model.Projector).Layers[0].Dense(), after = ((Projector)trained.Model.Projector).Layers[0].Dense();
         Assert.NotEqual(before.data<float>().ToArray(), after.to_type(ScalarType.Float32).data<float>().ToArray());
@@ -150,21 +150,5 @@ public sealed class TrainingTests : IDisposable
     private sealed class Losses(Action<double> loss) : IProgress<TrainingProgress>
     {
         public void Report(TrainingProgress value) => loss(value.Loss);
-    }
-
-    private sealed class AbsoluteFiles : IMethodFiles
-    {
-        public string? ModelFolder => null;
-
-        public string Resolve(string path) => path;
-    }
-
-    private sealed class CheckpointFiles(Model model) : IMethodFiles
-    {
-        public string? ModelFolder => model.Folder;
-
-        public Weights.IWeightSource? Checkpoint => model.Checkpoint;
-
-        public string Resolve(string path) => path;
     }
 }

@@ -13,7 +13,7 @@ public sealed class BenchmarkTests
         long before = LiveTensors.Settled();
         using (IWeightSource weights = benchmark.DrawWeights!())
         using (RouterWeights routers = RouterWeights.Load(weights, RouterWeights.Find(weights), null, TestFiles.Decoder))
-        using (GammaModRouter router = (GammaModRouter)TestFiles.Factory().Create(benchmark.Options, TestFiles.Decoder, new DrawnFiles(weights)))
+        using (GammaModRouter router = (GammaModRouter)TestFiles.Factory().Create(benchmark.Options, TestFiles.Decoder, new FactoryFiles(checkpoint: weights)))
         {
             Assert.True(routers.AreShared);
             Assert.Equal([3, 4], router.Layers);
@@ -24,13 +24,4 @@ public sealed class BenchmarkTests
 
     [Fact]
     public void A_decoder_whose_layers_are_all_needed_is_not_timed() => Assert.Null(TestFiles.Factory().Benchmark(TestFiles.Decoder with { Layers = 4 }));
-
-    private sealed class DrawnFiles(IWeightSource weights) : IMethodFiles
-    {
-        public string? ModelFolder => null;
-
-        public IWeightSource? Checkpoint => weights;
-
-        public string Resolve(string path) => throw new ApertureException($"There is no file '{path}'.");
-    }
 }

@@ -10,7 +10,7 @@ namespace Aperture.Plugins.GammaMod.Tests;
 public sealed class CalibrationTests : IDisposable
 {
     private readonly TestFiles _files = new();
-    private readonly SmallModel _model = new();
+    private readonly RoutedModel _model = new();
 
     public void Dispose()
     {
@@ -110,8 +110,8 @@ public sealed class CalibrationTests : IDisposable
         public void RunPrefill(int sample, ITokenReducer reducer, CancellationToken cancellationToken)
         {
             Runs++;
-            SequenceLayout prompt = SmallModel.Prompt(3, 12, 5);
-            using Tensor rows = SmallModel.Rows(prompt, (ulong)sample);
+            SequenceLayout prompt = RoutedModel.Prompt(3, 12, 5);
+            using Tensor rows = RoutedModel.Rows(prompt, (ulong)sample);
             test._model.Run([prompt], [rows], [reducer]);
         }
     }

@@ -8,10 +8,10 @@ namespace Aperture.Plugins.GammaMod.Tests;
 /// <summary>gamma-MoD in the product's decoder.</summary>
 public sealed class EngineTests : IDisposable
 {
-    private static readonly SequenceLayout _prompt = SmallModel.Prompt(4, 20, 6);
+    private static readonly SequenceLayout _prompt = RoutedModel.Prompt(4, 20, 6);
     private static readonly int[] _layers = [1, 2, 3], _ids = [5, 9, 13, 7];
     private readonly DisposeScope _scope = NewDisposeScope();
-    private readonly SmallModel _model = new();
+    private readonly RoutedModel _model = new();
 
     public void Dispose()
     {
@@ -24,8 +24,8 @@ public sealed class EngineTests : IDisposable
     [InlineData(new[] { 0, 1, 2, 3, 4 })]
     public void Routers_that_keep_everything_give_the_plain_model(int[] layers)
     {
-        using GammaModRouter router = SmallModel.Router(SmallModel.ConstantRouter(5000), layers);
-        Tensor rows = SmallModel.Rows(_prompt, 1);
+        using GammaModRouter router = RoutedModel.Router(RoutedModel.ConstantRouter(5000), layers);
+        Tensor rows = RoutedModel.Rows(_prompt, 1);
 
         AssertClose(_model.Run([_prompt], [rows], [], ids: _ids), _model.Run([_prompt], [rows], [router], ids: _ids), 1e-5);
     }
@@ -33,8 +33,8 @@ public sealed class EngineTests : IDisposable
     [Fact]
     public void Without_weights_and_threshold_every_row_runs_as_in_the_plain_model()
     {
-        using GammaModRouter router = SmallModel.Router(SmallModel.RandomRouter(0.5), _layers, new GammaModOptions { WeightMlp = false, PrefillThreshold = 0, DecodeThreshold = 0 });
-        Tensor rows = SmallModel.Rows(_prompt, 1);
+        using GammaModRouter router = RoutedModel.Router(RoutedModel.RandomRouter(0.5), _layers, new GammaModOptions { WeightMlp = false, PrefillThreshold = 0, DecodeThreshold = 0 });
+        Tensor rows = RoutedModel.Rows(_prompt, 1);
 
         AssertClose(_model.Run([_prompt], [rows], [], ids: _ids), _model.Run([_prompt], [rows], [router], ids: _ids), 1e-5);
     }
@@ -42,8 +42,8 @@ public sealed class EngineTests : IDisposable
     [Fact]
     public void Routers_that_keep_nothing_leave_the_layers_out_and_their_caches_empty()
     {
-        using GammaModRouter router = SmallModel.Router(SmallModel.ConstantRouter(-5000), _layers);
-        Tensor rows = SmallModel.Rows(_prompt, 2);
+        using GammaModRouter router = RoutedModel.Router(RoutedModel.ConstantRouter(-5000), _layers);
+        Tensor rows = RoutedModel.Rows(_prompt, 2);
         int[] lengths = [];
 
         float[][][] skipped = _model.Run([_prompt], [rows], [router], ids: _ids, look: cache => lengths = [.. Enumerable.Range(0, 5).Select(layer => cache.Length(layer, 0))]);
@@ -60,9 +60,9 @@ public sealed class EngineTests : IDisposable
     [Fact]
     public void A_batch_gives_what_its_samples_give_alone()
     {
-        using GammaModRouter router = SmallModel.Router(SmallModel.RandomRouter(), _layers);
-        SequenceLayout[] prompts = [_prompt, SmallModel.Prompt(3, 9, 11), SmallModel.Prompt(6, 30, 2)];
-        Tensor[] rows = [.. prompts.Select((prompt, sample) => SmallModel.Rows(prompt, (ulong)sample + 5))];
+        using GammaModRouter router = RoutedModel.Router(RoutedModel.RandomRouter(), _layers);
+        SequenceLayout[] prompts = [_prompt, RoutedModel.Prompt(3, 9, 11), RoutedModel.Prompt(6, 30, 2)];
+        Tensor[] rows = [.. prompts.Select((prompt, sample) => RoutedModel.Rows(prompt, (ulong)sample + 5))];
         Selections together = new();
 
         float[][][] batch = _model.Run(prompts, rows, [router], together, _ids);
@@ -82,11 +82,11 @@ public sealed class EngineTests : IDisposable
     [Fact]
     public void Caches_hold_the_rows_that_ran()
     {
-        using GammaModRouter router = SmallModel.Router(SmallModel.RandomRouter(), _layers);
+        using GammaModRouter router = RoutedModel.Router(RoutedModel.RandomRouter(), _layers);
         Selections trace = new();
         int[] lengths = [];
 
-        _model.Run([_prompt], [SmallModel.Rows(_prompt, 3)], [router], trace, _ids, cache => lengths = [.. Enumerable.Range(0, 5).Select(layer => cache.Length(layer, 0))]);
+        _model.Run([_prompt], [RoutedModel.Rows(_prompt, 3)], [router], trace, _ids, cache => lengths = [.. Enumerable.Range(0, 5).Select(layer => cache.Length(layer, 0))]);
 
         foreach (int layer in _layers)
         {
@@ -104,9 +104,9 @@ public sealed class EngineTests : IDisposable
     [Fact]
     public void Rows_that_skip_do_not_reach_those_that_run()
     {
-        using SmallModel one = new(layers: 1);
-        using GammaModRouter router = SmallModel.Router(SmallModel.RandomRouter(), [0], new GammaModOptions { ForceTokens = "last" });
-        Tensor rows = SmallModel.Rows(_prompt, 4), changed = rows.clone();
+        using RoutedModel one = new(layers: 1);
+        using GammaModRouter router = RoutedModel.Router(RoutedModel.RandomRouter(), [0], new GammaModOptions { ForceTokens = "last" });
+        Tensor rows = RoutedModel.Rows(_prompt, 4), changed = rows.clone();
         Selections trace = new();
         float[][][] before = one.Run([_prompt], [rows], [router], trace);
         int[] skipped = [.. Enumerable.Range(0, _prompt.Count).Except(trace.Prefill(0, 0))];
@@ -121,10 +121,10 @@ public sealed class EngineTests : IDisposable
     [InlineData(1.0, 0)]
     public void The_decode_threshold_decides_for_generated_tokens(double threshold, int ran)
     {
-        using GammaModRouter router = SmallModel.Router(SmallModel.RandomRouter(1), [2], new GammaModOptions { DecodeThreshold = threshold });
+        using GammaModRouter router = RoutedModel.Router(RoutedModel.RandomRouter(1), [2], new GammaModOptions { DecodeThreshold = threshold });
         Selections trace = new();
 
-        _model.Run([_prompt], [SmallModel.Rows(_prompt, 6)], [router], trace, _ids);
+        _model.Run([_prompt], [RoutedModel.Rows(_prompt, 6)], [router], trace, _ids);
 
         Assert.Equal(ran, trace.Chosen.Where(c => c.Phase == DecoderPhase.Decode).Sum(c => c.Rows.Length));
     }
@@ -132,14 +132,14 @@ public sealed class EngineTests : IDisposable
     [Fact]
     public void Absolute_positions_differ_from_compact_ones_only_where_rows_skipped()
     {
-        Tensor rows = SmallModel.Rows(_prompt, 7);
+        Tensor rows = RoutedModel.Rows(_prompt, 7);
         float[][][] Run(Tensor weight, string policy)
         {
-            using GammaModRouter router = SmallModel.Router(weight, _layers, new GammaModOptions { PositionPolicy = policy, DecodeThreshold = 0 });
+            using GammaModRouter router = RoutedModel.Router(weight, _layers, new GammaModOptions { PositionPolicy = policy, DecodeThreshold = 0 });
             return _model.Run([_prompt], [rows], [router], ids: _ids);
         }
 
-        Tensor keep = SmallModel.ConstantRouter(5000), some = SmallModel.RandomRouter();
+        Tensor keep = RoutedModel.ConstantRouter(5000), some = RoutedModel.RandomRouter();
         AssertClose(Run(keep, "Compact"), Run(keep, "AbsoluteGlobal"), 0);
         Assert.True(Difference(Run(some, "Compact")[1..], Run(some, "absoluteglobal")[1..]) > 1e-3);
         Assert.Equal(0, Difference(Run(some, "Compact")[..1], Run(some, "AbsoluteGlobal")[..1]));
@@ -148,10 +148,10 @@ public sealed class EngineTests : IDisposable
     [Fact]
     public void A_share_runs_the_rows_of_highest_probability()
     {
-        using GammaModRouter router = SmallModel.Router(SmallModel.RandomRouter(), [2], new GammaModOptions { TopKRatio = 0.25, ForceTokens = "last" });
+        using GammaModRouter router = RoutedModel.Router(RoutedModel.RandomRouter(), [2], new GammaModOptions { TopKRatio = 0.25, ForceTokens = "last" });
         Selections trace = new();
 
-        _model.Run([_prompt], [SmallModel.Rows(_prompt, 8)], [router], trace);
+        _model.Run([_prompt], [RoutedModel.Rows(_prompt, 8)], [router], trace);
 
         float[] values = Assert.Single(trace.Probabilities).Values;
         int[] expected = [.. Enumerable.Range(0, 29).OrderByDescending(row => values[row]).Take(7).Append(29).Order()]; // ceil(30 / 4) = 8, the last row forced
@@ -161,10 +161,10 @@ public sealed class EngineTests : IDisposable
     [Fact]
     public void The_question_can_be_made_to_run()
     {
-        using GammaModRouter router = SmallModel.Router(SmallModel.ConstantRouter(-5000), [2], new GammaModOptions { ForceTokens = "question" });
+        using GammaModRouter router = RoutedModel.Router(RoutedModel.ConstantRouter(-5000), [2], new GammaModOptions { ForceTokens = "question" });
         Selections trace = new();
 
-        _model.Run([_prompt], [SmallModel.Rows(_prompt, 9)], [router], trace);
+        _model.Run([_prompt], [RoutedModel.Rows(_prompt, 9)], [router], trace);
 
         Assert.Equal([24, 25, 26, 27, 28, 29], trace.Prefill(2, 0));
     }
@@ -172,8 +172,8 @@ public sealed class EngineTests : IDisposable
     [Fact]
     public void The_papers_weighting_of_attention_is_another_result()
     {
-        Tensor rows = SmallModel.Rows(_prompt, 10), weight = SmallModel.RandomRouter(1);
-        using GammaModRouter code = SmallModel.Router(weight, _layers), paper = SmallModel.Router(weight, _layers, new GammaModOptions { WeightAttention = true });
+        Tensor rows = RoutedModel.Rows(_prompt, 10), weight = RoutedModel.RandomRouter(1);
+        using GammaModRouter code = RoutedModel.Router(weight, _layers), paper = RoutedModel.Router(weight, _layers, new GammaModOptions { WeightAttention = true });
 
         Assert.True(Difference(_model.Run([_prompt], [rows], [code]), _model.Run([_prompt], [rows], [paper])) > 1e-3);
     }
@@ -181,7 +181,7 @@ public sealed class EngineTests : IDisposable
     [Fact]
     public void A_later_turn_continues_each_layers_own_numbering()
     {
-        using GammaModRouter router = SmallModel.Router(SmallModel.RandomRouter(), [2]);
+        using GammaModRouter router = RoutedModel.Router(RoutedModel.RandomRouter(), [2]);
         using IDisposable grad = no_grad();
         KvCache cache = new(5, 1, 10);
         Selections trace = new();
@@ -190,7 +190,7 @@ public sealed class EngineTests : IDisposable
         foreach ((DecoderPhase phase, SequenceLayout layout) in new[] { (DecoderPhase.Prefill, _prompt), (DecoderPhase.Append, turn) })
         {
             using ForwardState state = _model.Decoder.Begin(request, phase, [layout]);
-            _model.Decoder.Run(state, SmallModel.Rows(layout, 12), CancellationToken.None).Dispose();
+            _model.Decoder.Run(state, RoutedModel.Rows(layout, 12), CancellationToken.None).Dispose();
         }
 
         Assert.Equal(Enumerable.Range(0, cache.Length(2, 0)), trace.Positions.Where(at => at.Layer == 2).SelectMany(at => at.Ids));
@@ -201,11 +201,11 @@ public sealed class EngineTests : IDisposable
     [Fact]
     public void Rows_that_a_reducer_drops_are_gone_for_the_router_too()
     {
-        using GammaModRouter router = SmallModel.Router(SmallModel.ConstantRouter(5000), _layers);
+        using GammaModRouter router = RoutedModel.Router(RoutedModel.ConstantRouter(5000), _layers);
         using DropImages reducer = new();
         Selections trace = new();
 
-        _model.Run([_prompt], [SmallModel.Rows(_prompt, 13)], [router, reducer], trace, _ids);
+        _model.Run([_prompt], [RoutedModel.Rows(_prompt, 13)], [router, reducer], trace, _ids);
 
         Assert.Equal(_prompt.Count, trace.Prefill(1, 0).Length);
         Assert.Equal([0, 1, 2, 3, 24, 25, 26, 27, 28, 29], trace.Prefill(3, 0));
@@ -214,9 +214,9 @@ public sealed class EngineTests : IDisposable
     [Fact]
     public void Half_precision_routes_too()
     {
-        using Tensor weight = SmallModel.RandomRouter();
-        using GammaModRouter router = SmallModel.Router(weight, [0]);
-        using Tensor normed = SmallModel.Rows(_prompt, 14).to_type(ScalarType.BFloat16);
+        using Tensor weight = RoutedModel.RandomRouter();
+        using GammaModRouter router = RoutedModel.Router(weight, [0]);
+        using Tensor normed = RoutedModel.Rows(_prompt, 14).to_type(ScalarType.BFloat16);
         using RouterWeights routers = RouterWeights.Trained([0], weight);
         using Tensor logits = routers.Logits(0, normed), again = routers.Logits(0, normed);
 

@@ -10,11 +10,11 @@ public sealed class LiveTensorTests
     [Fact]
     public void A_request_leaves_no_tensor()
     {
-        using SmallModel model = new();
-        using Tensor weight = SmallModel.RandomRouter();
-        SequenceLayout prompt = SmallModel.Prompt(4, 12, 5);
-        using Tensor rows = SmallModel.Rows(prompt, 1);
-        using GammaModRouter router = SmallModel.Router(weight, [0, 2, 3], new GammaModOptions { WeightAttention = true });
+        using RoutedModel model = new();
+        using Tensor weight = RoutedModel.RandomRouter();
+        SequenceLayout prompt = RoutedModel.Prompt(4, 12, 5);
+        using Tensor rows = RoutedModel.Rows(prompt, 1);
+        using GammaModRouter router = RoutedModel.Router(weight, [0, 2, 3], new GammaModOptions { WeightAttention = true });
         model.Run([prompt, prompt], [rows, rows], [router], ids: [1, 2]);
         long before = LiveTensors.Settled();
 

@@ -13,7 +13,7 @@ public sealed class TrainingRuleTests
             TrainingRule rule = new() { SkipRatio = ratio, PrefixLength = prefix };
             int rows = prefix + rest;
 
-            int[] chosen = rule.Choose(SmallModel.Prompt(0, 0, rows), values.AsSpan(0, rows), null);
+            int[] chosen = rule.Choose(RoutedModel.Prompt(0, 0, rows), values.AsSpan(0, rows), null);
 
             int[] inPrefix = [.. chosen.Where(row => row < prefix)];
             Assert.Equal(rest, chosen.Length - inPrefix.Length);
@@ -27,16 +27,16 @@ public sealed class TrainingRuleTests
     {
         float[] values = [.. Enumerable.Range(0, 30).Select(row => row / 100f)];
 
-        int[] chosen = new TrainingRule().Choose(SmallModel.Prompt(4, 20, 6), values, null);
+        int[] chosen = new TrainingRule().Choose(RoutedModel.Prompt(4, 20, 6), values, null);
 
         Assert.Equal(Enumerable.Range(12, 18), chosen); // 24 rows of prefix, the upper half of them and all that follows
         TrainingRule miniGemini = new() { MiniGemini = true };
-        Assert.Equal(miniGemini.Capacity(30, 20), miniGemini.Choose(SmallModel.Prompt(4, 20, 6), values, null).Length);
+        Assert.Equal(miniGemini.Capacity(30, 20), miniGemini.Choose(RoutedModel.Prompt(4, 20, 6), values, null).Length);
     }
 
     [Fact]
     public void Without_an_image_all_rows_run()
-        => Assert.Equal(9, new TrainingRule().Choose(SmallModel.Prompt(0, 0, 9), new float[9], null).Length);
+        => Assert.Equal(9, new TrainingRule().Choose(RoutedModel.Prompt(0, 0, 9), new float[9], null).Length);
 
     [Fact]
     public void Short_sequences_run_half_in_the_Mini_Gemini_variant_unlabelled_rows_first()
@@ -45,7 +45,7 @@ public sealed class TrainingRuleTests
         long[] labels = [-100, -100, -100, 5, 6, 7, 8];
         TrainingRule rule = new() { MiniGemini = true, PrefixLength = 100 };
 
-        Assert.Equal([0, 1, 2, 4], rule.Choose(SmallModel.Prompt(0, 0, 7), values, labels));
-        Assert.Equal([0, 2, 4, 6], rule.Choose(SmallModel.Prompt(0, 0, 7), values, null));
+        Assert.Equal([0, 1, 2, 4], rule.Choose(RoutedModel.Prompt(0, 0, 7), values, labels));
+        Assert.Equal([0, 2, 4, 6], rule.Choose(RoutedModel.Prompt(0, 0, 7), values, null));
     }
 }

@@ -29,7 +29,7 @@ public sealed class TrainingTests : IDisposable
         string file = Assert.Single(result.Files);
         Assert.Equal(Path.Combine(_root, "routers", "gamma-mod", "router.safetensors"), file);
         using JsonDocument options = JsonDocument.Parse($$"""{ "Weights": {{JsonSerializer.Serialize(file)}} }""");
-        using GammaModRouter router = (GammaModRouter)TestFiles.Factory().Create(options.RootElement, _opened.Model.Decoder.Info, new NamedFiles());
+        using GammaModRouter router = (GammaModRouter)TestFiles.Factory().Create(options.RootElement, _opened.Model.Decoder.Info, new FactoryFiles());
         Assert.Equal([2, 3, 5], router.Layers);
         using IWeightSource source = WeightFiles.Open(file);
         using RouterWeights trained = RouterWeights.Load(source, RouterWeights.Find(source), null, _opened.Model.Decoder.Info);
@@ -51,7 +51,7 @@ public sealed class TrainingTests : IDisposable
         Assert.Equal(new[] { 3, 4, 5, 6 }.Select(RouterWeights.KeyOf), trained.Model.Unclaimed);
         double after = Loss(trained.Model, 4);
         Assert.True(after < before, $"{before} -> {after}");
-        using GammaModRouter router = (GammaModRouter)TestFiles.Factory().Create(default, trained.Model.Decoder.Info, new CheckpointFiles(trained.Model));
+        using GammaModRouter router = (GammaModRouter)TestFiles.Factory().Create(default, trained.Model.Decoder.Info, new FactoryFiles(trained.Model.Folder, trained.Model.Checkpoint));
         Assert.Equal([3, 4, 5, 6], router.Layers);
     }
 
@@ -164,21 +164,5 @@ public sealed class TrainingTests : IDisposable
                 stop.Cancel();
             }
         }
-    }
-
-    private sealed class NamedFiles : IMethodFiles
-    {
-        public string? ModelFolder => null;
-
-        public string Resolve(string path) => path;
-    }
-
-    private sealed class CheckpointFiles(Model model) : IMethodFiles
-    {
-        public string? ModelFolder => model.Folder;
-
-        public IWeightSource? Checkpoint => model.Checkpoint;
-
-        public string Resolve(string path) => path;
     }
 }

@@ -15,7 +15,7 @@ namespace Aperture.Golden.Tests.Eas;
 internal sealed class RecordedLavin : IDisposable
 {
     private const int Pad = -1;
-    private readonly MethodFilesOf _files;
+    private readonly FactoryFiles _files;
 
     public RecordedLavin(GoldenCase golden)
     {
@@ -33,7 +33,7 @@ internal sealed class RecordedLavin : IDisposable
         IWeightSource adapters = all.Where(IsAdapter);
         ModelOpening opening = new(CPU, ScalarType.Float32, threads: 1);
         Model = Model.Assemble("lavin", LavinFamily.Parts(new LavinWeights(llama, llama.Config, clip, tower, adapters), opening), opening);
-        _files = new MethodFilesOf(adapters);
+        _files = new FactoryFiles(checkpoint: adapters);
         Assert.Equal(Config.GetProperty("n_feats").GetInt32(), Encoder.Taps);
     }
 
@@ -89,14 +89,5 @@ internal sealed class RecordedLavin : IDisposable
     {
         int place = Enumerable.Range(from, ids.Length).First(i => ids.AsSpan(i, Encoder.Taps).IndexOfAnyExcept(0) < 0);
         return [.. ids[..place], LavinPacker.Placeholder, .. ids[(place + Encoder.Taps)..]];
-    }
-
-    private sealed class MethodFilesOf(IWeightSource adapters) : IMethodFiles
-    {
-        public string? ModelFolder => null;
-
-        public IWeightSource? Checkpoint => adapters;
-
-        public string Resolve(string path) => throw new ApertureException($"There is no file '{path}'.");
     }
 }

@@ -42,7 +42,7 @@ internal sealed class PrunedDecoder : IDisposable
     public ITokenReducer Reducer(int[] delete)
     {
         using JsonDocument options = JsonDocument.Parse($$"""{"Recipe":[{{string.Join(',', delete)}}]}""");
-        return (ITokenReducer)new FitPruneFactory().Create(options.RootElement, Decoder.Info, NoModelFiles.Instance);
+        return (ITokenReducer)new FitPruneFactory().Create(options.RootElement, Decoder.Info, new FactoryFiles());
     }
 
     /// <summary>One image between a prefix and a question.</summary>

@@ -45,7 +45,7 @@ internal sealed class RoutedDecoder : IDisposable
         }
 
         using JsonDocument json = JsonDocument.Parse(options.ToJsonString());
-        return (ILayerRouter)Factory().Create(json.RootElement, decoder, new CaseFiles(weights));
+        return (ILayerRouter)Factory().Create(json.RootElement, decoder, new FactoryFiles(checkpoint: weights));
     }
 
     public ILayerRouter Router(JsonElement config, int[] layers) => Router(config, layers, Decoder.Info, _weights);

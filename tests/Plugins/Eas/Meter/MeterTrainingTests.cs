@@ -187,14 +187,14 @@ public sealed class MeterTrainingTests : IDisposable
     private ITaskTraining BeginAny(string task, string options, TaskSample[] samples)
     {
         using JsonDocument json = JsonDocument.Parse($$"""{"Task": "{{task}}", "Tokenizer": {{JsonSerializer.Serialize(_tokenizer)}}, "Heads": 2, "VisionHeads": 2, "ReplacementWidth": 12{{(options.Contains("AdapterWidth", StringComparison.Ordinal) ? "" : ", \"AdapterWidth\": 8")}}{{options}}}""");
-        return new MeterFactory().BeginTraining(_checkpoint, samples, json.RootElement.Clone(), CPU, new FolderFiles(_folder), _folder);
+        return new MeterFactory().BeginTraining(_checkpoint, samples, json.RootElement.Clone(), CPU, new FactoryFiles(_folder), _folder);
     }
 
     private IClassifier Open(IReadOnlyList<string> files)
     {
         string labels = files.Count > 2 ? $", \"Labels\": {JsonSerializer.Serialize(files[2])}" : "";
         using JsonDocument json = JsonDocument.Parse($$"""{"Tokenizer": {{JsonSerializer.Serialize(_tokenizer)}}, "Heads": 2, "VisionHeads": 2, "Adapters": {{JsonSerializer.Serialize(files[0])}}, "Skip": {{JsonSerializer.Serialize(files[1])}}{{labels}}}""");
-        return new MeterFactory().Open(_checkpoint, json.RootElement.Clone(), CPU, new FolderFiles(_folder));
+        return new MeterFactory().Open(_checkpoint, json.RootElement.Clone(), CPU, new FactoryFiles(_folder));
     }
 
     private string Picture(string name, byte red, byte green, byte blue)

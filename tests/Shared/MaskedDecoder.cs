@@ -3,10 +3,10 @@ using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Aperture.Plugins.FitPrune.Tests;
+namespace Aperture.Tests;
 
 /// <summary>
-/// The oracle for dropping rows: nothing is dropped, all rows run through all layers, and what was deleted in a layer is masked as a key in the layers behind it.
+/// The oracle for dropping rows: nothing is dropped, all rows run through all layers, and what was deleted in a layer is masked as a key behind that layer.
 /// Written from the formulas, without the product's kernels.
 /// </summary>
 internal sealed class MaskedDecoder(SmallModel model)
@@ -24,7 +24,7 @@ internal sealed class MaskedDecoder(SmallModel model)
         Tensor x = rows;
         for (int layer = 0; layer < _config.Layers; layer++)
         {
-            DecoderLayerWeights weights = model.Weights.Layers[layer];
+            DecoderLayerWeights weights = model.Decoder.Weights.Layers[layer];
             Tensor Weight(string name) => weights.Named("").Single(w => w.Name == name + ".weight").Tensor;
             float[,] mask = new float[count, count];
             for (int i = 0; i < count; i++)

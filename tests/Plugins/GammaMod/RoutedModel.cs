@@ -1,54 +1,14 @@
-using Aperture.Benchmarks;
 using Aperture.Decoding;
-using Aperture.Models;
 using Aperture.Sequences;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Aperture.Plugins.GammaMod.Tests;
 
-/// <summary>
-/// The product's decoder at a small size, with random weights large enough that attention is far from uniform. Coordinate 0 of every row is the same before each layer,
-/// so that a router that reads it alone can be told what to say.
-/// </summary>
-internal sealed class SmallModel : IDisposable
+/// <summary>A small decoder in which coordinate 0 of every row is 1 before each layer, so that a router that reads it alone can be told what to say.</summary>
+internal sealed class RoutedModel(int layers = 5) : SmallModel(layers, change: KeepFirst)
 {
     public const int Width = 32;
-
-    private readonly Ops _ops = new(CPU, ScalarType.Float32, threads: 1);
-    private readonly RandomWeights _source;
-
-    public SmallModel(int layers = 5)
-    {
-        DecoderSpec config = new()
-        {
-            HiddenSize = Width,
-            IntermediateSize = 44,
-            Layers = layers,
-            Heads = 4,
-            KeyValueHeads = 2,
-            HeadSize = 8,
-            VocabularySize = 40,
-            Rotary = new RotaryConfig { Theta = 10000, Dimensions = 8, MaxPositions = 256 },
-        };
-        _source = new RandomWeights(config, ScalarType.Float32, seed: 3);
-        DecoderWeights weights = DecoderWeights.Load(_source, "model.", "lm_head", config, new WeightPolicy(CPU, ScalarType.Float32, ScalarType.Float32));
-        using IDisposable grad = no_grad();
-        using DisposeScope scope = NewDisposeScope();
-        foreach ((string name, Tensor tensor) in weights.Named("model.", "lm_head").Where(w => w.Tensor.dim() == 2))
-        {
-            tensor.mul_(15);
-            if (name.EndsWith("o_proj.weight", StringComparison.Ordinal) || name.EndsWith("down_proj.weight", StringComparison.Ordinal))
-            {
-                tensor[0].zero_();
-            }
-        }
-
-        weights.Embeddings.select(1, 0).fill_(1);
-        Decoder = new Decoder(config, weights, _ops, config.Describe("small"));
-    }
-
-    public Decoder Decoder { get; }
 
     public int Layers => Decoder.Info.Layers;
 
@@ -61,7 +21,7 @@ internal sealed class SmallModel : IDisposable
     ]);
 
     /// <summary>Embedding rows of a sequence: a function of the seed.</summary>
-    public static Tensor Rows(SequenceLayout layout, ulong seed)
+    public static new Tensor Rows(SequenceLayout layout, ulong seed)
     {
         using Generator generator = new(seed, CPU);
         Tensor rows = randn([layout.Count, Width], dtype: ScalarType.Float32, generator: generator);
@@ -90,7 +50,13 @@ internal sealed class SmallModel : IDisposable
         => new(RouterWeights.Trained(layers, weight), RoutingRules.Of(options ?? new GammaModOptions(), miniGemini: false), null);
 
     /// <summary>Runs prompts, then the same ids for all samples one after the other; gives the logits of every sample's last row after each forward.</summary>
-    public float[][][] Run(IReadOnlyList<SequenceLayout> prompts, IReadOnlyList<Tensor> rows, IReadOnlyList<IDecoderMethod> methods, IDecoderTrace? trace = null, int[]? ids = null, Action<KvCache>? look = null)
+    public float[][][] Run(
+        IReadOnlyList<SequenceLayout> prompts,
+        IReadOnlyList<Tensor> rows,
+        IReadOnlyList<IDecoderMethod> methods,
+        IDecoderTrace? trace = null,
+        int[]? ids = null,
+        Action<KvCache>? look = null)
     {
         using IDisposable grad = no_grad();
         using DisposeScope scope = NewDisposeScope();
@@ -117,10 +83,17 @@ internal sealed class SmallModel : IDisposable
         return [.. Enumerable.Range(0, layouts.Count).Select(sample => last[sample].data<float>().ToArray())];
     }
 
-    public void Dispose()
+    // Nothing writes to coordinate 0 of a row, and every embedding has 1 there.
+    private static void KeepFirst(string name, Tensor tensor)
     {
-        Decoder.Dispose();
-        _source.Dispose();
-        _ops.Dispose();
+        Sharpen(name, tensor);
+        if (name.EndsWith("o_proj.weight", StringComparison.Ordinal) || name.EndsWith("down_proj.weight", StringComparison.Ordinal))
+        {
+            tensor[0].zero_();
+        }
+        else if (name.EndsWith("embed_tokens.weight", StringComparison.Ordinal))
+        {
+            tensor.select(1, 0).fill_(1);
+        }
     }
 }
