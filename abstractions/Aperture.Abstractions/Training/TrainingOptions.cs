@@ -80,7 +80,7 @@ public abstract record TrainingOptions : IMethodOptions
         string Text(double value) => value.ToString(CultureInfo.InvariantCulture);
         return
         [
-            new(nameof(Steps), "integer", "", "Steps of training; instead of Epochs."),
+            new(nameof(Steps), "integer", "none", "Steps of training; instead of Epochs."),
             new(nameof(Epochs), "number", Text(epochs), "Passes over the samples."),
             new(nameof(BatchSize), "integer", Text(defaults.BatchSize), "Samples a step."),
             new(nameof(Rate), "number", Text(defaults.Rate), "Peak learning rate."),

@@ -109,7 +109,7 @@ internal sealed record EasTrainingOptions : TrainingOptions
         new(nameof(ScoreRate), "number", "1 (LaVIN 2)", "Search: rate of the scores."),
         new(nameof(SearchWarmUp), "integer", "WarmUp's steps (LaVIN half)", "Search: steps before the first comparison."),
         new(nameof(Probability), "text", "Sigmoid (LaVIN Softmax10)", "Search: Sigmoid of each score, or Softmax10 over them (LaVIN-EAS)."),
-        new(nameof(Task), "text", "", "Search: what it was about, for its file."),
+        new(nameof(Task), "text", "none", "Search: what it was about, for its file."),
         .. Describe(TrainedBase.Llava.Adapters, TrainedBase.Llava.Epochs),
     ];
 }

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Aperture.Decoding;
 using Aperture.Plugins.Hosting;
 
 namespace Aperture.Host.Tests.Plugins;
@@ -7,34 +6,9 @@ namespace Aperture.Host.Tests.Plugins;
 [Collection(WholeProcess.Name)]
 public sealed class PluginUnloadTests : IDisposable
 {
-    private const int Rounds = 20;
-
     private readonly PluginSandbox _sandbox = new();
 
-    public static TheoryData<string> Shipped => [.. PluginCatalog.Read().Entries.Where(entry => entry.Enabled).Select(entry => entry.Id)];
-
     public void Dispose() => _sandbox.Dispose();
-
-    [Theory]
-    [MemberData(nameof(Shipped))]
-    public async Task Every_shipped_plugin_leaves_memory_and_no_tensor_behind_each_time(string id)
-    {
-        PluginCatalog catalog = PluginCatalog.Read();
-        await using PluginHost host = new(catalog, new PluginHostOptions { ShadowParent = _sandbox.Shadows });
-        long before = LiveTensors.Settled();
-        for (int round = 0; round < Rounds; round++)
-        {
-            Assert.Null(host.Load(id)?.Message);
-            UseEveryMethod(host, id);
-            DescribeEveryCommand(host, id);
-
-            PluginUnload unload = await host.UnloadAsync(id);
-
-            Assert.IsType<PluginUnload.Unloaded>(unload);
-            Assert.Null(unload.DisposeError);
-            Assert.Equal(before, TorchSharp.torch.Tensor.TotalCount);
-        }
-    }
 
     [Fact]
     public async Task Types_left_in_the_json_caches_do_not_keep_a_plugin()
@@ -110,33 +84,4 @@ public sealed class PluginUnloadTests : IDisposable
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static int Contexts(string project) => AppDomain.CurrentDomain.GetAssemblies().Count(assembly => assembly.GetName().Name == $"TestPlugins.{project}");
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void DescribeEveryCommand(PluginHost host, string id)
-    {
-        using PluginLease lease = host.Lease(id);
-        Assert.All(lease.Commands, command => Assert.All(command.Arguments.Concat(command.Options), described => Assert.NotEmpty(described.Summary)));
-    }
-
-    // Makes each method with its default options, where these suffice, and lets it declare its sites.
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void UseEveryMethod(PluginHost host, string id)
-    {
-        string[] names = [.. host.Plugins.Single(plugin => plugin.Entry.Id == id).Methods!.Select(method => method.Name)];
-        Assert.NotEmpty(names);
-        foreach (string name in names)
-        {
-            try
-            {
-                using LeasedMethod method = host.Create(name, default, PluginSandbox.Decoder, _sandbox);
-                (method.Method as ITokenReducer)?.Declare(AnySites.Reducer);
-                (method.Method as ILayerRouter)?.Declare(AnySites.Router);
-            }
-            catch (ApertureException error)
-            {
-                // A method may need an option or a fitted file; then saying so is what it does.
-                Assert.NotEmpty(error.Message);
-            }
-        }
-    }
 }
