@@ -7,7 +7,8 @@ namespace Aperture.Abstractions.Tests;
 /// <summary>Lists the public surface of an assembly, one line a type and a member, in ordinal order.</summary>
 internal static class ApiListing
 {
-    private const BindingFlags Declared = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
+    private const BindingFlags Declared
+        = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
 
     public static IReadOnlyList<string> Of(Assembly assembly)
     {
@@ -42,7 +43,11 @@ internal static class ApiListing
         }
 
         List<string> bases = [];
-        if (type.BaseType is { } parent && parent != typeof(object) && parent != typeof(ValueType) && parent != typeof(Enum) && parent != typeof(MulticastDelegate))
+        if (type.BaseType is { } parent
+            && parent != typeof(object)
+            && parent != typeof(ValueType)
+            && parent != typeof(Enum)
+            && parent != typeof(MulticastDelegate))
         {
             bases.Add(Name(parent));
         }
@@ -71,7 +76,8 @@ internal static class ApiListing
     private static string? Member(MemberInfo member) => member switch
     {
         FieldInfo field when IsVisible(field.Attributes) =>
-            $"{Access(field.IsFamily || field.IsFamilyOrAssembly)}{(field.IsLiteral ? "const " : field.IsStatic ? "static " : "")}{(field.IsInitOnly ? "readonly " : "")}{Name(field.FieldType)} {field.Name}"
+            $"{Access(field.IsFamily || field.IsFamilyOrAssembly)}{(field.IsLiteral ? "const " : field.IsStatic ? "static " : "")}"
+                + $"{(field.IsInitOnly ? "readonly " : "")}{Name(field.FieldType)} {field.Name}"
             + (field.IsLiteral ? $" = {Literal(field.GetRawConstantValue())}" : ""),
         ConstructorInfo constructor when IsVisible(constructor) && !constructor.IsStatic => $"{Access(constructor)}new({Parameters(constructor)})",
         PropertyInfo property when property.GetAccessors(nonPublic: true).Any(IsVisible) => Property(property),
@@ -169,11 +175,13 @@ internal static class ApiListing
         return arguments.Length == 0 ? outer + name : $"{outer}{name}<{string.Join(", ", arguments.Select(Name))}>";
     }
 
-    private static bool IsReadOnly(Type type) => type.GetCustomAttributes().Any(attribute => attribute.GetType().FullName == "System.Runtime.CompilerServices.IsReadOnlyAttribute");
+    private static bool IsReadOnly(Type type)
+        => type.GetCustomAttributes().Any(attribute => attribute.GetType().FullName == "System.Runtime.CompilerServices.IsReadOnlyAttribute");
 
     private static bool IsVisible(MethodBase method) => method.IsPublic || method.IsFamily || method.IsFamilyOrAssembly;
 
-    private static bool IsVisible(FieldAttributes field) => (field & FieldAttributes.FieldAccessMask) is FieldAttributes.Public or FieldAttributes.Family or FieldAttributes.FamORAssem;
+    private static bool IsVisible(FieldAttributes field)
+        => (field & FieldAttributes.FieldAccessMask) is FieldAttributes.Public or FieldAttributes.Family or FieldAttributes.FamORAssem;
 
     private static string Access(MethodBase method) => Access(!method.IsPublic);
 

@@ -24,8 +24,10 @@ public sealed class PublicApiTests
 
         Assert.True(
             changes.Length == 0 && recorded.Length == actual.Count,
-            $"The public surface of {assembly} changed. If it should, run APERTURE_WRITE_API=1 dotnet test tests/Abstractions -c Release --filter PublicApi\n{string.Join('\n', changes)}");
+            $"The public surface of {assembly} changed. If it should, run APERTURE_WRITE_API=1 dotnet test tests/Abstractions -c Release --filter "
+            + $"PublicApi\n{string.Join('\n', changes)}");
     }
 
-    private static string Folder() => typeof(PublicApiTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == "ApiFolder").Value!;
+    private static string Folder()
+        => typeof(PublicApiTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == "ApiFolder").Value!;
 }

@@ -37,12 +37,16 @@ public sealed class LavinCheckpointTests
             using IWeightSource source = WeightFiles.Open(Path.Combine(folder, file.Name), _asStored);
             if (file.Value.ValueKind == JsonValueKind.Array)
             {
-                Assert.Equal(file.Value.EnumerateArray().Select(name => name.GetString()!).Order(StringComparer.Ordinal), source.Names.Order(StringComparer.Ordinal));
+                Assert.Equal(
+                    file.Value.EnumerateArray().Select(name => name.GetString()!).Order(StringComparer.Ordinal), source.Names.Order(StringComparer.Ordinal));
             }
             else if (file.Value.EnumerateObject().First().Value.ValueKind == JsonValueKind.Array)
             {
-                Assert.Equal(file.Value.EnumerateObject().Select(entry => entry.Name).Order(StringComparer.Ordinal), source.Names.Order(StringComparer.Ordinal));
-                Assert.All(file.Value.EnumerateObject(), entry => Assert.Equal(entry.Value.EnumerateArray().Select(size => size.GetInt64()), source.Describe(entry.Name).Shape));
+                Assert.Equal(
+                    file.Value.EnumerateObject().Select(entry => entry.Name).Order(StringComparer.Ordinal), source.Names.Order(StringComparer.Ordinal));
+                Assert.All(
+                    file.Value.EnumerateObject(), entry
+                        => Assert.Equal(entry.Value.EnumerateArray().Select(size => size.GetInt64()), source.Describe(entry.Name).Shape));
             }
             else
             {

@@ -22,7 +22,6 @@ public sealed class PluginNamesTests
         ("fastv", ["FlopCount.cs", "WorkCounter.cs", "Comparison.cs", "ComparisonJson.cs"], "a published rule of counting FLOPs, shown beside the count"),
         ("llava", ["RandomCheckpoint.cs"], "the benchmark's whole model is written in a published layout, whose configuration names it"),
         ("llava", ["ShelfModelFiles.cs"], "the shipped model is written in the same layout"),
-        ("llava", ["DecoderFamily.cs"], "the configuration of that layout is read whole"),
     ];
 
     [Fact]

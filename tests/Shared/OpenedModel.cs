@@ -11,7 +11,8 @@ internal sealed class OpenedModel : IDisposable
 
     /// <summary>Opens a folder in float32 with one thread, unless options say otherwise.</summary>
     public OpenedModel(string folder, ModelOptions? options = null)
-        => Model = new ModelOpener(_plugins, new HubCache(HubSettings.FromEnvironment())).Open(folder, options ?? new ModelOptions { Type = "float32", Threads = 1 }, CancellationToken.None);
+        => Model = new ModelOpener(_plugins, new HubCache(HubSettings.FromEnvironment()))
+            .Open(folder, options ?? new ModelOptions { Type = "float32", Threads = 1 }, CancellationToken.None);
 
     public Model Model { get; }
 

@@ -34,13 +34,13 @@ internal sealed class TokenizerConfiguration
     /// <summary>An added token from its JSON object.</summary>
     public static AddedToken ReadToken(TokenizerJsonNode node, int id)
         => new(id, node.Text("content") ?? throw node.Damaged($"an added token {id} without content"))
-    {
-        Special = node.Flag("special") ?? false,
-        Normalized = node.Flag("normalized") ?? false,
-        LStrip = node.Flag("lstrip") ?? false,
-        RStrip = node.Flag("rstrip") ?? false,
-        SingleWord = node.Flag("single_word") ?? false,
-    };
+        {
+            Special = node.Flag("special") ?? false,
+            Normalized = node.Flag("normalized") ?? false,
+            LStrip = node.Flag("lstrip") ?? false,
+            RStrip = node.Flag("rstrip") ?? false,
+            SingleWord = node.Flag("single_word") ?? false,
+        };
 
     private static string? TokenText(TokenizerJsonNode node) => node.Json.ValueKind == JsonValueKind.String ? node.Json.GetString() : node.Text("content");
 

@@ -73,15 +73,15 @@ internal sealed class PropagationAdapter : IDisposable
     /// <param name="groups">Blocks of B and D.</param>
     public static PropagationAdapter Fresh(int width, int hidden, bool zero, Generator generator, double scale = 1, double temperature = 10, int groups = 2)
         => new()
-    {
-        PoolDown = PointwiseConvolution.Fresh(hidden, width, 1, zero: false, generator),
-        RowDown = PointwiseConvolution.Fresh(hidden, width, 1, zero: false, generator),
-        Up = PointwiseConvolution.Fresh(width, hidden, groups, zero, generator),
-        SecondUp = PointwiseConvolution.Fresh(width, hidden, groups, zero, generator),
-        Router = ExpertRouter.Fresh(width, bias: true, generator),
-        Scale = scale,
-        Temperature = temperature,
-    };
+        {
+            PoolDown = PointwiseConvolution.Fresh(hidden, width, 1, zero: false, generator),
+            RowDown = PointwiseConvolution.Fresh(hidden, width, 1, zero: false, generator),
+            Up = PointwiseConvolution.Fresh(width, hidden, groups, zero, generator),
+            SecondUp = PointwiseConvolution.Fresh(width, hidden, groups, zero, generator),
+            Router = ExpertRouter.Fresh(width, bias: true, generator),
+            Scale = scale,
+            Temperature = temperature,
+        };
 
     /// <summary>The router's weights for some sequences.</summary>
     /// <param name="query">What the router reads, <c>[samples, d]</c>; borrowed.</param>

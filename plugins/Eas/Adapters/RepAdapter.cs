@@ -78,14 +78,14 @@ internal sealed class RepAdapter : IDisposable
     /// <param name="groups">Blocks of B and D.</param>
     public static RepAdapter Fresh(int width, int hidden, bool routerBias, Generator generator, double scale = 1, double temperature = 10, int groups = 2)
         => new()
-    {
-        Down = PointwiseConvolution.Fresh(hidden, width, 1, zero: false, generator),
-        Up = PointwiseConvolution.Fresh(width, hidden, groups, zero: true, generator),
-        SecondUp = PointwiseConvolution.Fresh(width, hidden, groups, zero: true, generator),
-        Router = ExpertRouter.Fresh(width, routerBias, generator),
-        Scale = scale,
-        Temperature = temperature,
-    };
+        {
+            Down = PointwiseConvolution.Fresh(hidden, width, 1, zero: false, generator),
+            Up = PointwiseConvolution.Fresh(width, hidden, groups, zero: true, generator),
+            SecondUp = PointwiseConvolution.Fresh(width, hidden, groups, zero: true, generator),
+            Router = ExpertRouter.Fresh(width, routerBias, generator),
+            Scale = scale,
+            Temperature = temperature,
+        };
 
     /// <summary>The router's weights for some sequences.</summary>
     /// <param name="query">What the router reads, <c>[samples, d]</c>; borrowed.</param>

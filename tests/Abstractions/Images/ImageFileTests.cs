@@ -110,7 +110,8 @@ public sealed class ImageFileTests : IDisposable
 
             try
             {
-                _ = Image.Decode(bytes.AsSpan(0, random.Next(4) == 0 ? random.Next(bytes.Length) : bytes.Length), "damaged", new ImageDecodeOptions { MaxPixels = 1 << 20 });
+                _ = Image.Decode(
+                    bytes.AsSpan(0, random.Next(4) == 0 ? random.Next(bytes.Length) : bytes.Length), "damaged", new ImageDecodeOptions { MaxPixels = 1 << 20 });
                 read++;
             }
             catch (ApertureException)

@@ -52,7 +52,9 @@ public sealed class PilResizeTests
     // The plain sum over the filter's weights; the library's vector paths must give the same integers.
     [Fact]
     public void One_axis_equals_the_plain_weighted_sum() =>
-        Gen.Select(OneOf(ImageMode.L, ImageMode.RGB), OneOf(ResampleFilter.Bicubic, ResampleFilter.Bilinear, ResampleFilter.Lanczos), Gen.Int[1, 50], Gen.Int[1, 50], Gen.Int[1, 90], Gen.Bool)
+        Gen.Select(
+            OneOf(ImageMode.L, ImageMode.RGB), OneOf(ResampleFilter.Bicubic, ResampleFilter.Bilinear, ResampleFilter.Lanczos), Gen.Int[1, 50], Gen.Int[1, 50],
+            Gen.Int[1, 90], Gen.Bool)
             .Sample((mode, filter, w, h, size, alongX) =>
             {
                 var image = Noise(mode, w, h, seed: 31 * w + h);
@@ -67,7 +69,8 @@ public sealed class PilResizeTests
 
     [Fact]
     public void Mirroring_commutes_with_resizing_to_within_one_level() =>
-        Gen.Select(OneOf(ResampleFilter.Bicubic, ResampleFilter.Bilinear, ResampleFilter.Hamming), Gen.Int[2, 40], Gen.Int[2, 40], Gen.Int[1, 50]).Sample((filter, w, h, width) =>
+        Gen.Select(OneOf(ResampleFilter.Bicubic, ResampleFilter.Bilinear, ResampleFilter.Hamming), Gen.Int[2, 40], Gen.Int[2, 40], Gen.Int[1, 50])
+            .Sample((filter, w, h, width) =>
         {
             var image = Noise(ImageMode.L, w, h, seed: w * h);
 
@@ -94,7 +97,8 @@ public sealed class PilResizeTests
         {
             var image = Noise(mode, 11, 6, seed: 3);
 
-            Assert.All(_filters, filter => Assert.Equal(PilResize.Resize(image, 5, 13, ResampleFilter.Nearest).Pixels, PilResize.Resize(image, 5, 13, filter).Pixels));
+            Assert.All(
+                _filters, filter => Assert.Equal(PilResize.Resize(image, 5, 13, ResampleFilter.Nearest).Pixels, PilResize.Resize(image, 5, 13, filter).Pixels));
         }
     }
 
@@ -163,7 +167,10 @@ public sealed class PilResizeTests
         var (support, kernel) = filter switch
         {
             ResampleFilter.Bilinear => (1.0, (Func<double, double>)(x => Math.Max(0, 1 - Math.Abs(x)))),
-            ResampleFilter.Bicubic => (2.0, x => Math.Abs(x) < 1 ? (1.5 * Math.Abs(x) - 2.5) * x * x + 1 : Math.Abs(x) < 2 ? (((Math.Abs(x) - 5) * Math.Abs(x) + 8) * Math.Abs(x) - 4) * -0.5 : 0),
+            ResampleFilter.Bicubic
+                => (2.0, x => Math.Abs(x) < 1 ? (1.5 * Math.Abs(x) - 2.5) * x * x + 1
+                    : Math.Abs(x) < 2 ? (((Math.Abs(x) - 5) * Math.Abs(x) + 8) * Math.Abs(x) - 4) * -0.5
+                    : 0),
             _ => (3.0, x => x == 0 ? 1 : Math.Abs(x) >= 3 ? 0 : Math.Sin(x * Math.PI) / (x * Math.PI) * Math.Sin(x / 3 * Math.PI) / (x / 3 * Math.PI)),
         };
         var (length, size) = width != image.Width ? (image.Width, width) : (image.Height, height);

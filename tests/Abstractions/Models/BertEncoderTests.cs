@@ -27,7 +27,8 @@ public sealed class BertEncoderTests
     {
         using TensorWeights weights = Random(_roberta);
         using BertEncoder encoder = Load(weights, _roberta);
-        using Tensor plain = tensor(new long[] { 5, 6, 7 }, [1, 3]), padded = tensor(new long[] { 1, 1, 5, 6, 7 }, [1, 5]), mask = tensor(new long[] { 0, 0, 1, 1, 1 }, [1, 5]);
+        using Tensor plain = tensor(new long[] { 5, 6, 7 }, [1, 3]), padded = tensor(
+            new long[] { 1, 1, 5, 6, 7 }, [1, 5]), mask = tensor(new long[] { 0, 0, 1, 1, 1 }, [1, 5]);
 
         using Tensor expected = encoder.Run(plain);
         using Tensor all = encoder.Run(padded, mask);
@@ -79,7 +80,10 @@ public sealed class BertEncoderTests
     public void Old_names_of_norms_are_read()
     {
         using TensorWeights weights = Random(_roberta);
-        IWeightSource old = weights.Rename(name => name.Replace("LayerNorm.weight", "LayerNorm.gamma", StringComparison.Ordinal).Replace("LayerNorm.bias", "LayerNorm.beta", StringComparison.Ordinal));
+        IWeightSource old = weights.Rename(
+            name
+                => name.Replace("LayerNorm.weight", "LayerNorm.gamma", StringComparison.Ordinal)
+                    .Replace("LayerNorm.bias", "LayerNorm.beta", StringComparison.Ordinal));
         using BertEncoder expected = Load(weights, _roberta), encoder = Load(old, _roberta);
         using Tensor ids = tensor(new long[] { 5, 6, 7 }, [1, 3]);
 

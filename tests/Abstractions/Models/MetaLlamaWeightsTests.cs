@@ -19,7 +19,10 @@ public sealed class MetaLlamaWeightsTests : IDisposable
     {
         using MetaLlamaWeights weights = Write(1);
 
-        Assert.Equal((Width, Hidden, 1, Heads, Vocabulary, 1e-6), (weights.Config.HiddenSize, weights.Config.IntermediateSize, weights.Config.Layers, weights.Config.Heads, weights.Config.VocabularySize, weights.Config.NormEpsilon));
+        Assert.Equal(
+            (Width, Hidden, 1, Heads, Vocabulary, 1e-6),
+            (weights.Config.HiddenSize, weights.Config.IntermediateSize, weights.Config.Layers, weights.Config.Heads, weights.Config.VocabularySize,
+                weights.Config.NormEpsilon));
         Assert.True(MetaLlamaWeights.IsIn(_folder.Root));
         Assert.DoesNotContain("rope.freqs", weights.Names);
     }
@@ -51,7 +54,8 @@ public sealed class MetaLlamaWeightsTests : IDisposable
         Tensor angles = arange(Half, dtype: ScalarType.Float32).add(0.3), cos = angles.cos(), sin = angles.sin();
 
         Tensor pairs = published.matmul(x).view(Heads, Half, 2);
-        Tensor expected = stack([pairs.select(2, 0) * cos - (pairs.select(2, 1) * sin), pairs.select(2, 0) * sin + (pairs.select(2, 1) * cos)], 1); // [heads, 2, half]
+        // [heads, 2, half]
+        Tensor expected = stack([pairs.select(2, 0) * cos - (pairs.select(2, 1) * sin), pairs.select(2, 0) * sin + (pairs.select(2, 1) * cos)], 1);
         Tensor halves = weights.Load("model.layers.0.self_attn.q_proj.weight").matmul(x).view(Heads, 2, Half);
         Tensor actual = stack([halves.select(1, 0) * cos - (halves.select(1, 1) * sin), halves.select(1, 0) * sin + (halves.select(1, 1) * cos)], 1);
 
@@ -91,7 +95,10 @@ public sealed class MetaLlamaWeightsTests : IDisposable
             int own = rank;
             SafetensorsWriter.Save(
                 Path.Combine(_folder.Root, $"consolidated.0{rank}.pth"),
-                all.ToDictionary(entry => entry.Key, entry => Split(entry.Key) is var dimension && dimension < 0 ? entry.Value : entry.Value.chunk(ranks, dimension)[own].contiguous()));
+                all.ToDictionary(
+                    entry
+                        => entry.Key,
+                        entry => Split(entry.Key) is var dimension && dimension < 0 ? entry.Value : entry.Value.chunk(ranks, dimension)[own].contiguous()));
         }
 
         File.WriteAllText(Path.Combine(_folder.Root, "params.json"), Parameters);
@@ -101,7 +108,10 @@ public sealed class MetaLlamaWeightsTests : IDisposable
     private static int Split(string name) => name switch
     {
         _ when name.Contains("norm", StringComparison.Ordinal) || name == "rope.freqs" => -1,
-        _ when name.Contains("wo", StringComparison.Ordinal) || name.Contains("w2", StringComparison.Ordinal) || name.StartsWith("tok_", StringComparison.Ordinal) => 1,
+        _ when name.Contains("wo", StringComparison.Ordinal)
+            || name.Contains("w2", StringComparison.Ordinal)
+            || name.StartsWith("tok_", StringComparison.Ordinal)
+            => 1,
         _ => 0,
     };
 

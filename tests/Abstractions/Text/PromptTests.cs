@@ -22,7 +22,8 @@ public sealed class PromptTests
 
     [Fact]
     public void Llava_hf_template_has_no_system_message()
-        => Assert.Equal("USER: <image>\nHi ASSISTANT: Yes. USER: More? ASSISTANT:", PromptTemplates.Get("llava_hf").Render([new("<image>\nHi", "Yes."), new("More?")]));
+        => Assert.Equal(
+            "USER: <image>\nHi ASSISTANT: Yes. USER: More? ASSISTANT:", PromptTemplates.Get("llava_hf").Render([new("<image>\nHi", "Yes."), new("More?")]));
 
     [Fact]
     public void Unknown_template_is_refused_with_the_names()
@@ -76,8 +77,18 @@ public sealed class PromptTests
     [InlineData(false)]
     public void Labels_keep_answers_and_their_ends_in_every_round(bool legacy)
     {
-        var template = new PromptTemplate { Name = "t", Style = PromptStyle.Two, UserRole = "h", AssistantRole = "i", Separator = " ", Separator2 = "</s>", Version = "v1" };
-        using var folder = new TokenizerFolder().WithModel(false, ("<unk>", 2), ("<s>", 3), ("</s>", 3), ("\u2581", 1), ("h", 1), ("i", 1), (":", 1), ("x", 1), ("y", 1));
+        var template = new PromptTemplate
+        {
+            Name = "t",
+            Style = PromptStyle.Two,
+            UserRole = "h",
+            AssistantRole = "i",
+            Separator = " ",
+            Separator2 = "</s>",
+            Version = "v1",
+        };
+        using var folder = new TokenizerFolder()
+            .WithModel(false, ("<unk>", 2), ("<s>", 3), ("</s>", 3), ("\u2581", 1), ("h", 1), ("i", 1), (":", 1), ("x", 1), ("y", 1));
         var tokenizer = Tokenizers.FromFolder(folder.Path, new() { Legacy = legacy });
 
         var sample = TrainingLabels.Create([new("human", "x"), new("gpt", "y"), new("human", "x"), new("gpt", "yy")], template, tokenizer, hasImage: false);

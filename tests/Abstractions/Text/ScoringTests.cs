@@ -48,7 +48,8 @@ public sealed class ScoringTests
     [InlineData("The answer is C.", 3, 2)]
     [InlineData("The answer is A. The answer is B.", 3, -1)]
     [InlineData("", 3, -1)]
-    public void ScienceQA_takes_the_letter_that_an_answer_names(string answer, int choices, int expected) => Assert.Equal(expected, ScienceQaAnswer.Choice(answer, choices));
+    public void ScienceQA_takes_the_letter_that_an_answer_names(string answer, int choices, int expected)
+        => Assert.Equal(expected, ScienceQaAnswer.Choice(answer, choices));
 
     [Theory]
     [InlineData("The answer is A. The answer is B.", 3, false, 0)]
@@ -65,7 +66,8 @@ public sealed class ScoringTests
     {
         ScienceQaProblem problem = new() { Question = "q", Choices = ["x", "y"], Answer = 1, Lecture = "l", Solution = "s" };
 
-        Assert.Equal(("Question: q\nContext: N/A\nBECAUSE: l s\nOptions: (A) x (B) y\nResponse:", "s l The answer is B."), ScienceQaPrompt.Create(problem, "QCLEM-ELA"));
+        Assert.Equal(
+            ("Question: q\nContext: N/A\nBECAUSE: l s\nOptions: (A) x (B) y\nResponse:", "s l The answer is B."), ScienceQaPrompt.Create(problem, "QCLEM-ELA"));
         Assert.Equal("Question: q\nContext: N/A\nOptions: (A) x (B) y\nAnswer:", ScienceQaPrompt.Example(problem, "QCM-A", open: true));
         Assert.Throws<ApertureException>(() => ScienceQaPrompt.Create(problem, "QCM"));
         Assert.Throws<ApertureException>(() => ScienceQaPrompt.Create(problem, "QMC-A"));

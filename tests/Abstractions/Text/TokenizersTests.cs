@@ -24,7 +24,8 @@ public sealed class TokenizersTests
     [InlineData(false, new[] { 1, 3, 2, 4 })]
     public void Legacy_flag_of_the_folder_decides_the_blank_after_special_tokens(bool legacy, int[] ids)
     {
-        using var folder = new TokenizerFolder(("tokenizer_config.json", $$"""{"tokenizer_class":"LlamaTokenizer","legacy":{{(legacy ? "true" : "false")}}}""")).WithModel(false, _llama);
+        using var folder = new TokenizerFolder(
+            ("tokenizer_config.json", $$"""{"tokenizer_class":"LlamaTokenizer","legacy":{{(legacy ? "true" : "false")}}}""")).WithModel(false, _llama);
 
         Assert.Equal(ids, Tokenizers.FromFolder(folder.Path).Encode("hi</s>hi"));
     }
@@ -75,7 +76,8 @@ public sealed class TokenizersTests
     [Fact]
     public void Tokenizer_json_reads_merges_as_text_and_as_pairs()
     {
-        const string Head = """{"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false},"decoder":{"type":"ByteLevel"},"model":{"type":"BPE","vocab":{"h":0,"i":1,"hi":2},"merges":""";
+        const string Head
+            = """{"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false},"decoder":{"type":"ByteLevel"},"model":{"type":"BPE","vocab":{"h":0,"i":1,"hi":2},"merges":""";
         using var text = new TokenizerFolder(("tokenizer.json", Head + """["h i"]}}"""));
         using var pairs = new TokenizerFolder(("tokenizer.json", Head + """[["h","i"]]}}"""));
 
@@ -111,9 +113,12 @@ public sealed class TokenizersTests
     [InlineData("tokenizer.json", """{"model":{"type":"BPE","vocab":{"a":0},"merges":[7]}}""")]
     [InlineData("tokenizer.json", """{"model":{"type":"Magic","vocab":{"a":0}}}""")]
     [InlineData("tokenizer.json", """{"normalizer":{"type":"Magic"},"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}""")]
-    [InlineData("tokenizer.json", """{"pre_tokenizer":{"type":"Split","pattern":{"Regex":"("},"behavior":"Isolated"},"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}""")]
+    [InlineData(
+        "tokenizer.json",
+        """{"pre_tokenizer":{"type":"Split","pattern":{"Regex":"("},"behavior":"Isolated"},"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}""")]
     [InlineData("tokenizer.json", """{"added_tokens":[{"id":-5,"content":"x"}],"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}""")]
-    [InlineData("tokenizer.json", """{"normalizer":{"type":"Precompiled","precompiled_charsmap":"/////w=="},"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}""")]
+    [InlineData(
+        "tokenizer.json", """{"normalizer":{"type":"Precompiled","precompiled_charsmap":"/////w=="},"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}""")]
     [InlineData("tokenizer.model", "not a model")]
     [InlineData("tokenizer.model", "")]
     [InlineData("tokenizer_config.json", """{"added_tokens_decoder":{"x":{"content":"y"}}}""")]

@@ -31,7 +31,10 @@ internal static class MemoryMap
         var inFile = false;
         foreach (var line in File.ReadLines("/proc/self/smaps"))
         {
-            if (line.Contains('-', StringComparison.Ordinal) && line.Contains(' ', StringComparison.Ordinal) && char.IsAsciiHexDigitLower(line[0]) && !line.Contains("kB", StringComparison.Ordinal))
+            if (line.Contains('-', StringComparison.Ordinal)
+                && line.Contains(' ', StringComparison.Ordinal)
+                && char.IsAsciiHexDigitLower(line[0])
+                && !line.Contains("kB", StringComparison.Ordinal))
             {
                 inFile = line.EndsWith(path, StringComparison.Ordinal);
             }

@@ -50,7 +50,8 @@ public sealed class SafetensorsFileTests
     [Fact]
     public void Open_of_a_missing_file_says_so()
     {
-        Assert.Contains("nowhere.safetensors", Assert.Throws<ApertureException>(() => SafetensorsFile.Open("nowhere.safetensors")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "nowhere.safetensors", Assert.Throws<ApertureException>(() => SafetensorsFile.Open("nowhere.safetensors")).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -143,7 +144,8 @@ public sealed class SafetensorsFileTests
     public void Load_of_an_unknown_name_names_a_near_one()
     {
         using var folder = new TemporaryFolder();
-        var path = folder.Write("w.safetensors", SafetensorsBytes.Of("""{"model.norm.weight":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", new byte[8]));
+        var path = folder.Write(
+            "w.safetensors", SafetensorsBytes.Of("""{"model.norm.weight":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", new byte[8]));
         using var file = SafetensorsFile.Open(path);
 
         Assert.Contains("near it: model.norm.weight", Assert.Throws<ApertureException>(() => file.Load("norm.weight")).Message, StringComparison.Ordinal);
@@ -153,7 +155,8 @@ public sealed class SafetensorsFileTests
     public void Loading_leaves_no_live_tensors_behind()
     {
         using var folder = new TemporaryFolder();
-        var header = """{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"f8":{"dtype":"F8_E4M3","shape":[],"data_offsets":[8,9]},"none":{"dtype":"I64","shape":[0,3],"data_offsets":[9,9]}}""";
+        var header
+            = """{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"f8":{"dtype":"F8_E4M3","shape":[],"data_offsets":[8,9]},"none":{"dtype":"I64","shape":[0,3],"data_offsets":[9,9]}}""";
         var path = folder.Write("w.safetensors", SafetensorsBytes.Of(header, new byte[9]));
         var live = LiveTensors.Settled();
 

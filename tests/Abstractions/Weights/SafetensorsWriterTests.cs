@@ -12,7 +12,11 @@ public sealed class SafetensorsWriterTests
     {
         using var folder = new TemporaryFolder();
         using var scope = NewDisposeScope();
-        ScalarType[] types = [ScalarType.Bool, ScalarType.Byte, ScalarType.Int8, ScalarType.Int16, ScalarType.Int32, ScalarType.Int64, ScalarType.Float16, ScalarType.BFloat16, ScalarType.Float32, ScalarType.Float64];
+        ScalarType[] types =
+        [
+            ScalarType.Bool, ScalarType.Byte, ScalarType.Int8, ScalarType.Int16, ScalarType.Int32, ScalarType.Int64, ScalarType.Float16, ScalarType.BFloat16,
+            ScalarType.Float32, ScalarType.Float64,
+        ];
         var tensors = types.ToDictionary(type => $"of {type} \"ü\"", type => torch.arange(0, 15).remainder(2).reshape(3, 5).to(type));
         tensors.Add("scalar", torch.tensor(3.5f));
         tensors.Add("empty", torch.zeros(2, 0, 3));
@@ -92,8 +96,10 @@ public sealed class SafetensorsWriterTests
 
         Assert.Throws<ApertureException>(() => SafetensorsWriter.Create(path, [new TensorLayout("__metadata__", ScalarType.Float32, [2])]));
         Assert.Throws<ApertureException>(() => SafetensorsWriter.Create(path, [new TensorLayout("w", ScalarType.ComplexFloat64, [2])]));
-        Assert.Throws<ApertureException>(() => SafetensorsWriter.Create(path, [new TensorLayout("w", ScalarType.Float32, [2]), new TensorLayout("w", ScalarType.Float32, [2])]));
-        Assert.Throws<ApertureException>(() => SafetensorsWriter.Create(Path.Combine(folder.Root, "no", "folder"), [new TensorLayout("w", ScalarType.Float32, [2])]));
+        Assert.Throws<ApertureException>(
+            () => SafetensorsWriter.Create(path, [new TensorLayout("w", ScalarType.Float32, [2]), new TensorLayout("w", ScalarType.Float32, [2])]));
+        Assert.Throws<ApertureException>(
+            () => SafetensorsWriter.Create(Path.Combine(folder.Root, "no", "folder"), [new TensorLayout("w", ScalarType.Float32, [2])]));
         Assert.Empty(Directory.GetFiles(folder.Root));
     }
 
@@ -134,7 +140,9 @@ public sealed class SafetensorsWriterTests
         using var folder = new TemporaryFolder();
         using var values = torch.ones(10);
 
-        using (var writer = ShardedSafetensorsWriter.Create(folder.Root, [new TensorLayout("a", ScalarType.Float32, [10]), new TensorLayout("b", ScalarType.Float32, [10])], maxShardBytes: 40))
+        using (
+            var writer = ShardedSafetensorsWriter.Create(
+                folder.Root, [new TensorLayout("a", ScalarType.Float32, [10]), new TensorLayout("b", ScalarType.Float32, [10])], maxShardBytes: 40))
         {
             writer.Write("a", values);
             Assert.Throws<InvalidOperationException>(writer.Complete);

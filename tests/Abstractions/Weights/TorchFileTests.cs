@@ -13,7 +13,15 @@ public sealed class TorchFileTests
     public void Zip_storages_are_mapped_in_place_and_views_share_them()
     {
         using var folder = new TemporaryFolder();
-        var pickle = new PickleBytes().Dictionary().Mark().Text("w").Tensor("0", 6, 0, [2, 3], [3, 1]).Text("w_t").Tensor("0", 6, 0, [3, 2], [1, 3]).SetItems().Stop();
+        var pickle = new PickleBytes()
+            .Dictionary()
+            .Mark()
+            .Text("w")
+            .Tensor("0", 6, 0, [2, 3], [3, 1])
+            .Text("w_t")
+            .Tensor("0", 6, 0, [3, 2], [1, 3])
+            .SetItems()
+            .Stop();
         var path = folder.Write("w.pth", PickleBytes.Zip(pickle, ("data/0", PickleBytes.Floats(1, 2, 3, 4, 5, 6))));
         var live = LiveTensors.Settled();
 
@@ -88,7 +96,8 @@ public sealed class TorchFileTests
         Assert.Equal(["state_dict.module.w"], raw.Names);
         using var named = TorchFile.Open(path, _lenient with { Container = "state_dict", StripModule = false });
         Assert.Equal(["module.w"], named.Names);
-        Assert.Contains("state_dict", Assert.Throws<ApertureException>(() => TorchFile.Open(path, _lenient with { Container = "ema" })).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "state_dict", Assert.Throws<ApertureException>(() => TorchFile.Open(path, _lenient with { Container = "ema" })).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -135,7 +144,8 @@ public sealed class TorchFileTests
     public void An_object_without_tensors_opens_only_when_asked_for()
     {
         using var folder = new TemporaryFolder();
-        var path = folder.Write("vocab.pkl", new PickleBytes().Dictionary().Mark().Text("words").Raw((byte)']').Mark().Text("a").Text("the").Raw((byte)'e').SetItems().Stop());
+        var path = folder.Write(
+            "vocab.pkl", new PickleBytes().Dictionary().Mark().Text("words").Raw((byte)']').Mark().Text("a").Text("the").Raw((byte)'e').SetItems().Stop());
 
         Assert.Contains("holds no tensors", Assert.Throws<ApertureException>(() => TorchFile.Open(path, _lenient)).Message, StringComparison.Ordinal);
         using var file = TorchFile.Open(path, _lenient with { RequireTensors = false });
@@ -148,7 +158,22 @@ public sealed class TorchFileTests
     public void A_value_that_contains_itself_does_not_stop_the_tensors_from_being_found()
     {
         using var folder = new TemporaryFolder();
-        var pickle = new PickleBytes().Dictionary().Raw((byte)'q', 0).Mark().Text("self").Raw((byte)'h', 0).Text("inner").Dictionary().Mark().Text("w").Tensor("0", 1, 0, [1], [1]).Text("up").Raw((byte)'h', 0).SetItems().SetItems().Stop();
+        var pickle = new PickleBytes()
+            .Dictionary()
+            .Raw((byte)'q', 0)
+            .Mark()
+            .Text("self")
+            .Raw((byte)'h', 0)
+            .Text("inner")
+            .Dictionary()
+            .Mark()
+            .Text("w")
+            .Tensor("0", 1, 0, [1], [1])
+            .Text("up")
+            .Raw((byte)'h', 0)
+            .SetItems()
+            .SetItems()
+            .Stop();
         var path = folder.Write("w.pth", PickleBytes.Zip(pickle, ("data/0", PickleBytes.Floats(3))));
 
         using var file = WeightFiles.Open(path);
@@ -226,7 +251,9 @@ public sealed class TorchFileTests
         var pickle = new PickleBytes().Dictionary().Raw((byte)'q', 0).Mark()
             .Text("w").Tensor("0", 6, 0, [2, 3], [3, 1], legacy).Text("t").Tensor("0", 6, 1, [2, 2], [1, 3], legacy)
             .Text("list").Raw((byte)']').Mark().Int(3).Raw((byte)'G', 0, 0, 0, 0, 0, 0, 0, 0).Raw(0x8A, 1, 5).Raw((byte)'e').SetItems().Stop();
-        var good = legacy ? PickleBytes.Legacy(pickle, ("0", new float[6])) : PickleBytes.Zip(pickle, ("data/0", new byte[24]), ("byteorder", "little"u8.ToArray()));
+        var good = legacy
+            ? PickleBytes.Legacy(pickle, ("0", new float[6]))
+            : PickleBytes.Zip(pickle, ("data/0", new byte[24]), ("byteorder", "little"u8.ToArray()));
         var live = LiveTensors.Settled();
 
         Gen.Select(Gen.Int[0, good.Length - 1], Gen.Byte, Gen.Int[0, good.Length - 1], Gen.Byte).Sample(

@@ -110,7 +110,9 @@ public sealed class WeightFilesTests
             llm.ReleasePages("a");
         }
 
-        Assert.Contains("would both be called 'a'", Assert.Throws<ApertureException>(() => source.Rename(name => name[(name.IndexOf('.') + 1)..])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "would both be called 'a'", Assert.Throws<ApertureException>(() => source.Rename(name => name[(name.IndexOf('.') + 1)..])).Message,
+            StringComparison.Ordinal);
         using var still = source.Load("llm.a", -1, 3);
         Assert.Contains("this model needs [3, 3]", Assert.Throws<ApertureException>(() => source.Load("llm.a", 3, 3)).Message, StringComparison.Ordinal);
     }

@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 namespace Aperture.Golden.Tests;
 
 /// <summary>
-/// Compares a checkpoint with the list of what a loader must find in it: names, shapes, element types and, where the list has them, sums and the first and last values.
-/// The list maps names to entries, or is a list of entries with a name.
+/// Compares a checkpoint with the list of what a loader must find in it: names, shapes, element types and, where the list has them, sums and the first and last
+/// values. The list maps names to entries, or is a list of entries with a name.
 /// </summary>
 internal static class CheckpointTensors
 {

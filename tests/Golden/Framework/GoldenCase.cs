@@ -94,7 +94,9 @@ public sealed class GoldenCase : IDisposable
     /// </summary>
     public IWeightSource Weights(string? part = null)
     {
-        var without = Meta.TryGetProperty("weights_without", out var patterns) ? patterns.EnumerateArray().Select(pattern => pattern.GetString()!).ToList() : [];
+        var without = Meta.TryGetProperty("weights_without", out var patterns)
+            ? patterns.EnumerateArray().Select(pattern => pattern.GetString()!).ToList()
+            : [];
         var sources = new List<IWeightSource>();
         foreach (var file in WeightFileNames(part))
         {
@@ -111,7 +113,9 @@ public sealed class GoldenCase : IDisposable
         return new CombinedWeights(sources, ownsSources: false);
     }
 
-    /// <summary>Compares with the recorded tensor: same shape, same places of NaN and infinities, and the rest within the tolerance times its largest absolute value.</summary>
+    /// <summary>
+    /// Compares with the recorded tensor: same shape, same places of NaN and infinities, and the rest within the tolerance times its largest absolute value.
+    /// </summary>
     public void Compare(string tensor, Tensor actual, double? tolerance = null)
     {
         var allowed = tolerance ?? Tolerance;
@@ -158,7 +162,9 @@ public sealed class GoldenCase : IDisposable
     }
 
     private IEnumerable<string> Accountable => Names.Where(name =>
-        name.StartsWith("in.", StringComparison.Ordinal) || name.StartsWith("mid.", StringComparison.Ordinal) || name.StartsWith("out.", StringComparison.Ordinal));
+        name.StartsWith("in.", StringComparison.Ordinal)
+            || name.StartsWith("mid.", StringComparison.Ordinal)
+            || name.StartsWith("out.", StringComparison.Ordinal));
 
     private static IWeightSource Published(IWeightSource source) =>
         source.Names.Any(name => name.StartsWith(WeightPrefix, StringComparison.Ordinal)) ? source.Under(WeightPrefix) : source;

@@ -31,7 +31,8 @@ internal static class GoldenFolders
                 continue;
             }
 
-            foreach (var files in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Where(IsCandidate).Order(StringComparer.Ordinal).GroupBy(Path.GetDirectoryName))
+            IEnumerable<string> candidates = Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Where(IsCandidate);
+            foreach (IGrouping<string?, string> files in candidates.Order(StringComparer.Ordinal).GroupBy(Path.GetDirectoryName))
             {
                 AddFolder(cases, files);
             }

@@ -15,7 +15,8 @@ internal static class GoldenRunners
     private static Dictionary<(string Area, string Kind), Type> Find()
     {
         var types = new Dictionary<(string Area, string Kind), Type>();
-        foreach (var type in Assembly.GetExecutingAssembly().GetTypes().Where(type => type is { IsAbstract: false, IsInterface: false } && typeof(IGoldenRunner).IsAssignableFrom(type)))
+        IEnumerable<Type> concrete = Assembly.GetExecutingAssembly().GetTypes().Where(type => type is { IsAbstract: false, IsInterface: false });
+        foreach (Type type in concrete.Where(typeof(IGoldenRunner).IsAssignableFrom))
         {
             var runner = (IGoldenRunner)Activator.CreateInstance(type)!;
             if (!types.TryAdd((runner.Area, runner.Kind), type))

@@ -7,6 +7,9 @@ public interface IGoldenRunner
 
     string Kind { get; }
 
-    /// <summary>Computes from the case's configuration and inputs, and compares or names every <c>mid.*</c> and <c>out.*</c> tensor. Called once for each case, on a fresh instance.</summary>
+    /// <summary>
+    /// Computes from the case's configuration and inputs, and compares or names every <c>mid.*</c> and <c>out.*</c> tensor. Called once for each case, on a
+    /// fresh instance.
+    /// </summary>
     void Run(GoldenCase golden);
 }

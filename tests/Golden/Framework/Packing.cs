@@ -8,6 +8,7 @@ namespace Aperture.Golden.Tests;
 internal static class Packing
 {
     /// <summary>Puts pictures where their placeholders stand; the caller disposes the sequence.</summary>
-    public static PackedPrompt Pack(Decoder decoder, IReadOnlyList<int> ids, int imageToken, int perImage, IReadOnlyList<VisualTokens> images, int? maxRows = null)
+    public static PackedPrompt Pack(
+        Decoder decoder, IReadOnlyList<int> ids, int imageToken, int perImage, IReadOnlyList<VisualTokens> images, int? maxRows = null)
         => new PlaceholderPacker(imageToken) { PerImage = perImage, MaxRows = maxRows }.Pack(new PackInput(ids, images, text => decoder.Embed(text), null));
 }

@@ -7,7 +7,10 @@ namespace Aperture.Golden.Tests;
 /// <summary>Compares a computed tensor with a recorded one.</summary>
 internal static class TensorComparison
 {
-    /// <summary>Fails unless shapes agree, NaN and infinities stand in the same places, and all else differs by at most <paramref name="tolerance"/> times the largest finite absolute value of <paramref name="expected"/>.</summary>
+    /// <summary>
+    /// Fails unless shapes agree, NaN and infinities stand in the same places, and all else differs by at most <paramref name="tolerance"/> times the largest
+    /// finite absolute value of <paramref name="expected"/>.
+    /// </summary>
     public static void Check(string what, Tensor expected, Tensor actual, double tolerance)
     {
         using var scope = NewDisposeScope();
@@ -67,7 +70,9 @@ internal static class TensorComparison
         if (wrong.any().item<bool>())
         {
             var largest = difference.max().item<double>();
-            throw Differs(what, expected, actual, wrong, $"largest difference {largest:G4}, allowed {allowed:G4} ({tolerance:G3} of {scale:G4}), relative {largest / (scale > 0 ? scale : 1):G3}");
+            throw Differs(
+                what, expected, actual, wrong,
+                $"largest difference {largest:G4}, allowed {allowed:G4} ({tolerance:G3} of {scale:G4}), relative {largest / (scale > 0 ? scale : 1):G3}");
         }
     }
 

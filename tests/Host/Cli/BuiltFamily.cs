@@ -3,7 +3,9 @@ using MyFamily.Tests;
 
 namespace Aperture.Host.Tests.Cli;
 
-/// <summary>A model family written outside the solution from the template and built there, with a checkpoint and two pictures; made once for all tests.</summary>
+/// <summary>
+/// A model family written outside the solution from the template and built there, with a checkpoint and two pictures; made once for all tests.
+/// </summary>
 public sealed class BuiltFamily : IAsyncLifetime, IDisposable
 {
     private readonly CommandFolder _folder = new();

@@ -67,7 +67,8 @@ public sealed class FiguresTests : IClassFixture<SmallLlava>
     {
         using CommandFolder folder = new();
 
-        (int code, _, string error) = await folder.Run("ask", _small.Folder, _small.Picture, "abc?", "--max-new-tokens", "1", "--dtype", "float32", "--threads", "1");
+        (int code, _, string error) = await folder.Run(
+            "ask", _small.Folder, _small.Picture, "abc?", "--max-new-tokens", "1", "--dtype", "float32", "--threads", "1");
 
         Assert.Equal(0, code);
         Assert.EndsWith($" KB; {On}\n", error, StringComparison.Ordinal);

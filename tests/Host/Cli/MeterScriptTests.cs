@@ -16,7 +16,8 @@ public sealed class MeterScriptTests
     {
         using CommandFolder f = Folder();
 
-        (int code, string output, string error) = await f.Run("run", _script, "--", _checkpoint, f.Folder, Path.Combine(f.Folder, "photo.png"), "a cat", "a bag", "--with", """{"Heads": 2, "VisionHeads": 2}""");
+        (int code, string output, string error) = await f.Run(
+            "run", _script, "--", _checkpoint, f.Folder, Path.Combine(f.Folder, "photo.png"), "a cat", "a bag", "--with", """{"Heads": 2, "VisionHeads": 2}""");
 
         Assert.Equal((0, ""), (code, error));
         Assert.Contains("vqa: ", output);
@@ -26,12 +27,14 @@ public sealed class MeterScriptTests
     [Theory]
     [InlineData("nowhere.ckpt", "{}", "There is no checkpoint 'nowhere.ckpt'; give the path of a weights file or folder.")]
     [InlineData(null, "[]", "--with []: this is no JSON object; write one such as {\"Skip\": [16, 13, 6]}.")]
-    [InlineData(null, "{\"Heads\": 2, \"VisionHeads\": 2, \"Skip\": [40]}", "METER: there is no attention 40 to skip; with 6 layers they are numbered 0 to 23.")]
+    [InlineData(
+        null, "{\"Heads\": 2, \"VisionHeads\": 2, \"Skip\": [40]}", "METER: there is no attention 40 to skip; with 6 layers they are numbered 0 to 23.")]
     public async Task What_is_wrong_is_one_line(string? checkpoint, string options, string expected)
     {
         using CommandFolder f = Folder();
 
-        (int code, _, string error) = await f.Run("run", _script, "--", checkpoint ?? _checkpoint, f.Folder, Path.Combine(f.Folder, "photo.png"), "a cat", "--with", options);
+        (int code, _, string error) = await f.Run(
+            "run", _script, "--", checkpoint ?? _checkpoint, f.Folder, Path.Combine(f.Folder, "photo.png"), "a cat", "--with", options);
 
         Assert.Equal(1, code);
         Assert.Contains(expected, error);

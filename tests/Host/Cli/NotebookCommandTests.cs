@@ -31,5 +31,6 @@ public sealed class NotebookCommandTests
         Assert.StartsWith("error: There is no notebook 'no.ipynb'", (await f.Run("notebook", "run", "no.ipynb")).Error);
     }
 
-    private static JsonArray Outputs(CommandFolder f, string name) => JsonNode.Parse(File.ReadAllText(Path.Combine(f.Folder, name)))!["cells"]![0]!["outputs"]!.AsArray();
+    private static JsonArray Outputs(CommandFolder f, string name)
+        => JsonNode.Parse(File.ReadAllText(Path.Combine(f.Folder, name)))!["cells"]![0]!["outputs"]!.AsArray();
 }

@@ -21,13 +21,16 @@ public sealed class PluginTemplateTests : IDisposable
         Assert.StartsWith($"Next: cd {_folder.Folder}/KeepStrongest && dotnet test", error);
         string built = Path.Combine(_folder.Folder, "KeepStrongest", "bin", "KeepStrongest");
         await Build();
-        Assert.Equal(["KeepStrongest.deps.json", "KeepStrongest.dll", "KeepStrongest.pdb", "KeepStrongest.runtimeconfig.json"], Directory.GetFiles(built).Select(Path.GetFileName).Order());
+        Assert.Equal(
+            ["KeepStrongest.deps.json", "KeepStrongest.dll", "KeepStrongest.pdb", "KeepStrongest.runtimeconfig.json"],
+            Directory.GetFiles(built).Select(Path.GetFileName).Order());
         (code, output, _) = await _folder.Run("plugins", "list", "--plugin", built);
         Assert.Equal(0, code);
         Assert.Contains(output.Split('\n'), line => line.Contains("keepstrongest") && line.Contains("Keeps the visual tokens with the largest norm."));
 
         using PluginSandbox sandbox = new();
-        await using PluginHost host = new(new PluginCatalog([new PluginEntry("keepstrongest", built)]), new PluginHostOptions { ShadowParent = sandbox.Shadows });
+        await using PluginHost host = new(
+            new PluginCatalog([new PluginEntry("keepstrongest", built)]), new PluginHostOptions { ShadowParent = sandbox.Shadows });
         using (LeasedMethod method = host.Create("keepstrongest", default, PluginSandbox.Decoder, sandbox))
         {
             Assert.IsAssignableFrom<ITokenReducer>(method.Method);

@@ -31,7 +31,9 @@ public sealed class PluginsCommandTests : IDisposable
     public async Task List_names_what_does_not_load_and_ends_with_one()
     {
         _sandbox.Add("ThrowingRegister");
-        _folder.Write("plugins.json", $$"""{ "plugins": [{ "id": "angry", "folder": "{{_sandbox.Folder}}/ThrowingRegister" }, { "id": "off", "folder": "Off", "enabled": false }] }""");
+        _folder.Write(
+            "plugins.json",
+            $$"""{ "plugins": [{ "id": "angry", "folder": "{{_sandbox.Folder}}/ThrowingRegister" }, { "id": "off", "folder": "Off", "enabled": false }] }""");
 
         (int code, string output, string error) = await _folder.Run("plugins", "list", "--file", ".");
 

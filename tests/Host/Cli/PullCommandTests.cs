@@ -44,7 +44,8 @@ public class PullCommandTests
         using CommandFolder f = Folder(hub);
         (int code, string output, string error) = await f.Run("pull", "org/model");
         Assert.Equal((1, ""), (code, output));
-        Assert.Equal("error: org/model does not exist on 127.0.0.1; check the spelling, or set HF_TOKEN to a token that may read it if it is private (404).\n", error);
+        Assert.Equal(
+            "error: org/model does not exist on 127.0.0.1; check the spelling, or set HF_TOKEN to a token that may read it if it is private (404).\n", error);
         Assert.Equal("error: 'a/b/c' is not a hub id; ids look like organisation/name.\n", (await f.Run("pull", "a/b/c")).Error);
     }
 

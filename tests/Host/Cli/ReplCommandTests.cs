@@ -145,12 +145,15 @@ public sealed class ReplCommandTests : IDisposable
     [Fact]
     public async Task The_prompt_stands_before_the_compiler_is_loaded()
     {
-        // What the prompt costs is measured in processor time, because a busy machine stretches the clock: everything before the prompt against a whole evaluation.
+        // What the prompt costs is measured in processor time, because a busy machine stretches the clock: everything before the prompt against a whole
+        // evaluation.
         using TerminalProcess repl = await StartAsync();
         TimeSpan prompt = repl.ProcessorTime();
         await repl.EnterAsync("1 + 1", "2\r\n");
         TimeSpan evaluated = repl.ProcessorTime();
-        Assert.True(prompt < evaluated / 2, $"The prompt took {prompt.TotalMilliseconds} ms of processor time, prompt and first value {evaluated.TotalMilliseconds} ms.");
+        Assert.True(
+            prompt < evaluated / 2,
+            $"The prompt took {prompt.TotalMilliseconds} ms of processor time, prompt and first value {evaluated.TotalMilliseconds} ms.");
         await LeaveAsync(repl);
     }
 
@@ -168,7 +171,9 @@ public sealed class ReplCommandTests : IDisposable
     public async Task A_pipe_is_run_as_one_text_or_entry_by_entry()
     {
         Assert.Equal((0, "6\n", ""), await Pipe("var x = 2;\nvar y = 3;\nx * y\n", "repl"));
-        Assert.Equal((1, "2\n2\n", "error: entry 2(1): InvalidOperationException: no\n"), await Pipe("1 +\n1\nthrow new InvalidOperationException(\"no\");\n1 + 1\n", "repl", "--stream"));
+        Assert.Equal(
+            (1, "2\n2\n", "error: entry 2(1): InvalidOperationException: no\n"),
+            await Pipe("1 +\n1\nthrow new InvalidOperationException(\"no\");\n1 + 1\n", "repl", "--stream"));
         Assert.Equal((0, "", ""), await Pipe("", "repl"));
         Assert.Equal(7, (await Pipe("return 7;", "repl")).Code);
     }
@@ -187,9 +192,11 @@ public sealed class ReplCommandTests : IDisposable
                 public void Dispose() { }
             }
             """,
-            "var own = m.With(new Middle(72)); var odd = m.With(\"odd\", (VisualTokens t) => t.Keep([.. Enumerable.Range(0, t.Places.Length).Where(i => i % 2 == 1)]));",
+            "var own = m.With(new Middle(72)); var odd = m.With(\"odd\", (VisualTokens t) => t.Keep([.. Enumerable.Range(0, t.Places.Length).Where(i => i % "
+            + "2 == 1)]));",
             "var a = await own.Ask(p, \"How many boots are there?\"); Print($\"{a.VisualTokens} {a.TokenMap.Kept[0].Count}\");",
-            "Print(string.Join(\",\", Compare(p, \"How many boots are there?\", own, odd).Rows.Select(r => $\"{r.Label}:{r.VisualTokens}\").Where(r => !r.StartsWith(\"none\"))));",
+            "Print(string.Join(\",\", Compare(p, \"How many boots are there?\", own, odd).Rows.Select(r => $\"{r.Label}:{r.VisualTokens}\").Where(r => "
+            + "!r.StartsWith(\"none\"))));",
         ];
 
         (int code, string output, string error) = await Pipe(string.Join('\n', entries) + "\n", "repl", "--stream");
@@ -222,14 +229,21 @@ public sealed class ReplCommandTests : IDisposable
         ];
         // Aggressive: free memory that the collector keeps for later is no growth.
         const string Collect = "GC.Collect(2, GCCollectionMode.Aggressive, true, true);";
-        const string Memory = $"{Collect} GC.WaitForPendingFinalizers(); {Collect} Print(\"RSS\" + File.ReadLines(\"/proc/self/status\").First(l => l.StartsWith(\"VmRSS\")).Split()[^2]);";
-        IEnumerable<string> input = Enumerable.Range(0, 1000).Select(i => string.Format(System.Globalization.CultureInfo.InvariantCulture, entries[i % entries.Length], i))
+        const string Memory
+            = $"{Collect} GC.WaitForPendingFinalizers(); {Collect} Print(\"RSS\" + File.ReadLines(\"/proc/self/status\").First(l => "
+                + "l.StartsWith(\"VmRSS\")).Split()[^2]);";
+        IEnumerable<string> input = Enumerable.Range(0, 1000)
+            .Select(i => string.Format(System.Globalization.CultureInfo.InvariantCulture, entries[i % entries.Length], i))
             .SelectMany((entry, i) => i is 99 or 999 ? new[] { entry, Memory } : [entry]);
 
         (int code, string output, string error) = await Pipe(string.Join('\n', input) + "\n", "repl", "--stream");
 
         Assert.Equal((0, ""), (code, error));
-        int[] kilobytes = [.. output.Split('\n').Where(l => l.StartsWith("RSS", StringComparison.Ordinal)).Select(l => int.Parse(l[3..], System.Globalization.CultureInfo.InvariantCulture))];
+        int[] kilobytes =
+        [
+            .. output.Split('\n').Where(l => l.StartsWith("RSS", StringComparison.Ordinal)).Select(
+                l => int.Parse(l[3..], System.Globalization.CultureInfo.InvariantCulture)),
+        ];
         Assert.Equal(200, output.Split('\n').Count(l => l.Length > 0) - 2);
         Assert.True(kilobytes[1] - kilobytes[0] < 30 * 1024, $"From entry 100 to entry 1000 the process grew from {kilobytes[0]} to {kilobytes[1]} kB.");
     }

@@ -12,7 +12,9 @@ using static TorchSharp.torch;
 
 namespace Aperture.Host.Tests.Cli;
 
-/// <summary><c>bench --shape</c>: its rows, on shapes of a few weights where something is measured. A whole model's peak of memory is that of the process.</summary>
+/// <summary>
+/// <c>bench --shape</c>: its rows, on shapes of a few weights where something is measured. A whole model's peak of memory is that of the process.
+/// </summary>
 [Collection(WholeProcess.Name)]
 public sealed class ShapeBenchTests
 {
@@ -86,7 +88,8 @@ public sealed class ShapeBenchTests
             ["shape", "type", "device", "threads", "processor", "promptRows", "prefillMs", "straightLineMs", "prefillRatio", "methods"],
             figures.EnumerateObject().Select(property => property.Name));
         Assert.Equal(("Float32", "cpu", On.Threads, On.Processor), (
-            figures.GetProperty("type").GetString(), figures.GetProperty("device").GetString(), figures.GetProperty("threads").GetInt32(), figures.GetProperty("processor").GetString()));
+            figures.GetProperty("type").GetString(), figures.GetProperty("device").GetString(), figures.GetProperty("threads").GetInt32(),
+            figures.GetProperty("processor").GetString()));
         Assert.Equal(["fitprune", "gamma-mod"], figures.GetProperty("methods").EnumerateArray().Select(row => row.GetProperty("row").GetString()));
         Assert.All(figures.GetProperty("methods").EnumerateArray(), row => Assert.InRange(row.GetProperty("flopsRatio").GetDouble(), 0.2, 1.2));
     }
@@ -138,7 +141,9 @@ public sealed class ShapeBenchTests
     {
         using CommandFolder folder = new();
 
-        Assert.Equal((1, "", $"error: --only nosuch: {shape} has no such row; give {rows}.\n"), await folder.Run("bench", "--shape", shape, "--only", "fitprune", "--only", "nosuch"));
+        Assert.Equal(
+            (1, "", $"error: --only nosuch: {shape} has no such row; give {rows}.\n"),
+            await folder.Run("bench", "--shape", shape, "--only", "fitprune", "--only", "nosuch"));
     }
 
     [Fact]
@@ -149,7 +154,8 @@ public sealed class ShapeBenchTests
 
         (int code, string output, string error) = await folder.Run("bench", "--only", "prefill");
 
-        Assert.Equal((1, "", "error: --only prefill: rows can be picked with --shape alone; pipelines to compare are named with --with.\n"), (code, output, error));
+        Assert.Equal(
+            (1, "", "error: --only prefill: rows can be picked with --shape alone; pipelines to compare are named with --with.\n"), (code, output, error));
     }
 
     private static ModelOptions Float32 => new() { Type = "float32" };

@@ -4,7 +4,10 @@ using System.Text.RegularExpressions;
 
 namespace Aperture.Host.Tests.Cli;
 
-/// <summary>The built command at a real terminal: a pseudo-terminal that <c>script</c> (util-linux) opens. Everything it writes is kept; what the test types goes through the terminal's driver, Ctrl+C included.</summary>
+/// <summary>
+/// The built command at a real terminal: a pseudo-terminal that <c>script</c> (util-linux) opens. Everything it writes is kept; what the test types goes
+/// through the terminal's driver, Ctrl+C included.
+/// </summary>
 internal sealed partial class TerminalProcess : IDisposable
 {
     private readonly Process _process;

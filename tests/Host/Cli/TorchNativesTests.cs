@@ -31,7 +31,9 @@ public class TorchNativesTests
     public void A_library_that_does_not_load_is_named_with_the_loaders_reason_and_the_remedy()
     {
         using var f = new CommandFolder();
-        f.Write("libc10.so", "not an ELF file, although it is long enough to be looked at by the loader......").Write("libtorch_cpu.so", "").Write("libtorch.so", "");
+        f.Write("libc10.so", "not an ELF file, although it is long enough to be looked at by the loader......")
+            .Write("libtorch_cpu.so", "")
+            .Write("libtorch.so", "");
         var error = Assert.Throws<ApertureException>(() => TorchNatives.Preload(f.Folder, Path.Combine(f.Folder, "app")));
         Assert.StartsWith($"libc10.so cannot be loaded ({f.Folder}/libc10.so: ", error.Message);
         Assert.Contains("invalid ELF header", error.Message);

@@ -22,11 +22,14 @@ public sealed class WrongInputTests(SmallLlava small) : IClassFixture<SmallLlava
         model => Edit(model, "\"hidden_size\": 32", "\"hidden_size\": 40"), "asks for [40, ");
 
     [Fact]
-    public Task A_configuration_that_is_no_json() => Refused(model => File.WriteAllText(Path.Combine(model, "config.json"), "{ \"model_type\": "), "config.json");
+    public Task A_configuration_that_is_no_json()
+        => Refused(model => File.WriteAllText(Path.Combine(model, "config.json"), "{ \"model_type\": "), "config.json");
 
     [Fact]
     public Task A_model_without_images() => Refused(
-        model => File.WriteAllText(Path.Combine(model, "config.json"), "{ \"model_type\": \"llama\", \"hidden_size\": 32 }"), "holds a llama, which no model family recognises; there are lavin, llava");
+        model
+            => File.WriteAllText(Path.Combine(model, "config.json"), "{ \"model_type\": \"llama\", \"hidden_size\": 32 }"),
+            "holds a llama, which no model family recognises; there are llava");
 
     [Fact]
     public Task A_model_that_is_nowhere() => Failed("nowhere", ["ask", "nowhere/at-all", small.Picture, "abc?"]);

@@ -17,12 +17,20 @@ internal sealed record ComposedRun(float[][][] Logits, IReadOnlyList<(int Layer,
         using Recorder recorder = new();
         SequenceLayout[] layouts = [.. sequences.Select(sequence => SmallDecoder.WithImage(rows[sequence]))];
         using RequestContext request = small.Begin(layouts, table, recorder);
-        List<float[][]> logits = [Forward(small, request, DecoderPhase.Prefill, layouts, [.. sequences.SelectMany(sequence => SmallDecoder.Ids(rows[sequence], sequence))])];
+        List<float[][]> logits =
+        [
+            Forward(small, request, DecoderPhase.Prefill, layouts, [.. sequences.SelectMany(sequence => SmallDecoder.Ids(rows[sequence], sequence))]),
+        ];
         for (int step = 0; step < Steps; step++)
         {
-            SequenceLayout[] next = [.. Enumerable.Range(0, sequences.Length).Select(sample => SequenceLayout.Create([new Span(SpanKind.Generated, 1)], [request.NextPosition(sample)]))];
+            SequenceLayout[] next =
+            [
+                .. Enumerable.Range(0, sequences.Length).Select(
+                    sample => SequenceLayout.Create([new Span(SpanKind.Generated, 1)], [request.NextPosition(sample)])),
+            ];
             request.Step++;
-            logits.Add(Forward(small, request, DecoderPhase.Decode, next, [.. sequences.Select(sequence => (sequence * 5 + step * 11) % SmallDecoder.Vocabulary)]));
+            logits.Add(
+                Forward(small, request, DecoderPhase.Decode, next, [.. sequences.Select(sequence => (sequence * 5 + step * 11) % SmallDecoder.Vocabulary)]));
             for (int sample = 0; sample < next.Length; sample++)
             {
                 request.Advance(sample, 1);

@@ -18,9 +18,11 @@ internal sealed record CompositionDraw(IReadOnlyList<(string Name, string Option
         Gen<(string, string)> dyvte = Gen.OneOf(
             Gen.Int[0, layers - 1].Select(layer => ("dyvte", Json(new { FixedExitLayer = layer }))),
             Gen.Double[0.3, 0.7].Select(threshold => ("dyvte", Json(new { weights.Gates, Threshold = threshold }))));
-        Gen<(string, string)> gammaMod = Gen.Select(someLayers.Where(chosen => chosen.Length > 0), Gen.Double[0, 0.6], Gen.Double[0, 0.6], (routed, prefill, decode)
+        Gen<(string, string)> gammaMod = Gen.Select(
+            someLayers.Where(chosen => chosen.Length > 0), Gen.Double[0, 0.6], Gen.Double[0, 0.6], (routed, prefill, decode)
             => ("gamma-mod", Json(new { Weights = weights.Routers, Layers = routed, PrefillThreshold = prefill, DecodeThreshold = decode })));
-        Gen<(string, string)> eas = Gen.Select(someLayers, Gen.Bool.Select(on => on ? "LowRank" : "Off"), Gen.Bool.Select(self => self ? "Self" : "Prefill"), (skipped, merge, pool)
+        Gen<(string, string)> eas = Gen.Select(
+            someLayers, Gen.Bool.Select(on => on ? "LowRank" : "Off"), Gen.Bool.Select(self => self ? "Self" : "Prefill"), (skipped, merge, pool)
             => ("eas", Json(new { weights.Adapters, SkipLayers = skipped, Merge = merge, DecodePool = merge == "Off" ? pool : "Prefill" })));
         Gen<(string, string)[]> all = Gen.Select(fitprune, dyvte, gammaMod, eas, (f, d, g, e) => new[] { f, d, g, e });
         return Gen.Select(all, Gen.Shuffle(new[] { 0, 1, 2, 3 }), Gen.Int[0, 4], Gen.Int[11, 18].Array[1, 3], (methods, order, count, rows)

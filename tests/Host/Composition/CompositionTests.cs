@@ -45,7 +45,8 @@ public sealed class CompositionTests : IAsyncDisposable
                     ComposedRun alone = ComposedRun.Of(_small, methods.Table, draw.Rows, [sequence]);
                     for (int step = 0; step < batch.Logits.Length; step++)
                     {
-                        Assert.True(Difference(alone.Logits[step][0], batch.Logits[step][sequence]) < 1e-4, $"step {step} of sequence {sequence} depends on the batch");
+                        Assert.True(
+                            Difference(alone.Logits[step][0], batch.Logits[step][sequence]) < 1e-4, $"step {step} of sequence {sequence} depends on the batch");
                     }
                 }
             },
@@ -62,7 +63,8 @@ public sealed class CompositionTests : IAsyncDisposable
                 [
                     ("fitprune", JsonSerializer.Serialize(new { Recipe = new int[Layers] })),
                     ("dyvte", JsonSerializer.Serialize(new { zero.Gates, Threshold = 0.999999999999 })),
-                    ("gamma-mod", JsonSerializer.Serialize(new { Weights = zero.Routers, Layers = new[] { 1, 2, 3 }, PrefillThreshold = 0.0, DecodeThreshold = 0.0, WeightMlp = false })),
+                    ("gamma-mod", JsonSerializer.Serialize(
+                        new { Weights = zero.Routers, Layers = new[] { 1, 2, 3 }, PrefillThreshold = 0.0, DecodeThreshold = 0.0, WeightMlp = false })),
                     ("eas", JsonSerializer.Serialize(new { zero.Adapters, SkipLayers = Array.Empty<int>() })),
                 ];
                 int[] chosen = [.. order.Take(count)];
@@ -88,7 +90,10 @@ public sealed class CompositionTests : IAsyncDisposable
         string eas = JsonSerializer.Serialize(new { _weights.Adapters, SkipLayers = new[] { 1 } });
         ApertureException twice = Assert.Throws<ApertureException>(() => Compose([("eas", eas), ("eas", eas)]));
         ApertureException none = Assert.Throws<ApertureException>(() => Compose(
-            [("fitprune", JsonSerializer.Serialize(new { Recipe = new[] { 0, 0, 0, 0, 2 } })), ("eas", JsonSerializer.Serialize(new { _weights.Adapters, SkipLayers = new[] { 4 } }))]));
+            [
+                ("fitprune", JsonSerializer.Serialize(new { Recipe = new[] { 0, 0, 0, 0, 2 } })),
+                ("eas", JsonSerializer.Serialize(new { _weights.Adapters, SkipLayers = new[] { 4 } })),
+            ]));
 
         Assert.Contains("eas and eas", twice.Message, StringComparison.Ordinal);
         Assert.Contains("fitprune", none.Message, StringComparison.Ordinal);

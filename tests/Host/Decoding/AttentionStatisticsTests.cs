@@ -28,7 +28,11 @@ public sealed class AttentionStatisticsTests
             {
                 Tensor map = Map(statistics, sample, rows);
                 Tensor reduced = reduction == HeadReduction.Max ? map.amax([0]) : map.mean([0]);
-                Tensor expected = stack([.. groups.Select(group => group.Length == 0 ? zeros(rows) : reduced.index_select(0, tensor([.. group.Select(row => (long)row)])).sum([0L]))], 0);
+                Tensor expected = stack(
+                    [
+                        .. groups.Select(
+                            group => group.Length == 0 ? zeros(rows) : reduced.index_select(0, tensor([.. group.Select(row => (long)row)])).sum([0L])),
+                    ], 0);
                 Near.Equal(expected, statistics.ColumnSums(sample, reduction, groups), 1e-5);
                 Near.Equal(ones(map.shape[0], rows), map.sum(-1), 1e-5);
                 calls++;

@@ -50,7 +50,8 @@ public sealed class CostTests
         }
     }
 
-    public static TheoryData<string> Sites => ["before layer", "route", "second route", "composite", "before attention", "after attention", "after layer", "begin"];
+    public static TheoryData<string> Sites
+        => ["before layer", "route", "second route", "composite", "before attention", "after attention", "after layer", "begin"];
 
     [Theory]
     [MemberData(nameof(Sites))]
@@ -60,7 +61,8 @@ public sealed class CostTests
         small.Prefill([SmallDecoder.LayoutOf(5)], SmallDecoder.Ids(5)).Dispose();
         HookTable table = small.Table(new Thrower(site), new ThrowingRouter(site));
 
-        LiveTensors.MustNotGrow(() => Assert.Throws<NotSupportedException>(() => small.Prefill([SmallDecoder.LayoutOf(5), SmallDecoder.LayoutOf(3)], SmallDecoder.Ids(8), table)));
+        LiveTensors.MustNotGrow(
+            () => Assert.Throws<NotSupportedException>(() => small.Prefill([SmallDecoder.LayoutOf(5), SmallDecoder.LayoutOf(3)], SmallDecoder.Ids(8), table)));
     }
 
     [Fact]
@@ -145,7 +147,8 @@ public sealed class CostTests
             }
             else if (site == "second route")
             {
-                sites.Route(1, DecoderPhase.Prefill, RouteUse.Subset, (_, _, _) => [new LayerRoute.Subset([0, 1]) { FeedForwardScale = ones(2) }, LayerRoute.Run]);
+                sites.Route(
+                    1, DecoderPhase.Prefill, RouteUse.Subset, (_, _, _) => [new LayerRoute.Subset([0, 1]) { FeedForwardScale = ones(2) }, LayerRoute.Run]);
                 sites.BeforeAttention(1, DecoderPhase.Prefill, (_, _) => throw new NotSupportedException());
             }
             else if (site == "composite")

@@ -96,7 +96,8 @@ public sealed class DroppingTests
     {
         using SmallDecoder small = new();
         using Recorder trace = new();
-        HookTable table = small.Table(new ProbeReducer("dropper", sites => sites.AfterAttention(0, DecoderPhase.Prefill, (_, _) => new RowSelection([[1, 2], null]))));
+        HookTable table = small.Table(
+            new ProbeReducer("dropper", sites => sites.AfterAttention(0, DecoderPhase.Prefill, (_, _) => new RowSelection([[1, 2], null]))));
         SequenceLayout[] layouts = [SmallDecoder.WithImage(9), SmallDecoder.LayoutOf(3)];
 
         using RequestContext request = small.Begin(layouts, table, trace);

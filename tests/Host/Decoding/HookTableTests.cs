@@ -78,7 +78,8 @@ public sealed class HookTableTests
 
         Assert.Contains("no attention weights in layer 2, and no method stands in", none, StringComparison.Ordinal);
         Assert.Contains("fitprune, half do not stand in", half, StringComparison.Ordinal);
-        HookTableBuilder.Build(partial, [new ProbeRouter("eas", sites => sites.Route(2, DecoderPhase.All, RouteUse.Composite | RouteUse.NeverAttends, (_, _, _) => []))]);
+        HookTableBuilder.Build(
+            partial, [new ProbeRouter("eas", sites => sites.Route(2, DecoderPhase.All, RouteUse.Composite | RouteUse.NeverAttends, (_, _, _) => []))]);
     }
 
     [Fact]

@@ -10,7 +10,8 @@ namespace Aperture.Host.Tests.Decoding;
 [Collection(DecodingCollection.Name)]
 public sealed class OpsKernelTests
 {
-    private static readonly Gen<(int Rows, int Width)> _shapes = Gen.Select(Gen.Int[1, 9], Gen.Int[1, 73].Select(width => width <= 70 ? width : width == 71 ? 128 : width == 72 ? 200 : 513));
+    private static readonly Gen<(int Rows, int Width)> _shapes = Gen.Select(
+        Gen.Int[1, 9], Gen.Int[1, 73].Select(width => width <= 70 ? width : width == 71 ? 128 : width == 72 ? 200 : 513));
 
     [Theory]
     [InlineData(ScalarType.Float32, 1e-6)]
@@ -53,7 +54,8 @@ public sealed class OpsKernelTests
     {
         int few = (rows % 2) + 1, outputs = (width % 50) + 1;
         using DenseMatrix weights = new(Noise(stored, outputs, width), rows % 3 == 0 ? Noise(type, outputs) : null);
-        using Tensor x = Noise(type, few, width), wide = weights.Weight.to_type(ScalarType.Float32), wideRows = x.to_type(ScalarType.Float32), bias = (weights.Bias ?? zeros(outputs)).to_type(ScalarType.Float32);
+        using Tensor x = Noise(type, few, width), wide = weights.Weight.to_type(ScalarType.Float32), wideRows = x.to_type(ScalarType.Float32), bias = (
+            weights.Bias ?? zeros(outputs)).to_type(ScalarType.Float32);
         using Tensor expected = F.linear(wideRows, wide, bias), actual = ops.Linear(x, weights, few);
         Assert.Equal(type, actual.dtype);
         Near.Equal(expected, actual, tolerance);

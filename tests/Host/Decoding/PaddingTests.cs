@@ -22,7 +22,9 @@ public sealed class PaddingTests
         int[] ids = SmallDecoder.Ids(6), pads = [3, 3, 3];
         Tensor alone = Run(decoder, [real], decoder.Embed(ids), PaddingRule.Ordinary);
 
-        Tensor both = Run(decoder, [SmallDecoder.LayoutOf(9), padded], decoder.Embed([.. SmallDecoder.Ids(9, 1), .. padLeft ? [.. pads, .. ids] : (int[])[.. ids, .. pads]]), PaddingRule.ZeroAttention);
+        Tensor both = Run(
+            decoder, [SmallDecoder.LayoutOf(9), padded], decoder.Embed([.. SmallDecoder.Ids(9, 1), .. padLeft ? [.. pads, .. ids] : (int[])[.. ids, .. pads]]),
+            PaddingRule.ZeroAttention);
 
         Near.Equal(alone, both.narrow(0, 9 + (padLeft ? 3 : 0), 6), 1e-5);
         Tensor padding = both.narrow(0, 9 + (padLeft ? 0 : 6), 3);

@@ -27,5 +27,8 @@ internal sealed class ProbeRouter(string name, Action<IRouterSites> declare) : I
 
     /// <summary>A router that answers the same kind of plan for every sample of a layer.</summary>
     public static ProbeRouter Of(int layer, RouteUse use, Func<ILayerContext, int, LayerRoute> plan)
-        => new("router", sites => sites.Route(layer, DecoderPhase.All, use, (context, _, _) => [.. Enumerable.Range(0, context.Samples).Select(sample => plan(context, sample))]));
+        => new(
+            "router", sites
+                => sites.Route(
+                    layer, DecoderPhase.All, use, (context, _, _) => [.. Enumerable.Range(0, context.Samples).Select(sample => plan(context, sample))]));
 }

@@ -18,7 +18,8 @@ public sealed class RaggedBatchTests
             (rows, headCount, size, bias) =>
             {
                 ((int, int) heads, int headSize) = (headCounts[headCount], headSizes[size]);
-                using SmallDecoder small = new(SmallDecoder.ConfigOf(layers: 2, heads: heads.Item1, keyValueHeads: heads.Item2, headSize: headSize, bias: bias), seed: rows);
+                using SmallDecoder small = new(
+                    SmallDecoder.ConfigOf(layers: 2, heads: heads.Item1, keyValueHeads: heads.Item2, headSize: headSize, bias: bias), seed: rows);
                 using Tensor expected = new ReferenceDecoder(small.Config, small.Source).Logits(SmallDecoder.Ids(rows));
                 using Tensor cached = small.Prefill([SmallDecoder.LayoutOf(rows)], SmallDecoder.Ids(rows));
                 using Tensor plain = small.Prefill([SmallDecoder.LayoutOf(rows)], SmallDecoder.Ids(rows), cached: false);
@@ -130,7 +131,8 @@ public sealed class RaggedBatchTests
         SequenceLayout[] layouts = [SmallDecoder.LayoutOf(12)];
         using RequestContext a = wide.Begin(layouts), b = narrow.Begin(layouts);
 
-        using Tensor expected = wide.Forward(a, DecoderPhase.Prefill, layouts, SmallDecoder.Ids(12)), actual = narrow.Forward(b, DecoderPhase.Prefill, layouts, SmallDecoder.Ids(12));
+        using Tensor expected = wide.Forward(
+            a, DecoderPhase.Prefill, layouts, SmallDecoder.Ids(12)), actual = narrow.Forward(b, DecoderPhase.Prefill, layouts, SmallDecoder.Ids(12));
         using Tensor expectedStep = wide.Continue(a, DecoderPhase.Decode, [5]), actualStep = narrow.Continue(b, DecoderPhase.Decode, [5]);
 
         Near.Equal(expected, actual, 4e-2);
@@ -144,7 +146,8 @@ public sealed class RaggedBatchTests
         SequenceLayout[] layouts = [SmallDecoder.LayoutOf(7), SmallDecoder.LayoutOf(4)];
         using RequestContext a = wide.Begin(layouts), b = half.Begin(layouts);
 
-        using Tensor expected = wide.Forward(a, DecoderPhase.Prefill, layouts, SmallDecoder.Ids(11)), actual = half.Forward(b, DecoderPhase.Prefill, layouts, SmallDecoder.Ids(11));
+        using Tensor expected = wide.Forward(
+            a, DecoderPhase.Prefill, layouts, SmallDecoder.Ids(11)), actual = half.Forward(b, DecoderPhase.Prefill, layouts, SmallDecoder.Ids(11));
         using Tensor expectedStep = wide.Continue(a, DecoderPhase.Decode, [5], [6]), actualStep = half.Continue(b, DecoderPhase.Decode, [5], [6]);
 
         Near.Equal(expected, actual, 1e-2);

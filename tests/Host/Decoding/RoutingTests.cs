@@ -27,7 +27,8 @@ public sealed class RoutingTests
             {
                 for (int layer = 0; layer < sites.Decoder.Layers; layer++)
                 {
-                    sites.Route(layer, DecoderPhase.All, RouteUse.Skip | RouteUse.Subset, (context, _, _) => [.. Enumerable.Repeat(LayerRoute.Run, context.Samples)]);
+                    sites.Route(
+                        layer, DecoderPhase.All, RouteUse.Skip | RouteUse.Subset, (context, _, _) => [.. Enumerable.Repeat(LayerRoute.Run, context.Samples)]);
                     sites.BeforeAttention(layer, DecoderPhase.All, (_, _) => null);
                 }
             }));
@@ -85,7 +86,8 @@ public sealed class RoutingTests
     {
         using SmallDecoder small = new();
         using Recorder trace = new(), plainTrace = new();
-        HookTable table = small.Table(ProbeRouter.Of(0, RouteUse.Subset | RouteUse.Skip, (_, sample) => sample == 0 ? LayerRoute.Skip : new LayerRoute.Subset([0, 1, 2, 3])));
+        HookTable table = small.Table(
+            ProbeRouter.Of(0, RouteUse.Subset | RouteUse.Skip, (_, sample) => sample == 0 ? LayerRoute.Skip : new LayerRoute.Subset([0, 1, 2, 3])));
         SequenceLayout[] layouts = [SmallDecoder.LayoutOf(3), SmallDecoder.LayoutOf(6)];
         int[] ids = SmallDecoder.Ids(9);
 
@@ -107,7 +109,8 @@ public sealed class RoutingTests
     {
         using SmallDecoder small = new();
         using Recorder trace = new();
-        HookTable table = small.Table(ProbeRouter.Of(0, RouteUse.Subset, (_, _) => new LayerRoute.Subset([0, 1, 2]) { AttentionScale = zeros(3), FeedForwardScale = full(3, 0.5f) }));
+        HookTable table = small.Table(
+            ProbeRouter.Of(0, RouteUse.Subset, (_, _) => new LayerRoute.Subset([0, 1, 2]) { AttentionScale = zeros(3), FeedForwardScale = full(3, 0.5f) }));
         SequenceLayout[] layouts = [SmallDecoder.LayoutOf(3)];
 
         using RequestContext request = small.Begin(layouts, table, trace);

@@ -40,20 +40,20 @@ internal sealed class SmallDecoder : IDisposable
 
     public static DecoderSpec ConfigOf(
         int layers = 3, int heads = 4, int keyValueHeads = 2, int headSize = 8, int window = 0, int firstWindowLayer = 0, bool bias = false) => new()
-    {
-        HiddenSize = 24,
-        IntermediateSize = 40,
-        Layers = layers,
-        Heads = heads,
-        KeyValueHeads = keyValueHeads,
-        HeadSize = headSize,
-        VocabularySize = Vocabulary,
-        NormEpsilon = 1e-5,
-        QueryKeyValueBias = bias,
-        SlidingWindow = window,
-        FirstWindowLayer = firstWindowLayer,
-        Rotary = new RotaryConfig { Dimensions = headSize },
-    };
+        {
+            HiddenSize = 24,
+            IntermediateSize = 40,
+            Layers = layers,
+            Heads = heads,
+            KeyValueHeads = keyValueHeads,
+            HeadSize = headSize,
+            VocabularySize = Vocabulary,
+            NormEpsilon = 1e-5,
+            QueryKeyValueBias = bias,
+            SlidingWindow = window,
+            FirstWindowLayer = firstWindowLayer,
+            Rotary = new RotaryConfig { Dimensions = headSize },
+        };
 
     /// <summary>Ids that differ from sequence to sequence.</summary>
     public static int[] Ids(int count, int seed = 0) => [.. Enumerable.Range(0, count).Select(i => ((i * 7) + (seed * 13) + (i * i * 3)) % Vocabulary)];

@@ -8,7 +8,8 @@ public sealed class GenerationOptionsTests
     [Fact]
     public void A_stored_temperature_without_do_sample_stays_greedy()
     {
-        GenerationOptions options = Parse("""{"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0, "max_length": 4096, "temperature": 0.9, "top_p": 0.6}""");
+        GenerationOptions options = Parse(
+            """{"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0, "max_length": 4096, "temperature": 0.9, "top_p": 0.6}""");
 
         Assert.Equal(0, options.Temperature);
         Assert.Equal(0.6, options.TopP);
@@ -26,7 +27,8 @@ public sealed class GenerationOptionsTests
 
         Assert.Equal(
             (0.2, 7, 0.5, 1.3, 2, 9, 3, 151643),
-            (options.Temperature, options.TopK, options.TopP, options.RepetitionPenalty, options.NoRepeatNgramSize, options.MaxNewTokens, options.MinNewTokens, options.PadId));
+            (options.Temperature, options.TopK, options.TopP, options.RepetitionPenalty, options.NoRepeatNgramSize, options.MaxNewTokens,
+                options.MinNewTokens, options.PadId));
         Assert.Equal([151644, 151645], options.EndOfSequence);
     }
 

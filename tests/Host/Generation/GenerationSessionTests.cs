@@ -39,7 +39,8 @@ public sealed class GenerationSessionTests
             return null;
         })));
 
-        using GenerationSession session = new TokenGenerator(small.Decoder).Begin(TokenGeneratorTests.Input(small, [SmallDecoder.Ids(6)]), table, null, 32, CancellationToken.None);
+        using GenerationSession session = new TokenGenerator(small.Decoder)
+            .Begin(TokenGeneratorTests.Input(small, [SmallDecoder.Ids(6)]), table, null, 32, CancellationToken.None);
         session.Generate(_options with { MaxNewTokens = 2 }, GenerationControl.None, null, CancellationToken.None);
         session.Append(small.Decoder.Embed([3, 4]), [[new Span(SpanKind.Text, 2)]], CancellationToken.None);
 
@@ -52,7 +53,8 @@ public sealed class GenerationSessionTests
     public void Nothing_is_appended_after_beams()
     {
         using SmallDecoder small = new();
-        using GenerationSession session = new TokenGenerator(small.Decoder).Begin(TokenGeneratorTests.Input(small, [SmallDecoder.Ids(6)]), null, null, 32, CancellationToken.None);
+        using GenerationSession session = new TokenGenerator(small.Decoder)
+            .Begin(TokenGeneratorTests.Input(small, [SmallDecoder.Ids(6)]), null, null, 32, CancellationToken.None);
         session.Generate(_options with { Beams = 2 }, GenerationControl.None, null, CancellationToken.None);
 
         Assert.False(session.CanAppend);
@@ -65,7 +67,8 @@ public sealed class GenerationSessionTests
         using SmallDecoder small = new();
         void Chat()
         {
-            using GenerationSession session = new TokenGenerator(small.Decoder).Begin(TokenGeneratorTests.Input(small, [SmallDecoder.Ids(6)]), null, null, 2, CancellationToken.None);
+            using GenerationSession session = new TokenGenerator(small.Decoder)
+                .Begin(TokenGeneratorTests.Input(small, [SmallDecoder.Ids(6)]), null, null, 2, CancellationToken.None);
             for (int turn = 0; turn < 3; turn++)
             {
                 session.Generate(_options, GenerationControl.None, null, CancellationToken.None);
@@ -81,7 +84,8 @@ public sealed class GenerationSessionTests
     public void Asking_twice_without_new_rows_is_an_error()
     {
         using SmallDecoder small = new();
-        using GenerationSession session = new TokenGenerator(small.Decoder).Begin(TokenGeneratorTests.Input(small, [SmallDecoder.Ids(6)]), null, null, 32, CancellationToken.None);
+        using GenerationSession session = new TokenGenerator(small.Decoder)
+            .Begin(TokenGeneratorTests.Input(small, [SmallDecoder.Ids(6)]), null, null, 32, CancellationToken.None);
         session.Generate(_options, GenerationControl.None, null, CancellationToken.None);
 
         Assert.Throws<InvalidOperationException>(() => session.Generate(_options, GenerationControl.None, null, CancellationToken.None));

@@ -19,7 +19,8 @@ public sealed class KeywordStopTests
 
     [Fact]
     public void An_empty_keyword_is_refused()
-        => Assert.Contains("empty", Assert.Throws<ApertureException>(() => new KeywordStop(["a", ""], new CharacterTokenizer())).Message, StringComparison.Ordinal);
+        => Assert.Contains(
+            "empty", Assert.Throws<ApertureException>(() => new KeywordStop(["a", ""], new CharacterTokenizer())).Message, StringComparison.Ordinal);
 
     // One character a token, in front of them a begin token.
     private sealed class CharacterTokenizer : ITokenizer

@@ -41,7 +41,14 @@ public sealed class TokenGeneratorTests
             lengths =>
             {
                 int[][] prompts = [.. lengths.Select((length, i) => SmallDecoder.Ids(length, i))];
-                GenerationOptions options = new() { MaxNewTokens = 7, EndOfSequence = [1, 2, 3, 4, 5, 6], Temperature = temperature, Seed = 11, RepetitionPenalty = 1.1 };
+                GenerationOptions options = new()
+                {
+                    MaxNewTokens = 7,
+                    EndOfSequence = [1, 2, 3, 4, 5, 6],
+                    Temperature = temperature,
+                    Seed = 11,
+                    RepetitionPenalty = 1.1,
+                };
                 GenerationResult together = Generate(small, prompts, options);
                 GenerationResult alone = Generate(small, prompts[..1], options);
                 Assert.Equal(alone.Sequences[0].Tokens, together.Sequences[0].Tokens);
@@ -100,7 +107,8 @@ public sealed class TokenGeneratorTests
         int[] upToIt = free[..(Array.IndexOf(free, token) + 1)];
 
         GenerationResult ended = Generate(small, [SmallDecoder.Ids(6)], new GenerationOptions { MaxNewTokens = 9, EndOfSequence = [token] });
-        GenerationResult stopped = Generate(small, [SmallDecoder.Ids(6)], new GenerationOptions { MaxNewTokens = 9 }, new GenerationControl { Stops = [new StopAt(token)] });
+        GenerationResult stopped = Generate(
+            small, [SmallDecoder.Ids(6)], new GenerationOptions { MaxNewTokens = 9 }, new GenerationControl { Stops = [new StopAt(token)] });
 
         Assert.Equal(upToIt, ended.Sequences[0].Tokens);
         Assert.Equal(FinishReason.EndOfSequence, ended.Sequences[0].Finish);
@@ -134,7 +142,9 @@ public sealed class TokenGeneratorTests
         Generate(small, [SmallDecoder.Ids(5)], new GenerationOptions { MaxNewTokens = 1 });
         long before = LiveTensors.Settled();
 
-        await foreach (GeneratedToken token in new TokenGenerator(small.Decoder).StreamAsync(Input(small, [SmallDecoder.Ids(5)]), new GenerationOptions { MaxNewTokens = 100000 }))
+        await foreach (
+            GeneratedToken token in new TokenGenerator(small.Decoder)
+                .StreamAsync(Input(small, [SmallDecoder.Ids(5)]), new GenerationOptions { MaxNewTokens = 100000 }))
         {
             if (token.Index == 2)
             {
@@ -149,7 +159,8 @@ public sealed class TokenGeneratorTests
     public async Task An_error_reaches_the_reader_of_a_stream()
     {
         using SmallDecoder small = new();
-        IAsyncEnumerable<GeneratedToken> stream = new TokenGenerator(small.Decoder).StreamAsync(Input(small, [SmallDecoder.Ids(3)]), new GenerationOptions { MaxNewTokens = 0 });
+        IAsyncEnumerable<GeneratedToken> stream = new TokenGenerator(small.Decoder)
+            .StreamAsync(Input(small, [SmallDecoder.Ids(3)]), new GenerationOptions { MaxNewTokens = 0 });
 
         ApertureException error = await Assert.ThrowsAsync<ApertureException>(async () =>
         {
@@ -182,7 +193,9 @@ public sealed class TokenGeneratorTests
         })));
 
         LiveTensors.MustNotGrow(() => Assert.ThrowsAny<OperationCanceledException>(() => new TokenGenerator(small.Decoder)
-            .Generate(Input(small, [SmallDecoder.Ids(5), SmallDecoder.Ids(4)]), new GenerationOptions { MaxNewTokens = 50, Beams = beams }, table: table, cancellationToken: cancel.Token)));
+            .Generate(
+                Input(small, [SmallDecoder.Ids(5), SmallDecoder.Ids(4)]), new GenerationOptions { MaxNewTokens = 50, Beams = beams }, table: table,
+                cancellationToken: cancel.Token)));
     }
 
     [Fact]
@@ -191,7 +204,11 @@ public sealed class TokenGeneratorTests
         using SmallDecoder small = new();
         Generate(small, [SmallDecoder.Ids(5)], new GenerationOptions { MaxNewTokens = 1 });
         GenerationOptions options = new() { MaxNewTokens = 9, EndOfSequence = [1, 2, 3, 4] };
-        GenerationOptions[] variants = [options, options with { Temperature = 1, TopP = 0.9, Seed = 1 }, options with { Beams = 3 }, options with { Beams = 2, EarlyStopping = BeamStopping.Full }];
+        GenerationOptions[] variants =
+        [
+            options, options with { Temperature = 1, TopP = 0.9, Seed = 1 }, options with { Beams = 3 },
+            options with { Beams = 2, EarlyStopping = BeamStopping.Full },
+        ];
 
         foreach (GenerationOptions variant in variants)
         {

@@ -7,10 +7,16 @@ public class HubErrorTests
     private static readonly HubRepo _repo = HubRepo.Parse("org/model");
 
     [Theory]
-    [InlineData(401, null, HubFailure.RepositoryNotFound, "org/model does not exist on 127.0.0.1, or it is private: set HF_TOKEN to a token that may read it (401).")]
-    [InlineData(401, "GatedRepo", HubFailure.AccessDenied, "org/model is gated: accept its terms at ENDPOINT/org/model and set HF_TOKEN to a token of that account.")]
+    [InlineData(
+        401, null, HubFailure.RepositoryNotFound,
+        "org/model does not exist on 127.0.0.1, or it is private: set HF_TOKEN to a token that may read it (401).")]
+    [InlineData(
+        401, "GatedRepo", HubFailure.AccessDenied,
+        "org/model is gated: accept its terms at ENDPOINT/org/model and set HF_TOKEN to a token of that account.")]
     [InlineData(403, null, HubFailure.AccessDenied, "127.0.0.1 refuses access to org/model: set HF_TOKEN to a token that may read it (403).")]
-    [InlineData(404, "RepoNotFound", HubFailure.RepositoryNotFound, "org/model does not exist on 127.0.0.1; check the spelling, or set HF_TOKEN to a token that may read it if it is private (404).")]
+    [InlineData(
+        404, "RepoNotFound", HubFailure.RepositoryNotFound,
+        "org/model does not exist on 127.0.0.1; check the spelling, or set HF_TOKEN to a token that may read it if it is private (404).")]
     [InlineData(404, "RevisionNotFound", HubFailure.RevisionNotFound, "org/model has no revision 'main' (404).")]
     [InlineData(429, null, HubFailure.RateLimited, "127.0.0.1 limits requests from here; try again in 7 s; a token in HF_TOKEN raises the limit (429).")]
     [InlineData(503, null, HubFailure.Network, "127.0.0.1 failed for org/model (503 Test); try again later.")]

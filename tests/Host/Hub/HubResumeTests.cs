@@ -39,7 +39,8 @@ public class HubResumeTests
         hub.Override = r => IsDownload(r) && r.From == 0 ? FakeHub.File(_weights, true, 0) with { BreakAfter = 150_000, Hangs = true } : null;
         using var client = new HubClient(hub.Settings);
         var progress = new StopAt(150_000, stop);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => client.DownloadFileAsync(_repo, "w.bin", progress: progress, cancellationToken: stop.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => client.DownloadFileAsync(_repo, "w.bin", progress: progress, cancellationToken: stop.Token));
         Assert.Equal(_weights, File.ReadAllBytes(await client.DownloadFileAsync(_repo, "w.bin")));
         Assert.Equal([0, 150_000], hub.Downloads.Select(r => r.From));
     }

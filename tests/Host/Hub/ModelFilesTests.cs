@@ -32,10 +32,14 @@ public class ModelFilesTests
     public void A_diffusion_pipeline_brings_its_parts()
     {
         Assert.Equal(
-            ["model_index.json", "scheduler/scheduler_config.json", "text_encoder/config.json", "text_encoder/model.safetensors", "unet/config.json", "unet/diffusion_pytorch_model.safetensors"],
+            [
+                "model_index.json", "scheduler/scheduler_config.json", "text_encoder/config.json", "text_encoder/model.safetensors", "unet/config.json",
+                "unet/diffusion_pytorch_model.safetensors",
+            ],
             ModelFiles.Select(
             [
-                "model_index.json", "scheduler/scheduler_config.json", "text_encoder/config.json", "text_encoder/model.safetensors", "text_encoder/pytorch_model.bin",
+                "model_index.json", "scheduler/scheduler_config.json", "text_encoder/config.json", "text_encoder/model.safetensors",
+                "text_encoder/pytorch_model.bin",
                 "unet/config.json", "unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.fp16.safetensors",
             ]).Order(StringComparer.Ordinal));
     }

@@ -61,9 +61,17 @@ public class HostileMessageTests
     public void Bytes_that_are_not_of_the_protocol_leave_the_kernel_alone()
     {
         using var f = new KernelFixture();
-        foreach (int port in new[] { f.Connection.ShellPort, f.Connection.ControlPort, f.Connection.IopubPort, f.Connection.StdinPort, f.Connection.HeartbeatPort })
+        int[] ports =
+        [
+            f.Connection.ShellPort, f.Connection.ControlPort, f.Connection.IopubPort, f.Connection.StdinPort, f.Connection.HeartbeatPort,
+        ];
+        foreach (int port in ports)
         {
-            foreach (byte[] bytes in new[] { "GET / HTTP/1.1\r\n\r\n"u8.ToArray(), [], [0xFF], [.. Enumerable.Repeat((byte)0xFF, 5000)], [0xFF, 0, 0, 0, 0, 0, 0, 0, 1, 0x7F, 3, 0] })
+            byte[][] hostile =
+            [
+                "GET / HTTP/1.1\r\n\r\n"u8.ToArray(), [], [0xFF], [.. Enumerable.Repeat((byte)0xFF, 5000)], [0xFF, 0, 0, 0, 0, 0, 0, 0, 1, 0x7F, 3, 0],
+            ];
+            foreach (byte[] bytes in hostile)
             {
                 using var client = new TcpClient();
                 client.Connect(IPAddress.Loopback, port);

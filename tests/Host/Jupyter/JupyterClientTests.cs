@@ -51,7 +51,8 @@ public sealed class JupyterClientTests(ITestOutputHelper log) : IDisposable
     [Fact]
     public async Task Install_writes_a_kernelspec_that_starts_this_program()
     {
-        (int code, string output, string error) = await _folder.Run("jupyter", "install", "--prefix", "env", "--name", "mine", "--threads", "1", "--device", "cpu");
+        (int code, string output, string error) = await _folder.Run(
+            "jupyter", "install", "--prefix", "env", "--name", "mine", "--threads", "1", "--device", "cpu");
         Assert.Equal((0, $"{_folder.Folder}/env/share/jupyter/kernels/mine\n", ""), (code, output, error));
         JsonNode spec = JsonNode.Parse(File.ReadAllText(Path.Combine(_folder.Folder, "env/share/jupyter/kernels/mine/kernel.json")))!;
         string[] argv = [.. spec["argv"]!.AsArray().Select(a => (string)a!)];
@@ -83,7 +84,9 @@ public sealed class JupyterClientTests(ITestOutputHelper log) : IDisposable
 
     private static void SkipWithout(string module)
     {
-        using Process? probe = File.Exists(Python) ? Process.Start(new ProcessStartInfo(Python, ["-c", "import " + module]) { RedirectStandardError = true }) : null;
+        using Process? probe = File.Exists(Python)
+            ? Process.Start(new ProcessStartInfo(Python, ["-c", "import " + module]) { RedirectStandardError = true })
+            : null;
         probe?.WaitForExit();
         Skip.If(probe is not { ExitCode: 0 }, $"Debian's Python has no module {module}: install jupyter-nbconvert and python3-jupyter-kernel-test.");
     }

@@ -29,7 +29,8 @@ internal sealed class KernelFixture : IDisposable
         CellDisplay display = new();
         Globals = new KernelGlobals(display);
         _session = new ScriptSession(typeof(KernelGlobals), Globals, new ScriptSessionOptions { CacheFolder = null });
-        _kernel = new JupyterKernel(Connection, _session, display, new KernelOptions { InterruptPatience = patience ?? TimeSpan.FromSeconds(3), Log = Dropped.Add });
+        _kernel = new JupyterKernel(
+            Connection, _session, display, new KernelOptions { InterruptPatience = patience ?? TimeSpan.FromSeconds(3), Log = Dropped.Add });
         Running = _kernel.RunAsync(_end.Token);
         Connect("shell", new DealerSocket(), Connection.ShellPort);
         Connect("stdin", new DealerSocket(), Connection.StdinPort); // Under the same identity, by which the kernel finds it.
@@ -64,7 +65,16 @@ internal sealed class KernelFixture : IDisposable
 
     public static byte[][] Parts(string type, JsonObject content, string id = "id") =>
     [
-        Encoding.UTF8.GetBytes(new JsonObject { ["msg_id"] = id, ["msg_type"] = type, ["session"] = "test", ["username"] = "test", ["date"] = "2026-01-01T00:00:00Z", ["version"] = "5.3" }.ToJsonString()),
+        Encoding.UTF8.GetBytes(
+            new JsonObject
+            {
+                ["msg_id"] = id,
+                ["msg_type"] = type,
+                ["session"] = "test",
+                ["username"] = "test",
+                ["date"] = "2026-01-01T00:00:00Z",
+                ["version"] = "5.3",
+            }.ToJsonString()),
         "{}"u8.ToArray(),
         "{}"u8.ToArray(),
         Encoding.UTF8.GetBytes(content.ToJsonString()),
@@ -85,7 +95,8 @@ internal sealed class KernelFixture : IDisposable
         byte[][] parts = [.. Enumerable.Range(at + 2, 4).Select(i => frames[i].ToByteArray())];
         Assert.Equal(Encoding.ASCII.GetString(_signature.Sign(parts)), frames[at + 1].ConvertToString());
         JsonElement header = Element(parts[0]), parent = Element(parts[1]);
-        return new Received(header.GetProperty("msg_type").GetString()!, parent.TryGetProperty("msg_id", out JsonElement id) ? id.GetString() : null, Element(parts[3]));
+        return new Received(
+            header.GetProperty("msg_type").GetString()!, parent.TryGetProperty("msg_id", out JsonElement id) ? id.GetString() : null, Element(parts[3]));
     }
 
     /// <summary>The reply to a request.</summary>

@@ -16,7 +16,10 @@ public class KernelProtocolTests
         using var f = new KernelFixture();
         (JsonElement reply, List<Received> published) = f.Run("Print(\"one\"); Error.Write(\"two\"); Show(new[] { 3 }); Print(4); \"five\"");
         Assert.Equal(
-            ["status busy", "execute_input", "stream stdout one\n", "stream stderr two", "display_data [3]", "stream stdout 4\n", "execute_result five", "status idle"],
+            [
+                "status busy", "execute_input", "stream stdout one\n", "stream stderr two", "display_data [3]", "stream stdout 4\n", "execute_result five",
+                "status idle",
+            ],
             published.Select(Brief));
         Assert.Equal("ok", reply.GetProperty("status").GetString());
         Assert.Equal(1, reply.GetProperty("execution_count").GetInt32());
@@ -27,7 +30,9 @@ public class KernelProtocolTests
     public void A_failing_cell_shows_its_line_and_the_session_goes_on()
     {
         using var f = new KernelFixture();
-        f.Run("var kept = 5;\n[System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)] int Parse(string text)\n{\n    return int.Parse(text);\n}");
+        f.Run(
+            "var kept = 5;\n[System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)] int Parse(string "
+            + "text)\n{\n    return int.Parse(text);\n}");
         (JsonElement reply, List<Received> published) = f.Run("\nParse(\"no\")");
         JsonElement error = Assert.Single(published, m => m.Type == "error").Content;
         Assert.Equal(("error", "FormatException"), (reply.GetProperty("status").GetString(), reply.GetProperty("ename").GetString()));
@@ -85,7 +90,9 @@ public class KernelProtocolTests
     public void User_expressions_are_evaluated_after_the_cell()
     {
         using var f = new KernelFixture();
-        JsonElement values = f.Run("var x = 20;", new JsonObject { ["user_expressions"] = new JsonObject { ["good"] = "x + 1", ["bad"] = "y" } }).Reply.GetProperty("user_expressions");
+        JsonElement values = f.Run(
+            "var x = 20;",
+            new JsonObject { ["user_expressions"] = new JsonObject { ["good"] = "x + 1", ["bad"] = "y" } }).Reply.GetProperty("user_expressions");
         Assert.Equal("21", values.GetProperty("good").GetProperty("data").GetProperty("text/plain").GetString());
         Assert.Equal("CompileError", values.GetProperty("bad").GetProperty("ename").GetString());
     }
@@ -151,7 +158,8 @@ public class KernelProtocolTests
     [InlineData("await Model.Ask(null, \"How many boots are there?\");")]
     public async Task A_loop_that_was_interrupted_counts_no_further(string awaited)
     {
-        await using EngineSession session = new(new PluginHost(PluginCatalog.Read()), new HubCache(HubSettings.FromEnvironment()), new ModelOptions { Type = "float32", Threads = 1 });
+        await using EngineSession session = new(
+            new PluginHost(PluginCatalog.Read()), new HubCache(HubSettings.FromEnvironment()), new ModelOptions { Type = "float32", Threads = 1 });
         using var f = new KernelFixture();
         f.Globals.Model = session.Load("tiny-llava");
         string id = f.Execute($"Started.SetResult(); while (true) {{ {awaited} Counter++; }}");

@@ -43,13 +43,19 @@ public sealed class NotebookFileTests : IDisposable
     [Fact]
     public async Task A_run_replaces_outputs_and_keeps_everything_else()
     {
-        JsonNode before = Notebook(Markdown("# Title"), Code("Print(1);\\nPrint(2); Show(3)", "\"id\": \"abc\", \"mine\": {\"x\": [1.50]},"), Code("  "), Code("\\\"end\\\""));
+        JsonNode before = Notebook(
+            Markdown("# Title"), Code("Print(1);\\nPrint(2); Show(3)", "\"id\": \"abc\", \"mine\": {\"x\": [1.50]},"), Code("  "), Code("\\\"end\\\""));
         (NotebookRun run, JsonNode after) = await Run(before);
         Assert.Equal(new NotebookRun(2, null), run);
         JsonNode first = after["cells"]![1]!;
-        Assert.Equal("""[{"name":"stdout","output_type":"stream","text":["1\n","2\n"]},{"data":{"text/plain":["3"]},"metadata":{},"output_type":"display_data"}]""", first["outputs"]!.ToJsonString());
-        Assert.Equal("""[{"data":{"text/plain":["end"]},"execution_count":2,"metadata":{},"output_type":"execute_result"}]""", after["cells"]![3]!["outputs"]!.ToJsonString());
-        Assert.Equal(("C#", "text/x-csharp"), ((string?)after["metadata"]!["kernelspec"]!["language"], (string?)after["metadata"]!["language_info"]!["mimetype"]));
+        Assert.Equal(
+            """[{"name":"stdout","output_type":"stream","text":["1\n","2\n"]},{"data":{"text/plain":["3"]},"metadata":{},"output_type":"display_data"}]""",
+            first["outputs"]!.ToJsonString());
+        Assert.Equal(
+            """[{"data":{"text/plain":["end"]},"execution_count":2,"metadata":{},"output_type":"execute_result"}]""",
+            after["cells"]![3]!["outputs"]!.ToJsonString());
+        Assert.Equal(
+            ("C#", "text/x-csharp"), ((string?)after["metadata"]!["kernelspec"]!["language"], (string?)after["metadata"]!["language_info"]!["mimetype"]));
         foreach (JsonNode? cell in before["cells"]!.AsArray().Concat(after["cells"]!.AsArray()))
         {
             ((JsonObject)cell!).Remove("outputs");
@@ -125,7 +131,8 @@ public sealed class NotebookFileTests : IDisposable
         return path;
     }
 
-    private static JsonNode Notebook(params string[] cells) => JsonNode.Parse($$"""{"cells": [{{string.Join(',', cells)}}], "metadata": {"mine": true}, "nbformat": 4, "nbformat_minor": 5}""")!;
+    private static JsonNode Notebook(params string[] cells)
+        => JsonNode.Parse($$"""{"cells": [{{string.Join(',', cells)}}], "metadata": {"mine": true}, "nbformat": 4, "nbformat_minor": 5}""")!;
 
     private static string Markdown(string text) => $$"""{"cell_type": "markdown", "metadata": {}, "source": "{{text}}"}""";
 

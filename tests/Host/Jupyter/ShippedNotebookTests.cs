@@ -29,7 +29,8 @@ public class ShippedNotebookTests
         await using PluginHost plugins = new(PluginCatalog.Read());
         string[] wanted =
         [
-            .. plugins.LoadAll(out IReadOnlyList<PluginFailure> failures).Where(method => method.BaselineOption is null).Select(method => method.Plugin).Distinct(),
+            .. plugins.LoadAll(
+                out IReadOnlyList<PluginFailure> failures).Where(method => method.BaselineOption is null).Select(method => method.Plugin).Distinct(),
         ];
 
         Assert.Empty(failures);

@@ -171,17 +171,21 @@ public sealed class LavinTests(SmallLavin small) : IClassFixture<SmallLavin>
         string output = Path.Combine(small.Root, "trained");
         List<double> losses = [];
 
-        TrainingResult result = Train(session, model, output, """{ "SkipLayers": [1, 2], "Steps": 12, "BatchSize": 2, "Rate": 0.01, "WarmUp": 0, "Dropout": 0 }""", losses);
+        TrainingResult result = Train(
+            session, model, output, """{ "SkipLayers": [1, 2], "Steps": 12, "BatchSize": 2, "Rate": 0.01, "WarmUp": 0, "Dropout": 0 }""", losses);
         Pipeline trained = session.Load(small.Folder, small.Options(result.Files[0]));
         Answer answer = await trained.Ask(Image.Load(small.Picture), "ab?", _short);
 
         Assert.True(losses[^1] < losses[0], $"{losses[0]} -> {losses[^1]}");
         Assert.Equal([1, 2], trained.Hooks!.LayersWithoutAttention.Order());
         Assert.NotEmpty(answer.Tokens);
-        Assert.True(trained.Model.Checkpoint.Contains("layers.1.replaced_adapter.conv_C.weight") && !trained.Model.Checkpoint.Contains("layers.1.adapter_attn.conv_A.weight"));
+        Assert.True(
+            trained.Model.Checkpoint.Contains("layers.1.replaced_adapter.conv_C.weight")
+            && !trained.Model.Checkpoint.Contains("layers.1.adapter_attn.conv_A.weight"));
         Assert.NotEqual(Values(model, "adapter_modality_embedding.weight"), Values(trained.Model, "adapter_modality_embedding.weight"));
         Assert.NotEqual(
-            Values(model, "backbone.visual.transformer.resblocks.7.adapter_attn.conv_A.weight"), Values(trained.Model, "backbone.visual.transformer.resblocks.7.adapter_attn.conv_A.weight"));
+            Values(model, "backbone.visual.transformer.resblocks.7.adapter_attn.conv_A.weight"),
+            Values(trained.Model, "backbone.visual.transformer.resblocks.7.adapter_attn.conv_A.weight"));
     }
 
     [Fact]
@@ -191,7 +195,8 @@ public sealed class LavinTests(SmallLavin small) : IClassFixture<SmallLavin>
         Pipeline fresh = session.Load(small.Folder, small.Options("fresh"));
         using Tensor plain = Logits(fresh.Model, null), untrained = Logits(fresh.Model, fresh.With("eas", new { SkipLayers = Array.Empty<int>() }).Hooks);
 
-        TrainingResult found = Train(session, fresh.Model, Path.Combine(small.Root, "search"), """{ "Stage": "Search", "Steps": 4, "SkipCount": 2, "Every": 1, "BatchSize": 2 }""", []);
+        TrainingResult found = Train(
+            session, fresh.Model, Path.Combine(small.Root, "search"), """{ "Stage": "Search", "Steps": 4, "SkipCount": 2, "Every": 1, "BatchSize": 2 }""", []);
 
         Assert.True((plain - untrained).abs().max().item<float>() < 1e-5);
         Assert.Contains("\"LaVIN\"", File.ReadAllText(found.Files[0]), StringComparison.Ordinal);
@@ -201,12 +206,16 @@ public sealed class LavinTests(SmallLavin small) : IClassFixture<SmallLavin>
     {
         TrainingExample Sample(string id, string? image, string question, string answer)
             => new(id, image, [new TrainingMessage("human", question), new TrainingMessage("gpt", answer)]);
-        TrainingExample[] examples = [Sample("a", small.Picture, "ab?", "ba"), Sample("b", null, "aa?", "bb"), Sample("c", small.Picture, "bb?", "aa"), Sample("d", null, "ba?", "ab")];
+        TrainingExample[] examples =
+        [
+            Sample("a", small.Picture, "ab?", "ba"), Sample("b", null, "aa?", "bb"), Sample("c", small.Picture, "bb?", "aa"), Sample("d", null, "ba?", "ab"),
+        ];
         using TrainingModel set = new(model, examples, output) { Rows = 40 };
         using PluginLease lease = session.Plugins.LeaseFor("eas");
         using JsonDocument json = JsonDocument.Parse(options);
         return MethodTrainer.Run(
-            "eas", (ITrainedMethod)lease.Method("eas"), json.RootElement, set, new TrainingPace { ReportEvery = 1 }, new Losses(losses), CancellationToken.None);
+            "eas", (ITrainedMethod)lease.Method("eas"), json.RootElement, set, new TrainingPace { ReportEvery = 1 }, new Losses(losses),
+            CancellationToken.None);
     }
 
     private static float[] Values(Model model, string name)

@@ -43,8 +43,10 @@ public sealed class OwnMethodTests(SmallLlava small) : IClassFixture<SmallLlava>
 
         Answer before = await plain.With("half", (VisualTokens t) => t.Keep([.. Enumerable.Range(0, t.Places.Length / 2)])).Ask(picture, "abc?", _short);
         Answer raw = await plain.With("raw", (VisionFeatures f) => f).Ask(picture, "abc?", _short);
-        Answer attention = await plain.With("attention", 1, (ILayerContext context, IAttentionStatistics _) => Without(context, 10)).Ask(picture, "abc?", _short);
-        Answer layer = await plain.With("layer", 2, (ILayerContext context, Tensor _, IAttentionStatistics? _) => Without(context, 5)).Ask(picture, "abc?", _short);
+        Answer attention = await plain.With("attention", 1, (ILayerContext context, IAttentionStatistics _) => Without(context, 10))
+            .Ask(picture, "abc?", _short);
+        Answer layer = await plain.With("layer", 2, (ILayerContext context, Tensor _, IAttentionStatistics? _) => Without(context, 5))
+            .Ask(picture, "abc?", _short);
         Pipeline editing = plain.With("edit", 0, (ILayerContext _, Tensor _) =>
         {
             edited++;
@@ -86,7 +88,9 @@ public sealed class OwnMethodTests(SmallLlava small) : IClassFixture<SmallLlava>
 
         string neither = Assert.Throws<ApertureException>(() => plain.With(new Neither())).Message;
         string wrong = Assert.Throws<ApertureException>(() => plain.With("mine", (int i) => i)).Message;
-        string beyond = (await Assert.ThrowsAsync<ApertureException>(() => plain.With("far", (VisualTokens t) => t.Keep([16])).Ask(Image.Load(small.Picture), "abc?", _short))).Message;
+        string beyond = (
+            await Assert.ThrowsAsync<ApertureException>(
+                () => plain.With("far", (VisualTokens t) => t.Keep([16])).Ask(Image.Load(small.Picture), "abc?", _short))).Message;
 
         Assert.Contains("neither an ITokenReducer nor an ILayerRouter", neither, StringComparison.Ordinal);
         Assert.Contains("(VisualTokens t) =>", wrong, StringComparison.Ordinal);

@@ -10,13 +10,19 @@ using Xunit.Abstractions;
 
 namespace Aperture.Host.Tests.Pipelines;
 
-/// <summary>Many questions at a time, with everything that may happen to a session meanwhile: each answer is the one that the question has alone, or there is an error that is documented.</summary>
+/// <summary>
+/// Many questions at a time, with everything that may happen to a session meanwhile: each answer is the one that the question has alone, or there is an error
+/// that is documented.
+/// </summary>
 [Collection(Plugins.WholeProcess.Name)]
 public sealed class ParallelQuestionsTests(ITestOutputHelper output)
 {
     private static readonly TimeSpan _limit = TimeSpan.FromSeconds(120);
     private static readonly GenerationOptions _short = new() { MaxNewTokens = 2 };
-    private static readonly string[] _questions = ["What is in the top left?", "How many boots are there?", "Is there a red bag?", "What is left of the green dress?"];
+    private static readonly string[] _questions =
+    [
+        "What is in the top left?", "How many boots are there?", "Is there a red bag?", "What is left of the green dress?",
+    ];
     private readonly Image _shelf = Image.Load(Repository.Path("scripts", "shelf.png"));
 
     [Fact]
@@ -28,7 +34,9 @@ public sealed class ParallelQuestionsTests(ITestOutputHelper output)
 
         // Four threads meet before each of 125 pipelines that nobody has built, and ask it at once.
         Pipeline[] fresh = [.. Enumerable.Range(0, 125).Select(round => Pipelines(plain)[1 + (round % 3)])];
-        bool[] right = await AtOnce(4, fresh.Length, (thread, round) => Known.Of(fresh[round].AskNow(_shelf, _questions[thread], _short, null, CancellationToken.None)) == alone[(1 + (round % 3), thread)]);
+        bool[] right = await AtOnce(
+            4, fresh.Length, (thread, round)
+                => Known.Of(fresh[round].AskNow(_shelf, _questions[thread], _short, null, CancellationToken.None)) == alone[(1 + (round % 3), thread)]);
 
         Assert.Equal(500, right.Count(r => r));
     }
@@ -189,7 +197,10 @@ public sealed class ParallelQuestionsTests(ITestOutputHelper output)
     }
 
     private static EngineSession Open(Action<string>? onNotice = null)
-        => new(new PluginHost(PluginCatalog.Read()), new HubCache(HubSettings.FromEnvironment()), new ModelOptions { Type = "float32", Threads = 1 }) { OnNotice = onNotice };
+        => new(
+            new PluginHost(PluginCatalog.Read()), new HubCache(HubSettings.FromEnvironment()),
+            new ModelOptions { Type = "float32", Threads = 1 })
+        { OnNotice = onNotice };
 
     private static Pipeline[] Pipelines(Pipeline plain) =>
     [
@@ -200,7 +211,10 @@ public sealed class ParallelQuestionsTests(ITestOutputHelper output)
     ];
 
     private Dictionary<(int Pipeline, int Question), Known> Alone(Pipeline plain)
-        => Pipelines(plain).SelectMany((pipeline, p) => _questions.Select((question, q) => ((p, q), Known.Of(pipeline.AskNow(_shelf, question, _short, null, CancellationToken.None))))).ToDictionary();
+        => Pipelines(plain).SelectMany(
+            (pipeline, p)
+                => _questions.Select(
+                    (question, q) => ((p, q), Known.Of(pipeline.AskNow(_shelf, question, _short, null, CancellationToken.None))))).ToDictionary();
 
     // What of an answer must not depend on the company.
     private sealed record Known(string Text, string Tokens, string VisualTokens, long Flops, long CacheBytes)
@@ -248,6 +262,7 @@ public sealed class ParallelQuestionsTests(ITestOutputHelper output)
         public void Count(bool isReloaded) => Interlocked.Increment(ref isReloaded ? ref _reloads : ref _kept);
 
         public override string ToString()
-            => $"{_right} right, {_wrong} wrong, {_cancelled} cancelled, {_refused} refused because the session was closed, {Undocumented.Count} other; {_reloads} reloads, {_kept} of them kept the old version";
+            => $"{_right} right, {_wrong} wrong, {_cancelled} cancelled, {_refused} refused because the session was closed, {Undocumented.Count} other; "
+                + $"{_reloads} reloads, {_kept} of them kept the old version";
     }
 }

@@ -71,7 +71,8 @@ public sealed class PipelineTests(SmallLlava small) : IClassFixture<SmallLlava>
 
         Assert.Equal(["none", "random", "pooling", "fitprune"], comparison.Rows.Select(row => row.Label.Split('(')[0]));
         long budget = comparison.Rows[3].Flops.Decoder + comparison.Rows[3].Flops.Method;
-        Assert.All(comparison.Rows.Skip(1).Take(2), row => Assert.True(row.Flops.Decoder <= budget, $"{row.Label} costs {row.Flops.Decoder}, more than {budget}"));
+        Assert.All(
+            comparison.Rows.Skip(1).Take(2), row => Assert.True(row.Flops.Decoder <= budget, $"{row.Label} costs {row.Flops.Decoder}, more than {budget}"));
         Assert.True(comparison.Rows[1].Flops.Decoder > budget * 0.8);
         Assert.Contains("pooling", comparison.ToString(), StringComparison.Ordinal);
         Assert.Contains("\"pipeline\": \"none\"", ComparisonJson.Write(comparison), StringComparison.Ordinal);

@@ -9,7 +9,8 @@ public sealed class QuestionFileTests : IDisposable
     [Fact]
     public void Lines_become_questions_with_pictures_beside_the_file()
     {
-        File.WriteAllText(_file, "{\"image\": \"a.png\", \"question\": \"q\", \"answer\": 3, \"type\": \"count\"}\n\n{\"text\": \"t\", \"question_id\": \"x\"}\n");
+        File.WriteAllText(
+            _file, "{\"image\": \"a.png\", \"question\": \"q\", \"answer\": 3, \"type\": \"count\"}\n\n{\"text\": \"t\", \"question_id\": \"x\"}\n");
 
         IReadOnlyList<QuestionItem> items = QuestionFile.Read(_file, needAnswers: false);
 
@@ -24,7 +25,9 @@ public sealed class QuestionFileTests : IDisposable
     [InlineData("{\"answer\": \"a\"}", "no question")]
     [InlineData("{\"question\": \"q\"}", "no answer")]
     [InlineData("{\"question\": {}, \"answer\": \"a\"}", "question")]
-    [InlineData("{\"question\": \"q\", \"answer\": \"a\", \"question_id\": \"i\"}\n{\"question\": \"q\", \"answer\": \"a\", \"question_id\": \"i\"}", "more than once")]
+    [InlineData(
+        "{\"question\": \"q\", \"answer\": \"a\", \"question_id\": \"i\"}\n{\"question\": \"q\", \"answer\": \"a\", \"question_id\": \"i\"}",
+        "more than once")]
     public void A_damaged_file_is_named_with_its_line(string content, string named)
     {
         File.WriteAllText(_file, content);

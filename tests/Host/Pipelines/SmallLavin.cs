@@ -9,7 +9,10 @@ using static TorchSharp.torch;
 
 namespace Aperture.Host.Tests.Pipelines;
 
-/// <summary>A LaVIN with random weights in its authors' layout: LLaMA and CLIP files, tokenizer, and the adapter files of LaVIN and of EAS in folders of their own. Written once for all tests.</summary>
+/// <summary>
+/// A LaVIN with random weights in its authors' layout: LLaMA and CLIP files, tokenizer, and the adapter files of LaVIN and of EAS in folders of their own.
+/// Written once for all tests.
+/// </summary>
 public sealed class SmallLavin : IDisposable
 {
     public const int Layers = 4, Width = 32;
@@ -24,7 +27,9 @@ public sealed class SmallLavin : IDisposable
         Vocabulary = SentencePieceModel.Load(tokenizer).VocabularySize;
         Directory.CreateDirectory(Folder);
         File.Copy(tokenizer, Path.Combine(Root, "tokenizer.model"));
-        File.WriteAllText(Path.Combine(Folder, "params.json"), $$"""{"dim": {{Width}}, "multiple_of": 16, "n_heads": {{Heads}}, "n_layers": {{Layers}}, "norm_eps": 1e-06, "vocab_size": -1}""");
+        File.WriteAllText(
+            Path.Combine(Folder, "params.json"),
+            $$"""{"dim": {{Width}}, "multiple_of": 16, "n_heads": {{Heads}}, "n_layers": {{Layers}}, "norm_eps": 1e-06, "vocab_size": -1}""");
 
         // What a weights file is, its content says: these hold safetensors under the published names.
         Save(Path.Combine(Folder, "consolidated.00.pth"), Llama());
@@ -32,7 +37,12 @@ public sealed class SmallLavin : IDisposable
         Save(Adapters, AdapterTensors(replacements: false));
         Save(EasAdapters, AdapterTensors(replacements: true));
         Save(ZeroAdapters, AdapterTensors(replacements: true).ToDictionary(
-            entry => entry.Key, entry => entry.Key.Contains("conv_B", StringComparison.Ordinal) || entry.Key.Contains("conv_D", StringComparison.Ordinal) ? zeros_like(entry.Value) : entry.Value));
+            entry
+                => entry.Key,
+                entry
+                    => entry.Key.Contains("conv_B", StringComparison.Ordinal) || entry.Key.Contains("conv_D", StringComparison.Ordinal)
+                        ? zeros_like(entry.Value)
+                        : entry.Value));
         byte[] pixels = new byte[40 * 30 * 3];
         new Random(1).NextBytes(pixels);
         Image.FromRgb(pixels, 40, 30).SavePng(Picture);
@@ -135,7 +145,8 @@ public sealed class SmallLavin : IDisposable
             ["adapter_proj.conv_B.bias"] = Noise(Width),
             ["adapter_modality_embedding.weight"] = Noise(2, Width),
         };
-        void Convolution(string name, int outputs, int inputs) => (tensors[name + ".weight"], tensors[name + ".bias"]) = (Noise(outputs, inputs, 1), Noise(outputs));
+        void Convolution(string name, int outputs, int inputs)
+            => (tensors[name + ".weight"], tensors[name + ".bias"]) = (Noise(outputs, inputs, 1), Noise(outputs));
         void Adapter(string prefix, int width, int hidden, bool replaces)
         {
             Convolution(prefix + "conv_A", hidden, width);

@@ -46,7 +46,8 @@ public sealed class SmallLlava : IDisposable
 
     /// <summary>A session of its own over the plugins that are built beside the tests.</summary>
     public EngineSession Open(ModelOptions? options = null)
-        => new(new PluginHost(PluginCatalog.Read()), new HubCache(HubSettings.FromEnvironment()), options ?? new ModelOptions { Type = "float32", Threads = 1 });
+        => new(
+            new PluginHost(PluginCatalog.Read()), new HubCache(HubSettings.FromEnvironment()), options ?? new ModelOptions { Type = "float32", Threads = 1 });
 
     public void Dispose() => Directory.Delete(Root, recursive: true);
 }

@@ -8,7 +8,8 @@ public sealed class UnusedWeightsTests
     private static readonly string[] _unclaimed =
     [
         "model.layers.2.router.weight", "model.layers.3.router.weight", "model.vision_tower.slow_vision_tower.vision_tower.stem.0.weight",
-        "model.vision_tower.slow_vision_tower.vision_tower.stem.0.bias", "model.vlm_uni_query_projector.0.weight", "model.vlm_uni_query_projector.1.weight", "extra",
+        "model.vision_tower.slow_vision_tower.vision_tower.stem.0.bias", "model.vlm_uni_query_projector.0.weight", "model.vlm_uni_query_projector.1.weight",
+        "extra",
     ];
 
     private static readonly PluginMethod[] _known = [new("a", "fast", "", []), new("b", "routed", "", []) { WeightKeys = ["*layers.*.router.weight"] }];

@@ -3,7 +3,9 @@ using Microsoft.CodeAnalysis.CSharp;
 
 namespace Aperture.Host.Tests.Plugins;
 
-/// <summary>Compiles assemblies that no project of this solution can build: against contracts of the future, or against libraries that do not exist here.</summary>
+/// <summary>
+/// Compiles assemblies that no project of this solution can build: against contracts of the future, or against libraries that do not exist here.
+/// </summary>
 internal static class CompiledAssembly
 {
     public static void Write(string path, string source, params string[] references)

@@ -36,7 +36,9 @@ public sealed class PluginCatalogTests
     [InlineData("{ \"plugin\": [] }", ":1:3: unknown property 'plugin'")]
     [InlineData("{ \"plugins\": [], \"plugins\": [] }", ":1:18: the property plugins stands twice")]
     [InlineData("{ \"plugins\": [\n{ \"id\": \"ä\", \"folder\": \"A\" }] }", ":2:9: id 'ä'")]
-    [InlineData("{ \"plugins\": [\n{ \"id\": \"a\", \"folder\": \"ä\", \"folders\": 1 }] }", ":2:29: unknown property 'folders'; a plugin has id, folder, enabled, options")]
+    [InlineData(
+        "{ \"plugins\": [\n{ \"id\": \"a\", \"folder\": \"ä\", \"folders\": 1 }] }",
+        ":2:29: unknown property 'folders'; a plugin has id, folder, enabled, options")]
     [InlineData("{ \"plugins\": [\n{ \"id\": \"../a\", \"folder\": \"A\" }] }", ":2:9: id '../a'")]
     [InlineData("{ \"plugins\": [{ \"id\": \"a\", \"folder\": \"A\" },\n{ \"id\": \"A\", \"folder\": \"A\" }] }", ":2:9: id 'A' is given to two plugins")]
     [InlineData("{ \"plugins\": [{ \"id\": \"a\", \"id\": \"b\" }] }", ":1:28: the property id stands twice")]
@@ -74,7 +76,8 @@ public sealed class PluginCatalogTests
     [Fact]
     public void Defaults_lie_under_the_users_options_by_method_then_by_plugin()
     {
-        using JsonDocument defaults = JsonDocument.Parse("""{ "seed": 1, "rate": 0.5, "other": { "seed": 9 }, "mine": { "rate": 0.25, "Depth": 2 }, "map": { "a": 1 } }""");
+        using JsonDocument defaults = JsonDocument.Parse(
+            """{ "seed": 1, "rate": 0.5, "other": { "seed": 9 }, "mine": { "rate": 0.25, "Depth": 2 }, "map": { "a": 1 } }""");
         using JsonDocument user = JsonDocument.Parse("""{ "SEED": 7 }""");
         string[] methods = ["mine", "other"];
 

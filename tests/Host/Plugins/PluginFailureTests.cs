@@ -87,7 +87,10 @@ public sealed class PluginFailureTests : IDisposable
         PluginFailure.OwnSharedAssembly failure = await LoadAsync<PluginFailure.OwnSharedAssembly>("Careless");
 
         Assert.Equal(
-            ["Aperture.Abstractions.dll", "Microsoft.Extensions.DependencyInjection.Abstractions.dll", "Microsoft.Extensions.Logging.Abstractions.dll", "SkiaSharp.dll"],
+            [
+                "Aperture.Abstractions.dll", "Microsoft.Extensions.DependencyInjection.Abstractions.dll", "Microsoft.Extensions.Logging.Abstractions.dll",
+                "SkiaSharp.dll",
+            ],
             failure.Files.Order(StringComparer.Ordinal));
         Assert.Contains("Private=\"false\" ExcludeAssets=\"runtime\"", failure.Message);
     }
@@ -96,7 +99,9 @@ public sealed class PluginFailureTests : IDisposable
     public async Task Newer_contracts_are_refused_with_both_versions()
     {
         string future = Path.Combine(_sandbox.Folder, "contracts", "Aperture.Abstractions.dll");
-        CompiledAssembly.Write(future, """[assembly: System.Reflection.AssemblyVersion("9.8.7.0")] namespace Aperture.Plugins { public interface IAperturePlugin { void Tell(); } }""");
+        CompiledAssembly.Write(
+            future,
+            """[assembly: System.Reflection.AssemblyVersion("9.8.7.0")] namespace Aperture.Plugins { public interface IAperturePlugin { void Tell(); } }""");
         CompiledAssembly.Write(
             Path.Combine(_sandbox.Folder, "Future", "Future.dll"),
             "public sealed class Entry : Aperture.Plugins.IAperturePlugin { public void Tell() { } }",

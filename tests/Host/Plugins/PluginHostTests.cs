@@ -83,7 +83,11 @@ public sealed class PluginHostTests : IDisposable
         Assert.True(assembly.IsCollectible);
         AssemblyLoadContext context = AssemblyLoadContext.GetLoadContext(assembly)!;
         Assert.Equal([assembly], context.Assemblies);
-        foreach (string shared in (string[])["Aperture.Abstractions", "Aperture.Modules", "TorchSharp", "SkiaSharp", "Microsoft.Extensions.DependencyInjection.Abstractions"])
+        string[] assemblies =
+        [
+            "Aperture.Abstractions", "Aperture.Modules", "TorchSharp", "SkiaSharp", "Microsoft.Extensions.DependencyInjection.Abstractions",
+        ];
+        foreach (string shared in assemblies)
         {
             Assert.Same(AssemblyLoadContext.Default.LoadFromAssemblyName(new AssemblyName(shared)), context.LoadFromAssemblyName(new AssemblyName(shared)));
         }

@@ -9,7 +9,8 @@ namespace Aperture.Host.Tests.Plugins;
 /// <summary>A temporary folder with copies of built test plugins, and hosts that load from it.</summary>
 internal sealed class PluginSandbox : IDisposable, IMethodFiles
 {
-    private static readonly string _built = typeof(PluginSandbox).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == "TestPlugins").Value!;
+    private static readonly string _built = typeof(PluginSandbox).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+        .Single(attribute => attribute.Key == "TestPlugins").Value!;
 
     public static DecoderInfo Decoder { get; } = new()
     {
@@ -45,7 +46,8 @@ internal sealed class PluginSandbox : IDisposable, IMethodFiles
     public PluginHost Host(params string[] folders) => Host(default, folders);
 
     public PluginHost Host(JsonElement options, params string[] folders) => new(
-        new PluginCatalog(folders.Select(folder => new PluginEntry(Path.GetFileName(folder).ToLowerInvariant(), Path.Combine(Folder, folder), Options: options))),
+        new PluginCatalog(
+            folders.Select(folder => new PluginEntry(Path.GetFileName(folder).ToLowerInvariant(), Path.Combine(Folder, folder), Options: options))),
         new PluginHostOptions { ShadowParent = Shadows });
 
     public string Resolve(string path) => throw new ApertureException($"There is no file {path}.");

@@ -40,7 +40,8 @@ public sealed class PluginSessionTests : IDisposable
         Assert.Equal(["boxed", "plugin"], _script.Session.RetiredVariables.Select(v => v.Name).Order());
         ScriptResult.RuntimeError error = Assert.IsType<ScriptResult.RuntimeError>(await _script.Run("other\n + plugin.GetHashCode()"));
         Assert.Equal(
-            "cell(2): The variable 'plugin' holds a EchoPlugin of plugin 'testplugins.echo' as it was before it was unloaded; declare it anew, 'var plugin = …'.",
+            "cell(2): The variable 'plugin' holds a EchoPlugin of plugin 'testplugins.echo' as it was before it was unloaded; declare it anew, 'var plugin = "
+            + "…'.",
             error.ToString());
         Assert.Contains("'boxed'", Assert.IsType<ScriptResult.RuntimeError>(await _script.Run("boxed.Length")).ToString(), StringComparison.Ordinal);
         Assert.Equal(2, await _script.Value("other + 1"));
@@ -83,7 +84,8 @@ public sealed class PluginSessionTests : IDisposable
     public void A_reload_that_leaves_the_old_version_in_memory_names_the_variables()
     {
         var reload = new PluginReload(new PluginUnload.Pinned("echo", "who knows"), null) { Holders = ["a", "b"] };
-        Assert.Equal("Plugin 'echo' is reloaded; its old version stays in memory as long as variables hold objects of it: a, b. Declare them anew.", reload.Message);
+        Assert.Equal(
+            "Plugin 'echo' is reloaded; its old version stays in memory as long as variables hold objects of it: a, b. Declare them anew.", reload.Message);
     }
 
     private async Task Declare()

@@ -83,5 +83,6 @@ public sealed class PluginUnloadTests : IDisposable
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static int Contexts(string project) => AppDomain.CurrentDomain.GetAssemblies().Count(assembly => assembly.GetName().Name == $"TestPlugins.{project}");
+    private static int Contexts(string project)
+        => AppDomain.CurrentDomain.GetAssemblies().Count(assembly => assembly.GetName().Name == $"TestPlugins.{project}");
 }

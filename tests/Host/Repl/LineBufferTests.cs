@@ -98,7 +98,8 @@ public class LineBufferTests
     {
         Action[] edits =
         [
-            buffer.MoveLeft, buffer.MoveRight, buffer.MoveWordLeft, buffer.MoveWordRight, buffer.DeleteBack, buffer.DeleteForward, buffer.CutWordLeft, buffer.CutWordRight,
+            buffer.MoveLeft, buffer.MoveRight, buffer.MoveWordLeft, buffer.MoveWordRight, buffer.DeleteBack, buffer.DeleteForward, buffer.CutWordLeft,
+            buffer.CutWordRight,
             buffer.CutToLineStart, buffer.CutToLineEnd, () => buffer.Insert("x"), () => buffer.Insert("a\nb"), () => buffer.MoveUp(), () => buffer.MoveDown(),
         ];
         edits[edit]();

@@ -106,7 +106,8 @@ public sealed class LineEditorTests : IDisposable
         Assert.Contains("\x1b[36mMath", coloured.Terminal.Written, StringComparison.Ordinal);
         Assert.Contains("\x1b[33mMax", coloured.Terminal.Written, StringComparison.Ordinal);
         _repl.Enter("return Math.Max(1, ", new Seen("val2"), "\x03");
-        Assert.DoesNotMatch("\x1b\\[[0-9;]*m", _repl.Terminal.Written.Replace("\x1b[>4;1m", "", StringComparison.Ordinal).Replace("\x1b[>4;0m", "", StringComparison.Ordinal));
+        Assert.DoesNotMatch(
+            "\x1b\\[[0-9;]*m", _repl.Terminal.Written.Replace("\x1b[>4;1m", "", StringComparison.Ordinal).Replace("\x1b[>4;0m", "", StringComparison.Ordinal));
     }
 
     [Fact]

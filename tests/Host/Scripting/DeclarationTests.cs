@@ -49,7 +49,9 @@ public class DeclarationTests
         await f.Run("using static System.Math; Abs(-1)");
         await f.Run("var x = 1;");
         await f.Run("var p = new { B = \"b\" };");
-        await f.Run("var x = 2; static int counter = 5; readonly int fixedValue = 6; int[,] grid = new int[2, 3]; dynamic free = 7; List<(int A, string?)?> many = new();");
+        await f.Run(
+            "var x = 2; static int counter = 5; readonly int fixedValue = 6; int[,] grid = new int[2, 3]; dynamic free = 7; List<(int A, string?)?> many = "
+            + "new();");
         await f.Run("record Pair(string Only);");
         await f.Run("x = 3; counter++; var alias = pair;");
         Assert.Equal("b", await f.Value("p.B"));
@@ -80,7 +82,9 @@ public class DeclarationTests
     [Fact]
     public void Any_sequence_of_submissions_means_what_it_means_in_one_long_chain()
     {
-        Gen.Int[0, 7].Select(Gen.Int[0, 2], Gen.Int[0, 2], (kind, name, other) => (Kind: kind, Name: "abc"[name].ToString(), Other: "abc"[other].ToString())).Array[5, 40].Sample(
+        Gen.Int[0, 7].Select(
+            Gen.Int[0, 2], Gen.Int[0, 2], (kind, name, other)
+                => (Kind: kind, Name: "abc"[name].ToString(), Other: "abc"[other].ToString())).Array[5, 40].Sample(
             steps =>
             {
                 using var f = new ScriptFixture();

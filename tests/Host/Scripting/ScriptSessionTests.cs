@@ -126,7 +126,8 @@ public class ScriptSessionTests
     [InlineData("1 +", false)]
     [InlineData("if (true) {", false)]
     [InlineData("if (true) { }", true)]
-    public void A_text_is_complete_when_its_syntax_is(string text, bool complete) => Assert.Equal(complete, SessionIntelligence.Examine(text) != CodeState.Incomplete);
+    public void A_text_is_complete_when_its_syntax_is(string text, bool complete)
+        => Assert.Equal(complete, SessionIntelligence.Examine(text) != CodeState.Incomplete);
 
     [Fact]
     public void A_missing_script_file_is_a_clear_error()

@@ -75,7 +75,13 @@ public sealed class SessionIntelligenceTests : IDisposable
         CodeSignatures? signatures = await Signatures("Math.Max(1, Math.Min(2, |");
         Assert.StartsWith("int Math.Min(", signatures!.Items.First(i => i.Parameters[0].Text == "int val1").Head, StringComparison.Ordinal);
         Assert.Equal(1, signatures.ActiveParameter);
-        Assert.Equal(11, signatures.Items.Count(i => i.Head.Contains("Min(", StringComparison.Ordinal) && !i.Head.Contains("IntPtr", StringComparison.Ordinal) && !i.Head.Contains("nint", StringComparison.Ordinal) && !i.Head.Contains("nuint", StringComparison.Ordinal)));
+        Assert.Equal(
+            11,
+            signatures.Items.Count(
+                i => i.Head.Contains("Min(", StringComparison.Ordinal)
+                && !i.Head.Contains("IntPtr", StringComparison.Ordinal)
+                && !i.Head.Contains("nint", StringComparison.Ordinal)
+                && !i.Head.Contains("nuint", StringComparison.Ordinal)));
         Assert.Equal(0, (await Signatures("Math.Max(|1, Math.Min(2, 3))"))!.ActiveParameter);
         Assert.Contains("Show(", (await Signatures("Show(|)"))!.Items[0].Head, StringComparison.Ordinal);
         Assert.Null(await Signatures("(1 + 2|)"));
@@ -109,7 +115,8 @@ public sealed class SessionIntelligenceTests : IDisposable
         IReadOnlyList<CodeSpan> spans = await _intelligence.ClassifyAsync(code);
         Assert.Equal(
             [
-                ("foreach", CodeKind.Control), ("var", CodeKind.Keyword), ("n", CodeKind.Variable), ("in", CodeKind.Control), ("new", CodeKind.Keyword), ("1", CodeKind.Number),
+                ("foreach", CodeKind.Control), ("var", CodeKind.Keyword), ("n", CodeKind.Variable), ("in", CodeKind.Control), ("new", CodeKind.Keyword),
+                ("1", CodeKind.Number),
                 ("Console", CodeKind.Type), ("WriteLine", CodeKind.Method), ("total", CodeKind.Member), ("\"x\"", CodeKind.Text), ("// done", CodeKind.Comment),
             ],
             spans.Select(s => (code.Substring(s.Start, s.Length), s.Kind)));

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Aperture.Host.Tests.Scripting;
 
-/// <summary>What a session should hold after a sequence of submissions: each declaration makes a new place, code sees the places that were visible when it was written.</summary>
+/// <summary>
+/// What a session should hold after a sequence of submissions: each declaration makes a new place, code sees the places that were visible when it was written.
+/// </summary>
 internal sealed class SessionModel
 {
     private readonly Dictionary<string, Place> _visible = [];

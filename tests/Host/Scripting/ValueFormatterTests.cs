@@ -36,7 +36,8 @@ public class ValueFormatterTests
     [Fact]
     public void Scalars_disposed_and_odd_tensors_read_well()
     {
-        using torch.Tensor scalar = torch.tensor(2.5), flags = torch.tensor(new[] { true, false }), none = torch.zeros(0, 3), ints = torch.tensor(new long[] { 1, 3 });
+        using torch.Tensor scalar = torch.tensor(2.5), flags = torch.tensor(
+            new[] { true, false }), none = torch.zeros(0, 3), ints = torch.tensor(new long[] { 1, 3 });
         torch.Tensor disposed = torch.zeros(1);
         disposed.Dispose();
         Assert.Equal("Tensor [] float64 cpu = 2.5", _formatter.Format(scalar).Text);
@@ -60,7 +61,9 @@ public class ValueFormatterTests
     {
         DisplayForm form = _formatter.Format(new[] { new Row("<b>", 1), new Row("c", 2) });
         Assert.Equal(["Name", "Count"], form.Table!.Heads);
-        Assert.Equal("<table><thead><tr><th>Name</th><th>Count</th></tr></thead><tbody><tr><td>&lt;b&gt;</td><td>1</td></tr><tr><td>c</td><td>2</td></tr></tbody></table>", form.Html);
+        Assert.Equal(
+            "<table><thead><tr><th>Name</th><th>Count</th></tr></thead>"
+            + "<tbody><tr><td>&lt;b&gt;</td><td>1</td></tr><tr><td>c</td><td>2</td></tr></tbody></table>", form.Html);
         Assert.Null(_formatter.Format(new[] { 1, 2 }).Table);
         Assert.Null(_formatter.Format(new[] { "a", "b" }).Table);
     }

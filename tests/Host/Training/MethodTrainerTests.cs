@@ -36,8 +36,10 @@ public sealed class MethodTrainerTests : IDisposable
         Assert.False(File.Exists(Path.Combine(_root, "broken", "model.safetensors")));
         Train("broken", Options, CancellationToken.None);
 
-        Assert.Equal(File.ReadAllBytes(Path.Combine(_root, "whole", "model.safetensors")), File.ReadAllBytes(Path.Combine(_root, "broken", "model.safetensors")));
-        Assert.NotEqual(File.ReadAllBytes(Path.Combine(_opened.Model.Folder, "model.safetensors")), File.ReadAllBytes(Path.Combine(_root, "whole", "model.safetensors")));
+        Assert.Equal(
+            File.ReadAllBytes(Path.Combine(_root, "whole", "model.safetensors")), File.ReadAllBytes(Path.Combine(_root, "broken", "model.safetensors")));
+        Assert.NotEqual(
+            File.ReadAllBytes(Path.Combine(_opened.Model.Folder, "model.safetensors")), File.ReadAllBytes(Path.Combine(_root, "whole", "model.safetensors")));
     }
 
     [Fact]
@@ -67,7 +69,9 @@ public sealed class MethodTrainerTests : IDisposable
     [Fact]
     public void The_model_itself_is_not_written_over()
     {
-        ApertureException error = Assert.Throws<ApertureException>(() => new TrainingModel(_opened.Model, [.. TrainingFile.Read(_questions).Take(1)], _opened.Model.Folder).SaveCheckpoint(new Dictionary<string, Tensor>()));
+        ApertureException error = Assert.Throws<ApertureException>(
+            () => new TrainingModel(_opened.Model, [.. TrainingFile.Read(_questions).Take(1)], _opened.Model.Folder)
+                .SaveCheckpoint(new Dictionary<string, Tensor>()));
 
         Assert.Contains("another --output", error.Message, StringComparison.Ordinal);
     }
@@ -100,7 +104,12 @@ public sealed class MethodTrainerTests : IDisposable
         whole.RunTo(3, CancellationToken.None);
         using (IDecoderRun fork = whole.Fork())
         {
-            fork.Keep(new RowSelection([.. Enumerable.Range(0, 2).Select(sample => (int[]?)[.. Enumerable.Range(0, fork.Layout(sample).Count).Except(fork.Layout(sample).VisualRows())])]));
+            fork.Keep(
+                new RowSelection(
+                    [
+                        .. Enumerable.Range(0, 2).Select(
+                            sample => (int[]?)[.. Enumerable.Range(0, fork.Layout(sample).Count).Except(fork.Layout(sample).VisualRows())]),
+                    ]));
             fork.RunTo(8, CancellationToken.None);
             Assert.Empty(fork.Layout(0).VisualRows());
             Assert.Equal(fork.Offsets[^1], (int)fork.Labels.size(0));
@@ -136,7 +145,9 @@ public sealed class MethodTrainerTests : IDisposable
         return (run.NextTokenLoss().item<float>(), run.Predictions().Targets.size(0));
     }
 
-    private void Train(string folder, string options, CancellationToken cancellationToken, IProgress<TrainingProgress>? progress = null, IReadOnlyList<TrainingExample>? examples = null)
+    private void Train(
+        string folder, string options, CancellationToken cancellationToken, IProgress<TrainingProgress>? progress = null,
+        IReadOnlyList<TrainingExample>? examples = null)
     {
         using JsonDocument json = JsonDocument.Parse(options);
         using TrainingModel model = new(_opened.Model, examples ?? [.. TrainingFile.Read(_questions).Take(12)], Path.Combine(_root, folder));

@@ -13,8 +13,10 @@ public sealed class BatchTests
         .Where((prefix, visual, text) => prefix + text > 0)
         .Select((prefix, visual, text) => Prompts.With(prefix, visual, text));
 
-    private static readonly Gen<DyVteOptions> _genOptions = Gen.Select(Gen.Double[0.2, 0.8], Gen.Int[0, 2], Gen.Int[1, 2], Gen.Bool.Select(all => all ? "all-text" : "text"))
-        .Select((threshold, first, patience, input) => new DyVteOptions { Threshold = threshold, MinExitLayer = first, Patience = patience, GateInput = input });
+    private static readonly Gen<DyVteOptions> _genOptions = Gen.Select(
+        Gen.Double[0.2, 0.8], Gen.Int[0, 2], Gen.Int[1, 2], Gen.Bool.Select(all => all ? "all-text" : "text"))
+        .Select(
+            (threshold, first, patience, input) => new DyVteOptions { Threshold = threshold, MinExitLayer = first, Patience = patience, GateInput = input });
 
     [Fact]
     public void Samples_of_a_ragged_batch_exit_and_compute_as_they_do_alone()
@@ -76,7 +78,8 @@ public sealed class BatchTests
         SequenceLayout[] prompts = [Prompts.With(3, 10, 4), SequenceLayout.Create([new Span(SpanKind.Text, 5)]), Prompts.With(2, 8, 6), Prompts.With(4, 6, 3)];
         Tensor[] rows = [.. prompts.Select((prompt, i) => model.Rows(prompt, (ulong)(40 + i)))];
         (ExitLog single, ExitLog together, ExitLog first) = (new(), new(), new());
-        long seed = Enumerable.Range(0, 200).First(s => Run(s, "PerSample") is { } log && log.Exits.Count == 3 && log.Exits.Values.Distinct().Count() > 1 && log.Exits[0] < log.Exits.Values.Max());
+        long seed = Enumerable.Range(0, 200).First(
+            s => Run(s, "PerSample") is { } log && log.Exits.Count == 3 && log.Exits.Values.Distinct().Count() > 1 && log.Exits[0] < log.Exits.Values.Max());
         ExitLog Run(long s, string policy, ExitLog? log = null)
         {
             log ??= new ExitLog();
@@ -120,12 +123,15 @@ public sealed class BatchTests
     {
         using SmallModel model = new();
         SequenceLayout[] prompts = [Prompts.With(3, 10, 4), Prompts.With(2, 7, 5)];
-        using ExitReducer keeping = new(new DyVteOptions { FixedExitLayer = 2 }, null), freeing = new(new DyVteOptions { FixedExitLayer = 2, DropOwnCache = true }, null);
+        using ExitReducer keeping = new(new DyVteOptions { FixedExitLayer = 2 }, null), freeing = new(
+            new DyVteOptions { FixedExitLayer = 2, DropOwnCache = true }, null);
         using GenerationSession kept = Begin(model, prompts, keeping), freed = Begin(model, prompts, freeing);
         long bytes = freed.Request.Cache!.Bytes;
 
-        GenerationResult a = kept.Generate(new GenerationOptions { MaxNewTokens = 2 }, new GenerationControl { KeepLogits = true }, null, CancellationToken.None);
-        GenerationResult b = freed.Generate(new GenerationOptions { MaxNewTokens = 2 }, new GenerationControl { KeepLogits = true }, null, CancellationToken.None);
+        GenerationResult a = kept.Generate(
+            new GenerationOptions { MaxNewTokens = 2 }, new GenerationControl { KeepLogits = true }, null, CancellationToken.None);
+        GenerationResult b = freed.Generate(
+            new GenerationOptions { MaxNewTokens = 2 }, new GenerationControl { KeepLogits = true }, null, CancellationToken.None);
 
         Assert.Equal(4 * (7 + 7) * 2 * 16 * 4, bytes); // layers * text rows * (keys, values) * kv width * float
         Assert.Equal([8, 8, 8, 8], Lengths(freed, 0));
@@ -184,8 +190,10 @@ public sealed class BatchTests
             rows = cat([zeros(0, model.Config.HiddenSize), .. prompts.Select((prompt, i) => model.Rows(prompt, (ulong)(60 + i)))], 0).DetachFromDisposeScope();
         }
 
-        return new TokenGenerator(model.Decoder).Begin(new GenerationInput(rows, prompts), HookTableBuilder.Build(model.Decoder.Info, [reducer]), trace, 4, CancellationToken.None);
+        return new TokenGenerator(model.Decoder)
+            .Begin(new GenerationInput(rows, prompts), HookTableBuilder.Build(model.Decoder.Info, [reducer]), trace, 4, CancellationToken.None);
     }
 
-    private static int[] Lengths(GenerationSession session, int sample) => [.. Enumerable.Range(0, 4).Select(layer => session.Request.Cache!.Length(layer, sample))];
+    private static int[] Lengths(GenerationSession session, int sample)
+        => [.. Enumerable.Range(0, 4).Select(layer => session.Request.Cache!.Length(layer, sample))];
 }

@@ -216,7 +216,8 @@ public sealed class ExitReducerTests
         using Tensor rows = model.Rows(_prompt, 12);
         using ExitReducer plain = new(Never, TestGates.Random(Seed));
         using ExitReducer other = new(Never, new Gates.GateSet(
-            new Gates.GateTensors(Gates.GateInitialisation.Create(4, 64, 16, Seed)), Gates.GateKeys.Published, 64, onHost: placement == "host", single: type == "fp32"));
+            new Gates.GateTensors(Gates.GateInitialisation.Create(4, 64, 16, Seed)), Gates.GateKeys.Published, 64, onHost: placement == "host",
+            single: type == "fp32"));
         ExitLog expected = new(), actual = new();
 
         model.Prefill([_prompt], [rows], plain, expected).Rows.Dispose();

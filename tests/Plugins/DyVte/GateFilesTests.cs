@@ -64,7 +64,8 @@ public sealed class GateFilesTests : IDisposable
 
         Assert.Equal(expected.data<float>().ToArray(), actual.data<float>().ToArray());
         Assert.Equal("dyvte", file.Metadata["method"]);
-        Assert.Equal(("3", "16", "8", "text_mean+text_last"), (file.Metadata["layers"], file.Metadata["hidden"], file.Metadata["gateHidden"], file.Metadata["input"]));
+        Assert.Equal(
+            ("3", "16", "8", "text_mean+text_last"), (file.Metadata["layers"], file.Metadata["hidden"], file.Metadata["gateHidden"], file.Metadata["input"]));
         Assert.Empty(Directory.GetFiles(Path.GetDirectoryName(path)!, "*.tmp"));
     }
 
@@ -86,7 +87,9 @@ public sealed class GateFilesTests : IDisposable
 
     [Fact]
     public void Gates_for_another_input_are_refused()
-        => AssertRefused(_recorded, new DyVteOptions { GateInput = "attention" }, "reads 32 values, but with GateInput attention small gives 60 (three times its visual tokens)");
+        => AssertRefused(
+            _recorded, new DyVteOptions { GateInput = "attention" },
+            "reads 32 values, but with GateInput attention small gives 60 (three times its visual tokens)");
 
     [Fact]
     public void A_gates_file_trained_on_another_text_is_refused_though_its_width_fits()

@@ -178,10 +178,12 @@ public sealed class GateTrainingTests : IDisposable
         return run.Step(0, batch, CancellationToken.None).Loss!.item<float>();
     }
 
-    private TrainingResult Train(string folder, string options, IProgress<TrainingProgress>? progress = null, int samples = 16, CancellationToken cancellationToken = default)
+    private TrainingResult Train(
+        string folder, string options, IProgress<TrainingProgress>? progress = null, int samples = 16, CancellationToken cancellationToken = default)
     {
         using TrainingModel model = Samples(folder, samples);
-        return MethodTrainer.Run("dyvte", new DyVteFactory(), JsonDocument.Parse(options).RootElement, model, new TrainingPace { ReportEvery = 1 }, progress, cancellationToken);
+        return MethodTrainer.Run(
+            "dyvte", new DyVteFactory(), JsonDocument.Parse(options).RootElement, model, new TrainingPace { ReportEvery = 1 }, progress, cancellationToken);
     }
 
     private sealed class StopAt(CancellationTokenSource stop, int step) : IProgress<TrainingProgress>

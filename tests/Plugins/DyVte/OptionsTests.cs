@@ -20,7 +20,9 @@ public sealed class OptionsTests
 
     [Fact]
     public void Every_option_is_described_and_nothing_else()
-        => Assert.Equal(OptionsJson.Default.DyVteOptions.Properties.Where(p => p.Set is not null).Select(p => p.Name).Order(), new DyVteFactory().Options.Select(o => o.Name).Order());
+        => Assert.Equal(
+            OptionsJson.Default.DyVteOptions.Properties.Where(p => p.Set is not null).Select(p => p.Name).Order(),
+            new DyVteFactory().Options.Select(o => o.Name).Order());
 
     [Theory]
     [InlineData("""{"Threshold":0}""", "Threshold is 0")]

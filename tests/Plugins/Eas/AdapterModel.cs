@@ -44,7 +44,8 @@ internal sealed class AdapterModel(ScalarType type, params int[] without)
 
     /// <summary>A prompt's prefill and some given tokens after it.</summary>
     /// <returns>Logits of the last row after each forward, <c>[forwards, samples, V]</c>, and every layer's cache rows of the first sample.</returns>
-    public (float[] Logits, int[] Cache) Run(IReadOnlyList<Tensor> prompts, ILayerRouter? router, int steps = 0, IDecoderTrace? trace = null, int[]? select = null)
+    public (float[] Logits, int[] Cache) Run(
+        IReadOnlyList<Tensor> prompts, ILayerRouter? router, int steps = 0, IDecoderTrace? trace = null, int[]? select = null)
     {
         using IDisposable quiet = no_grad();
         using DisposeScope scope = NewDisposeScope();

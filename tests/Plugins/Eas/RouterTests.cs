@@ -47,7 +47,8 @@ public sealed class RouterTests
     {
         using AdapterModel model = new();
         using Tensor prompt = model.Rows(11, 3);
-        using EasRouter plain = model.Router(model.Adapters(random: true), _plain, 1, 3), merged = model.Router(model.Adapters(random: true), new EasSettings { Merge = Enum.Parse<MergeForm>(form) }, 1, 3);
+        using EasRouter plain = model.Router(model.Adapters(random: true), _plain, 1, 3), merged = model.Router(
+            model.Adapters(random: true), new EasSettings { Merge = Enum.Parse<MergeForm>(form) }, 1, 3);
 
         AssertClose(model.Run([prompt], plain, steps: 3).Logits, model.Run([prompt], merged, steps: 3).Logits, 1e-4);
     }
@@ -126,7 +127,8 @@ public sealed class RouterTests
     {
         using AdapterModel model = new();
         using Tensor prompt = model.Rows(8, 10);
-        using EasRouter frozen = model.Router(model.Adapters(random: true), _plain, 1, 2), own = model.Router(model.Adapters(random: true), new EasSettings { DecodePool = DecodePool.Self }, 1, 2);
+        using EasRouter frozen = model.Router(model.Adapters(random: true), _plain, 1, 2), own = model.Router(
+            model.Adapters(random: true), new EasSettings { DecodePool = DecodePool.Self }, 1, 2);
         int vocabulary = model.Info.VocabularySize;
 
         float[] a = model.Run([prompt], frozen, steps: 1).Logits, b = model.Run([prompt], own, steps: 1).Logits;

@@ -28,7 +28,8 @@ public sealed class TrainingTests : IDisposable
     [Fact]
     public void A_search_stopped_and_continued_finds_what_an_unbroken_one_finds()
     {
-        const string Options = $$"""{ "Stage": "Search", "Steps": 4, "SkipCount": 3, "SearchWarmUp": 2, "Every": 1, "Sets": 2, {{Small}}, "TrainProjector": false, "Task": "shelves" }""";
+        const string Options
+            = $$"""{ "Stage": "Search", "Steps": 4, "SkipCount": 3, "SearchWarmUp": 2, "Every": 1, "Sets": 2, {{Small}}, "TrainProjector": false, "Task": "shelves" }""";
         Train("whole", Options);
         using (CancellationTokenSource stop = new())
         {
@@ -47,13 +48,15 @@ public sealed class TrainingTests : IDisposable
     [Fact]
     public void Trained_adapters_lower_the_loss_and_open_from_a_file_beside_the_model()
     {
-        const string Options = """{ "SkipLayers": [2, 5], "Steps": 12, "WarmUp": 0, "Dropout": 0, "BatchSize": 4, "Rate": 0.002, "AdapterDim": 8, "PiaDim": 16, "TrainProjector": false }""";
+        const string Options
+            = """{ "SkipLayers": [2, 5], "Steps": 12, "WarmUp": 0, "Dropout": 0, "BatchSize": 4, "Rate": 0.002, "AdapterDim": 8, "PiaDim": 16, "TrainProjector": false }""";
         double first = double.NaN, last = double.NaN;
         Train("adapters", Options, new Losses(loss => (first, last) = (double.IsNaN(first) ? loss : first, loss)), [.. _examples.Take(4)]);
 
         Assert.True(last < first / 2, $"{first} -> {last}");
         string file = Path.Combine(_root, "adapters", "adapters.safetensors");
-        using EasRouter router = (EasRouter)new EasFactory().Create(TestFiles.Json($$"""{ "Adapters": "{{file}}" }"""), _opened.Model.Decoder.Info, new FactoryFiles());
+        using EasRouter router = (EasRouter)new EasFactory()
+            .Create(TestFiles.Json($$"""{ "Adapters": "{{file}}" }"""), _opened.Model.Decoder.Info, new FactoryFiles());
         Assert.Equal([2, 5], router.Skipped.Order());
     }
 
@@ -64,7 +67,8 @@ public sealed class TrainingTests : IDisposable
 
         using OpenedModel trained = new(Path.Combine(_root, "checkpoint"));
         Assert.Equal([1], trained.Model.Decoder.Info.LayersWithoutAttention);
-        using EasRouter router = (EasRouter)new EasFactory().Create(default, trained.Model.Decoder.Info, new FactoryFiles(trained.Model.Folder, trained.Model.Checkpoint));
+        using EasRouter router = (EasRouter)new EasFactory()
+            .Create(default, trained.Model.Decoder.Info, new FactoryFiles(trained.Model.Folder, trained.Model.Checkpoint));
         Assert.Equal([1], router.Skipped);
         using Tensor before = ((Projector)_opened.Model.Projector).Layers[0].Dense(), after = ((Projector)trained.Model.Projector).Layers[0].Dense();
         Assert.NotEqual(before.data<float>().ToArray(), after.to_type(ScalarType.Float32).data<float>().ToArray());
@@ -83,7 +87,9 @@ public sealed class TrainingTests : IDisposable
 
         Assert.Equal(
             found.Order(),
-            run.Parameters.Keys.Where(name => name.EndsWith("replaced_adapter.conv_A.weight", StringComparison.Ordinal)).Select(name => int.Parse(name.Split('.')[2])).Order());
+            run.Parameters.Keys.Where(name => name.EndsWith("replaced_adapter.conv_A.weight", StringComparison.Ordinal))
+                .Select(name => int.Parse(name.Split('.')[2]))
+                .Order());
         Assert.Contains(run.Parameters.Keys, name => name.StartsWith("model.mm_projector.", StringComparison.Ordinal));
     }
 
@@ -105,7 +111,9 @@ public sealed class TrainingTests : IDisposable
     [Fact]
     public void Training_leaves_no_tensor_behind()
     {
-        string search = $$"""{ "Stage": "Search", "Steps": 2, "SkipCount": 2, "SearchWarmUp": 1, "Every": 1, "Sets": 2, {{Small}} }""", adapters = $$"""{ "SkipLayers": [3], "Steps": 2, {{Small}} }""";
+        string search
+            = $$"""{ "Stage": "Search", "Steps": 2, "SkipCount": 2, "SearchWarmUp": 1, "Every": 1, "Sets": 2, {{Small}} }""",
+            adapters = $$"""{ "SkipLayers": [3], "Steps": 2, {{Small}} }""";
         Train("search0", search);
         Train("adapters0", adapters);
         GC.Collect();
@@ -118,7 +126,9 @@ public sealed class TrainingTests : IDisposable
         Assert.Equal(before, Tensor.TotalCount);
     }
 
-    private void Train(string folder, string options, IProgress<TrainingProgress>? progress = null, IReadOnlyList<TrainingExample>? examples = null, CancellationToken cancellationToken = default)
+    private void Train(
+        string folder, string options, IProgress<TrainingProgress>? progress = null, IReadOnlyList<TrainingExample>? examples = null,
+        CancellationToken cancellationToken = default)
     {
         using JsonDocument json = JsonDocument.Parse(options);
         using TrainingModel model = new(_opened.Model, examples ?? _examples, Path.Combine(_root, folder));

@@ -123,7 +123,8 @@ public sealed class CalibrationTests
         using TestFiles files = new();
         ToyCalibration model = new(files.Folder, layers: 6, samples: 4);
 
-        CalibrationResult result = new FitPruneFactory().Calibrate(model, TestFiles.Json("""{"TargetReduction":0.5,"ExactBudget":true}"""), null, CancellationToken.None);
+        CalibrationResult result = new FitPruneFactory()
+            .Calibrate(model, TestFiles.Json("""{"TargetReduction":0.5,"ExactBudget":true}"""), null, CancellationToken.None);
         Recipe recipe = RecipeLookup.Find(new FitPruneOptions { Reduction = 0.5 }, model.Decoder, files);
 
         Assert.Equal("calibrated", recipe.Source);
@@ -214,7 +215,8 @@ public sealed class CalibrationTests
         using TestFiles files = new();
         ToyCalibration model = new(files.Folder, layers: 2, samples: 1);
 
-        ApertureException error = Assert.Throws<ApertureException>(() => new FitPruneFactory().Calibrate(model, TestFiles.Json(options), null, CancellationToken.None));
+        ApertureException error = Assert.Throws<ApertureException>(
+            () => new FitPruneFactory().Calibrate(model, TestFiles.Json(options), null, CancellationToken.None));
 
         Assert.Contains(message, error.Message, StringComparison.Ordinal);
     }
@@ -222,8 +224,10 @@ public sealed class CalibrationTests
     [Theory]
     [InlineData("{")]
     [InlineData("null")]
-    [InlineData("""{"format":"fitprune-statistics","version":1,"layers":2,"samples":[{"id":"s0","visualTokens":5,"textAfter":2,"cross":[1],"self":[1,2]}],"passes":[]}""")]
-    [InlineData("""{"format":"fitprune-statistics","version":1,"layers":1,"samples":[],"passes":[{"sample":0,"alpha":0.5,"deleted":[1],"crossAllowed":[1],"selfAllowed":[1]}]}""")]
+    [InlineData(
+        """{"format":"fitprune-statistics","version":1,"layers":2,"samples":[{"id":"s0","visualTokens":5,"textAfter":2,"cross":[1],"self":[1,2]}],"passes":[]}""")]
+    [InlineData(
+        """{"format":"fitprune-statistics","version":1,"layers":1,"samples":[],"passes":[{"sample":0,"alpha":0.5,"deleted":[1],"crossAllowed":[1],"selfAllowed":[1]}]}""")]
     public void Damaged_statistics_are_refused(string content)
     {
         using TestFiles files = new();

@@ -76,7 +76,10 @@ public sealed class ReducerTests
                 left = Math.Max(left - delete[l], 0);
                 int[] original = layout.Original.ToArray();
                 int[] others = [.. Enumerable.Range(0, prefix).Concat(Enumerable.Range(prefix + visual, text))];
-                if (layout.VisualCount != left || others.Except(original).Any() || !original.Order().SequenceEqual(original) || !layout.Positions.SequenceEqual(original))
+                if (layout.VisualCount != left
+                    || others.Except(original).Any()
+                    || !original.Order().SequenceEqual(original)
+                    || !layout.Positions.SequenceEqual(original))
                 {
                     return false;
                 }

@@ -6,7 +6,8 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.FitPrune.Tests;
 
 /// <summary>
-/// A decoder without hidden rows: each layer's attention map is a causal softmax over fixed random logits of the rows that are left. It carries selections out like the host does.
+/// A decoder without hidden rows: each layer's attention map is a causal softmax over fixed random logits of the rows that are left. It carries selections out
+/// like the host does.
 /// </summary>
 internal sealed class ToyDecoder : IReducerSites, ILayerContext, IRequestContext, IAttentionStatistics, IDecoderTrace
 {
@@ -174,7 +175,10 @@ internal sealed class ToyDecoder : IReducerSites, ILayerContext, IRequestContext
         {
             for (int i = 0; i < rows.Length; i++)
             {
-                float[] exps = [.. Enumerable.Range(0, i + 1).Select(j => MathF.Exp(_logits[((((Layer * Decoder.Heads) + h) * _width) + rows[i]) * _width + rows[j]]))];
+                float[] exps =
+                [
+                    .. Enumerable.Range(0, i + 1).Select(j => MathF.Exp(_logits[((((Layer * Decoder.Heads) + h) * _width) + rows[i]) * _width + rows[j]])),
+                ];
                 float sum = exps.Sum();
                 for (int j = 0; j <= i; j++)
                 {

@@ -93,7 +93,8 @@ public sealed class CalibrationTests : IDisposable
 
     private CalibrationResult Fit(string options, int samples) => Fit(new Model(this, samples), options);
 
-    private static CalibrationResult Fit(Model model, string options) => TestFiles.Factory().Calibrate(model, TestFiles.Json(options), null, CancellationToken.None);
+    private static CalibrationResult Fit(Model model, string options)
+        => TestFiles.Factory().Calibrate(model, TestFiles.Json(options), null, CancellationToken.None);
 
     private sealed class Model(CalibrationTests test, int samples) : ICalibrationModel
     {

@@ -33,7 +33,8 @@ public sealed class EngineTests : IDisposable
     [Fact]
     public void Without_weights_and_threshold_every_row_runs_as_in_the_plain_model()
     {
-        using GammaModRouter router = RoutedModel.Router(RoutedModel.RandomRouter(0.5), _layers, new GammaModOptions { WeightMlp = false, PrefillThreshold = 0, DecodeThreshold = 0 });
+        using GammaModRouter router = RoutedModel.Router(
+            RoutedModel.RandomRouter(0.5), _layers, new GammaModOptions { WeightMlp = false, PrefillThreshold = 0, DecodeThreshold = 0 });
         Tensor rows = RoutedModel.Rows(_prompt, 1);
 
         AssertClose(_model.Run([_prompt], [rows], [], ids: _ids), _model.Run([_prompt], [rows], [router], ids: _ids), 1e-5);
@@ -46,7 +47,8 @@ public sealed class EngineTests : IDisposable
         Tensor rows = RoutedModel.Rows(_prompt, 2);
         int[] lengths = [];
 
-        float[][][] skipped = _model.Run([_prompt], [rows], [router], ids: _ids, look: cache => lengths = [.. Enumerable.Range(0, 5).Select(layer => cache.Length(layer, 0))]);
+        float[][][] skipped = _model.Run(
+            [_prompt], [rows], [router], ids: _ids, look: cache => lengths = [.. Enumerable.Range(0, 5).Select(layer => cache.Length(layer, 0))]);
 
         Assert.Equal([34, 0, 0, 0, 34], lengths);
         using IDisposable grad = no_grad();
@@ -72,7 +74,9 @@ public sealed class EngineTests : IDisposable
             Selections alone = new();
             float[][][] own = _model.Run([prompts[sample]], [rows[sample]], [router], alone, _ids);
             AssertClose(own, [.. batch.Select(step => new[] { step[sample] })], 1e-4);
-            Assert.Equal(alone.Chosen.Select(c => (c.Layer, string.Join(",", c.Rows))), together.Chosen.Where(c => c.Sample == sample).Select(c => (c.Layer, string.Join(",", c.Rows))));
+            Assert.Equal(
+                alone.Chosen.Select(c => (c.Layer, string.Join(",", c.Rows))),
+                together.Chosen.Where(c => c.Sample == sample).Select(c => (c.Layer, string.Join(",", c.Rows))));
         }
 
         Assert.Contains(together.Chosen, c => c.Phase == DecoderPhase.Decode && c.Rows.Length == 0);
@@ -86,7 +90,9 @@ public sealed class EngineTests : IDisposable
         Selections trace = new();
         int[] lengths = [];
 
-        _model.Run([_prompt], [RoutedModel.Rows(_prompt, 3)], [router], trace, _ids, cache => lengths = [.. Enumerable.Range(0, 5).Select(layer => cache.Length(layer, 0))]);
+        _model.Run(
+            [_prompt], [RoutedModel.Rows(_prompt, 3)], [router], trace, _ids, cache
+                => lengths = [.. Enumerable.Range(0, 5).Select(layer => cache.Length(layer, 0))]);
 
         foreach (int layer in _layers)
         {
@@ -111,7 +117,8 @@ public sealed class EngineTests : IDisposable
         float[][][] before = one.Run([_prompt], [rows], [router], trace);
         int[] skipped = [.. Enumerable.Range(0, _prompt.Count).Except(trace.Prefill(0, 0))];
         Assert.True(skipped.Length > 1);
-        changed.index_copy_(0, tensor(skipped.Select(row => (long)row).ToArray()), rows.index_select(0, tensor(skipped.Reverse().Select(row => (long)row).ToArray())));
+        changed.index_copy_(
+            0, tensor(skipped.Select(row => (long)row).ToArray()), rows.index_select(0, tensor(skipped.Reverse().Select(row => (long)row).ToArray())));
 
         AssertClose(before, one.Run([_prompt], [changed], [router]), 0);
     }
@@ -173,7 +180,8 @@ public sealed class EngineTests : IDisposable
     public void The_papers_weighting_of_attention_is_another_result()
     {
         Tensor rows = RoutedModel.Rows(_prompt, 10), weight = RoutedModel.RandomRouter(1);
-        using GammaModRouter code = RoutedModel.Router(weight, _layers), paper = RoutedModel.Router(weight, _layers, new GammaModOptions { WeightAttention = true });
+        using GammaModRouter code = RoutedModel.Router(weight, _layers), paper = RoutedModel.Router(
+            weight, _layers, new GammaModOptions { WeightAttention = true });
 
         Assert.True(Difference(_model.Run([_prompt], [rows], [code]), _model.Run([_prompt], [rows], [paper])) > 1e-3);
     }

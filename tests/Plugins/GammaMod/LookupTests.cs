@@ -100,7 +100,8 @@ public sealed class LookupTests : IDisposable
     public void A_file_without_routers_is_refused()
     {
         using TorchSharp.torch.Tensor gate = TorchSharp.torch.ones(2);
-        Weights.SafetensorsWriter.Save(Path.Combine(_files.Folder, "gates.safetensors"), new Dictionary<string, TorchSharp.torch.Tensor> { ["gate.weight"] = gate });
+        Weights.SafetensorsWriter.Save(
+            Path.Combine(_files.Folder, "gates.safetensors"), new Dictionary<string, TorchSharp.torch.Tensor> { ["gate.weight"] = gate });
 
         Refuse("""{ "Weights": "gates.safetensors" }""", "holds no router");
     }

@@ -29,7 +29,8 @@ internal sealed class Selections : IDecoderTrace
         }
     }
 
-    public void LayerCache(ILayerContext context, int sample, Tensor keys, Tensor values) => Positions.Add((context.Layer, context.Layout(sample).Positions.ToArray()));
+    public void LayerCache(ILayerContext context, int sample, Tensor keys, Tensor values)
+        => Positions.Add((context.Layer, context.Layout(sample).Positions.ToArray()));
 
     public void LayerWork(ILayerContext context, LayerWork work) => Work.Add(work);
 }

@@ -41,7 +41,8 @@ internal sealed class TestFiles : IMethodFiles, IDisposable
         using DisposeScope scope = NewDisposeScope();
         string path = Path.Combine(Folder, file);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        SafetensorsWriter.Save(path, values.ToDictionary(pair => RouterWeights.KeyOf(pair.Key), pair => full([2, width], pair.Value, dtype: ScalarType.Float32)));
+        SafetensorsWriter.Save(
+            path, values.ToDictionary(pair => RouterWeights.KeyOf(pair.Key), pair => full([2, width], pair.Value, dtype: ScalarType.Float32)));
         return path;
     }
 

@@ -51,7 +51,8 @@ public sealed class TrainingTests : IDisposable
         Assert.Equal(new[] { 3, 4, 5, 6 }.Select(RouterWeights.KeyOf), trained.Model.Unclaimed);
         double after = Loss(trained.Model, 4);
         Assert.True(after < before, $"{before} -> {after}");
-        using GammaModRouter router = (GammaModRouter)TestFiles.Factory().Create(default, trained.Model.Decoder.Info, new FactoryFiles(trained.Model.Folder, trained.Model.Checkpoint));
+        using GammaModRouter router = (GammaModRouter)TestFiles.Factory()
+            .Create(default, trained.Model.Decoder.Info, new FactoryFiles(trained.Model.Folder, trained.Model.Checkpoint));
         Assert.Equal([3, 4, 5, 6], router.Layers);
     }
 
@@ -99,12 +100,15 @@ public sealed class TrainingTests : IDisposable
         Assert.Contains(message, error.Message, StringComparison.Ordinal);
     }
 
-    private static TrainingExample[] Samples(int count) => [.. TrainingFile.Read(Path.Combine(_repository, "scripts", "data", "shelf-eval", "questions.jsonl")).Take(count)];
+    private static TrainingExample[] Samples(int count)
+        => [.. TrainingFile.Read(Path.Combine(_repository, "scripts", "data", "shelf-eval", "questions.jsonl")).Take(count)];
 
-    private TrainingResult Train(string folder, string options, int samples, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
+    private TrainingResult Train(
+        string folder, string options, int samples, IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         using TrainingModel model = new(_opened.Model, Samples(samples), Path.Combine(_root, folder));
-        return MethodTrainer.Run("gamma-mod", TestFiles.Factory(), TestFiles.Json(options), model, new TrainingPace { ReportEvery = 1 }, progress, cancellationToken);
+        return MethodTrainer.Run(
+            "gamma-mod", TestFiles.Factory(), TestFiles.Json(options), model, new TrainingPace { ReportEvery = 1 }, progress, cancellationToken);
     }
 
     // The loss of one training forward with the routers that the model has, or that a run would begin with.

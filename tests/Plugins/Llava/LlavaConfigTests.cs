@@ -7,7 +7,15 @@ namespace Aperture.Plugins.Llava.Tests;
 /// <summary>The input size of a configuration.</summary>
 public sealed class LlavaConfigTests
 {
-    private static readonly VisionTransformerConfig _tower = new() { HiddenSize = 8, IntermediateSize = 16, Layers = 2, Heads = 2, ImageSize = 12, PatchSize = 4 };
+    private static readonly VisionTransformerConfig _tower = new()
+    {
+        HiddenSize = 8,
+        IntermediateSize = 16,
+        Layers = 2,
+        Heads = 2,
+        ImageSize = 12,
+        PatchSize = 4,
+    };
 
     [Theory]
     [InlineData("false", 98, 7)]

@@ -111,11 +111,11 @@ internal static class PythonTokenizers
     private static PipelineParts ByteLevel(
         TokenTable table, List<(string Left, string Right)> merges, string source, string words, SpecialTokenSet special, bool blanks)
         => new()
-    {
-        Model = new BytePairModel(table, merges, new(), source),
-        PreTokenize = PreTokenizers.ByteLevel(addPrefixSpace: false, new(words, source)),
-        Decode = PythonDecoding.Grouped(PythonDecoding.ByteLevel, blanks, special, table.End),
-    };
+        {
+            Model = new BytePairModel(table, merges, new(), source),
+            PreTokenize = PreTokenizers.ByteLevel(addPrefixSpace: false, new(words, source)),
+            Decode = PythonDecoding.Grouped(PythonDecoding.ByteLevel, blanks, special, table.End),
+        };
 
     private static string BertClean(string text, bool lower)
     {

@@ -13,33 +13,34 @@ internal sealed class PickleCalls(PickleReader reader, bool lenient, bool isNest
 
     private static readonly FrozenDictionary<string, Func<PickleCalls, PickledSequence, object?>> _known
         = new Dictionary<string, Func<PickleCalls, PickledSequence, object?>>
-    {
-        ["collections.OrderedDict"] = (calls, arguments) => calls.Dictionary("OrderedDict", arguments),
-        ["collections.Counter"] = (calls, arguments) => calls.Dictionary("Counter", arguments),
-        ["collections.defaultdict"] = (calls, arguments) => calls.Dictionary("defaultdict", new PickledSequence(PickledSequenceKind.Tuple, arguments.Skip(1))),
-        ["torch._utils._rebuild_tensor"] = (calls, arguments) => calls.Tensors.Tensor(arguments, typed: false),
-        ["torch._utils._rebuild_tensor_v2"] = (calls, arguments) => calls.Tensors.Tensor(arguments, typed: false),
-        ["torch._utils._rebuild_tensor_v3"] = (calls, arguments) => calls.Tensors.Tensor(arguments, typed: true),
-        ["torch._utils._rebuild_parameter"] = (calls, arguments) => calls.Tensors.Parameter(arguments),
-        ["torch._utils._rebuild_parameter_with_state"] = (calls, arguments) => calls.Tensors.Parameter(arguments),
-        ["torch.nn.parameter.Parameter"] = (calls, arguments) => calls.Tensors.Parameter(arguments),
-        ["torch.storage._load_from_bytes"] = (calls, arguments) => calls.Nested(arguments),
-        ["torch.Size"] = (calls, arguments) => new PickledSequence(PickledSequenceKind.Size, calls.Items(arguments)),
-        ["torch.device"] = (_, arguments) => new PickledObject("torch.device", arguments),
-        ["torch.Tensor"] = (calls, _) => throw calls.Misused("torch.Tensor"),
-        ["torch.serialization._get_layout"] = (calls, arguments) => calls.Text(arguments, 0),
-        ["_codecs.encode"] = (calls, arguments) => calls.Latin1(arguments),
-        ["builtins.set"] = (calls, arguments) => new PickledSequence(PickledSequenceKind.Set, calls.Items(arguments)),
-        ["builtins.frozenset"] = (calls, arguments) => new PickledSequence(PickledSequenceKind.Set, calls.Items(arguments)),
-        ["builtins.bytearray"] = (calls, arguments) => calls.ByteString(arguments),
-        ["builtins.bytes"] = (calls, arguments) => calls.ByteString(arguments),
-        ["builtins.complex"] = (calls, arguments) => calls.ComplexNumber(arguments),
-        ["numpy.core.multiarray.scalar"] = (calls, arguments) => calls.Arrays.Scalar(arguments),
-        ["numpy.core.multiarray._reconstruct"] = (_, _) => new PickledArray(),
-        ["numpy.core.numeric._frombuffer"] = (calls, arguments) => calls.Arrays.FromBuffer(arguments),
-        ["numpy.dtype"] = (calls, arguments) => new NumpyType(calls.Text(arguments, 0)),
-        ["numpy.ndarray"] = (calls, _) => throw calls.Misused("numpy.ndarray"),
-    }.ToFrozenDictionary(StringComparer.Ordinal);
+        {
+            ["collections.OrderedDict"] = (calls, arguments) => calls.Dictionary("OrderedDict", arguments),
+            ["collections.Counter"] = (calls, arguments) => calls.Dictionary("Counter", arguments),
+            ["collections.defaultdict"]
+                = (calls, arguments) => calls.Dictionary("defaultdict", new PickledSequence(PickledSequenceKind.Tuple, arguments.Skip(1))),
+            ["torch._utils._rebuild_tensor"] = (calls, arguments) => calls.Tensors.Tensor(arguments, typed: false),
+            ["torch._utils._rebuild_tensor_v2"] = (calls, arguments) => calls.Tensors.Tensor(arguments, typed: false),
+            ["torch._utils._rebuild_tensor_v3"] = (calls, arguments) => calls.Tensors.Tensor(arguments, typed: true),
+            ["torch._utils._rebuild_parameter"] = (calls, arguments) => calls.Tensors.Parameter(arguments),
+            ["torch._utils._rebuild_parameter_with_state"] = (calls, arguments) => calls.Tensors.Parameter(arguments),
+            ["torch.nn.parameter.Parameter"] = (calls, arguments) => calls.Tensors.Parameter(arguments),
+            ["torch.storage._load_from_bytes"] = (calls, arguments) => calls.Nested(arguments),
+            ["torch.Size"] = (calls, arguments) => new PickledSequence(PickledSequenceKind.Size, calls.Items(arguments)),
+            ["torch.device"] = (_, arguments) => new PickledObject("torch.device", arguments),
+            ["torch.Tensor"] = (calls, _) => throw calls.Misused("torch.Tensor"),
+            ["torch.serialization._get_layout"] = (calls, arguments) => calls.Text(arguments, 0),
+            ["_codecs.encode"] = (calls, arguments) => calls.Latin1(arguments),
+            ["builtins.set"] = (calls, arguments) => new PickledSequence(PickledSequenceKind.Set, calls.Items(arguments)),
+            ["builtins.frozenset"] = (calls, arguments) => new PickledSequence(PickledSequenceKind.Set, calls.Items(arguments)),
+            ["builtins.bytearray"] = (calls, arguments) => calls.ByteString(arguments),
+            ["builtins.bytes"] = (calls, arguments) => calls.ByteString(arguments),
+            ["builtins.complex"] = (calls, arguments) => calls.ComplexNumber(arguments),
+            ["numpy.core.multiarray.scalar"] = (calls, arguments) => calls.Arrays.Scalar(arguments),
+            ["numpy.core.multiarray._reconstruct"] = (_, _) => new PickledArray(),
+            ["numpy.core.numeric._frombuffer"] = (calls, arguments) => calls.Arrays.FromBuffer(arguments),
+            ["numpy.dtype"] = (calls, arguments) => new NumpyType(calls.Text(arguments, 0)),
+            ["numpy.ndarray"] = (calls, _) => throw calls.Misused("numpy.ndarray"),
+        }.ToFrozenDictionary(StringComparer.Ordinal);
 
     private TensorCalls? _tensors;
     private ArrayCalls? _arrays;

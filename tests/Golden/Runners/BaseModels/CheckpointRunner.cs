@@ -2,11 +2,11 @@ using System.Text.Json;
 using Aperture.Decoding;
 using Aperture.Engine;
 using Aperture.Models;
+using Aperture.Plugins.Llava;
 using Aperture.Sequences;
 using Aperture.Vision;
 using Aperture.Weights;
 using TorchSharp;
-using Aperture.Plugins.Llava;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.BaseModels;
@@ -40,7 +40,8 @@ public sealed class CheckpointRunner : IGoldenRunner
         string newer = Path.Combine(folder, "config.transformers5.json");
         if (File.Exists(newer))
         {
-            using JsonDocument old = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "config.json"))), next = JsonDocument.Parse(File.ReadAllBytes(newer));
+            using JsonDocument old = JsonDocument.Parse(
+                File.ReadAllBytes(Path.Combine(folder, "config.json"))), next = JsonDocument.Parse(File.ReadAllBytes(newer));
             LlavaConfig a = LlavaConfig.Parse(old.RootElement, "config.json"), b = LlavaConfig.Parse(next.RootElement, newer);
             Assert.Equal(a.Decoder, b.Decoder);
             Assert.Equal(a.Vision, b.Vision);
@@ -58,7 +59,9 @@ public sealed class CheckpointRunner : IGoldenRunner
         PackedPrompt[] sequences = RecordedLlava.Assemble(model, prompts, images, placeholders);
         SequenceLayout[] layouts = [.. sequences.Select(s => s.Layout)];
         using RequestContext request = new(model.Decoder.Info, layouts, null, null, null);
-        Tensor logits = RecordedLlava.Prefill(model, layouts, RecordedLlava.Pack(sequences), request, out _).view(golden.Get("out.logits").shape).MoveToOuterDisposeScope();
+        Tensor logits = RecordedLlava.Prefill(model, layouts, RecordedLlava.Pack(sequences), request, out _)
+            .view(golden.Get("out.logits").shape)
+            .MoveToOuterDisposeScope();
         foreach (IDisposable owned in features.Cast<IDisposable>().Concat(images).Concat(sequences))
         {
             owned.Dispose();
@@ -88,6 +91,7 @@ public sealed class CheckpointRunner : IGoldenRunner
     private static void Near(JsonProperty entry, string key, double actual)
     {
         double expected = entry.Value.GetProperty(key).GetDouble();
-        Assert.True(Math.Abs(actual - expected) <= SumTolerance * Math.Max(1, Math.Abs(expected)), $"{entry.Name}: {key} is {actual} but was recorded as {expected}");
+        Assert.True(
+            Math.Abs(actual - expected) <= SumTolerance * Math.Max(1, Math.Abs(expected)), $"{entry.Name}: {key} is {actual} but was recorded as {expected}");
     }
 }

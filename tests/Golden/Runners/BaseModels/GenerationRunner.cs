@@ -20,7 +20,9 @@ public sealed class GenerationRunner : IGoldenRunner
         DecoderSpec config = RecordedDecoder.ConfigOf(golden);
         PaddedBatch batch = new(golden);
         using RecordedDecoder recorded = new(golden, config);
-        HashSet<string> differing = golden.Config.TryGetProperty("hypotheses_differ_between_versions", out JsonElement list) ? [.. list.EnumerateArray().Select(name => name.GetString()!)] : [];
+        HashSet<string> differing = golden.Config.TryGetProperty("hypotheses_differ_between_versions", out JsonElement list)
+            ? [.. list.EnumerateArray().Select(name => name.GetString()!)]
+            : [];
         JsonElement common = golden.Config.GetProperty("generation_common");
         TokenGenerator generator = new(recorded.Decoder);
         GenerationInput Input(int[][] seen) => new(recorded.Decoder.Embed(batch.PackedIds), batch.Layouts) { SeenIds = seen };

@@ -1,14 +1,14 @@
 using Aperture.Decoding;
+using Aperture.Models;
 using Aperture.Vision;
 using TorchSharp;
-using Aperture.Models;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.BaseModels;
 
 /// <summary>
-/// Prompts with images merged into a padded rectangle, as the authors' training code does it: image rows in place of placeholders with labels of their own, zero rows as padding,
-/// positions counted from each prompt's first real row. Owns its tensors.
+/// Prompts with images merged into a padded rectangle, as the authors' training code does it: image rows in place of placeholders with labels of their own,
+/// zero rows as padding, positions counted from each prompt's first real row. Owns its tensors.
 /// </summary>
 /// <param name="Rows">Rows <c>[prompts, rows, d]</c>; padding is zero.</param>
 /// <param name="Labels">int64 <c>[prompts, rows]</c>; <see cref="Ignore"/> at images and padding.</param>
@@ -39,7 +39,9 @@ internal sealed record LlavaBatch(Tensor Rows, Tensor Labels, Tensor Positions, 
             int wanted = ids.Count(id => id == imageToken), consumed = Math.Max(1, wanted);
             if (next + consumed > images.Count)
             {
-                throw new ApertureException($"The prompts consume more than the {images.Count} image(s) that were given; give one for each placeholder, and one for a prompt without any.");
+                throw new ApertureException(
+                    $"The prompts consume more than the {images.Count} image(s) that were given; give one for each placeholder, and one for a prompt without "
+                    + "any.");
             }
 
             VisualTokens[] own = [.. images.Skip(next).Take(wanted)];

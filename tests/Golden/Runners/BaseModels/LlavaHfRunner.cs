@@ -1,10 +1,10 @@
 using Aperture.Decoding;
 using Aperture.Engine;
 using Aperture.Generation;
+using Aperture.Models;
 using Aperture.Sequences;
 using Aperture.Vision;
 using TorchSharp;
-using Aperture.Models;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.BaseModels;

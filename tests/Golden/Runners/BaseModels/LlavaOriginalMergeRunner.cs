@@ -1,9 +1,9 @@
 using Aperture.Decoding;
 using Aperture.Engine;
+using Aperture.Models;
 using Aperture.Sequences;
 using Aperture.Vision;
 using TorchSharp;
-using Aperture.Models;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
@@ -20,7 +20,8 @@ public sealed class LlavaOriginalMergeRunner : IGoldenRunner
     {
         using DisposeScope scope = NewDisposeScope();
         using Model model = RecordedLlava.Open(golden);
-        int[][] ids = PaddedBatch.Rows(golden.Get("in.input_ids")), mask = PaddedBatch.Rows(golden.Get("in.attention_mask")), labels = PaddedBatch.Rows(golden.Get("in.labels"));
+        int[][] ids = PaddedBatch.Rows(golden.Get("in.input_ids")), mask = PaddedBatch.Rows(
+            golden.Get("in.attention_mask")), labels = PaddedBatch.Rows(golden.Get("in.labels"));
         (int[] Ids, long[] Labels)[] prompts = [.. ids.Select((row, i) => (
             row.Where((_, column) => mask[i][column] != 0).ToArray(),
             labels[i].Where((_, column) => mask[i][column] != 0).Select(label => (long)label).ToArray()))];
@@ -34,7 +35,9 @@ public sealed class LlavaOriginalMergeRunner : IGoldenRunner
         golden.CompareExact("out.attention_mask", batch.Mask.to_type(golden.Get("out.attention_mask").dtype));
         Tensor logits = Logits(model, batch);
         golden.Compare("out.logits", logits);
-        Tensor shifted = logits.narrow(1, 0, logits.shape[1] - 1).reshape(-1, logits.shape[2]), targets = batch.Labels.narrow(1, 1, batch.Labels.shape[1] - 1).reshape(-1);
+        Tensor shifted = logits.narrow(1, 0, logits.shape[1] - 1)
+            .reshape(-1, logits.shape[2]), targets = batch.Labels.narrow(1, 1, batch.Labels.shape[1] - 1)
+            .reshape(-1);
         golden.Compare("out.loss", F.cross_entropy(shifted, targets, ignore_index: LlavaBatch.Ignore));
         foreach (IDisposable owned in features.Cast<IDisposable>().Concat(images))
         {

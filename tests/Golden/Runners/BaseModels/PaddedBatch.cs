@@ -61,7 +61,9 @@ internal sealed class PaddedBatch
         return filled;
     }
 
-    /// <summary>The recorded tensor <c>[samples, heads, columns, …]</c> with one sample's real columns replaced, in every dimension of that size from the third on.</summary>
+    /// <summary>
+    /// The recorded tensor <c>[samples, heads, columns, …]</c> with one sample's real columns replaced, in every dimension of that size from the third on.
+    /// </summary>
     public void FillHeads(Tensor target, int sample, Tensor heads)
     {
         using TorchSharp.DisposeScope scope = NewDisposeScope();

@@ -64,7 +64,8 @@ internal static class RecordedLlava
 
     /// <summary>Greedy tokens with the logits that chose them, end of sequence disabled.</summary>
     public static GenerationResult Greedy(Model model, IReadOnlyList<SequenceLayout> layouts, Tensor rows, int tokens)
-        => new TokenGenerator(model.Decoder).Generate(new GenerationInput(rows.clone(), layouts), new GenerationOptions { MaxNewTokens = tokens }, new GenerationControl { KeepLogits = true });
+        => new TokenGenerator(model.Decoder)
+            .Generate(new GenerationInput(rows.clone(), layouts), new GenerationOptions { MaxNewTokens = tokens }, new GenerationControl { KeepLogits = true });
 
     public static Tensor Ids(GenerationResult result) => stack([.. result.Sequences.Select(s => tensor([.. s.Tokens.Select(t => (long)t)]))], 0);
 

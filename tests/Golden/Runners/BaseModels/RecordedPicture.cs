@@ -33,7 +33,9 @@ internal static class RecordedPicture
         WeightPolicy policy = new(CPU, ScalarType.Float32, ScalarType.Float32);
         using VisionTransformer tower = new(vision, ClipVision.Load(weights, towerPrefix, vision, policy, state, postNorm: false), ops);
         string type = config.GetProperty("mm_projector_type").GetString()!;
-        string[] names = type == "linear" ? ["model.mm_projector"] : [.. Enumerable.Range(0, Projector.LayersOf(type)).Select(i => $"model.mm_projector.{2 * i}")];
+        string[] names = type == "linear"
+            ? ["model.mm_projector"]
+            : [.. Enumerable.Range(0, Projector.LayersOf(type)).Select(i => $"model.mm_projector.{2 * i}")];
         using Projector projector = Projector.Load(weights, names, vision.HiddenSize, hiddenSize, "gelu", bias: true, policy);
 
         Tensor stored = golden.Get(image);

@@ -69,7 +69,8 @@ public sealed class AnalysisRunner : IGoldenRunner
         return recorder.Profile;
     }
 
-    private static Tensor Table(double[][] values) => tensor(values.SelectMany(row => row.Select(value => (float)value)).ToArray(), [values.Length, values[0].Length]);
+    private static Tensor Table(double[][] values)
+        => tensor(values.SelectMany(row => row.Select(value => (float)value)).ToArray(), [values.Length, values[0].Length]);
 
     private static Tensor Row(double[] values) => tensor(Array.ConvertAll(values, value => (float)value));
 

@@ -46,7 +46,8 @@ public sealed class AttentionGateInputRunner : IGoldenRunner
 
                 // The official code cuts a sample's rows to the valid part, but its columns only by the answer's length.
                 int[] text = [.. Enumerable.Range(prompt.Text[0], batch.Padded - answer - prompt.Text[0])];
-                Features.Add(GateInputs.OfAttentionRows(padded[0], padded[1], prompt.Visual, text, prompt.VisualPlaces(context.Layout(sample)), prompt.Visual.Length));
+                Features.Add(
+                    GateInputs.OfAttentionRows(padded[0], padded[1], prompt.Visual, text, prompt.VisualPlaces(context.Layout(sample)), prompt.Visual.Length));
             }
         }
     }

@@ -30,7 +30,8 @@ public sealed class EndToEndRunner : IGoldenRunner
         using Ops ops = new(CPU, ScalarType.Float32, threads: 1);
         DecoderSpec parsed = DecoderSpec.Parse(config.GetProperty("decoder"), golden.Name);
         using Decoder decoder = new(
-            parsed, DecoderWeights.Load(golden.Weights(), "model.", "lm_head", parsed, new WeightPolicy(CPU, ScalarType.Float32, ScalarType.Float32)), ops, RecordedDecoder.InfoOf(parsed));
+            parsed, DecoderWeights.Load(golden.Weights(), "model.", "lm_head", parsed, new WeightPolicy(CPU, ScalarType.Float32, ScalarType.Float32)), ops,
+            RecordedDecoder.InfoOf(parsed));
         List<int> executed = [];
         for (int request = 0; golden.Has($"in.image.{request}"); request++)
         {
@@ -60,7 +61,8 @@ public sealed class EndToEndRunner : IGoldenRunner
         using ExitTrace trace = new();
         GenerationOptions options = new() { MaxNewTokens = config.Int("max_new_tokens"), EndOfSequence = [config.Int("eos")] };
         GeneratedSequence answer = new TokenGenerator(decoder).Generate(
-            new GenerationInput(prompt.Rows.clone(), [prompt.Layout]), options, new GenerationControl { KeepLogits = true }, HookTableBuilder.Build(decoder.Info, [reducer]), trace).Sequences[0];
+            new GenerationInput(prompt.Rows.clone(), [prompt.Layout]), options, new GenerationControl { KeepLogits = true },
+            HookTableBuilder.Build(decoder.Info, [reducer]), trace).Sequences[0];
         golden.CompareExact($"out.exit_layer.{request}", tensor((long)trace.ExitLayer));
         golden.CompareExact($"out.tokens.{request}", CaseNames.Whole(answer.Tokens));
         golden.Compare($"out.logits.{request}", stack([.. answer.Logits!.Select(step => tensor(step))], 0));

@@ -4,7 +4,10 @@ using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.DyVte;
 
-/// <summary>Keeps copies of what the prefill of one sample shows: rows and layouts before a layer and after it (there before anything is dropped), caches and named values. Owns them.</summary>
+/// <summary>
+/// Keeps copies of what the prefill of one sample shows: rows and layouts before a layer and after it (there before anything is dropped), caches and named
+/// values. Owns them.
+/// </summary>
 internal sealed class ExitTrace : ITokenReducer, IDecoderTrace
 {
     private readonly Dictionary<string, Tensor> _tensors = [];
@@ -15,7 +18,10 @@ internal sealed class ExitTrace : ITokenReducer, IDecoderTrace
     public List<SequenceLayout> Entering { get; } = [];
 
     /// <summary>A copy by kind and layer.</summary>
-    public Tensor this[string kind, int layer] => _tensors.TryGetValue($"{kind}.{layer}", out Tensor? tensor) ? tensor : throw new KeyNotFoundException($"The prefill showed no {kind} in layer {layer}.");
+    public Tensor this[string kind, int layer]
+        => _tensors.TryGetValue($"{kind}.{layer}", out Tensor? tensor)
+            ? tensor
+            : throw new KeyNotFoundException($"The prefill showed no {kind} in layer {layer}.");
 
     /// <summary>Layers in which a named value was reported.</summary>
     public int[] LayersOf(string kind) => [.. Enumerable.Range(0, Entering.Count).Where(layer => _tensors.ContainsKey($"{kind}.{layer}"))];

@@ -4,16 +4,17 @@ using Aperture.Generation;
 using Aperture.Models;
 using Aperture.Plugins.Eas.Lavin;
 using Aperture.Sequences;
-using Span = Aperture.Sequences.Span;
 using Aperture.Vision;
 using TorchSharp;
 using static TorchSharp.torch;
+using Span = Aperture.Sequences.Span;
 
 namespace Aperture.Golden.Tests.Eas;
 
 /// <summary>
-/// Batches as LaVIN's official code runs them: the first forward takes as much of every prompt as the shortest one has, the rest of the longer prompts goes in one row at a time
-/// beside the others' generated tokens. What adapters remember of the first forward therefore depends on the company, and so do answers; a batch of one is an ordinary request.
+/// Batches as LaVIN's official code runs them: the first forward takes as much of every prompt as the shortest one has, the rest of the longer prompts goes in
+/// one row at a time beside the others' generated tokens. What adapters remember of the first forward therefore depends on the company, and so do answers; a
+/// batch of one is an ordinary request.
 /// </summary>
 /// <param name="model">The model; borrowed.</param>
 /// <param name="table">The compiled hooks, the model's own method among them.</param>
@@ -114,7 +115,12 @@ internal sealed class LavinGenerator(Model model, HookTable? table)
         }
 
         public IReadOnlyList<GeneratedSequence> Result()
-            => [.. texts.Select((_, i) => new GeneratedSequence([.. _tokens[i]], _finished[i] ?? FinishReason.Length) { Prompt = i, Logits = keepLogits ? _logits[i] : null })];
+            =>
+            [
+                .. texts.Select(
+                    (_, i)
+                        => new GeneratedSequence([.. _tokens[i]], _finished[i] ?? FinishReason.Length) { Prompt = i, Logits = keepLogits ? _logits[i] : null }),
+            ];
 
         private (Tensor Rows, SequenceLayout[] Layouts) FirstRows(IReadOnlyList<VisualTokens?> images, int shortest)
         {
@@ -130,7 +136,9 @@ internal sealed class LavinGenerator(Model model, HookTable? table)
         {
             using DisposeScope scope = NewDisposeScope();
             Tensor generated = model.Decoder.Embed(chosen);
-            return cat([.. texts.Select((text, i) => position < text.Layout.Count ? text.Rows.narrow(0, position, 1) : generated.narrow(0, i, 1))], 0).clone().MoveToOuterDisposeScope();
+            return cat([.. texts.Select((text, i) => position < text.Layout.Count ? text.Rows.narrow(0, position, 1) : generated.narrow(0, i, 1))], 0)
+                .clone()
+                .MoveToOuterDisposeScope();
         }
 
         private NextLogits Forward(RequestContext request, DecoderPhase phase, SequenceLayout[] layouts, Tensor rows, CancellationToken cancellationToken)
@@ -158,7 +166,11 @@ internal sealed class LavinGenerator(Model model, HookTable? table)
             if (_finished[sequence] is null)
             {
                 tokens.Add(token);
-                _finished[sequence] = options.EndOfSequence.Contains(token) ? FinishReason.EndOfSequence : tokens.Count == options.MaxNewTokens ? FinishReason.Length : null;
+                _finished[sequence] = options.EndOfSequence.Contains(token)
+                    ? FinishReason.EndOfSequence
+                    : tokens.Count == options.MaxNewTokens
+                    ? FinishReason.Length
+                    : null;
             }
 
             return token;

@@ -43,7 +43,8 @@ public sealed class LavinMergedRunner : IGoldenRunner
         CompareMatrices(golden, method, trace, variant);
     }
 
-    // The affine maps of adapters, times the gain where the second norm is passed over, and the linear layers they are merged into: those of the file, in its row order.
+    // The affine maps of adapters, times the gain where the second norm is passed over, and the linear layers they are merged into: those of the file, in its
+    // row order.
     private static void CompareMatrices(GoldenCase golden, EasRouter method, LavinTrace trace, string variant)
     {
         IWeightSource weights = golden.Weights();

@@ -20,7 +20,9 @@ internal static class LavinRun
         IReadOnlyList<VisionFeatures> features = recorded.Encode(golden.Get("in.images"), table);
         VisualTokens?[] images = [.. features.Select((own, i) => indicators[i] == 1 ? recorded.Model.Projector.Project(own) : null)];
         LavinGenerator generator = new(recorded.Model, table) { MaxLength = recorded.Config.GetProperty("max_seq_len").GetInt32(), Trace = trace };
-        return generator.Generate(recorded.Prompts(golden), images, new GenerationOptions { MaxNewTokens = recorded.Config.GetProperty("gen").GetInt32() }, keepLogits: true, CancellationToken.None);
+        return generator.Generate(
+            recorded.Prompts(golden), images, new GenerationOptions { MaxNewTokens = recorded.Config.GetProperty("gen").GetInt32() }, keepLogits: true,
+            CancellationToken.None);
     }
 
     /// <summary>Compares prompts with their answers behind them.</summary>
@@ -37,7 +39,8 @@ internal static class LavinRun
     }
 
     /// <summary>All steps' logits, <c>[samples, steps, V]</c>.</summary>
-    public static Tensor Logits(IReadOnlyList<GeneratedSequence> sequences) => stack([.. sequences.Select(s => stack([.. s.Logits!.Select(step => tensor(step))], 0))], 0);
+    public static Tensor Logits(IReadOnlyList<GeneratedSequence> sequences)
+        => stack([.. sequences.Select(s => stack([.. s.Logits!.Select(step => tensor(step))], 0))], 0);
 
     /// <summary>Compares layers, router weights and pools below a prefix, where they are recorded.</summary>
     public static void CompareLayers(GoldenCase golden, string prefix, LavinTrace trace)

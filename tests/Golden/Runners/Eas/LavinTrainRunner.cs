@@ -3,12 +3,12 @@ using Aperture.Decoding;
 using Aperture.Engine;
 using Aperture.Models;
 using Aperture.Plugins.Eas;
-using Aperture.Text;
-using Aperture.Training;
-using TorchSharp;
 using Aperture.Plugins.Eas.Lavin;
 using Aperture.Requests;
+using Aperture.Text;
+using Aperture.Training;
 using Aperture.Vision;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.Eas;
@@ -30,7 +30,10 @@ public sealed class LavinTrainRunner : IGoldenRunner
         using EasRouter method = (EasRouter)recorded.Method();
         LavinProjection projection = LavinProjection.Load(
             model.Checkpoint, recorded.Encoder.Channels, model.Decoder.Info.HiddenSize, WeightPolicy.For(CPU, ScalarType.Float32, ScalarType.Float32));
-        Dictionary<string, Tensor> trained = projection.Named().Concat(method.Adapters.Named("layers.")).Concat(method.Adapters.Vision!.Named()).ToDictionary(entry => entry.Name, entry => entry.Tensor);
+        Dictionary<string, Tensor> trained = projection.Named()
+            .Concat(method.Adapters.Named("layers."))
+            .Concat(method.Adapters.Vision!.Named())
+            .ToDictionary(entry => entry.Name, entry => entry.Tensor);
         foreach (Tensor tensor in trained.Values)
         {
             tensor.requires_grad_(true);
@@ -54,7 +57,8 @@ public sealed class LavinTrainRunner : IGoldenRunner
     }
 
     // As a training batch runs it, from recorded pixels instead of pictures.
-    private static DecoderRun Begin(GoldenCase golden, RecordedLavin recorded, Decoder decoder, LavinProjection projection, EasRouter method, LabelledPrompt[] prompts, int rows)
+    private static DecoderRun Begin(
+        GoldenCase golden, RecordedLavin recorded, Decoder decoder, LavinProjection projection, EasRouter method, LabelledPrompt[] prompts, int rows)
     {
         HookTable table = HookTableBuilder.Build(decoder.Info, [method]);
         RequestPath path = new(recorded.Model, table) { Decoder = decoder, Projector = projection, Differentiable = true };
@@ -64,12 +68,14 @@ public sealed class LavinTrainRunner : IGoldenRunner
         int projected = 0;
         for (int i = 0; i < prompts.Length; i++)
         {
-            IReadOnlyList<VisualTokens> tokens = path.Project(entered.Request, i, prompts[i].Ids.Contains(LavinPacker.Placeholder) ? [features[i]] : [], ref projected);
+            IReadOnlyList<VisualTokens> tokens = path.Project(
+                entered.Request, i, prompts[i].Ids.Contains(LavinPacker.Placeholder) ? [features[i]] : [], ref projected);
             entered.Add(TrainingRows.Fitted(path.Pack(prompts[i].Ids, tokens), rows, padId: 0, decoder));
         }
 
         entered.Enter(null);
-        Tensor labels = tensor([.. prompts.SelectMany((prompt, i) => TrainingRows.LabelsOf(prompt, entered.Layouts[i], LavinPacker.Placeholder))], dtype: ScalarType.Int64);
+        Tensor labels = tensor(
+            [.. prompts.SelectMany((prompt, i) => TrainingRows.LabelsOf(prompt, entered.Layouts[i], LavinPacker.Placeholder))], dtype: ScalarType.Int64);
         return DecoderRun.Begin(decoder, entered, DecoderPhase.Train, labels);
     }
 
@@ -90,14 +96,16 @@ public sealed class LavinTrainRunner : IGoldenRunner
     private static LabelledPrompt[] Prompts(GoldenCase golden)
     {
         int[] Ids(string name) => [.. golden.Get(name).flatten().data<long>().ToArray().Select(id => (int)id)];
-        int[] withImage = Ids("in.prefix_img"), without = Ids("in.prefix_nonimg"), indicators = Ids("in.indicators"), examples = Ids("in.examples"), labels = Ids("in.labels");
+        int[] withImage = Ids("in.prefix_img"), without = Ids(
+            "in.prefix_nonimg"), indicators = Ids("in.indicators"), examples = Ids("in.examples"), labels = Ids("in.labels");
         int length = examples.Length / indicators.Length;
         return [.. indicators.Select((indicator, i) =>
         {
             int[] prefix = indicator == 1 ? [.. withImage, LavinPacker.Placeholder] : without;
             Range own = (i * length)..((i + 1) * length);
             int[] label = [.. labels[own].Select(value => value == 0 ? LabelledPrompt.Ignored : value)];
-            return new LabelledPrompt([examples[own][0], .. prefix, .. examples[own][1..]], [label[0], .. prefix.Select(_ => LabelledPrompt.Ignored), .. label[1..]]);
+            return new LabelledPrompt(
+                [examples[own][0], .. prefix, .. examples[own][1..]], [label[0], .. prefix.Select(_ => LabelledPrompt.Ignored), .. label[1..]]);
         })];
     }
 }

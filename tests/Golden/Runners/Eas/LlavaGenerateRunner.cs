@@ -7,7 +7,9 @@ using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.Eas;
 
-/// <summary>A batch through the adapted decoder, then greedy decoding; un-merged as recorded, and merged in the low-rank form, which must give the same.</summary>
+/// <summary>
+/// A batch through the adapted decoder, then greedy decoding; un-merged as recorded, and merged in the low-rank form, which must give the same.
+/// </summary>
 public sealed class LlavaGenerateRunner : IGoldenRunner
 {
     public string Area => "eas";
@@ -63,7 +65,12 @@ public sealed class LlavaGenerateRunner : IGoldenRunner
             }
 
             request.Step = step + 1;
-            using ForwardState state = decoder.Begin(request, DecoderPhase.Decode, [.. Enumerable.Range(0, samples).Select(sample => SequenceLayout.Create([new Aperture.Sequences.Span(SpanKind.Generated, 1)], [request.NextPosition(sample)]))]);
+            using ForwardState state = decoder.Begin(
+                request, DecoderPhase.Decode,
+                [
+                    .. Enumerable.Range(0, samples).Select(
+                        sample => SequenceLayout.Create([new Aperture.Sequences.Span(SpanKind.Generated, 1)], [request.NextPosition(sample)])),
+                ]);
             Tensor after = decoder.Run(state, decoder.Embed(tokens), CancellationToken.None);
             CompareLayers(golden, decoder, trace, step + 1, samples, 1);
             for (int sample = 0; sample < samples; sample++)

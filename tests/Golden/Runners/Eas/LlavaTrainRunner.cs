@@ -8,7 +8,10 @@ using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.Eas;
 
-/// <summary>Loss and gradients of a padded batch with the prompt mask. It runs here ragged: padding, which stands on the right and bears no loss, is neither run nor compared.</summary>
+/// <summary>
+/// Loss and gradients of a padded batch with the prompt mask. It runs here ragged: padding, which stands on the right and bears no loss, is neither run nor
+/// compared.
+/// </summary>
 public sealed class LlavaTrainRunner : IGoldenRunner
 {
     public string Area => "eas";
@@ -57,7 +60,8 @@ public sealed class LlavaTrainRunner : IGoldenRunner
         }
     }
 
-    private static void CompareRouters(GoldenCase golden, Decoder decoder, HookTable table, SequenceLayout[] layouts, Tensor embeddings, Tensor real, Tensor labels)
+    private static void CompareRouters(
+        GoldenCase golden, Decoder decoder, HookTable table, SequenceLayout[] layouts, Tensor embeddings, Tensor real, Tensor labels)
     {
         using IDisposable quiet = no_grad();
         using EasTrace trace = new();

@@ -1,8 +1,8 @@
 using System.Text.Json;
+using Aperture.Engine;
 using Aperture.Models;
 using Aperture.Plugins.Eas.Meter;
 using TorchSharp;
-using Aperture.Engine;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.Eas;
@@ -18,7 +18,11 @@ internal sealed class MeterCase : IDisposable
         JsonElement config = golden.Config;
         Weights.IWeightSource weights = golden.Weights();
         MeterConfig sizes = MeterConfig.Read(weights, config.GetProperty("heads").GetInt32(), config.GetProperty("vis").GetProperty("heads").GetInt32());
-        sizes = sizes with { NormEpsilon = config.GetProperty("cross_layer_norm_eps").GetDouble(), Text = sizes.Text with { NormEpsilon = config.GetProperty("text_layer_norm_eps").GetDouble() } };
+        sizes = sizes with
+        {
+            NormEpsilon = config.GetProperty("cross_layer_norm_eps").GetDouble(),
+            Text = sizes.Text with { NormEpsilon = config.GetProperty("text_layer_norm_eps").GetDouble() },
+        };
         Assert.Equal(config.GetProperty("cross_layers").GetInt32(), sizes.Layers);
         Assert.Equal(config.GetProperty("clip_blocks_built").GetInt32(), sizes.Vision.Layers);
         Assert.Equal(config.GetProperty("pad_token_id").GetInt32(), sizes.Text.PadId);
@@ -36,7 +40,8 @@ internal sealed class MeterCase : IDisposable
     }
 
     /// <summary>Features of the case's texts with one of its pictures; in the caller's dispose scope.</summary>
-    public MeterFeatures Infer(MeterPlan plan, int picture = 0, BertTrace? trace = null, Action<int, Tensor, Tensor>? layers = null, Action<Tensor>? vision = null)
+    public MeterFeatures Infer(
+        MeterPlan plan, int picture = 0, BertTrace? trace = null, Action<int, Tensor, Tensor>? layers = null, Action<Tensor>? vision = null)
     {
         (Tensor ids, Tensor mask) = (_golden.Get("in.text_ids"), _golden.Get("in.text_masks"));
         Tensor text, image;

@@ -16,7 +16,11 @@ public sealed class MeterCheckpointTests
     [SkippableFact]
     public void A_search_checkpoint_opens_and_runs()
     {
-        string[] lists = [.. GoldenFolders.InUse.Where(Directory.Exists).SelectMany(folder => Directory.EnumerateFiles(folder, "tensors.json", SearchOption.AllDirectories)).Where(IsMeter)];
+        string[] lists =
+        [
+            .. GoldenFolders.InUse.Where(Directory.Exists).SelectMany(
+                folder => Directory.EnumerateFiles(folder, "tensors.json", SearchOption.AllDirectories)).Where(IsMeter),
+        ];
         Skip.If(lists.Length == 0 && !GoldenFolders.InUse.Contains(GoldenFolders.Own), $"no folder {Folder} among the cases in use");
 
         Assert.NotEmpty(lists);
@@ -45,7 +49,8 @@ public sealed class MeterCheckpointTests
         using MeterModel model = MeterModel.Load(source, config, new WeightPolicy(CPU, ScalarType.Float32, ScalarType.Float32));
         MeterPlan plan = MeterPlan.FromArms(MeterCheckpoint.SearchedArms(source)!, config.Layers, legacyArmMap: true);
         Tensor ids = full([1, sizes.GetProperty("text_len").GetInt64()], 3, ScalarType.Int64);
-        MeterFeatures features = model.Fuse(model.EncodeText(ids, ones_like(ids)), ones_like(ids), model.EncodeImage(randn(1, 3, config.Vision.ImageSize, config.Vision.ImageSize)), plan);
+        MeterFeatures features = model.Fuse(
+            model.EncodeText(ids, ones_like(ids)), ones_like(ids), model.EncodeImage(randn(1, 3, config.Vision.ImageSize, config.Vision.ImageSize)), plan);
 
         Tensor logits = model.Heads.Vqa!.Run(features.Pooled);
 

@@ -1,9 +1,9 @@
+using Aperture.Engine;
 using Aperture.Models;
 using Aperture.Plugins.Eas.Meter;
 using Aperture.Sequences;
 using Aperture.Vision;
 using TorchSharp;
-using Aperture.Engine;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.Eas;
@@ -149,7 +149,9 @@ public sealed class MeterTrainRunner : IGoldenRunner
 
         Tensor[] norms = [.. Listed(golden, "grad_norms_names").Select(name => trained[name].grad!.norm())];
         golden.Compare("out.grad_norms", stack(norms));
-        Assert.Equal(Listed(golden, "no_gradient").Order(StringComparer.Ordinal), trained.Where(pair => pair.Value.grad is null).Select(pair => pair.Key).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            Listed(golden, "no_gradient").Order(StringComparer.Ordinal),
+            trained.Where(pair => pair.Value.grad is null).Select(pair => pair.Key).Order(StringComparer.Ordinal));
     }
 
     private static IEnumerable<string> Listed(GoldenCase golden, string key) => golden.Meta.GetProperty(key).EnumerateArray().Select(name => name.GetString()!);

@@ -19,9 +19,12 @@ internal sealed class RecordedEasDecoder : IDisposable
         JsonElement config = golden.Config;
         DecoderSpec sizes = DecoderSpec.Parse(config.GetProperty("llm"), $"{golden.Area}/{golden.Name}");
         IWeightSource weights = golden.Weights();
-        Decoder = new Decoder(sizes, DecoderWeights.Load(weights, "model.", "lm_head", sizes, WeightPolicy.For(CPU, ScalarType.Float32, ScalarType.Float32)), _ops, RecordedDecoder.InfoOf(sizes));
+        Decoder = new Decoder(
+            sizes, DecoderWeights.Load(weights, "model.", "lm_head", sizes, WeightPolicy.For(CPU, ScalarType.Float32, ScalarType.Float32)), _ops,
+            RecordedDecoder.InfoOf(sizes));
         AdapterShape shape = new(
-            config.GetProperty("adapterDim").GetInt32(), config.GetProperty("piaDim").GetInt32(), config.GetProperty("scale").GetDouble(), config.GetProperty("temperature").GetDouble(), config.GetProperty("groups").GetInt32());
+            config.GetProperty("adapterDim").GetInt32(), config.GetProperty("piaDim").GetInt32(), config.GetProperty("scale").GetDouble(),
+            config.GetProperty("temperature").GetDouble(), config.GetProperty("groups").GetInt32());
         Adapters = EasAdapters.Load(weights, Decoder.Info, shape, "the case");
         Skipped = [.. config.GetProperty("skipList").EnumerateArray().Select(layer => layer.GetInt32())];
         SkipList.Check(Skipped, Adapters, Decoder.Info);
@@ -40,7 +43,8 @@ internal sealed class RecordedEasDecoder : IDisposable
     /// <summary>A router over the case's adapters, which it leaves alone.</summary>
     public EasRouter Router(EasSettings settings) => new(Adapters, Skipped, settings, ownsAdapters: false);
 
-    public static SequenceLayout[] Layouts(IEnumerable<int> rows) => [.. rows.Select(count => SequenceLayout.Create([new Aperture.Sequences.Span(SpanKind.Text, count)]))];
+    public static SequenceLayout[] Layouts(IEnumerable<int> rows)
+        => [.. rows.Select(count => SequenceLayout.Create([new Aperture.Sequences.Span(SpanKind.Text, count)]))];
 
     public void Dispose()
     {

@@ -4,9 +4,9 @@ using Aperture.Engine;
 using Aperture.Models;
 using Aperture.Plugins;
 using Aperture.Plugins.Eas;
+using Aperture.Plugins.Eas.Lavin;
 using Aperture.Vision;
 using Aperture.Weights;
-using Aperture.Plugins.Eas.Lavin;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.Eas;
@@ -22,7 +22,8 @@ internal sealed class RecordedLavin : IDisposable
         Config = golden.Config;
         IWeightSource all = golden.Weights();
         bool IsAdapter(string name) => name.Contains("adapter", StringComparison.Ordinal);
-        MetaLlamaWeights llama = new([all.Where(name => !IsAdapter(name) && !name.StartsWith("backbone.", StringComparison.Ordinal))], Config, golden.Name, ownsRanks: false);
+        MetaLlamaWeights llama = new(
+            [all.Where(name => !IsAdapter(name) && !name.StartsWith("backbone.", StringComparison.Ordinal))], Config, golden.Name, ownsRanks: false);
         JsonElement vision = Config.GetProperty("vis");
         OpenAiClipWeights clip = new(all, "backbone.visual.");
         VisionTransformerConfig tower = clip.ReadConfig(vision.GetProperty("heads").GetInt32()) with
@@ -52,7 +53,11 @@ internal sealed class RecordedLavin : IDisposable
             ["Scale"] = Config.GetProperty("s").GetDouble(),
             ["Temperature"] = Config.GetProperty("t").GetDouble(),
         };
-        foreach ((string key, string option) in new[] { ("skipList", "SkipLayers"), ("routerQuery", "RouterQuery"), ("clipRouterMode", "ClipRouterMode"), ("decodePool", "DecodePool") })
+        (string Key, string Option)[] renamed =
+        [
+            ("skipList", "SkipLayers"), ("routerQuery", "RouterQuery"), ("clipRouterMode", "ClipRouterMode"), ("decodePool", "DecodePool"),
+        ];
+        foreach ((string key, string option) in renamed)
         {
             if (Config.TryGetProperty(key, out JsonElement value))
             {
@@ -77,7 +82,8 @@ internal sealed class RecordedLavin : IDisposable
     }
 
     /// <summary>Features of a batch of pixel values, through the method's adapters; the caller disposes them.</summary>
-    public IReadOnlyList<VisionFeatures> Encode(Tensor pixels, HookTable table) => Encoder.EncodePixels(pixels, new VisionRequest { Hooks = table.Vision }, CancellationToken.None);
+    public IReadOnlyList<VisionFeatures> Encode(Tensor pixels, HookTable table)
+        => Encoder.EncodePixels(pixels, new VisionRequest { Hooks = table.Vision }, CancellationToken.None);
 
     /// <summary>The rows of a table of ids, without padding.</summary>
     public static int[][] Rows(Tensor ids)

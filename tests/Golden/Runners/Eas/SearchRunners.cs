@@ -48,21 +48,27 @@ public sealed class MeterSearchRunner : IGoldenRunner
         byte[] Flags(params int[] chosen)
         {
             MeterPlan plan = MeterPlan.FromArms(chosen, layers, legacy);
-            return [.. new[] { plan.TextSelf, plan.TextCross, plan.ImageSelf, plan.ImageCross }.SelectMany(kind => kind.Select(skipped => (byte)(skipped ? 1 : 0)))];
+            return
+            [
+                .. new[] { plan.TextSelf, plan.TextCross, plan.ImageSelf, plan.ImageCross }.SelectMany(kind => kind.Select(skipped => (byte)(skipped ? 1 : 0))),
+            ];
         }
 
         using Tensor each = tensor([.. Enumerable.Range(0, arms).SelectMany(arm => Flags(arm))], [arms, MeterPlan.Kinds, layers]);
         golden.CompareExact("mid.arm_flags", each);
         Tensor sets = golden.Get("in.arm_sets"); // [updates, sets, K]
         int chosen = (int)sets.size(2);
-        using Tensor evaluated = tensor([.. sets.data<long>().ToArray().Chunk(chosen).SelectMany(set => Flags([.. set.Select(arm => (int)arm)]))], golden.Get("in.flags").shape);
+        using Tensor evaluated = tensor(
+            [.. sets.data<long>().ToArray().Chunk(chosen).SelectMany(set => Flags([.. set.Select(arm => (int)arm)]))], golden.Get("in.flags").shape);
         golden.CompareExact("in.flags", evaluated);
         using Tensor committed = tensor(Flags(_committed), [MeterPlan.Kinds, layers]);
         golden.CompareExact("out.committed_list_flags", committed);
     }
 }
 
-/// <summary>Feeds recorded draws and losses to a search and compares the sets that it makes of them, scores and probabilities after every update, and the result.</summary>
+/// <summary>
+/// Feeds recorded draws and losses to a search and compares the sets that it makes of them, scores and probabilities after every update, and the result.
+/// </summary>
 internal static class RecordedSearch
 {
     public static RedundancySearch Run(GoldenCase golden, SearchRule rule)

@@ -67,7 +67,15 @@ internal static class RecordedObject
 
     private static void CheckSequence(string at, string kind, JsonElement expected, PickledSequence actual, TorchFile file)
     {
-        Assert.Equal(kind switch { "list" => PickledSequenceKind.List, "tuple" => PickledSequenceKind.Tuple, "set" => PickledSequenceKind.Set, _ => PickledSequenceKind.Size }, actual.Kind);
+        Assert.Equal(
+            kind switch
+            {
+                "list" => PickledSequenceKind.List,
+                "tuple" => PickledSequenceKind.Tuple,
+                "set" => PickledSequenceKind.Set,
+                _ => PickledSequenceKind.Size,
+            },
+            actual.Kind);
         Assert.Equal(expected.GetArrayLength(), actual.Count);
         foreach (var (item, value) in expected.EnumerateArray().Zip(actual))
         {
@@ -125,7 +133,10 @@ internal static class RecordedObject
             null => expected.ValueKind == JsonValueKind.Null,
             bool flag => flag ? expected.ValueKind == JsonValueKind.True : expected.ValueKind == JsonValueKind.False,
             long whole => expected.ValueKind == JsonValueKind.Number && expected.GetInt64() == whole,
-            double real => expected.ValueKind == JsonValueKind.Number ? expected.GetDouble().Equals(real) : expected.GetString() == (double.IsNaN(real) ? "nan" : real > 0 ? "inf" : "-inf"),
+            double real
+                => expected.ValueKind == JsonValueKind.Number
+                    ? expected.GetDouble().Equals(real)
+                    : expected.GetString() == (double.IsNaN(real) ? "nan" : real > 0 ? "inf" : "-inf"),
             BigInteger large => expected.GetString() == large.ToString(),
             string text => expected.GetString() == text,
             _ => false,

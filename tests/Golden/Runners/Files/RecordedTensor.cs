@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.Files;
 
-/// <summary>A tensor written down in a JSON case: <c>dtype</c>, <c>shape</c> and row-major <c>values</c> (specials as text, complex numbers as pairs).</summary>
+/// <summary>
+/// A tensor written down in a JSON case: <c>dtype</c>, <c>shape</c> and row-major <c>values</c> (specials as text, complex numbers as pairs).
+/// </summary>
 internal static class RecordedTensor
 {
     /// <summary>Loads a tensor and compares it with the record: loaded type, shape and every value, NaN and the sign of zero included.</summary>

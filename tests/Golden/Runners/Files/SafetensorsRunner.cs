@@ -4,7 +4,9 @@ using Xunit.Sdk;
 
 namespace Aperture.Golden.Tests.Files;
 
-/// <summary>Reads every listed file with the public loader: the valid ones must give the recorded content, the rest the recorded verdict or a stricter one.</summary>
+/// <summary>
+/// Reads every listed file with the public loader: the valid ones must give the recorded content, the rest the recorded verdict or a stricter one.
+/// </summary>
 public sealed class SafetensorsRunner : IGoldenRunner
 {
     public string Area => "files";
@@ -57,7 +59,9 @@ public sealed class SafetensorsRunner : IGoldenRunner
 
         if (expected.TryGetProperty("metadata", out var metadata))
         {
-            var texts = metadata.ValueKind == JsonValueKind.Object ? metadata.EnumerateObject().ToDictionary(text => text.Name, text => text.Value.GetString()!) : [];
+            var texts = metadata.ValueKind == JsonValueKind.Object
+                ? metadata.EnumerateObject().ToDictionary(text => text.Name, text => text.Value.GetString()!)
+                : [];
             Assert.Equal(texts, new Dictionary<string, string>(((SafetensorsFile)source).Metadata));
         }
     }
@@ -76,7 +80,10 @@ public sealed class SafetensorsRunner : IGoldenRunner
             return;
         }
 
-        var unreadable = verdict.GetProperty("tensors").EnumerateObject().Where(tensor => tensor.Value.GetProperty("values").ValueKind == JsonValueKind.Null).ToList();
+        var unreadable = verdict.GetProperty("tensors")
+            .EnumerateObject()
+            .Where(tensor => tensor.Value.GetProperty("values").ValueKind == JsonValueKind.Null)
+            .ToList();
         if (unreadable.Count == 0)
         {
             CheckContent(golden, path, verdict);

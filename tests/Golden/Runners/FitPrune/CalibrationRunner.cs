@@ -3,8 +3,8 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Aperture.Plugins.FitPrune;
 using Aperture.Plugins.FitPrune.Calibration;
-using TorchSharp;
 using Aperture.Vision;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.FitPrune;
@@ -46,7 +46,8 @@ public sealed partial class CalibrationRunner : IGoldenRunner
     {
         int layers = model.Decoder.Layers;
         (int hidden, int intermediate) = (golden.Config.Int("flops_hidden"), golden.Config.Int("flops_intermediate"));
-        Assert.Equal(golden.Config.GetProperty("origin_flops").GetInt64(), ReferenceFlops.Unpruned(golden.Config.Int("visual_tokens"), layers, hidden, intermediate));
+        Assert.Equal(
+            golden.Config.GetProperty("origin_flops").GetInt64(), ReferenceFlops.Unpruned(golden.Config.Int("visual_tokens"), layers, hidden, intermediate));
         long[] counts = golden.Get("mid.rest_flops_n").data<long>().ToArray();
         golden.NotCompared("mid.rest_flops_n", "the arguments of mid.rest_flops");
         long[] rest = [.. from n in counts from layer in Enumerable.Range(0, layers) select ReferenceFlops.Rest(n, layer, layers, hidden, intermediate)];
@@ -90,7 +91,8 @@ public sealed partial class CalibrationRunner : IGoldenRunner
             int left = measured.Samples[sample].VisualTokens;
             for (int layer = 0; layer < measured.Layers; layer++)
             {
-                table.AddRange(layer < evaluation.StoppedAt ? [left, pass.CrossAllowed[layer], pass.SelfAllowed[layer], pass.Deleted[layer]] : [-1, -1, -1, -1]);
+                table.AddRange(
+                    layer < evaluation.StoppedAt ? [left, pass.CrossAllowed[layer], pass.SelfAllowed[layer], pass.Deleted[layer]] : [-1, -1, -1, -1]);
                 left -= pass.Deleted[layer];
             }
         }
@@ -99,7 +101,8 @@ public sealed partial class CalibrationRunner : IGoldenRunner
         golden.Compare($"{prefix}.forecast_over_origin", tensor([.. evaluation.Forecast.Select(f => (float)f)], [measured.Layers]));
     }
 
-    private static void CompareVectors(GoldenCase golden, string key, IReadOnlyList<AlphaEvaluation> evaluations, CalibrationStatistics measured, CalibrationCase model)
+    private static void CompareVectors(
+        GoldenCase golden, string key, IReadOnlyList<AlphaEvaluation> evaluations, CalibrationStatistics measured, CalibrationCase model)
     {
         Dictionary<(int Evaluation, int Sample), PruningTrace> traces = [];
         foreach (Match match in golden.Names.Select(name => Vector().Match(name)).Where(m => m.Success && m.Groups[1].Value == key))

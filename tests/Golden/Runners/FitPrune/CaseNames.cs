@@ -22,7 +22,8 @@ internal static class CaseNames
         return tensor(all, shape.Length == 0 ? [all.Length] : shape);
     }
 
-    public static int[] Ints(this System.Text.Json.JsonElement config, string name) => [.. config.GetProperty(name).EnumerateArray().Select(value => value.GetInt32())];
+    public static int[] Ints(this System.Text.Json.JsonElement config, string name)
+        => [.. config.GetProperty(name).EnumerateArray().Select(value => value.GetInt32())];
 
     public static int Int(this System.Text.Json.JsonElement config, string name) => config.GetProperty(name).GetInt32();
 }

@@ -3,9 +3,9 @@ using Aperture.Decoding;
 using Aperture.Engine;
 using Aperture.Generation;
 using Aperture.Golden.Tests.BaseModels;
+using Aperture.Models;
 using Aperture.Sequences;
 using Aperture.Vision;
-using Aperture.Models;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.FitPrune;

@@ -42,7 +42,9 @@ public sealed class PrefillAndDecodeRunner : IGoldenRunner
     private static void CheckOfficialRecipe(JsonElement config, int[] delete, int visual)
     {
         if (config.TryGetProperty("reduction_ratio", out JsonElement ratio) && OfficialRecipes.All().FirstOrDefault(recipe =>
-            recipe.BaseVisualTokens == visual && recipe.Layers == delete.Length && Math.Abs((recipe.TargetReduction * 100) - ratio.GetInt32()) < 1e-9) is { } official)
+            recipe.BaseVisualTokens == visual
+                && recipe.Layers == delete.Length
+                && Math.Abs((recipe.TargetReduction * 100) - ratio.GetInt32()) < 1e-9) is { } official)
         {
             Assert.Equal(delete, official.Delete);
         }

@@ -1,12 +1,12 @@
 using System.Text.Json;
 using Aperture.Decoding;
+using Aperture.Engine;
 using Aperture.Models;
 using Aperture.Plugins.FitPrune;
 using Aperture.Sequences;
+using Aperture.Vision;
 using Aperture.Weights;
 using TorchSharp;
-using Aperture.Engine;
-using Aperture.Vision;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.FitPrune;

@@ -41,8 +41,13 @@ public sealed class CheckpointTests : IDisposable
     [Fact]
     public void A_LLaVA_HR_checkpoint_gives_decoder_and_routers_and_names_the_front_end_that_is_left()
     {
-        string[] added = ["model.vision_tower.slow_vision_tower.vision_tower.stem.0.weight", "model.vision_tower.align_stages_latent.0.gate.0.bias", "model.vision_tower.align_stages.0.fast_proj.bias"];
-        string folder = Variant("mod_llava_llama", name => name.Replace(TowerPrefix, "model.vision_tower.fast_vision_tower.vision_tower.", StringComparison.Ordinal), added);
+        string[] added =
+        [
+            "model.vision_tower.slow_vision_tower.vision_tower.stem.0.weight", "model.vision_tower.align_stages_latent.0.gate.0.bias",
+            "model.vision_tower.align_stages.0.fast_proj.bias",
+        ];
+        string folder = Variant(
+            "mod_llava_llama", name => name.Replace(TowerPrefix, "model.vision_tower.fast_vision_tower.vision_tower.", StringComparison.Ordinal), added);
         using Model model = RecordedLlava.OpenFolder(folder, Tower(weights: true));
 
         Assert.Equal([2, 3, 4], Layers(model));
@@ -77,7 +82,9 @@ public sealed class CheckpointTests : IDisposable
 
     // What a user of the method is told.
     private static IReadOnlyList<string> Notices(Model model)
-        => UnusedWeights.Describe(model.Name, model.Unclaimed, [new PluginMethod("gamma-mod", "gamma-mod", "", []) { WeightKeys = RoutedDecoder.Factory().WeightKeys }], ["gamma-mod"]);
+        => UnusedWeights.Describe(
+            model.Name, model.Unclaimed, [new PluginMethod("gamma-mod", "gamma-mod", "", []) { WeightKeys = RoutedDecoder.Factory().WeightKeys }],
+            ["gamma-mod"]);
 
     // The tower's configuration, which original checkpoints do not hold, and its weights where the checkpoint has another front end.
     private string Tower(bool weights)
@@ -91,7 +98,8 @@ public sealed class CheckpointTests : IDisposable
             using IWeightSource source = WeightFiles.Open(_folder);
             SafetensorsWriter.Save(
                 Path.Combine(folder, "model.safetensors"),
-                source.Names.Where(name => name.StartsWith(TowerPrefix, StringComparison.Ordinal)).ToDictionary(name => name[TowerPrefix.Length..], source.Load));
+                source.Names.Where(name => name.StartsWith(TowerPrefix, StringComparison.Ordinal))
+                    .ToDictionary(name => name[TowerPrefix.Length..], source.Load));
         }
 
         return folder;

@@ -1,8 +1,8 @@
 using Aperture.Decoding;
 using Aperture.Engine;
 using Aperture.Golden.Tests.BaseModels;
-using Aperture.Vision;
 using Aperture.Models;
+using Aperture.Vision;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.GammaMod;
@@ -30,7 +30,8 @@ public sealed class EndToEndRunner : IGoldenRunner
         golden.Compare("mid.prefill.inputs_embeds", prompt.Rows.unsqueeze(0));
         using RoutingTrace trace = new();
         long[] recorded = golden.Get("out.tokens").data<long>().ToArray();
-        using RequestContext request = new(decoder.Info, [prompt.Layout], HookTableBuilder.Build(decoder.Info, [router]), trace, new KvCache(all, 1, recorded.Length));
+        using RequestContext request = new(
+            decoder.Info, [prompt.Layout], HookTableBuilder.Build(decoder.Info, [router]), trace, new KvCache(all, 1, recorded.Length));
 
         using ForwardState state = decoder.Begin(request, DecoderPhase.Prefill, [prompt.Layout]);
         Tensor hidden = decoder.Run(state, prompt.Rows.clone(), CancellationToken.None);
@@ -68,7 +69,9 @@ public sealed class EndToEndRunner : IGoldenRunner
         golden.Compare("out.step_logits", cat(logits, 0));
         golden.CompareExact("mid.cache_lengths", RoutedDecoder.Whole(lengths, count, all));
         int[] layers = RecordedModel.Layers(golden);
-        golden.Compare("mid.decode.router_prob", stack(Enumerable.Range(1, count - 1).Select(step => cat([.. layers.Select(layer => trace.All("gamma-mod.probability", layer)[step])], 0)), 0));
+        golden.Compare(
+            "mid.decode.router_prob",
+            stack(Enumerable.Range(1, count - 1).Select(step => cat([.. layers.Select(layer => trace.All("gamma-mod.probability", layer)[step])], 0)), 0));
         for (int layer = 0; layer < all; layer++)
         {
             golden.Compare($"mid.final_cache_k_{layer}", trace.Last("k", layer));

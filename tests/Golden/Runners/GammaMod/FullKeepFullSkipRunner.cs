@@ -20,10 +20,13 @@ public sealed partial class FullKeepFullSkipRunner : IGoldenRunner
         DecoderSpec config = RoutedDecoder.ConfigOf(golden);
         int[] layers = [.. golden.Config.GetProperty("mod_layers_idx").EnumerateArray().Select(value => value.GetInt32())];
         golden.Compare("out.dense.logits", Logits(golden, config, golden.Weights(), null, null, null));
-        golden.Compare("out.without_mod_layers.logits", Logits(golden, config with { Layers = config.Layers - layers.Length }, Without(golden.Weights(), layers), null, null, null));
+        golden.Compare(
+            "out.without_mod_layers.logits",
+            Logits(golden, config with { Layers = config.Layers - layers.Length }, Without(golden.Weights(), layers), null, null, null));
         foreach (string which in new[] { "keep", "skip" })
         {
-            ParameterSource routers = new(layers.ToDictionary(layer => $"model.layers.{layer}.router.weight", _ => golden.Get($"in.router_{which}")), ScalarType.Float32);
+            ParameterSource routers = new(
+                layers.ToDictionary(layer => $"model.layers.{layer}.router.weight", _ => golden.Get($"in.router_{which}")), ScalarType.Float32);
             CombinedWeights weights = new([golden.Weights(), routers], ownsSources: false);
             using RoutingTrace trace = new();
             List<int> lengths = [];

@@ -60,7 +60,8 @@ public sealed class LayerRunner : IGoldenRunner
     // What attention and output projection add, from the layer's own map and values.
     private static Tensor Attended(RoutingTrace trace, DecoderSpec config, Tensor projection)
     {
-        Tensor map = trace.Last("attention", 0), values = trace.Last("v", 0).repeat_interleave(config.Heads / config.KeyValueHeads, 1); // [1, heads, rows, head]
+        // [1, heads, rows, head]
+        Tensor map = trace.Last("attention", 0), values = trace.Last("v", 0).repeat_interleave(config.Heads / config.KeyValueHeads, 1);
         Tensor rows = map.matmul(values).transpose(1, 2).reshape(1, map.size(2), config.Heads * config.HeadSize);
         return F.linear(rows, projection);
     }

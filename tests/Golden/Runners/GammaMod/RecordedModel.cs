@@ -1,10 +1,10 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Aperture.Golden.Tests.BaseModels;
 using Aperture.Engine;
+using Aperture.Golden.Tests.BaseModels;
 using Aperture.Models;
-using Aperture.Weights;
 using Aperture.Plugins.Llava;
+using Aperture.Weights;
 
 namespace Aperture.Golden.Tests.GammaMod;
 

@@ -12,7 +12,9 @@ using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.GammaMod;
 
-/// <summary>The decoder of a case in float32 on the CPU through the loader that opens published checkpoints, and gamma-MoD made as a user's options make it.</summary>
+/// <summary>
+/// The decoder of a case in float32 on the CPU through the loader that opens published checkpoints, and gamma-MoD made as a user's options make it.
+/// </summary>
 internal sealed class RoutedDecoder : IDisposable
 {
     private readonly Ops _ops = new(CPU, ScalarType.Float32, threads: 1);
@@ -21,7 +23,9 @@ internal sealed class RoutedDecoder : IDisposable
     public RoutedDecoder(DecoderSpec config, IWeightSource weights)
     {
         _weights = weights;
-        Decoder = new Decoder(config, DecoderWeights.Load(weights, "model.", "lm_head", config, new WeightPolicy(CPU, ScalarType.Float32, ScalarType.Float32)), _ops, config.Describe("recorded case"));
+        Decoder = new Decoder(
+            config, DecoderWeights.Load(weights, "model.", "lm_head", config, new WeightPolicy(CPU, ScalarType.Float32, ScalarType.Float32)), _ops,
+            config.Describe("recorded case"));
     }
 
     public Decoder Decoder { get; }
@@ -70,7 +74,8 @@ internal sealed class RoutedDecoder : IDisposable
 
     /// <summary>Starts a request with room for some decode steps.</summary>
     public RequestContext Request(SequenceLayout layout, ILayerRouter? router, IDecoderTrace? trace, int steps)
-        => new(Decoder.Info, [layout], router is null ? null : HookTableBuilder.Build(Decoder.Info, [router]), trace, new KvCache(Decoder.Info.Layers, 1, steps));
+        => new(
+            Decoder.Info, [layout], router is null ? null : HookTableBuilder.Build(Decoder.Info, [router]), trace, new KvCache(Decoder.Info.Layers, 1, steps));
 
     /// <summary>Rows after the last layer.</summary>
     public Tensor Prefill(RequestContext request, Tensor rows)

@@ -96,7 +96,11 @@ public sealed class TrainRunner : IGoldenRunner
     [
         .. ids.Select((own, sample) => SequenceLayout.Create(
         [
-            .. own.Select((id, column) => id == imageToken ? Image(rows - own.Length + 1) : new Aperture.Sequences.Span(mask[sample][column] != 0 ? SpanKind.Text : SpanKind.Pad, 1)),
+            .. own.Select(
+                (id, column)
+                    => id == imageToken
+                        ? Image(rows - own.Length + 1)
+                        : new Aperture.Sequences.Span(mask[sample][column] != 0 ? SpanKind.Text : SpanKind.Pad, 1)),
         ])),
     ];
 
@@ -141,7 +145,9 @@ public sealed class TrainRunner : IGoldenRunner
         }
 
         // The reference's embedding table passes no gradient to its padding row, which is the first one unless the configuration says otherwise.
-        int padding = golden.Config.GetProperty("llm").TryGetProperty("pad_token_id", out JsonElement id) && id.ValueKind == JsonValueKind.Number ? id.GetInt32() : 0;
+        int padding = golden.Config.GetProperty("llm").TryGetProperty("pad_token_id", out JsonElement id) && id.ValueKind == JsonValueKind.Number
+            ? id.GetInt32()
+            : 0;
         parameters["model.embed_tokens.weight"].grad![padding].zero_();
         string[] names = [.. golden.Meta.GetProperty("grad_norms_names").EnumerateArray().Select(name => name.GetString()!)];
         golden.Compare("out.grad_norms", stack(names.Select(name => parameters[name].grad!.norm()), 0));

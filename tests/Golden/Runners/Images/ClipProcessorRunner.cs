@@ -1,10 +1,14 @@
 using System.Globalization;
+using System.Text.Json;
 using Aperture.Images;
 using Xunit.Sdk;
 
 namespace Aperture.Golden.Tests.Images;
 
-/// <summary>The CLIP image processor and LLaVA's padding on files of every mode. An output's name is out.&lt;variant&gt;.&lt;file&gt;, or out.photo&lt;i&gt;.&lt;variant&gt;.</summary>
+/// <summary>
+/// The CLIP image processor and LLaVA's padding on files of every mode. An output's name is out.&lt;variant&gt;.&lt;file&gt;, or
+/// out.photo&lt;i&gt;.&lt;variant&gt;.
+/// </summary>
 public sealed class ClipProcessorRunner : IGoldenRunner
 {
     public string Area => "images";
@@ -20,7 +24,8 @@ public sealed class ClipProcessorRunner : IGoldenRunner
         }
 
         // Where the official code fails, the image is processed all the same.
-        foreach (var refused in golden.Meta.TryGetProperty("official_errors", out var errors) ? errors.EnumerateObject().Select(error => error.Name).ToArray() : [])
+        bool refuses = golden.Meta.TryGetProperty("official_errors", out JsonElement errors);
+        foreach (string refused in refuses ? errors.EnumerateObject().Select(error => error.Name).ToArray() : [])
         {
             var (variant, file) = Parse(golden, refused);
             using var values = Processor(config, variant).Process(Load(golden, file));

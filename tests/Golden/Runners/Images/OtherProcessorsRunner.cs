@@ -1,12 +1,14 @@
 using Aperture.Engine;
 using Aperture.Images;
-using TorchSharp;
 using Aperture.Plugins.Eas.Lavin;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.Images;
 
-/// <summary>METER's and LaVIN's transforms on files of every mode. An output's name is out.&lt;transform&gt;.&lt;file&gt;; InternVL's tiles are not compared.</summary>
+/// <summary>
+/// METER's and LaVIN's transforms on files of every mode. An output's name is out.&lt;transform&gt;.&lt;file&gt;; InternVL's tiles are not compared.
+/// </summary>
 public sealed class OtherProcessorsRunner : IGoldenRunner
 {
     public string Area => "images";
@@ -17,7 +19,11 @@ public sealed class OtherProcessorsRunner : IGoldenRunner
     {
         int size = golden.Config.GetProperty("tile").GetInt32();
         TorchvisionProcessorConfig clip = new() { Size = size };
-        TorchvisionProcessorConfig imageNet = clip with { Mean = TorchvisionProcessorConfig.ImageNetMean, Deviation = TorchvisionProcessorConfig.ImageNetDeviation };
+        TorchvisionProcessorConfig imageNet = clip with
+        {
+            Mean = TorchvisionProcessorConfig.ImageNetMean,
+            Deviation = TorchvisionProcessorConfig.ImageNetDeviation,
+        };
         Dictionary<string, TorchvisionProcessor> transforms = new()
         {
             ["meter_clip"] = new(clip),

@@ -51,14 +51,18 @@ internal static class RecordedPixels
     {
         if (recorded.TryGetProperty("shape", out var shape))
         {
-            Assert.True(Integers(shape).SequenceEqual([image.Height, image.Width, image.Channels]), $"{what}: {image.Height}x{image.Width}x{image.Channels}, recorded {shape.GetRawText()}");
+            Assert.True(
+                Integers(shape).SequenceEqual([image.Height, image.Width, image.Channels]),
+                $"{what}: {image.Height}x{image.Width}x{image.Channels}, recorded {shape.GetRawText()}");
         }
 
         foreach (var (field, x, y) in new[] { ("first", 0, 0), ("last", image.Width - 1, image.Height - 1), ("middle", image.Width / 2, image.Height / 2) })
         {
             if (recorded.TryGetProperty(field, out var pixel))
             {
-                Assert.True(Integers(pixel).SequenceEqual(Pixel(image, x, y)), $"{what}: {field} pixel is [{string.Join(", ", Pixel(image, x, y))}], recorded {pixel.GetRawText()}");
+                Assert.True(
+                    Integers(pixel).SequenceEqual(Pixel(image, x, y)),
+                    $"{what}: {field} pixel is [{string.Join(", ", Pixel(image, x, y))}], recorded {pixel.GetRawText()}");
             }
         }
 

@@ -2,7 +2,9 @@ using Aperture.Images;
 
 namespace Aperture.Golden.Tests.Images;
 
-/// <summary>Resizes pictures to the sizes that models use and compares hashes. A row is input, filter, [width, height], SHA-256, sum, pixel at [height / 3, width / 2].</summary>
+/// <summary>
+/// Resizes pictures to the sizes that models use and compares hashes. A row is input, filter, [width, height], SHA-256, sum, pixel at [height / 3, width / 2].
+/// </summary>
 public sealed class ResizeChecksumsRunner : IGoldenRunner
 {
     public string Area => "images";
@@ -11,16 +13,24 @@ public sealed class ResizeChecksumsRunner : IGoldenRunner
 
     public void Run(GoldenCase golden)
     {
-        var inputs = golden.Meta.GetProperty("inputs").EnumerateObject().ToDictionary(input => input.Name, input => Image.Load(golden.FileBeside(input.Value.GetString()!)).ConvertToRgb());
+        var inputs = golden.Meta.GetProperty("inputs")
+            .EnumerateObject()
+            .ToDictionary(input => input.Name, input => Image.Load(golden.FileBeside(input.Value.GetString()!)).ConvertToRgb());
         var failures = new List<string>();
         foreach (var row in golden.Meta.GetProperty("rows").EnumerateArray())
         {
             var (input, filter, size) = (row[0].GetString()!, row[1].GetString()!, RecordedPixels.Integers(row[2]));
             var image = PilResize.Resize(inputs[input], size[0], size[1], Enum.Parse<ResampleFilter>(filter, ignoreCase: true));
             var pixel = RecordedPixels.Pixel(image, size[0] / 2, size[1] / 3);
-            if (image.Width != size[0] || image.Height != size[1] || RecordedPixels.Sha256(image) != row[3].GetString() || RecordedPixels.Sum(image) != row[4].GetInt64() || !pixel.SequenceEqual(RecordedPixels.Integers(row[5])))
+            if (image.Width != size[0]
+                || image.Height != size[1]
+                || RecordedPixels.Sha256(image) != row[3].GetString()
+                || RecordedPixels.Sum(image) != row[4].GetInt64()
+                || !pixel.SequenceEqual(RecordedPixels.Integers(row[5])))
             {
-                failures.Add($"{input} {filter} {size[0]}x{size[1]}: sum {RecordedPixels.Sum(image)} and pixel [{string.Join(", ", pixel)}], recorded {row[4].GetRawText()} and {row[5].GetRawText()}");
+                failures.Add(
+                    $"{input} {filter} {size[0]}x{size[1]}: sum {RecordedPixels.Sum(image)} and pixel [{string.Join(", ", pixel)}], recorded "
+                    + $"{row[4].GetRawText()} and {row[5].GetRawText()}");
             }
         }
 

@@ -52,12 +52,15 @@ public sealed class ResizeRunner : IGoldenRunner
 
         if (what.StartsWith("reducing_gap_", StringComparison.Ordinal))
         {
-            return PilResize.Resize(Input(golden, "in.rgb"), width, height, filter, reducingGap: double.Parse(what["reducing_gap_".Length..], CultureInfo.InvariantCulture));
+            return PilResize.Resize(
+                Input(golden, "in.rgb"), width, height, filter, reducingGap: double.Parse(what["reducing_gap_".Length..], CultureInfo.InvariantCulture));
         }
 
         if (what.StartsWith("box", StringComparison.Ordinal))
         {
-            var edges = golden.Config.GetProperty("box")[int.Parse(what["box".Length..], CultureInfo.InvariantCulture)].EnumerateArray().Select(edge => edge.GetDouble()).ToArray();
+            var edges = golden.Config.GetProperty("box")[int.Parse(what["box".Length..], CultureInfo.InvariantCulture)].EnumerateArray()
+                .Select(edge => edge.GetDouble())
+                .ToArray();
             return PilResize.Resize(Input(golden, "in.rgb"), width, height, filter, new ImageBox(edges[0], edges[1], edges[2], edges[3]));
         }
 

@@ -59,7 +59,10 @@ public sealed class AnswerScoringRunner : IGoldenRunner
 
     private static void Accuracy(TextFailures failures, JsonElement meta)
     {
-        var truths = meta.GetProperty("ground_truths").EnumerateArray().Select(list => list.EnumerateArray().Select(answer => answer.GetString()!).ToList()).ToList();
+        var truths = meta.GetProperty("ground_truths")
+            .EnumerateArray()
+            .Select(list => list.EnumerateArray().Select(answer => answer.GetString()!).ToList())
+            .ToList();
         foreach (var row in meta.GetProperty("accuracy").EnumerateArray())
         {
             var (prediction, truth) = (row[0].GetString()!, truths[row[1].GetInt32()]);
@@ -75,7 +78,8 @@ public sealed class AnswerScoringRunner : IGoldenRunner
 
         var batch = meta.GetProperty("batch");
         var scores = batch.GetProperty("predictions").EnumerateArray().Zip(
-            batch.GetProperty("ground_truth_index").EnumerateArray(), (prediction, index) => VqaScores.SoftAccuracy(prediction.GetString()!, truths[index.GetInt32()]));
+            batch.GetProperty("ground_truth_index").EnumerateArray(), (prediction, index)
+                => VqaScores.SoftAccuracy(prediction.GetString()!, truths[index.GetInt32()]));
         failures.Near("accuracy of the batch", batch.GetProperty("textvqa_accuracy").GetDouble(), scores.Average());
     }
 
@@ -92,7 +96,10 @@ public sealed class AnswerScoringRunner : IGoldenRunner
         var score = PopeScore.Of(answers, labels);
         var printed = pope.GetProperty("printed").EnumerateArray().Select(line => line.GetString()!).ToList();
         failures.Equal("POPE counts", printed[1], string.Join('\t', score.TruePositives, score.FalsePositives, score.TrueNegatives, score.FalseNegatives));
-        (string Name, double Value)[] values = [("Accuracy", score.Accuracy), ("Precision", score.Precision), ("Recall", score.Recall), ("F1 score", score.F1), ("Yes ratio", score.YesRatio)];
+        (string Name, double Value)[] values =
+        [
+            ("Accuracy", score.Accuracy), ("Precision", score.Precision), ("Recall", score.Recall), ("F1 score", score.F1), ("Yes ratio", score.YesRatio),
+        ];
         foreach (var (name, actual) in values)
         {
             var line = printed.Single(text => text.StartsWith(name + ": ", StringComparison.Ordinal));
@@ -122,6 +129,9 @@ public sealed class AnswerScoringRunner : IGoldenRunner
         failures.Equal(
             "ScienceQA summary",
             science.GetProperty("stdout").GetString(),
-            string.Create(CultureInfo.InvariantCulture, $"Total: {texts.Count}, Correct: {correct}, Accuracy: {100.0 * correct / texts.Count:F2}%, IMG-Accuracy: {100.0 * correctImages / images:F2}%\n"));
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"Total: {texts.Count}, Correct: {correct}, Accuracy: {100.0 * correct / texts.Count:F2}%, IMG-Accuracy: "
+                + $"{100.0 * correctImages / images:F2}%\n"));
     }
 }

@@ -3,7 +3,9 @@ using Aperture.Text;
 
 namespace Aperture.Golden.Tests.Text;
 
-/// <summary>Padded and truncated ids of text encoders. RoBERTa's are compared; BERT's and CLIP's parts need vocabularies and pairs that no model here uses yet.</summary>
+/// <summary>
+/// Padded and truncated ids of text encoders. RoBERTa's are compared; BERT's and CLIP's parts need vocabularies and pairs that no model here uses yet.
+/// </summary>
 public sealed class EncoderInputsRunner : IGoldenRunner
 {
     public string Area => "text";

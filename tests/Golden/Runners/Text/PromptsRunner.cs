@@ -45,14 +45,19 @@ public partial class PromptsRunner : IGoldenRunner
         failures.Check();
     }
 
-    private static IEnumerable<JsonElement> Items(GoldenCase golden, string name) => golden.Meta.TryGetProperty(name, out var list) ? list.EnumerateArray() : [];
+    private static IEnumerable<JsonElement> Items(GoldenCase golden, string name)
+        => golden.Meta.TryGetProperty(name, out var list) ? list.EnumerateArray() : [];
 
     private static PromptTemplate Template(JsonElement item)
     {
         // VILA's first release has another template of the same name.
         var name = item.GetProperty("template").GetString()!;
         var template = PromptTemplates.Get(name);
-        return item.TryGetProperty("sep", out var separator) && separator.GetString() != template.Separator && PromptTemplates.All.TryGetValue(name + "_2024_05", out var first) ? first : template;
+        return item.TryGetProperty("sep", out var separator)
+            && separator.GetString() != template.Separator
+            && PromptTemplates.All.TryGetValue(name + "_2024_05", out var first)
+            ? first
+            : template;
     }
 
     private static void CompareTemplate(TextFailures failures, PromptTemplate template, JsonElement recorded)
@@ -60,7 +65,9 @@ public partial class PromptsRunner : IGoldenRunner
         failures.Equal($"{template.Name}: separator", recorded.GetProperty("sep").GetString(), template.Separator);
         Optional(failures, recorded, "sep2", template.Name, template.Separator2);
         Optional(failures, recorded, "system", template.Name, template.System);
-        Optional(failures, recorded, "system_template", template.Name, template.SystemTemplate.Replace("{system_message}", template.SystemMessage.Length == 0 ? "" : "{system_message}", StringComparison.Ordinal));
+        Optional(
+            failures, recorded, "system_template", template.Name,
+            template.SystemTemplate.Replace("{system_message}", template.SystemMessage.Length == 0 ? "" : "{system_message}", StringComparison.Ordinal));
         Optional(failures, recorded, "system_message", template.Name, template.SystemMessage);
         if (recorded.TryGetProperty("version", out var version) && version.GetString() != "Unknown")
         {
@@ -75,7 +82,9 @@ public partial class PromptsRunner : IGoldenRunner
 
         if (recorded.TryGetProperty("messages", out var messages))
         {
-            failures.Equal($"{template.Name}: examples", string.Concat(messages.EnumerateArray().Select(message => message[1].GetString() + "\0")), string.Concat(template.Examples.Select(message => message + "\0")));
+            failures.Equal(
+                $"{template.Name}: examples", string.Concat(messages.EnumerateArray().Select(message => message[1].GetString() + "\0")),
+                string.Concat(template.Examples.Select(message => message + "\0")));
         }
     }
 
@@ -129,7 +138,9 @@ public partial class PromptsRunner : IGoldenRunner
     {
         foreach (var property in item.EnumerateObject().Where(property => property.Name.StartsWith("ids", StringComparison.Ordinal)))
         {
-            var tokenizer = tokenizers.TryGetValue(property.Name, out var known) ? known : throw new NotSupportedException($"No vocabulary is known for '{property.Name}'.");
+            var tokenizer = tokenizers.TryGetValue(property.Name, out var known)
+                ? known
+                : throw new NotSupportedException($"No vocabulary is known for '{property.Name}'.");
             if (tokenizer is not null)
             {
                 var ids = property.Name == "ids_qwen2_internvl" ? tokenizer.Encode(prompt) : ImagePrompts.Encode(prompt, tokenizer);

@@ -26,9 +26,11 @@ internal static class PublishedTokenizers
     public static ITokenizer? InternVl(GoldenCase golden)
     {
         var added = ((string[])["<|endoftext|>", "<|im_start|>", "<|im_end|>", .. _internVlTokens]).Select((token, i) => new AddedToken(151643 + i, token));
-        return Vocabularies.Open(golden, "qwen2", Vocabularies.Qwen2, new() { Class = "Qwen2Tokenizer", Fast = false, SkipHashMerges = true, AddedTokens = [.. added] });
+        return Vocabularies.Open(
+            golden, "qwen2", Vocabularies.Qwen2, new() { Class = "Qwen2Tokenizer", Fast = false, SkipHashMerges = true, AddedTokens = [.. added] });
     }
 
     /// <summary>What a skipped case says.</summary>
-    public static string Needed(string package) => string.Create(CultureInfo.InvariantCulture, $"needs the vocabulary of {package} below the folder that {Vocabularies.Variable} names");
+    public static string Needed(string package)
+        => string.Create(CultureInfo.InvariantCulture, $"needs the vocabulary of {package} below the folder that {Vocabularies.Variable} names");
 }

@@ -31,7 +31,8 @@ public sealed class ScienceQaRunner : IGoldenRunner
             {
                 failures.SameIds($"{what}: ids", TextFailures.Ids(item.GetProperty("ids_bos")), [tokenizer.BeginId!.Value, .. Plain(prompt)]);
                 failures.SameIds(
-                    $"{what}: ids with answer", TextFailures.Ids(item.GetProperty("ids_example_bos_eos")), [tokenizer.BeginId!.Value, .. Plain(prompt + answer), tokenizer.EndId!.Value]);
+                    $"{what}: ids with answer", TextFailures.Ids(item.GetProperty("ids_example_bos_eos")),
+                    [tokenizer.BeginId!.Value, .. Plain(prompt + answer), tokenizer.EndId!.Value]);
             }
         }
 

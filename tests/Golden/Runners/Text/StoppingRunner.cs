@@ -18,7 +18,8 @@ public sealed class StoppingRunner : IGoldenRunner
         {
             var prompt = TextFailures.Ids(item.GetProperty("prompt_ids"));
             var output = TextFailures.Ids(item.GetProperty("output_ids"));
-            var criteria = new StopCriteria([.. item.GetProperty("keywords").EnumerateArray().Select(keyword => keyword.GetString()!)], tokenizer!, prompt.Length);
+            var criteria = new StopCriteria(
+                [.. item.GetProperty("keywords").EnumerateArray().Select(keyword => keyword.GetString()!)], tokenizer!, prompt.Length);
             var what = item.GetProperty("keywords").GetRawText();
             var index = 0;
             foreach (var ids in item.GetProperty("keyword_ids").EnumerateArray())
@@ -29,7 +30,9 @@ public sealed class StoppingRunner : IGoldenRunner
             var verdicts = item.GetProperty("stop").EnumerateArray().Select(stop => stop.GetBoolean()).ToList();
             for (var i = 0; i < verdicts.Count; i++)
             {
-                failures.Equal($"{what} after {i + 1} new ids of {item.GetProperty("output_ids").GetRawText()}", verdicts[i], criteria.ShouldStop(output[..(prompt.Length + i + 1)]));
+                failures.Equal(
+                    $"{what} after {i + 1} new ids of {item.GetProperty("output_ids").GetRawText()}", verdicts[i],
+                    criteria.ShouldStop(output[..(prompt.Length + i + 1)]));
             }
         }
 

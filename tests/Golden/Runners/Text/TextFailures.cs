@@ -45,5 +45,6 @@ internal sealed class TextFailures
 
 internal static class TextFailureText
 {
-    public static string ReplaceLineEnds(this string text) => string.Concat(text.Select(c => c is < ' ' or '\u2028' or '\uFFFD' ? $"\\u{(int)c:X4}" : c.ToString()));
+    public static string ReplaceLineEnds(this string text)
+        => string.Concat(text.Select(c => c is < ' ' or '\u2028' or '\uFFFD' ? $"\\u{(int)c:X4}" : c.ToString()));
 }

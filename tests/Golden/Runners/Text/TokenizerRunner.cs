@@ -22,7 +22,10 @@ public sealed partial class TokenizerRunner : IGoldenRunner
         if (vocabulary.TryGetProperty("sha256", out var sha))
         {
             folder = Vocabularies.Folder(sha.GetString()!, className);
-            Skip.If(folder is null, $"needs {vocabulary.GetProperty("path").GetString()} of {vocabulary.GetProperty("package").GetString()} below the folder that {Vocabularies.Variable} names");
+            Skip.If(
+                folder is null,
+                $"needs {vocabulary.GetProperty("path").GetString()} of {vocabulary.GetProperty("package").GetString()} below the folder that "
+                + $"{Vocabularies.Variable} names");
         }
         else
         {
@@ -50,7 +53,10 @@ public sealed partial class TokenizerRunner : IGoldenRunner
         var roles = new List<AddedToken>();
         foreach (var token in (string[])["<s>", "</s>", "<unk>"])
         {
-            if (config.TryGetProperty("bos", out var begin) && tokenizer.IdOf("<s>") == begin.GetInt32() && tokenizer.IdOf(token) is { } id && !tokenizer.IsSpecial(id))
+            if (config.TryGetProperty("bos", out var begin)
+                && tokenizer.IdOf("<s>") == begin.GetInt32()
+                && tokenizer.IdOf(token) is { } id
+                && !tokenizer.IsSpecial(id))
             {
                 roles.Add(new(id, token));
             }
@@ -117,7 +123,8 @@ public sealed partial class TokenizerRunner : IGoldenRunner
 
         var tokens = added.ValueKind switch
         {
-            JsonValueKind.Object => added.EnumerateObject().Select(token => new AddedToken(token.Value.GetInt32(), token.Name) { Special = token.Name != "<learnable>" }),
+            JsonValueKind.Object
+                => added.EnumerateObject().Select(token => new AddedToken(token.Value.GetInt32(), token.Name) { Special = token.Name != "<learnable>" }),
             JsonValueKind.String => Listed(added.GetString()!).Concat(WhiteSpaceRuns(added.GetString()!)),
             _ => [],
         };
@@ -150,7 +157,11 @@ public sealed partial class TokenizerRunner : IGoldenRunner
         {
             for (var i = 0; i <= Number(match, 2) - Number(match, 1); i++)
             {
-                yield return new(Number(match, 1) + i, new(match.Groups[5].Value == "spaces" ? ' ' : '\t', Number(match, 3) - i)) { Special = false, Normalized = true };
+                yield return new(Number(match, 1) + i, new(match.Groups[5].Value == "spaces" ? ' ' : '\t', Number(match, 3) - i))
+                {
+                    Special = false,
+                    Normalized = true,
+                };
             }
         }
     }

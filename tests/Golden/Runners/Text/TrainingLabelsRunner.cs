@@ -19,12 +19,17 @@ public sealed class TrainingLabelsRunner : IGoldenRunner
         {
             var tokenizer = PublishedTokenizers.Llama2(golden, item.GetProperty("legacy").GetBoolean());
             Skip.If(tokenizer is null, PublishedTokenizers.Needed("llama-tokenizer-js"));
-            var messages = item.GetProperty("conversation").EnumerateArray().Select(message => new TrainingMessage(message[0].GetString()!, message[1].GetString()!)).ToList();
+            var messages = item.GetProperty("conversation")
+                .EnumerateArray()
+                .Select(message => new TrainingMessage(message[0].GetString()!, message[1].GetString()!))
+                .ToList();
             var template = PromptTemplates.Get(item.GetProperty("version").GetString()!);
             var hasImage = messages.Exists(message => message.Value.Contains(ImagePrompts.Placeholder, StringComparison.Ordinal));
             var sample = TrainingLabels.Create(messages, template, tokenizer!, hasImage, maxLength);
             var what = $"{template.Name} {item.GetProperty("legacy").GetRawText()} {item.GetProperty("conversation").GetRawText()}";
-            failures.Equal($"{what}: messages", string.Join('\0', item.GetProperty("after_multimodal").EnumerateArray().Select(text => text.GetString())), string.Join('\0', sample.Messages));
+            failures.Equal(
+                $"{what}: messages", string.Join('\0', item.GetProperty("after_multimodal").EnumerateArray().Select(text => text.GetString())),
+                string.Join('\0', sample.Messages));
             failures.SameIds($"{what}: ids", TextFailures.Ids(item.GetProperty("input_ids")), sample.InputIds);
             failures.SameIds($"{what}: labels", TextFailures.Ids(item.GetProperty("labels")), sample.Labels);
         }

@@ -162,7 +162,13 @@ internal static class Vocabularies
         return document.RootElement.EnumerateArray().Select((item, i) =>
         {
             var token = (item.ValueKind == JsonValueKind.Array ? item[0] : item).GetString()!;
-            return i == 1 ? "[unused0]" : token.StartsWith('[') && token.EndsWith(']') && token.Length > 1 ? token : token.StartsWith('\u2581') ? token[1..] : "##" + token;
+            return i == 1
+                ? "[unused0]"
+                : token.StartsWith('[') && token.EndsWith(']') && token.Length > 1
+                ? token
+                : token.StartsWith('\u2581')
+                ? token[1..]
+                : "##" + token;
         }).ToList();
     }
 }

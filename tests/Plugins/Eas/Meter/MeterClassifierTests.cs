@@ -198,7 +198,8 @@ public sealed class MeterClassifierTests : IDisposable
 
     private IClassifier Open(string checkpoint, string options)
     {
-        using JsonDocument json = JsonDocument.Parse($$"""{"Tokenizer": {{JsonSerializer.Serialize(_tokenizer)}}, "VisionHeads": 2{{(options.Contains("\"Heads\"", StringComparison.Ordinal) ? "" : ", \"Heads\": 2")}}{{options}}}""");
+        using JsonDocument json = JsonDocument.Parse(
+            $$"""{"Tokenizer": {{JsonSerializer.Serialize(_tokenizer)}}, "VisionHeads": 2{{(options.Contains("\"Heads\"", StringComparison.Ordinal) ? "" : ", \"Heads\": 2")}}{{options}}}""");
         return new MeterFactory().Open(checkpoint, json.RootElement.Clone(), CPU, new FactoryFiles(_folder));
     }
 

@@ -53,10 +53,21 @@ public sealed class MeterModelTests
         // width 768: adapters of 96 and replacements of 144 in 2 x 6 layers.
         const int ordinary = (96 * 768) + 96 + (2 * ((768 * 48) + 768)) + (2 * 768) + 2;
         const int replacement = (2 * ((144 * 768) + 144)) + (2 * ((768 * 72) + 768)) + (2 * 768) + 2;
-        MeterConfig config = new() { Text = new BertConfig(), Vision = Vision(), Width = 768, Inner = 3072, Layers = 6, Heads = 12, TokenTypes = 2, Adapted = false };
+        MeterConfig config = new()
+        {
+            Text = new BertConfig(),
+            Vision = Vision(),
+            Width = 768,
+            Inner = 3072,
+            Layers = 6,
+            Heads = 12,
+            TokenTypes = 2,
+            Adapted = false,
+        };
         using Generator generator = new(1, CPU);
 
-        using TensorWeights adapters = new(MeterInitialisation.Adapters(config, MeterInitialisation.AdapterWidth, MeterInitialisation.ReplacementWidth, generator));
+        using TensorWeights adapters = new(
+            MeterInitialisation.Adapters(config, MeterInitialisation.AdapterWidth, MeterInitialisation.ReplacementWidth, generator));
 
         Assert.Equal(13_465_848, 12 * ((3 * ordinary) + (2 * replacement)));
         Assert.Equal(13_465_848, adapters.Names.Sum(name => adapters.Describe(name).Shape.Aggregate(1L, (count, size) => count * size)));
@@ -130,11 +141,13 @@ public sealed class MeterModelTests
     public void A_second_picture_needs_a_third_token_type()
     {
         using DisposeScope scope = NewDisposeScope();
-        using TensorWeights two = TinyMeter.Weights(tokenTypes: 2), grown = new(new Dictionary<string, Tensor> { [MeterKeys.TokenTypes] = MeterInitialisation.TokenTypesForTwo(two).DetachFromDisposeScope() });
+        using TensorWeights two = TinyMeter.Weights(tokenTypes: 2), grown = new(
+            new Dictionary<string, Tensor> { [MeterKeys.TokenTypes] = MeterInitialisation.TokenTypesForTwo(two).DetachFromDisposeScope() });
         using MeterModel model = TinyMeter.Load(two), ready = TinyMeter.Load(new CombinedWeights([two, grown], ownsSources: false));
         Tensor ids = ones(1, 3, dtype: ScalarType.Int64), mask = ones_like(ids);
         MeterPlan plan = MeterPlan.FromArms([], model.Config.Layers, legacyArmMap: true);
-        Tensor Run(MeterModel of, int type) => of.Fuse(of.EncodeText(ids, mask), mask, of.EncodeImage(zeros(1, 3, TinyMeter.Side, TinyMeter.Side)), plan, type).Pooled;
+        Tensor Run(MeterModel of, int type)
+            => of.Fuse(of.EncodeText(ids, mask), mask, of.EncodeImage(zeros(1, 3, TinyMeter.Side, TinyMeter.Side)), plan, type).Pooled;
 
         Assert.Contains("need a checkpoint trained for NLVR2", Assert.Throws<ApertureException>(() => Run(model, 2)).Message);
         Assert.True(Run(ready, 2).equal(Run(model, 1)).all().item<bool>());
@@ -159,7 +172,8 @@ public sealed class MeterModelTests
     private static VisionTransformerConfig Vision()
         => new() { HiddenSize = 768, IntermediateSize = 3072, Layers = 11, Heads = 12, ImageSize = 384, PatchSize = 16 };
 
-    // What plain METER has in the first row for the text of TinyMeter.Pooled, whose first token is the classifier's: the transformed output of the text encoder.
+    // What plain METER has in the first row for the text of TinyMeter.Pooled, whose first token is the classifier's: the transformed output of the text
+    // encoder.
     private static Tensor FirstTransformed(TensorWeights weights, MeterConfig config)
     {
         using DisposeScope scope = NewDisposeScope();
@@ -167,6 +181,7 @@ public sealed class MeterModelTests
         using BertEncoder text = new(config.Text, BertWeights.Load(weights, MeterKeys.Text, config.Text, TinyMeter.Policy, pooler: false));
         Tensor ids = tensor(new long[] { 0, 5, 6, 7, 2, 1, 1 }, [1, 7]), mask = tensor(new long[] { 1, 1, 1, 1, 1, 0, 0 }, [1, 7]);
         Tensor rows = text.Run(ids, mask).narrow(1, 0, 1);
-        return nn.functional.linear(rows, weights.Load(MeterKeys.TextTransform + ".weight"), weights.Load(MeterKeys.TextTransform + ".bias")).DetachFromDisposeScope();
+        return nn.functional.linear(rows, weights.Load(MeterKeys.TextTransform + ".weight"), weights.Load(MeterKeys.TextTransform + ".bias"))
+            .DetachFromDisposeScope();
     }
 }

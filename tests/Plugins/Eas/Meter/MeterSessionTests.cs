@@ -15,7 +15,9 @@ public sealed class MeterSessionTests : IDisposable
     private readonly string _checkpoint;
 
     public MeterSessionTests()
-        => _checkpoint = MeterClassifierTests.Save(TinyMeter.Weights(Text.Tokenizers.FromFolder(_tokenizer).VocabularySize, adapted: false), _folder, name => !name.StartsWith("vqa_classifier", StringComparison.Ordinal));
+        => _checkpoint = MeterClassifierTests.Save(
+            TinyMeter.Weights(Text.Tokenizers.FromFolder(_tokenizer).VocabularySize, adapted: false), _folder, name
+                => !name.StartsWith("vqa_classifier", StringComparison.Ordinal));
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
@@ -43,7 +45,19 @@ public sealed class MeterSessionTests : IDisposable
     {
         string samples = Samples();
         await using EngineSession session = Open();
-        object options = new { Task = "vqa", Tokenizer = _tokenizer, Heads = 2, VisionHeads = 2, Skip = new[] { 1, 3 }, AdapterWidth = 8, ReplacementWidth = 12, Steps = 12, BatchSize = 2, Rate = 0.001 };
+        object options = new
+        {
+            Task = "vqa",
+            Tokenizer = _tokenizer,
+            Heads = 2,
+            VisionHeads = 2,
+            Skip = new[] { 1, 3 },
+            AdapterWidth = 8,
+            ReplacementWidth = 12,
+            Steps = 12,
+            BatchSize = 2,
+            Rate = 0.001,
+        };
         session.TrainTask(_checkpoint, samples, Path.Combine(_folder, "whole"), options: options);
         using (CancellationTokenSource stop = new())
         {
@@ -53,7 +67,9 @@ public sealed class MeterSessionTests : IDisposable
 
         TrainingResult result = session.TrainTask(_checkpoint, samples, Path.Combine(_folder, "broken"), "meter", options);
 
-        Assert.Equal(File.ReadAllBytes(Path.Combine(_folder, "whole", "meter-eas.safetensors")), File.ReadAllBytes(Path.Combine(_folder, "broken", "meter-eas.safetensors")));
+        Assert.Equal(
+            File.ReadAllBytes(Path.Combine(_folder, "whole", "meter-eas.safetensors")),
+            File.ReadAllBytes(Path.Combine(_folder, "broken", "meter-eas.safetensors")));
         IReadOnlyList<string> files = result.Files;
         object trained = new { Tokenizer = _tokenizer, Heads = 2, VisionHeads = 2, Adapters = files[0], Skip = files[1], Labels = files[2] };
         OpenTask<IClassifier> meter = session.LoadTask<IClassifier>(_checkpoint, "meter", trained);
@@ -84,14 +100,22 @@ public sealed class MeterSessionTests : IDisposable
             Message(() => session.TrainTask(_checkpoint, textless, _folder, options: new { Heads = 2, VisionHeads = 2 })));
     }
 
-    private static EngineSession Open() => new(new PluginHost(PluginCatalog.Read()), new HubCache(new HubSettings { CacheFolder = Path.Combine(Path.GetTempPath(), "aperture-no-cache") }), new ModelOptions());
+    private static EngineSession Open()
+        => new(
+            new PluginHost(PluginCatalog.Read()), new HubCache(new HubSettings { CacheFolder = Path.Combine(Path.GetTempPath(), "aperture-no-cache") }),
+            new ModelOptions());
 
     private string Samples()
     {
         Image.Filled(24, 20, 250, 10, 10).SavePng(Path.Combine(_folder, "red.png"));
         Image.Filled(24, 20, 10, 10, 250).SavePng(Path.Combine(_folder, "blue.png"));
         string path = Path.Combine(_folder, "samples.jsonl");
-        File.WriteAllLines(path, ["""{"image": "red.png", "question": "which colour", "answer": "red"}""", "", """{"image": ["blue.png"], "text": "which colour", "answer": {"blue": 1, "red": 0.3}}"""]);
+        File.WriteAllLines(
+            path,
+            [
+                """{"image": "red.png", "question": "which colour", "answer": "red"}""", "",
+                """{"image": ["blue.png"], "text": "which colour", "answer": {"blue": 1, "red": 0.3}}""",
+            ]);
         return path;
     }
 

@@ -20,7 +20,9 @@ public sealed class MeterTrainingTests : IDisposable
 
     public MeterTrainingTests()
     {
-        _checkpoint = MeterClassifierTests.Save(TinyMeter.Weights(Text.Tokenizers.FromFolder(_tokenizer).VocabularySize, adapted: false, tokenTypes: 2), _folder, name => !name.Contains("classifier", StringComparison.Ordinal));
+        _checkpoint = MeterClassifierTests.Save(
+            TinyMeter.Weights(Text.Tokenizers.FromFolder(_tokenizer).VocabularySize, adapted: false, tokenTypes: 2), _folder, name
+                => !name.Contains("classifier", StringComparison.Ordinal));
         string[] pictures = [Picture("red", 250, 10, 10), Picture("blue", 10, 10, 250)];
         _samples =
         [
@@ -40,7 +42,9 @@ public sealed class MeterTrainingTests : IDisposable
     {
         using MeterTraining run = Begin(task, """, "Skip": [1, 3, 5], "Dropout": 0, "Negatives": 1, "Rate": 0.01""", Samples(task));
         Assert.Contains(head, run.Parameters.Keys);
-        Assert.DoesNotContain(run.Parameters.Keys, name => name.Contains("_classifier", StringComparison.Ordinal) && !name.StartsWith(head.Split('.')[0], StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            run.Parameters.Keys, name
+                => name.Contains("_classifier", StringComparison.Ordinal) && !name.StartsWith(head.Split('.')[0], StringComparison.Ordinal));
         Assert.All(run.Parameters.Values, parameter => Assert.True(parameter.requires_grad));
 
         double first = Step(run, 0), last = first;
@@ -90,7 +94,9 @@ public sealed class MeterTrainingTests : IDisposable
     [InlineData(""", "SearchWarmUp": -1""", "SearchWarmUp is -1")]
     public void A_wrong_search_is_one_line(string options, string expected)
     {
-        ApertureException error = Assert.Throws<ApertureException>(() => BeginAny("vqa", (options.Contains("SkipCount", StringComparison.Ordinal) ? "" : ", \"SkipCount\": 3") + ", \"Stage\": \"Search\"" + options, _samples));
+        ApertureException error = Assert.Throws<ApertureException>(
+            () => BeginAny(
+                "vqa", (options.Contains("SkipCount", StringComparison.Ordinal) ? "" : ", \"SkipCount\": 3") + ", \"Stage\": \"Search\"" + options, _samples));
 
         Assert.Contains(expected, error.Message);
     }
@@ -176,7 +182,12 @@ public sealed class MeterTrainingTests : IDisposable
     private TaskSample[] Samples(string task) => task switch
     {
         "snli" => [_samples[0] with { Labels = One("entailment") }, _samples[1] with { Labels = One("contradiction") }],
-        "nlvr2" => [new([_samples[0].Pictures[0], _samples[1].Pictures[0]], "a red table", One("true")), new([_samples[1].Pictures[0], _samples[0].Pictures[0]], "a blue sign", One("false"))],
+        "nlvr2"
+            =>
+            [
+                new([_samples[0].Pictures[0], _samples[1].Pictures[0]], "a red table", One("true")),
+                new([_samples[1].Pictures[0], _samples[0].Pictures[0]], "a blue sign", One("false")),
+            ],
         _ => _samples,
     };
 
@@ -186,14 +197,16 @@ public sealed class MeterTrainingTests : IDisposable
 
     private ITaskTraining BeginAny(string task, string options, TaskSample[] samples)
     {
-        using JsonDocument json = JsonDocument.Parse($$"""{"Task": "{{task}}", "Tokenizer": {{JsonSerializer.Serialize(_tokenizer)}}, "Heads": 2, "VisionHeads": 2, "ReplacementWidth": 12{{(options.Contains("AdapterWidth", StringComparison.Ordinal) ? "" : ", \"AdapterWidth\": 8")}}{{options}}}""");
+        using JsonDocument json = JsonDocument.Parse(
+            $$"""{"Task": "{{task}}", "Tokenizer": {{JsonSerializer.Serialize(_tokenizer)}}, "Heads": 2, "VisionHeads": 2, "ReplacementWidth": 12{{(options.Contains("AdapterWidth", StringComparison.Ordinal) ? "" : ", \"AdapterWidth\": 8")}}{{options}}}""");
         return new MeterFactory().BeginTraining(_checkpoint, samples, json.RootElement.Clone(), CPU, new FactoryFiles(_folder), _folder);
     }
 
     private IClassifier Open(IReadOnlyList<string> files)
     {
         string labels = files.Count > 2 ? $", \"Labels\": {JsonSerializer.Serialize(files[2])}" : "";
-        using JsonDocument json = JsonDocument.Parse($$"""{"Tokenizer": {{JsonSerializer.Serialize(_tokenizer)}}, "Heads": 2, "VisionHeads": 2, "Adapters": {{JsonSerializer.Serialize(files[0])}}, "Skip": {{JsonSerializer.Serialize(files[1])}}{{labels}}}""");
+        using JsonDocument json = JsonDocument.Parse(
+            $$"""{"Tokenizer": {{JsonSerializer.Serialize(_tokenizer)}}, "Heads": 2, "VisionHeads": 2, "Adapters": {{JsonSerializer.Serialize(files[0])}}, "Skip": {{JsonSerializer.Serialize(files[1])}}{{labels}}}""");
         return new MeterFactory().Open(_checkpoint, json.RootElement.Clone(), CPU, new FactoryFiles(_folder));
     }
 
