@@ -18,8 +18,7 @@ internal sealed record ScriptEnvironment(HostGlobals Globals, IScriptDisplay Dis
             [
                 .. new ScriptSessionOptions().Imports,
                 "TorchSharp", "Aperture", "Aperture.Engine", "Aperture.Decoding", "Aperture.Evaluation", "Aperture.Generation", "Aperture.Images",
-                "Aperture.Measuring",
-                "Aperture.Scripting", "Aperture.Sequences", "Aperture.Tasks", "Aperture.Vision",
+                "Aperture.Measuring", "Aperture.Requests", "Aperture.Scripting", "Aperture.Sequences", "Aperture.Tasks", "Aperture.Vision",
             ],
             ResolveAssembly = name => plugins.Value.Contains(name.Name!) ? globals.FindPlugin(name) : null,
             RetiredPluginOf = globals.RetiredPluginOf,
