@@ -1,3 +1,5 @@
+using Aperture.Host.Tests.Data;
+
 namespace Aperture.Host.Tests.Cli;
 
 [Trait("Category", "Process")]
@@ -86,6 +88,29 @@ public class RunCommandTests
         sleep.Interrupt();
         sleep.Interrupt();
         Assert.Equal(130, (await sleep.EndAsync()).Code);
+    }
+
+    [Fact]
+    public async Task A_script_sees_a_picture_once_and_writes_a_pipeline_down()
+    {
+        using CommandFolder f = new CommandFolder().Write(
+            "a.csx",
+            $$"""
+            var llava = await Models.Load("tiny-llava");
+            var photo = Images.Load("{{Repository.Path("scripts", "shelf.png")}}");
+            using (Seen seen = await llava.See([photo]))
+            {
+                Print((await llava.Ask(seen, "How many boots are there?")).Text);
+            }
+
+            llava.With("fitprune", new { Reduction = 0.6 }).Spec.Save("fast.json");
+            Pipeline again = await Models.Load("fast.json");
+            Print($"{again.Label}: {(await again.Ask([Message.User("How many boots are there?", photo)])).Text}");
+            """);
+
+        (int code, string output, string error) = await f.Run("run", "a.csx");
+
+        Assert.Equal((0, "two\nfitprune(Reduction=0.6): two\n", ""), (code, output, error));
     }
 
     private static async Task Press(ApertureProcess process)
