@@ -12,10 +12,8 @@ internal sealed class MeterHeads
 {
     private const double NormEpsilon = 1e-5;
 
-    private readonly Tensor? _rankWeight, _rankBias, _wordBias;
-    private readonly Matrix? _matching, _wordTransform;
+    private readonly Matrix? _matching, _ranking, _wordTransform, _words;
     private readonly LayerNormWeights? _wordNorm;
-    private readonly Tensor? _words;
     private readonly double _wordEpsilon;
 
     /// <summary>Loads the heads.</summary>
@@ -36,15 +34,15 @@ internal sealed class MeterHeads
 
         if (source.Contains("rank_output.weight"))
         {
-            (_rankWeight, _rankBias) = (loader.Tensor("rank_output.weight", 1, pooled), loader.Tensor("rank_output.bias", 1));
+            _ranking = loader.Linear("rank_output", 1, pooled);
         }
 
         if (source.Contains("mlm_score.decoder.weight"))
         {
             _wordTransform = loader.Linear("mlm_score.transform.dense", config.Width, config.Width);
             _wordNorm = loader.Norm("mlm_score.transform.LayerNorm", config.Width);
-            _words = loader.Tensor("mlm_score.decoder.weight", config.Text.Vocabulary, config.Width);
-            _wordBias = loader.Tensor("mlm_score.bias", config.Text.Vocabulary);
+            Tensor words = loader.Tensor("mlm_score.decoder.weight", config.Text.Vocabulary, config.Width);
+            _words = new DenseMatrix(words, loader.Tensor("mlm_score.bias", config.Text.Vocabulary));
         }
     }
 
@@ -61,7 +59,7 @@ internal sealed class MeterHeads
     public bool CanMatch => _matching is not null;
 
     /// <summary>Whether <see cref="Rank"/> can be asked for.</summary>
-    public bool CanRank => _rankWeight is not null || CanMatch;
+    public bool CanRank => _ranking is not null || CanMatch;
 
     /// <summary>Whether <see cref="Words"/> can be asked for.</summary>
     public bool CanFillWords => _words is not null;
@@ -79,7 +77,7 @@ internal sealed class MeterHeads
     public Tensor Rank(Tensor pooled)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor score = _rankWeight is not null ? F.linear(pooled, _rankWeight, _rankBias).select(1, 0) : Match(pooled).select(1, 1);
+        Tensor score = _ranking is not null ? _ranking.Apply(pooled).select(1, 0) : Match(pooled).select(1, 1);
         return score.MoveToOuterDisposeScope();
     }
 
@@ -90,7 +88,7 @@ internal sealed class MeterHeads
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor rows = _wordNorm!.Run(F.gelu(_wordTransform!.Apply(text)), _wordEpsilon);
-        return F.linear(rows, _words!, _wordBias).MoveToOuterDisposeScope();
+        return _words!.Apply(rows).MoveToOuterDisposeScope();
     }
 
     /// <summary>Linear, norm, GELU, linear; published as <c>0</c>, <c>1</c> and <c>3</c> of a sequence.</summary>

@@ -9,7 +9,7 @@ public sealed class ClipImageProcessorTests
     [Fact]
     public void Black_and_white_give_the_published_values()
     {
-        var processor = new ClipImageProcessor(new ClipImageProcessorConfig());
+        ClipImageProcessor processor = new(new ClipImageProcessorConfig());
 
         using var black = processor.Process(Image.Filled(30, 20, 0, 0, 0));
         using var white = processor.Process(Image.Filled(30, 20, 255, 255, 255));
@@ -51,7 +51,7 @@ public sealed class ClipImageProcessorTests
     [Fact]
     public void Padding_centres_the_image_on_the_truncated_mean_colour()
     {
-        var processor = new ClipImageProcessor(new ClipImageProcessorConfig { PadToSquare = true, DoResize = false, DoCenterCrop = false });
+        ClipImageProcessor processor = new(new ClipImageProcessorConfig { PadToSquare = true, DoResize = false, DoCenterCrop = false });
 
         var prepared = processor.Prepare(Image.Filled(1, 4, 9, 9, 9));
 
@@ -97,7 +97,7 @@ public sealed class ClipImageProcessorTests
     [InlineData("""{ "image_std": [1, "a", 1] }""")]
     public void An_unusable_field_gives_one_line(string json)
     {
-        var error = Assert.Throws<ApertureException>(() => Parse(json));
+        ApertureException error = Assert.Throws<ApertureException>(() => Parse(json));
 
         Assert.Contains("settings.json", error.Message);
         Assert.DoesNotContain('\n', error.Message);
@@ -113,7 +113,7 @@ public sealed class ClipImageProcessorTests
     [Fact]
     public void An_extremely_long_image_is_cropped_without_making_its_resized_form()
     {
-        var image = new Image(ImageMode.L, 1, 2_000_000, new byte[2_000_000]);
+        Image image = new(ImageMode.L, 1, 2_000_000, new byte[2_000_000]);
         var before = GC.GetAllocatedBytesForCurrentThread();
 
         using var values = new ClipImageProcessor(new ClipImageProcessorConfig()).Process(image);

@@ -98,7 +98,7 @@ public sealed class ImageFileTests : IDisposable
     public void Damaged_bytes_give_an_image_or_the_users_error_and_nothing_else(string format)
     {
         var original = Encoded(format, 24, 17);
-        var random = new Random(5);
+        Random random = new(5);
         var (read, refused) = (0, 0);
         for (var i = 0; i < 400; i++)
         {
@@ -207,7 +207,7 @@ public sealed class ImageFileTests : IDisposable
 
     private static ApertureException AssertOneLine(string name, Func<Image> read)
     {
-        var error = Assert.Throws<ApertureException>(() => { read(); });
+        ApertureException error = Assert.Throws<ApertureException>(() => { read(); });
         Assert.Contains(name, error.Message);
         Assert.DoesNotContain('\n', error.Message);
         return error;
@@ -251,7 +251,7 @@ public sealed class ImageFileTests : IDisposable
     // Two colours; each pixel is written as a 3-bit code with a clear code before it, so the codes never grow.
     private static byte[] TinyGif(int width, int height, int transparent, params int[] indices)
     {
-        var bits = new List<bool>();
+        List<bool> bits = new();
         foreach (var code in indices.SelectMany(index => new[] { 4, index }).Append(5))
         {
             bits.AddRange([(code & 1) != 0, (code & 2) != 0, (code & 4) != 0]);

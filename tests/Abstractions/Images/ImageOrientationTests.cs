@@ -35,9 +35,9 @@ public sealed class ImageOrientationTests
     [Fact]
     public void Every_mode_is_turned_by_whole_pixels()
     {
-        var rgb = new Image(ImageMode.RGB, 2, 1, new byte[] { 1, 2, 3, 4, 5, 6 }, orientation: ImageOrientation.Rotate90);
-        var wide = new Image(ImageMode.I, 2, 1, new[] { 70000, -1 }, orientation: ImageOrientation.Rotate180);
-        var real = new Image(ImageMode.F, 2, 1, new[] { 0.5f, -0.5f }, orientation: ImageOrientation.MirrorHorizontal);
+        Image rgb = new(ImageMode.RGB, 2, 1, new byte[] { 1, 2, 3, 4, 5, 6 }, orientation: ImageOrientation.Rotate90);
+        Image wide = new(ImageMode.I, 2, 1, new[] { 70000, -1 }, orientation: ImageOrientation.Rotate180);
+        Image real = new(ImageMode.F, 2, 1, new[] { 0.5f, -0.5f }, orientation: ImageOrientation.MirrorHorizontal);
 
         Assert.Equal([1, 2, 3, 4, 5, 6], rgb.ApplyOrientation().Pixels.ToArray());
         Assert.Equal(2, rgb.ApplyOrientation().Height);

@@ -24,7 +24,7 @@ public sealed class ImageTensorTests
     [Fact]
     public void A_batch_is_its_images_stacked()
     {
-        var processor = new ClipImageProcessor(new ClipImageProcessorConfig { ShortestEdge = 28, CropHeight = 28, CropWidth = 28 });
+        ClipImageProcessor processor = new(new ClipImageProcessorConfig { ShortestEdge = 28, CropHeight = 28, CropWidth = 28 });
         var images = Enumerable.Range(0, 3).Select(i => PilResizeTests.Noise(ImageMode.RGB, 30 + i, 40, seed: i)).ToArray();
 
         using var batch = processor.Process(images);
@@ -38,8 +38,8 @@ public sealed class ImageTensorTests
     [Fact]
     public void Processing_leaves_no_tensor_behind_but_the_result()
     {
-        var processor = new ClipImageProcessor(new ClipImageProcessorConfig());
-        var plain = new ClipImageProcessor(new ClipImageProcessorConfig { DoResize = false, DoCenterCrop = false });
+        ClipImageProcessor processor = new(new ClipImageProcessorConfig());
+        ClipImageProcessor plain = new(new ClipImageProcessorConfig { DoResize = false, DoCenterCrop = false });
         var images = new[] { Image.Filled(9, 7, 1, 2, 3), Image.Filled(4, 7, 1, 2, 3) };
         var before = LiveTensors.Settled();
 

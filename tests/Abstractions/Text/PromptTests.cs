@@ -63,7 +63,7 @@ public sealed class PromptTests
     public void Generation_stops_at_ids_and_at_text()
     {
         using var folder = Folder();
-        var criteria = new StopCriteria(["hi"], Tokenizers.FromFolder(folder.Path), promptLength: 1);
+        StopCriteria criteria = new(["hi"], Tokenizers.FromFolder(folder.Path), promptLength: 1);
 
         Assert.True(criteria.ShouldStop([1, 8, 3]));
         Assert.True(criteria.ShouldStop([1, 8, 4]));
@@ -77,7 +77,7 @@ public sealed class PromptTests
     [InlineData(false)]
     public void Labels_keep_answers_and_their_ends_in_every_round(bool legacy)
     {
-        var template = new PromptTemplate
+        PromptTemplate template = new()
         {
             Name = "t",
             Style = PromptStyle.Two,
@@ -87,7 +87,7 @@ public sealed class PromptTests
             Separator2 = "</s>",
             Version = "v1",
         };
-        using var folder = new TokenizerFolder()
+        using TokenizerFolder folder = new()
             .WithModel(false, ("<unk>", 2), ("<s>", 3), ("</s>", 3), ("\u2581", 1), ("h", 1), ("i", 1), (":", 1), ("x", 1), ("y", 1));
         var tokenizer = Tokenizers.FromFolder(folder.Path, new() { Legacy = legacy });
 

@@ -7,7 +7,7 @@ public sealed class StreamingDecoderTests
     [Fact]
     public void Incomplete_characters_are_held_back()
     {
-        var decoder = new StreamingDecoder(new ByteTokenizer());
+        StreamingDecoder decoder = new(new ByteTokenizer());
 
         Assert.Equal(["a", "", "", "\u20AC", "b"], Encoding.UTF8.GetBytes("a\u20ACb").Select(b => decoder.Append(b)));
         Assert.Equal("", decoder.Flush());
@@ -16,7 +16,7 @@ public sealed class StreamingDecoderTests
     [Fact]
     public void Flush_gives_out_what_stays_incomplete()
     {
-        var decoder = new StreamingDecoder(new ByteTokenizer());
+        StreamingDecoder decoder = new(new ByteTokenizer());
 
         Assert.Equal("", decoder.Append(0xE2));
         Assert.Equal("\uFFFD", decoder.Flush());
@@ -25,7 +25,7 @@ public sealed class StreamingDecoderTests
     [Fact]
     public void Text_that_never_becomes_valid_is_given_out_after_a_while()
     {
-        var decoder = new StreamingDecoder(new ByteTokenizer());
+        StreamingDecoder decoder = new(new ByteTokenizer());
         var text = string.Concat(Enumerable.Repeat(0xFF, 40).Select(decoder.Append)) + decoder.Flush();
 
         Assert.Equal(new string('\uFFFD', 40), text);
@@ -34,10 +34,10 @@ public sealed class StreamingDecoderTests
     [Fact]
     public void Blank_of_later_words_is_kept_and_that_of_the_first_dropped()
     {
-        using var folder = new TokenizerFolder()
+        using TokenizerFolder folder = new()
             .WithModel(false, ("<unk>", 2), ("<s>", 3), ("</s>", 3), ("\u2581hi", 1), ("hi", 1), ("\u2581", 1), ("h", 1), ("i", 1));
         var tokenizer = Tokenizers.FromFolder(folder.Path);
-        var decoder = new StreamingDecoder(tokenizer);
+        StreamingDecoder decoder = new(tokenizer);
 
         Assert.Equal(["", "hi", " hi", "hi", ""], ((int[])[1, 3, 3, 4, 2]).Select(decoder.Append));
     }

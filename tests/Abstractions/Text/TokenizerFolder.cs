@@ -25,7 +25,7 @@ internal sealed class TokenizerFolder : IDisposable
 
     public static byte[] Model(bool byteFallback, params (string Piece, int Type)[] pieces)
     {
-        using var model = new MemoryStream();
+        using MemoryStream model = new();
         for (var id = 0; id < pieces.Length; id++)
         {
             var text = Encoding.UTF8.GetBytes(pieces[id].Piece);

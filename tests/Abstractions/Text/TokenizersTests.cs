@@ -11,9 +11,9 @@ public sealed class TokenizersTests
     [Fact]
     public void Folder_without_tokenizer_files_is_refused_in_one_line()
     {
-        using var folder = new TokenizerFolder();
+        using TokenizerFolder folder = new();
 
-        var error = Assert.Throws<ApertureException>(() => Tokenizers.FromFolder(folder.Path));
+        ApertureException error = Assert.Throws<ApertureException>(() => Tokenizers.FromFolder(folder.Path));
 
         Assert.Contains(folder.Path, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);
@@ -24,7 +24,7 @@ public sealed class TokenizersTests
     [InlineData(false, new[] { 1, 3, 2, 4 })]
     public void Legacy_flag_of_the_folder_decides_the_blank_after_special_tokens(bool legacy, int[] ids)
     {
-        using var folder = new TokenizerFolder(
+        using TokenizerFolder folder = new(
             ("tokenizer_config.json", $$"""{"tokenizer_class":"LlamaTokenizer","legacy":{{(legacy ? "true" : "false")}}}""")).WithModel(false, _llama);
 
         Assert.Equal(ids, Tokenizers.FromFolder(folder.Path).Encode("hi</s>hi"));
@@ -64,7 +64,7 @@ public sealed class TokenizersTests
     [Fact]
     public void Byte_level_vocabulary_encodes_and_decodes()
     {
-        using var folder = new TokenizerFolder(("vocab.json", Gpt2Vocabulary), ("merges.txt", Gpt2Merges));
+        using TokenizerFolder folder = new(("vocab.json", Gpt2Vocabulary), ("merges.txt", Gpt2Merges));
         var tokenizer = Tokenizers.FromFolder(folder.Path);
 
         Assert.Equal([3, 4, 2, 4, 5], tokenizer.Encode("hi hi  hi<|endoftext|>"));
@@ -78,8 +78,8 @@ public sealed class TokenizersTests
     {
         const string Head
             = """{"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false},"decoder":{"type":"ByteLevel"},"model":{"type":"BPE","vocab":{"h":0,"i":1,"hi":2},"merges":""";
-        using var text = new TokenizerFolder(("tokenizer.json", Head + """["h i"]}}"""));
-        using var pairs = new TokenizerFolder(("tokenizer.json", Head + """[["h","i"]]}}"""));
+        using TokenizerFolder text = new(("tokenizer.json", Head + """["h i"]}}"""));
+        using TokenizerFolder pairs = new(("tokenizer.json", Head + """[["h","i"]]}}"""));
 
         Assert.Equal([2, 0], Tokenizers.FromFolder(text.Path).Encode("hih"));
         Assert.Equal([2, 0], Tokenizers.FromFolder(pairs.Path).Encode("hih"));
@@ -97,8 +97,8 @@ public sealed class TokenizersTests
     [Fact]
     public void Unknown_id_is_refused_in_one_line()
     {
-        using var folder = new TokenizerFolder(("vocab.json", Gpt2Vocabulary), ("merges.txt", Gpt2Merges));
-        var error = Assert.Throws<ApertureException>(() => Tokenizers.FromFolder(folder.Path).Decode([3, 77]));
+        using TokenizerFolder folder = new(("vocab.json", Gpt2Vocabulary), ("merges.txt", Gpt2Merges));
+        ApertureException error = Assert.Throws<ApertureException>(() => Tokenizers.FromFolder(folder.Path).Decode([3, 77]));
 
         Assert.Contains("77", error.Message, StringComparison.Ordinal);
     }
@@ -126,9 +126,9 @@ public sealed class TokenizersTests
     [InlineData("vocab.json", "{}")]
     public void Damaged_files_are_refused_in_one_line(string name, string content)
     {
-        using var folder = new TokenizerFolder((name, content));
+        using TokenizerFolder folder = new((name, content));
 
-        var error = Assert.Throws<ApertureException>(() => Tokenizers.FromFolder(folder.Path));
+        ApertureException error = Assert.Throws<ApertureException>(() => Tokenizers.FromFolder(folder.Path));
 
         Assert.DoesNotContain('\n', error.Message);
     }

@@ -32,9 +32,9 @@ public sealed class VisualTokensTests
     [InlineData(4)]
     public void A_row_that_does_not_exist_is_refused_and_the_tokens_are_disposed(int row)
     {
-        var tokens = new VisualTokens(zeros(4, 2), new VisualGrid(2, 2), [0, 1, 2, 3]);
+        VisualTokens tokens = new(zeros(4, 2), new VisualGrid(2, 2), [0, 1, 2, 3]);
 
-        var error = Assert.Throws<ApertureException>(() => tokens.Keep([0, row]));
+        ApertureException error = Assert.Throws<ApertureException>(() => tokens.Keep([0, row]));
 
         Assert.Equal($"Row {row} cannot be kept: the picture has 4 tokens, 0 to 3.", error.Message);
         Assert.True(tokens.Rows.IsInvalid);

@@ -11,7 +11,7 @@ public sealed class MappedTensorTests
     [Fact]
     public void A_tensor_outlives_its_file()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         var path = Saved(folder);
         var file = SafetensorsFile.Open(path);
         var whole = file.Load("w");
@@ -29,7 +29,7 @@ public sealed class MappedTensorTests
     [Fact]
     public void A_file_without_tensors_is_unmapped_at_once_and_gives_no_more()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         var path = Saved(folder);
         var file = SafetensorsFile.Open(path);
         file.Load("w").Dispose();
@@ -44,7 +44,7 @@ public sealed class MappedTensorTests
     [Fact]
     public void Many_threads_may_load_and_dispose_while_the_file_is_closed()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         var path = Saved(folder);
         for (var round = 0; round < 20; round++)
         {

@@ -81,7 +81,7 @@ internal sealed class PickleBytes
     /// <summary>The zip format around a pickle.</summary>
     public static byte[] Zip(byte[] pickle, params (string Name, byte[] Bytes)[] entries)
     {
-        var stream = new MemoryStream();
+        MemoryStream stream = new();
         using (var zip = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true))
         {
             foreach (var (name, bytes) in entries.Prepend(("data.pkl", pickle)))
@@ -97,7 +97,7 @@ internal sealed class PickleBytes
     /// <summary>The format before 1.6 around a pickle.</summary>
     public static byte[] Legacy(byte[] pickle, params (string Key, float[] Values)[] storages)
     {
-        var stream = new MemoryStream();
+        MemoryStream stream = new();
         stream.Write(new PickleBytes().Raw(0x8A, 10, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19).Stop());
         stream.Write(new PickleBytes().Int(1001).Stop());
         stream.Write(new PickleBytes().Dictionary().Mark().Text("little_endian").Raw(0x88).SetItems().Stop());

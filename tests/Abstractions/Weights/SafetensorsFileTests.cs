@@ -22,10 +22,10 @@ public sealed class SafetensorsFileTests
     [InlineData("""{"layer.w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"layer.w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", "twice")]
     public void Open_names_file_and_tensor_of_a_damaged_entry(string header, string fault)
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         var path = folder.Write("bad.safetensors", SafetensorsBytes.Of(header, new byte[8]));
 
-        var error = Assert.Throws<ApertureException>(() => SafetensorsFile.Open(path));
+        ApertureException error = Assert.Throws<ApertureException>(() => SafetensorsFile.Open(path));
 
         Assert.Contains(path, error.Message, StringComparison.Ordinal);
         Assert.Contains("layer.w", error.Message, StringComparison.Ordinal);
@@ -40,7 +40,7 @@ public sealed class SafetensorsFileTests
     [InlineData(72)]
     public void Open_refuses_a_file_cut_off_anywhere(int length)
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         var whole = SafetensorsBytes.Of("""{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", new byte[8]);
         var path = folder.Write("cut.safetensors", whole[..Math.Min(length, whole.Length - 1)]);
 
@@ -57,7 +57,7 @@ public sealed class SafetensorsFileTests
     [Fact]
     public void Random_damage_gives_an_answer_or_an_error_but_nothing_else()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         using var weight = torch.zeros(2, 3);
         using var bias = torch.ones(4, ScalarType.Int16);
         SafetensorsWriter.Save(folder["good.safetensors"], new Dictionary<string, Tensor> { ["a.weight"] = weight, ["b"] = bias });
@@ -90,7 +90,7 @@ public sealed class SafetensorsFileTests
     public void Load_views_the_mapped_file_and_release_gives_its_memory_back()
     {
         const int Megabytes = 32;
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         var path = folder["large.safetensors"];
         using (var values = torch.ones(Megabytes << 18))
         {
@@ -114,8 +114,8 @@ public sealed class SafetensorsFileTests
     [Fact]
     public void Load_copies_what_is_not_aligned_for_its_type()
     {
-        using var folder = new TemporaryFolder();
-        var header = """{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"w":{"dtype":"F32","shape":[2],"data_offsets":[1,9]}}""";
+        using TemporaryFolder folder = new();
+        string header = """{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"w":{"dtype":"F32","shape":[2],"data_offsets":[1,9]}}""";
         var path = folder.Write("odd.safetensors", SafetensorsBytes.Of(header, [9, .. BitConverter.GetBytes(1.5f), .. BitConverter.GetBytes(-2f)]));
 
         using var file = SafetensorsFile.Open(path);
@@ -128,13 +128,13 @@ public sealed class SafetensorsFileTests
     [Fact]
     public void Load_refuses_an_unsigned_value_that_does_not_fit()
     {
-        using var folder = new TemporaryFolder();
-        var header = """{"w":{"dtype":"U64","shape":[2],"data_offsets":[0,16]}}""";
+        using TemporaryFolder folder = new();
+        string header = """{"w":{"dtype":"U64","shape":[2],"data_offsets":[0,16]}}""";
         var path = folder.Write("u64.safetensors", SafetensorsBytes.Of(header, [.. BitConverter.GetBytes(7UL), .. BitConverter.GetBytes(ulong.MaxValue)]));
         using var file = SafetensorsFile.Open(path);
         var live = LiveTensors.Settled();
 
-        var error = Assert.Throws<ApertureException>(() => file.Load("w"));
+        ApertureException error = Assert.Throws<ApertureException>(() => file.Load("w"));
 
         Assert.Contains("element 1 is 18446744073709551615", error.Message, StringComparison.Ordinal);
         Assert.Equal(live, Tensor.TotalCount);
@@ -143,7 +143,7 @@ public sealed class SafetensorsFileTests
     [Fact]
     public void Load_of_an_unknown_name_names_a_near_one()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         var path = folder.Write(
             "w.safetensors", SafetensorsBytes.Of("""{"model.norm.weight":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", new byte[8]));
         using var file = SafetensorsFile.Open(path);
@@ -154,7 +154,7 @@ public sealed class SafetensorsFileTests
     [Fact]
     public void Loading_leaves_no_live_tensors_behind()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         var header
             = """{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"f8":{"dtype":"F8_E4M3","shape":[],"data_offsets":[8,9]},"none":{"dtype":"I64","shape":[0,3],"data_offsets":[9,9]}}""";
         var path = folder.Write("w.safetensors", SafetensorsBytes.Of(header, new byte[9]));
@@ -174,7 +174,7 @@ public sealed class SafetensorsFileTests
     [Fact]
     public void Use_after_dispose_is_a_programming_error()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         var path = folder.Write("w.safetensors", SafetensorsBytes.Of("""{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", new byte[8]));
         var file = SafetensorsFile.Open(path);
         file.Dispose();

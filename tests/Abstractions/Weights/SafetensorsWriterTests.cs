@@ -10,7 +10,7 @@ public sealed class SafetensorsWriterTests
     [Fact]
     public void Save_and_open_keep_values_types_shapes_and_metadata()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         using var scope = NewDisposeScope();
         ScalarType[] types =
         [
@@ -42,7 +42,7 @@ public sealed class SafetensorsWriterTests
     [Fact]
     public void A_file_that_is_not_completed_leaves_the_old_one_and_nothing_else()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         using var values = torch.ones(3);
         var path = folder["model.safetensors"];
         SafetensorsWriter.Save(path, new Dictionary<string, Tensor> { ["old"] = values });
@@ -61,7 +61,7 @@ public sealed class SafetensorsWriterTests
     [Fact]
     public void Replacing_a_file_does_not_disturb_who_has_it_open()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         using var ones = torch.ones(3);
         using var zeros = torch.zeros(3);
         var path = folder["model.safetensors"];
@@ -80,7 +80,7 @@ public sealed class SafetensorsWriterTests
     [Fact]
     public void Write_refuses_what_the_layout_does_not_hold()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         using var values = torch.ones(3);
         using var writer = SafetensorsWriter.Create(folder["w.safetensors"], [new TensorLayout("a", ScalarType.Float32, [2])]);
 
@@ -91,7 +91,7 @@ public sealed class SafetensorsWriterTests
     [Fact]
     public void Create_refuses_names_and_types_that_the_format_does_not_hold()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         var path = folder["w.safetensors"];
 
         Assert.Throws<ApertureException>(() => SafetensorsWriter.Create(path, [new TensorLayout("__metadata__", ScalarType.Float32, [2])]));
@@ -106,7 +106,7 @@ public sealed class SafetensorsWriterTests
     [Fact]
     public void Shards_are_filled_in_order_and_open_as_one_checkpoint()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         using var scope = NewDisposeScope();
         var names = Enumerable.Range(0, 5).Select(i => $"layers.{i}.weight").ToList();
         var layout = names.ConvertAll(name => new TensorLayout(name, ScalarType.Float32, [10]));
@@ -137,7 +137,7 @@ public sealed class SafetensorsWriterTests
     [Fact]
     public void A_forgotten_tensor_leaves_no_shard_behind()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         using var values = torch.ones(10);
 
         using (

@@ -12,8 +12,8 @@ public sealed class TorchFileTests
     [Fact]
     public void Zip_storages_are_mapped_in_place_and_views_share_them()
     {
-        using var folder = new TemporaryFolder();
-        var pickle = new PickleBytes()
+        using TemporaryFolder folder = new();
+        PickleBytes pickle = new()
             .Dictionary()
             .Mark()
             .Text("w")
@@ -43,7 +43,7 @@ public sealed class TorchFileTests
     [Fact]
     public void Legacy_storages_share_memory_even_where_the_file_does_not_align_them()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         for (var padding = 0; padding < 4; padding++)
         {
             var pickle = new PickleBytes().Dictionary().Mark().Text("a" + new string('x', padding)).Tensor("k", 2, 0, [2], [1], legacy: true)
@@ -69,7 +69,7 @@ public sealed class TorchFileTests
     [InlineData(6, 0, new[] { 2147483647, 2147483647 }, new[] { 2147483647, 2147483647 })]
     public void A_window_that_leaves_its_storage_is_refused(int count, int offset, int[] shape, int[] strides)
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         var pickle = new PickleBytes().Dictionary().Mark().Text("w").Tensor("0", count, offset, shape, strides).SetItems().Stop();
         var path = folder.Write("w.pth", PickleBytes.Zip(pickle, ("data/0", new byte[count * 4])));
 
@@ -79,7 +79,7 @@ public sealed class TorchFileTests
     [Fact]
     public void Unknown_classes_are_refused_by_name_and_inert_when_lenient()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         var pickle = new PickleBytes().Dictionary().Mark()
             .Text("args").Global("os", "system").Mark().Text("exit 1").Tuple().Reduce()
             .Text("state_dict").Dictionary().Mark().Text("module.w").Tensor("0", 1, 0, [1], [1]).SetItems()
@@ -103,7 +103,7 @@ public sealed class TorchFileTests
     [Fact]
     public void A_wrapper_that_holds_tensors_goes_before_values_beside_it()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         var pickle = new PickleBytes().Dictionary().Mark()
             .Text("best").Tensor("0", 1, 0, [], [])
             .Text("state_dict").Dictionary().Mark().Text("w").Tensor("0", 1, 0, [1], [1]).SetItems()
@@ -118,7 +118,7 @@ public sealed class TorchFileTests
     [Fact]
     public void A_pickled_module_gives_parameters_buffers_and_children_when_lenient()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         var pickle = new PickleBytes().Dictionary().Mark().Text("G_ema")
             .Global("nets", "Generator").Raw((byte)')', 0x81).Dictionary().Mark()
             .Text("_parameters").Dictionary().Mark().Text("w").NestedTensor(1, 2).Text("bias").Raw((byte)'N').SetItems()
@@ -143,7 +143,7 @@ public sealed class TorchFileTests
     [Fact]
     public void An_object_without_tensors_opens_only_when_asked_for()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         var path = folder.Write(
             "vocab.pkl", new PickleBytes().Dictionary().Mark().Text("words").Raw((byte)']').Mark().Text("a").Text("the").Raw((byte)'e').SetItems().Stop());
 
@@ -157,8 +157,8 @@ public sealed class TorchFileTests
     [Fact]
     public void A_value_that_contains_itself_does_not_stop_the_tensors_from_being_found()
     {
-        using var folder = new TemporaryFolder();
-        var pickle = new PickleBytes()
+        using TemporaryFolder folder = new();
+        PickleBytes pickle = new()
             .Dictionary()
             .Raw((byte)'q', 0)
             .Mark()
@@ -184,8 +184,8 @@ public sealed class TorchFileTests
     [Fact]
     public void Nesting_without_end_is_refused()
     {
-        using var folder = new TemporaryFolder();
-        var deep = new PickleBytes();
+        using TemporaryFolder folder = new();
+        PickleBytes deep = new();
         for (var i = 0; i < 100_000; i++)
         {
             deep.Raw((byte)']');
@@ -216,7 +216,7 @@ public sealed class TorchFileTests
     [InlineData("code/model.py", "TorchScript")]
     public void An_archive_that_is_no_checkpoint_is_refused(string extra, string fault)
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         var pickle = new PickleBytes().Dictionary().Stop();
         var path = folder.Write("w.pth", PickleBytes.Zip(pickle, (extra == "data.pkl" ? "second/data.pkl" : extra, pickle)));
 
@@ -226,7 +226,7 @@ public sealed class TorchFileTests
     [Fact]
     public void Shards_with_an_index_open_as_one_checkpoint()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         foreach (var name in (string[])["a", "b"])
         {
             var pickle = new PickleBytes().Dictionary().Mark().Text(name).Tensor("0", 1, 0, [1], [1]).SetItems().Stop();
@@ -247,7 +247,7 @@ public sealed class TorchFileTests
     [InlineData(true)]
     public void Random_damage_gives_an_answer_or_an_error_but_nothing_else(bool legacy)
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         var pickle = new PickleBytes().Dictionary().Raw((byte)'q', 0).Mark()
             .Text("w").Tensor("0", 6, 0, [2, 3], [3, 1], legacy).Text("t").Tensor("0", 6, 1, [2, 2], [1, 3], legacy)
             .Text("list").Raw((byte)']').Mark().Int(3).Raw((byte)'G', 0, 0, 0, 0, 0, 0, 0, 0).Raw(0x8A, 1, 5).Raw((byte)'e').SetItems().Stop();

@@ -11,7 +11,7 @@ public sealed class WeightFilesTests
     [Fact]
     public void Open_takes_one_file_before_shards_and_safetensors_before_pickles()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         folder.Write("pytorch_model.bin", "not read"u8.ToArray());
         Save(folder["part.safetensors"], "sharded", 1);
         File.WriteAllText(folder["model.safetensors.index.json"], """{"metadata":{},"weight_map":{"sharded":"part.safetensors"}}""");
@@ -29,7 +29,7 @@ public sealed class WeightFilesTests
     [Fact]
     public void Open_takes_the_only_weights_file_of_a_folder_and_asks_when_there_are_two()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         Assert.Contains("holds no weights", Assert.Throws<ApertureException>(() => WeightFiles.Open(folder.Root)).Message, StringComparison.Ordinal);
         Save(folder["projector.safetensors"], "w", 1);
 
@@ -45,7 +45,7 @@ public sealed class WeightFilesTests
     [Fact]
     public void Open_recognises_safetensors_by_content_and_says_what_a_pointer_file_is()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         Save(folder["w.bin"], "w", 1);
         using var source = WeightFiles.Open(folder["w.bin"]);
         Assert.Equal(["w"], source.Names);
@@ -65,7 +65,7 @@ public sealed class WeightFilesTests
     [InlineData("""[""", "weight_map")]
     public void Open_refuses_an_index_that_lies(string index, string fault)
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         Save(folder["w.safetensors"], "w", 1);
         File.WriteAllText(folder["model.safetensors.index.json"], index);
 
@@ -75,7 +75,7 @@ public sealed class WeightFilesTests
     [Fact]
     public void Combined_sources_let_the_last_one_win_and_close_what_they_own()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         Save(folder["base.safetensors"], "w", 1);
         Save(folder["tuned.safetensors"], "w", 2);
         Save(folder["more.safetensors"], "v", 3);
@@ -95,7 +95,7 @@ public sealed class WeightFilesTests
     [Fact]
     public void Views_rename_and_choose_without_owning()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         var path = folder["w.safetensors"];
         using var values = torch.ones(2, 3);
         SafetensorsWriter.Save(path, new Dictionary<string, Tensor> { ["llm.a"] = values, ["llm.b"] = values, ["vision.a"] = values });
@@ -120,7 +120,7 @@ public sealed class WeightFilesTests
     [Fact]
     public void A_loaded_copy_may_be_written_to_and_outlives_its_source()
     {
-        using var folder = new TemporaryFolder();
+        using TemporaryFolder folder = new();
         Save(folder["w.safetensors"], "w", 5);
         var live = LiveTensors.Settled();
         Tensor copy;

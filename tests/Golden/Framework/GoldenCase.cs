@@ -97,7 +97,7 @@ public sealed class GoldenCase : IDisposable
         var without = Meta.TryGetProperty("weights_without", out var patterns)
             ? patterns.EnumerateArray().Select(pattern => pattern.GetString()!).ToList()
             : [];
-        var sources = new List<IWeightSource>();
+        List<IWeightSource> sources = new();
         foreach (var file in WeightFileNames(part))
         {
             var opened = WeightFiles.Open(FileBeside(file));

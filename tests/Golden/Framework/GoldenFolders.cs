@@ -22,7 +22,7 @@ internal static class GoldenFolders
     /// </summary>
     public static SortedDictionary<string, GoldenListing> List(IEnumerable<string> folders)
     {
-        var cases = new SortedDictionary<string, GoldenListing>(StringComparer.Ordinal);
+        SortedDictionary<string, GoldenListing> cases = new(StringComparer.Ordinal);
         foreach (var folder in folders)
         {
             if (!Directory.Exists(folder))

@@ -79,7 +79,7 @@ internal static class TensorComparison
     private static XunitException Differs(string what, Tensor expected, Tensor actual, Tensor wrong, string rule)
     {
         var places = wrong.nonzero();
-        var lines = new List<string>();
+        List<string> lines = new();
         for (long i = 0; i < Math.Min(5, places.shape[0]); i++)
         {
             var place = places[i].data<long>().ToArray();

@@ -13,7 +13,7 @@ internal sealed class ApertureProcess : IDisposable
     public ApertureProcess(string folder, IReadOnlyDictionary<string, string> environment, string application, params string[] arguments)
     {
         string command = Path.Combine(application, "aperture.dll");
-        var start = new ProcessStartInfo(DotnetPath(), [command, .. arguments])
+        ProcessStartInfo start = new(DotnetPath(), [command, .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -34,7 +34,7 @@ internal sealed class ApertureProcess : IDisposable
 
     public async Task<(int Code, string Output, string Error)> EndAsync(TimeSpan? limit = null)
     {
-        using var cancellation = new CancellationTokenSource(limit ?? TimeSpan.FromSeconds(120));
+        using CancellationTokenSource cancellation = new(limit ?? TimeSpan.FromSeconds(120));
         await _process.WaitForExitAsync(cancellation.Token);
         return (_process.ExitCode, await _output, await _error);
     }
@@ -63,7 +63,7 @@ internal sealed class ApertureProcess : IDisposable
 
     private async Task<string> ReadAsync(StreamReader reader)
     {
-        var text = new System.Text.StringBuilder();
+        System.Text.StringBuilder text = new();
         while (await reader.ReadLineAsync() is { } line)
         {
             text.Append(line).Append('\n');

@@ -4,7 +4,7 @@ public class ErrorReportTests
 {
     private static (int Code, string Error) Report(Exception exception)
     {
-        var error = new StringWriter();
+        StringWriter error = new();
         int code = ErrorReport.Write(new Terminal(new StringWriter(), error), exception);
         return (code, error.ToString());
     }

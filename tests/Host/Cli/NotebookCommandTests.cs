@@ -11,7 +11,7 @@ public sealed class NotebookCommandTests
     [Fact]
     public async Task A_notebook_runs_in_its_folder_and_keeps_console_output()
     {
-        using var f = new CommandFolder();
+        using CommandFolder f = new();
         Directory.CreateDirectory(Path.Combine(f.Folder, "sub"));
         f.Write("sub/a.ipynb", Start + "\"Console.WriteLine(Path.GetFileName(Environment.CurrentDirectory)); Print(Path.GetFileName(ScriptFolder));\"" + End);
         (int code, string output, string error) = await f.Run("notebook", "run", "sub/a.ipynb");

@@ -51,7 +51,7 @@ public class PullCommandTests
 
     private static CommandFolder Folder(FakeHub hub)
     {
-        var folder = new CommandFolder();
+        CommandFolder folder = new();
         folder.Environment["HF_ENDPOINT"] = hub.Server.Address;
         folder.Environment["HF_HUB_CACHE"] = Path.Combine(folder.Folder, "hub");
         folder.Environment["HF_HUB_DISABLE_IMPLICIT_TOKEN"] = "1";

@@ -264,7 +264,7 @@ public sealed class ReplCommandTests : IDisposable
 
     private async Task<TerminalProcess> StartAsync()
     {
-        var repl = new TerminalProcess(_folder.Folder, _folder.Environment, "repl");
+        TerminalProcess repl = new(_folder.Folder, _folder.Environment, "repl");
         await repl.SeeAsync(Prompt);
         return repl;
     }

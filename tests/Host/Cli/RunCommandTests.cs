@@ -42,7 +42,7 @@ public class RunCommandTests
     [Fact]
     public async Task A_missing_script_and_a_wrong_option_say_what_is_wrong()
     {
-        using var f = new CommandFolder();
+        using CommandFolder f = new();
         Assert.Equal((1, "", $"error: There is no script 'no.csx' (looked for {f.Folder}/no.csx).\n"), await f.Run("run", "no.csx"));
         (int code, _, string error) = await f.Run("run", "no.csx", "--device", "tpu");
         Assert.Equal(1, code);

@@ -18,7 +18,7 @@ internal sealed partial class TerminalProcess : IDisposable
     public TerminalProcess(string folder, IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
         string command = $"stty rows 30 cols 100; exec dotnet '{Path.Combine(AppContext.BaseDirectory, "aperture.dll")}' {string.Join(' ', arguments)}";
-        var start = new ProcessStartInfo("script", ["-qfec", command, "/dev/null"])
+        ProcessStartInfo start = new("script", ["-qfec", command, "/dev/null"])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -95,7 +95,7 @@ internal sealed partial class TerminalProcess : IDisposable
 
     public async Task<int> EndAsync()
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(120));
+        using CancellationTokenSource limit = new(TimeSpan.FromSeconds(120));
         await _process.WaitForExitAsync(limit.Token);
         await _reading;
         return _process.ExitCode;

@@ -9,7 +9,7 @@ public class TorchNativesTests
     [Trait("Category", "Process")]
     public async Task A_wrong_APERTURE_LIBTORCH_is_one_line()
     {
-        using var f = new CommandFolder();
+        using CommandFolder f = new();
         f.Environment["APERTURE_LIBTORCH"] = "/nowhere";
         Assert.Equal((1, "", "error: APERTURE_LIBTORCH names '/nowhere', which is not a folder.\n"), await f.Run("run", "a.csx"));
         f.Environment["APERTURE_LIBTORCH"] = f.Folder;
@@ -21,20 +21,20 @@ public class TorchNativesTests
     [Fact]
     public void A_second_copy_beside_the_application_is_refused()
     {
-        using var f = new CommandFolder();
+        using CommandFolder f = new();
         f.Write("libc10.so", "").Write("libtorch_cpu.so", "").Write("libtorch.so", "");
-        var error = Assert.Throws<ApertureException>(() => TorchNatives.Preload(f.Folder, AppContext.BaseDirectory));
+        ApertureException error = Assert.Throws<ApertureException>(() => TorchNatives.Preload(f.Folder, AppContext.BaseDirectory));
         Assert.Contains("two copies end the process", error.Message);
     }
 
     [Fact]
     public void A_library_that_does_not_load_is_named_with_the_loaders_reason_and_the_remedy()
     {
-        using var f = new CommandFolder();
+        using CommandFolder f = new();
         f.Write("libc10.so", "not an ELF file, although it is long enough to be looked at by the loader......")
             .Write("libtorch_cpu.so", "")
             .Write("libtorch.so", "");
-        var error = Assert.Throws<ApertureException>(() => TorchNatives.Preload(f.Folder, Path.Combine(f.Folder, "app")));
+        ApertureException error = Assert.Throws<ApertureException>(() => TorchNatives.Preload(f.Folder, Path.Combine(f.Folder, "app")));
         Assert.StartsWith($"libc10.so cannot be loaded ({f.Folder}/libc10.so: ", error.Message);
         Assert.Contains("invalid ELF header", error.Message);
         Assert.EndsWith("rebuild with 'dotnet build', or set APERTURE_LIBTORCH to a folder with libtorch 2.10.", error.Message);
@@ -46,7 +46,7 @@ public class TorchNativesTests
     public async Task A_build_without_libtorch_computes_with_the_one_APERTURE_LIBTORCH_names()
     {
         // The application without its libtorch, and a libtorch elsewhere: hard links, because one of the files has half a gigabyte.
-        using var f = new CommandFolder();
+        using CommandFolder f = new();
         string root = Path.Combine(AppContext.BaseDirectory, "..", "libtorch-elsewhere-" + Guid.NewGuid().ToString("N"));
         string application = Directory.CreateDirectory(Path.Combine(root, "app")).FullName;
         string libtorch = Directory.CreateDirectory(Path.Combine(root, "libtorch")).FullName;
@@ -67,7 +67,7 @@ public class TorchNativesTests
                 }
                 """);
             f.Environment["APERTURE_LIBTORCH"] = libtorch;
-            using var process = new ApertureProcess(f.Folder, f.Environment, application, "run", "a.csx");
+            using ApertureProcess process = new(f.Folder, f.Environment, application, "run", "a.csx");
             Assert.Equal((0, $"6\n{libtorch}/libtorch_cpu.so\n", ""), await process.EndAsync());
         }
         finally
@@ -88,7 +88,7 @@ public class TorchNativesTests
     public void A_GPU_that_is_not_there_says_what_to_do()
     {
         Skip.If(torch.cuda.is_available(), "there is a GPU here");
-        var error = Assert.Throws<ApertureException>(() => DeviceChoice.TryParse("cuda")!.Open());
+        ApertureException error = Assert.Throws<ApertureException>(() => DeviceChoice.TryParse("cuda")!.Open());
         Assert.StartsWith("--device cuda: libtorch sees no GPU here; use --device cpu", error.Message);
         Assert.Equal(DeviceType.CPU, DeviceChoice.Auto.Open().type);
     }

@@ -12,7 +12,7 @@ public class HubDownloadTests
     {
         byte[] weights = FakeHub.Bytes(300_000);
         using FakeHub hub = new FakeHub().Add("config.json", "{}").Add("sub/dir/weights.bin", weights, isLfs: true);
-        using var client = new HubClient(hub.Settings);
+        using HubClient client = new(hub.Settings);
         HubSnapshot snapshot = await client.DownloadAsync(_repo, []);
 
         Assert.Equal(Path.Combine(hub.RepoFolder, "snapshots", FakeHub.Commit), snapshot.Folder);
@@ -30,10 +30,10 @@ public class HubDownloadTests
     public async Task Patterns_pick_files_and_an_unmatched_one_is_an_error()
     {
         using FakeHub hub = new FakeHub().Add("a.json", "1").Add("b.json", "2").Add("c.txt", "3");
-        using var client = new HubClient(hub.Settings);
+        using HubClient client = new(hub.Settings);
         HubSnapshot snapshot = await client.DownloadAsync(_repo, ["*.json"]);
         Assert.Equal(["a.json", "b.json"], Directory.GetFiles(snapshot.Folder).Select(Path.GetFileName).Order());
-        var error = await Assert.ThrowsAsync<HubException>(() => client.DownloadAsync(_repo, ["d.json"]));
+        HubException error = await Assert.ThrowsAsync<HubException>(() => client.DownloadAsync(_repo, ["d.json"]));
         Assert.Equal(HubFailure.FileNotFound, error.Failure);
     }
 
@@ -41,7 +41,7 @@ public class HubDownloadTests
     public async Task What_is_cached_is_not_downloaded_again_and_a_commit_needs_no_network()
     {
         using FakeHub hub = new FakeHub().Add("config.json", "{}");
-        using var client = new HubClient(hub.Settings);
+        using HubClient client = new(hub.Settings);
         await client.DownloadAsync(_repo, []);
         await client.DownloadAsync(_repo, []);
         Assert.Single(hub.Downloads);
@@ -54,13 +54,13 @@ public class HubDownloadTests
     public async Task The_token_goes_to_the_hub_and_not_to_the_host_it_redirects_to()
     {
         byte[] weights = FakeHub.Bytes(1000);
-        using var storage = new LoopbackServer(r => new LoopbackServer.Reply(200, weights));
+        using LoopbackServer storage = new(r => new LoopbackServer.Reply(200, weights));
         using FakeHub hub = new FakeHub().Add("w.bin", weights, isLfs: true);
         hub.Override = r => !r.Path.Contains("/resolve/") ? null : new LoopbackServer.Reply(302, [])
         {
             Headers = new(FakeHub.Headers(weights, isLfs: true)) { ["Location"] = storage.Address + "/store?signature=1" },
         };
-        using var client = new HubClient(hub.Settings);
+        using HubClient client = new(hub.Settings);
         string path = await client.DownloadFileAsync(_repo, "w.bin");
         Assert.Equal(weights, File.ReadAllBytes(path));
         Assert.All(hub.Server.Requests, r => Assert.Equal("Bearer secret", r.Header("Authorization")));
@@ -78,7 +78,7 @@ public class HubDownloadTests
             Headers = { ["Location"] = r.Path.Replace("/org/model/", "/org/renamed/") },
         }
             : null;
-        using var client = new HubClient(hub.Settings);
+        using HubClient client = new(hub.Settings);
         Assert.Equal("{}", File.ReadAllText(await client.DownloadFileAsync(_repo, "config.json")));
         Assert.All(hub.Server.Requests, r => Assert.Equal("Bearer secret", r.Header("Authorization")));
     }
@@ -92,7 +92,7 @@ public class HubDownloadTests
         {
             Headers = new(FakeHub.Headers(text, isLfs: false)) { ["Content-Encoding"] = "gzip" },
         };
-        using var client = new HubClient(hub.Settings);
+        using HubClient client = new(hub.Settings);
         Assert.Equal(text, File.ReadAllBytes(await client.DownloadFileAsync(_repo, "vocab.json")));
         Assert.All(hub.Server.Requests, r => Assert.Equal("identity", r.Header("Accept-Encoding")));
     }
@@ -101,8 +101,8 @@ public class HubDownloadTests
     public async Task A_file_the_revision_lacks_is_remembered()
     {
         using FakeHub hub = new FakeHub().Add("config.json", "{}");
-        using var client = new HubClient(hub.Settings);
-        var error = await Assert.ThrowsAsync<HubException>(() => client.DownloadFileAsync(_repo, "merges.txt"));
+        using HubClient client = new(hub.Settings);
+        HubException error = await Assert.ThrowsAsync<HubException>(() => client.DownloadFileAsync(_repo, "merges.txt"));
         Assert.Equal("org/model has no file 'merges.txt' at revision 'main' (404).", error.Message);
         Assert.Equal(0, new FileInfo(Path.Combine(hub.RepoFolder, ".no_exist", FakeHub.Commit, "merges.txt")).Length);
         int before = hub.Server.Requests.Count;
@@ -114,7 +114,7 @@ public class HubDownloadTests
     public async Task Without_symbolic_links_the_files_lie_in_the_snapshot()
     {
         using FakeHub hub = new FakeHub().Add("config.json", "{}");
-        using var client = new HubClient(hub.Settings with { UseSymlinks = false });
+        using HubClient client = new(hub.Settings with { UseSymlinks = false });
         HubSnapshot snapshot = await client.DownloadAsync(_repo, []);
         Assert.Null(new FileInfo(Path.Combine(snapshot.Folder, "config.json")).LinkTarget);
         Assert.Empty(Directory.GetFiles(Path.Combine(hub.RepoFolder, "blobs")));
@@ -127,8 +127,8 @@ public class HubDownloadTests
     public async Task A_listing_that_names_a_path_outside_the_snapshot_is_refused(string path)
     {
         using FakeHub hub = new FakeHub().Add(path, "x");
-        using var client = new HubClient(hub.Settings);
-        var error = await Assert.ThrowsAsync<HubException>(() => client.DownloadAsync(_repo, []));
+        using HubClient client = new(hub.Settings);
+        HubException error = await Assert.ThrowsAsync<HubException>(() => client.DownloadAsync(_repo, []));
         Assert.Equal(HubFailure.BadAnswer, error.Failure);
         Assert.Empty(Directory.GetFiles(hub.Folder, "evil", SearchOption.AllDirectories));
     }
@@ -137,8 +137,8 @@ public class HubDownloadTests
     public async Task Progress_ends_with_every_file_done_at_its_size()
     {
         using FakeHub hub = new FakeHub().Add("a.bin", FakeHub.Bytes(100_000), isLfs: true).Add("b.json", "{}");
-        using var client = new HubClient(hub.Settings);
-        var reports = new ProgressLog();
+        using HubClient client = new(hub.Settings);
+        ProgressLog reports = new();
         await client.DownloadAsync(_repo, [], progress: reports);
         Assert.Equal(
             [("a.bin", 100_000L), ("b.json", 2L)],
@@ -147,7 +147,7 @@ public class HubDownloadTests
 
     private static byte[] Gzip(byte[] content)
     {
-        var buffer = new MemoryStream();
+        MemoryStream buffer = new();
         using (var gzip = new GZipStream(buffer, CompressionLevel.Optimal))
         {
             gzip.Write(content);

@@ -26,8 +26,8 @@ public class HubErrorTests
         hub.Override = _ => FakeHub.Error(status, code) is var reply && status == 429
             ? reply with { Headers = new() { ["Retry-After"] = "7" } }
             : reply;
-        using var client = new HubClient(hub.Settings with { Token = null });
-        var error = await Assert.ThrowsAsync<HubException>(() => client.DownloadAsync(_repo, []));
+        using HubClient client = new(hub.Settings with { Token = null });
+        HubException error = await Assert.ThrowsAsync<HubException>(() => client.DownloadAsync(_repo, []));
         Assert.Equal(failure, error.Failure);
         Assert.Equal(message.Replace("ENDPOINT", hub.Server.Address), error.Message);
     }
@@ -37,8 +37,8 @@ public class HubErrorTests
     {
         using FakeHub hub = new FakeHub().Add("config.json", "{}");
         hub.Override = r => r.Method == "HEAD" ? new LoopbackServer.Reply(200, []) : null;
-        using var client = new HubClient(hub.Settings);
-        var error = await Assert.ThrowsAsync<HubException>(() => client.DownloadFileAsync(_repo, "config.json"));
+        using HubClient client = new(hub.Settings);
+        HubException error = await Assert.ThrowsAsync<HubException>(() => client.DownloadFileAsync(_repo, "config.json"));
         Assert.Equal(HubFailure.BadAnswer, error.Failure);
         Assert.Contains("a proxy in between", error.Message);
     }
@@ -46,11 +46,11 @@ public class HubErrorTests
     [Fact]
     public async Task No_connection_names_the_host_and_keeps_to_one_line()
     {
-        using var hub = new FakeHub();
+        using FakeHub hub = new();
         HubSettings settings = hub.Settings;
         hub.Server.Dispose();
-        using var client = new HubClient(settings);
-        var error = await Assert.ThrowsAsync<HubException>(() => client.DownloadAsync(_repo, []));
+        using HubClient client = new(settings);
+        HubException error = await Assert.ThrowsAsync<HubException>(() => client.DownloadAsync(_repo, []));
         Assert.Equal(HubFailure.Network, error.Failure);
         Assert.StartsWith("127.0.0.1 cannot be reached (", error.Message);
         Assert.DoesNotContain('\n', error.Message);
@@ -65,8 +65,8 @@ public class HubErrorTests
             Thread.Sleep(1500);
             return null;
         };
-        using var client = new HubClient(hub.Settings with { EtagTimeout = TimeSpan.FromMilliseconds(200) });
-        var error = await Assert.ThrowsAsync<HubException>(() => client.DownloadAsync(_repo, []));
+        using HubClient client = new(hub.Settings with { EtagTimeout = TimeSpan.FromMilliseconds(200) });
+        HubException error = await Assert.ThrowsAsync<HubException>(() => client.DownloadAsync(_repo, []));
         Assert.Equal("127.0.0.1 cannot be reached (no answer in 0.2 s); check the connection, or HF_ENDPOINT if you use a mirror.", error.Message);
     }
 

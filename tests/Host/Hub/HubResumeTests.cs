@@ -16,7 +16,7 @@ public class HubResumeTests
     {
         using FakeHub hub = NewHub();
         hub.Override = r => IsDownload(r) && r.From == 0 ? FakeHub.File(_weights, true, 0) with { BreakAfter = 150_000 } : null;
-        using var client = new HubClient(hub.Settings);
+        using HubClient client = new(hub.Settings);
         Assert.Equal(_weights, File.ReadAllBytes(await client.DownloadFileAsync(_repo, "w.bin")));
         Assert.Equal([0, 150_000], hub.Downloads.Select(r => r.From));
     }
@@ -26,7 +26,7 @@ public class HubResumeTests
     {
         using FakeHub hub = NewHub();
         hub.Override = r => IsDownload(r) ? FakeHub.File(_weights, true, 0) with { BreakAfter = r.From == 0 ? 150_000 : null } : null;
-        using var client = new HubClient(hub.Settings);
+        using HubClient client = new(hub.Settings);
         Assert.Equal(_weights, File.ReadAllBytes(await client.DownloadFileAsync(_repo, "w.bin")));
         Assert.Equal([0, 150_000], hub.Downloads.Select(r => r.From));
     }
@@ -35,10 +35,10 @@ public class HubResumeTests
     public async Task A_later_run_goes_on_with_what_a_cancelled_one_left()
     {
         using FakeHub hub = NewHub();
-        using var stop = new CancellationTokenSource();
+        using CancellationTokenSource stop = new();
         hub.Override = r => IsDownload(r) && r.From == 0 ? FakeHub.File(_weights, true, 0) with { BreakAfter = 150_000, Hangs = true } : null;
-        using var client = new HubClient(hub.Settings);
-        var progress = new StopAt(150_000, stop);
+        using HubClient client = new(hub.Settings);
+        StopAt progress = new(150_000, stop);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(
             () => client.DownloadFileAsync(_repo, "w.bin", progress: progress, cancellationToken: stop.Token));
         Assert.Equal(_weights, File.ReadAllBytes(await client.DownloadFileAsync(_repo, "w.bin")));
@@ -51,7 +51,7 @@ public class HubResumeTests
         using FakeHub hub = NewHub();
         Directory.CreateDirectory(Path.Combine(hub.RepoFolder, "blobs"));
         File.WriteAllBytes(Path.Combine(hub.RepoFolder, "blobs", FakeHub.Sha256(_weights) + ".aperture.incomplete"), FakeHub.Bytes(1000, seed: 9));
-        using var client = new HubClient(hub.Settings);
+        using HubClient client = new(hub.Settings);
         Assert.Equal(_weights, File.ReadAllBytes(await client.DownloadFileAsync(_repo, "w.bin")));
         Assert.Equal([1000, 0], hub.Downloads.Select(r => r.From));
     }
@@ -61,7 +61,7 @@ public class HubResumeTests
     {
         using FakeHub hub = NewHub();
         hub.Override = r => IsDownload(r) && r.From == 0 ? FakeHub.File(_weights, true, 0) with { BreakAfter = 1000, Hangs = true } : null;
-        using var client = new HubClient(hub.Settings with { DownloadTimeout = TimeSpan.FromMilliseconds(300) });
+        using HubClient client = new(hub.Settings with { DownloadTimeout = TimeSpan.FromMilliseconds(300) });
         Assert.Equal(_weights, File.ReadAllBytes(await client.DownloadFileAsync(_repo, "w.bin")));
     }
 
@@ -70,8 +70,8 @@ public class HubResumeTests
     {
         using FakeHub hub = NewHub();
         hub.Override = r => IsDownload(r) ? FakeHub.File(_weights, true, r.From) with { BreakAfter = r.From == 0 ? 1000 : 0 } : null;
-        using var client = new HubClient(hub.Settings);
-        var error = await Assert.ThrowsAsync<HubException>(() => client.DownloadFileAsync(_repo, "w.bin"));
+        using HubClient client = new(hub.Settings);
+        HubException error = await Assert.ThrowsAsync<HubException>(() => client.DownloadFileAsync(_repo, "w.bin"));
         Assert.Equal(HubFailure.Network, error.Failure);
         Assert.Equal(6, hub.Downloads.Count());
         Assert.Equal(1000, new FileInfo(Assert.Single(Directory.GetFiles(Path.Combine(hub.RepoFolder, "blobs")))).Length);
@@ -82,8 +82,8 @@ public class HubResumeTests
     {
         using FakeHub hub = NewHub();
         hub.Override = r => IsDownload(r) ? FakeHub.File(FakeHub.Bytes(_weights.Length, seed: 2), true, 0) : null;
-        using var client = new HubClient(hub.Settings);
-        var error = await Assert.ThrowsAsync<HubException>(() => client.DownloadFileAsync(_repo, "w.bin"));
+        using HubClient client = new(hub.Settings);
+        HubException error = await Assert.ThrowsAsync<HubException>(() => client.DownloadFileAsync(_repo, "w.bin"));
         Assert.Equal(HubFailure.Damaged, error.Failure);
         Assert.False(File.Exists(Path.Combine(hub.RepoFolder, "blobs", FakeHub.Sha256(_weights))));
     }
@@ -94,8 +94,8 @@ public class HubResumeTests
         byte[] text = FakeHub.Bytes(500);
         using FakeHub hub = new FakeHub().Add("a.json", text);
         hub.Override = r => IsDownload(r) ? FakeHub.File([.. text, 1], false, 0) : null;
-        using var client = new HubClient(hub.Settings);
-        var error = await Assert.ThrowsAsync<HubException>(() => client.DownloadFileAsync(_repo, "a.json"));
+        using HubClient client = new(hub.Settings);
+        HubException error = await Assert.ThrowsAsync<HubException>(() => client.DownloadFileAsync(_repo, "a.json"));
         Assert.Equal(HubFailure.Damaged, error.Failure);
     }
 
@@ -103,8 +103,8 @@ public class HubResumeTests
     public async Task Two_clients_at_once_download_once()
     {
         using FakeHub hub = NewHub();
-        using var first = new HubClient(hub.Settings);
-        using var second = new HubClient(hub.Settings);
+        using HubClient first = new(hub.Settings);
+        using HubClient second = new(hub.Settings);
         string[] paths = await Task.WhenAll(first.DownloadFileAsync(_repo, "w.bin"), second.DownloadFileAsync(_repo, "w.bin"));
         Assert.All(paths, p => Assert.Equal(_weights, File.ReadAllBytes(p)));
         Assert.Single(hub.Downloads);

@@ -83,7 +83,7 @@ internal sealed class LoopbackServer : IDisposable
 
     private static async Task<Request?> ReadRequestAsync(NetworkStream stream)
     {
-        var text = new StringBuilder();
+        StringBuilder text = new();
         byte[] one = new byte[1];
         while (!text.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal))
         {
@@ -103,7 +103,7 @@ internal sealed class LoopbackServer : IDisposable
 
     private static async Task WriteAsync(NetworkStream stream, Request request, Reply reply, CancellationToken stop)
     {
-        var head = new StringBuilder($"HTTP/1.1 {reply.Status} Test\r\nConnection: close\r\n");
+        StringBuilder head = new($"HTTP/1.1 {reply.Status} Test\r\nConnection: close\r\n");
         foreach ((string name, string value) in reply.Headers)
         {
             head.Append(name).Append(": ").Append(value).Append("\r\n");

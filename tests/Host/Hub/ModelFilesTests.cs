@@ -53,10 +53,10 @@ public class ModelFilesTests
             .Add("pytorch_model.bin", weights, isLfs: true)
             .Add("config.json", "{}", repo: "org/clip")
             .Add("pytorch_model.bin", weights, isLfs: true, repo: "org/clip");
-        using var client = new HubClient(hub.Settings);
+        using HubClient client = new(hub.Settings);
         IReadOnlyList<HubSnapshot> snapshots = await client.DownloadModelAsync(HubRepo.Parse("org/model"));
         Assert.Equal(["org/model", "org/clip"], snapshots.Select(s => s.Repo.Id));
-        var locator = new ModelLocator(client.Cache, []);
+        ModelLocator locator = new(client.Cache, []);
         Assert.Equal(snapshots[1].Folder, locator.Resolve("org/clip"));
         Assert.Equal(snapshots[0].Folder, locator.Resolve("org/model@main"));
     }

@@ -30,7 +30,7 @@ public sealed class ModelLocatorTests : IDisposable
     [Fact]
     public void An_id_that_is_not_here_says_how_to_fetch_it_and_what_there_is()
     {
-        var error = Assert.Throws<ApertureException>(() => _locator.Resolve("org/model"));
+        ApertureException error = Assert.Throws<ApertureException>(() => _locator.Resolve("org/model"));
         Assert.Equal(
             "There is no model 'org/model' on this machine; fetch it with: aperture pull org/model. Models that come with the application: tiny.",
             error.Message);
@@ -66,7 +66,7 @@ public sealed class ModelLocatorTests : IDisposable
         File.WriteAllText(Path.Combine(snapshot, "config.json"), "{}");
         File.WriteAllText(Path.Combine(snapshot, "model.safetensors.index.json"), """{"weight_map":{"a":"model-1.safetensors","b":"model-2.safetensors"}}""");
         File.WriteAllText(Path.Combine(snapshot, "model-1.safetensors"), "");
-        var error = Assert.Throws<HubException>(() => _locator.Resolve("org/model"));
+        HubException error = Assert.Throws<HubException>(() => _locator.Resolve("org/model"));
         Assert.Contains("lacks 1 file(s) (model-2.safetensors)", error.Message);
         File.WriteAllText(Path.Combine(snapshot, "model-2.safetensors"), "");
         Assert.Equal(snapshot, _locator.Resolve("org/model"));

@@ -37,7 +37,7 @@ public class HostileMessageTests
     [MemberData(nameof(Messages))]
     public void A_bad_message_is_dropped_with_its_reason(string kind, string reason)
     {
-        using var f = new KernelFixture();
+        using KernelFixture f = new();
         f.SendFrames("shell", Frames(f, kind));
         f.SendFrames("control", Frames(f, kind));
         Assert.Equal("ok", f.Ask("shell", "kernel_info_request").GetProperty("status").GetString());
@@ -48,7 +48,7 @@ public class HostileMessageTests
     [Fact]
     public void A_frame_of_100_MB_is_not_taken_in()
     {
-        using var f = new KernelFixture();
+        using KernelFixture f = new();
         byte[][] parts = KernelFixture.Parts("execute_request", []);
         parts[3] = Large(100);
         f.SendFrames("shell", [_delimiter, f.Sign(parts), .. parts]);
@@ -60,7 +60,7 @@ public class HostileMessageTests
     [Fact]
     public void Bytes_that_are_not_of_the_protocol_leave_the_kernel_alone()
     {
-        using var f = new KernelFixture();
+        using KernelFixture f = new();
         int[] ports =
         [
             f.Connection.ShellPort, f.Connection.ControlPort, f.Connection.IopubPort, f.Connection.StdinPort, f.Connection.HeartbeatPort,
@@ -73,7 +73,7 @@ public class HostileMessageTests
             ];
             foreach (byte[] bytes in hostile)
             {
-                using var client = new TcpClient();
+                using TcpClient client = new();
                 client.Connect(IPAddress.Loopback, port);
                 client.GetStream().Write(bytes);
             }
@@ -90,7 +90,7 @@ public class HostileMessageTests
     [InlineData("history_request", "{}", "history_request needs 'hist_access_type'.")]
     public void A_request_with_wrong_content_gets_an_error_as_answer(string type, string content, string message)
     {
-        using var f = new KernelFixture();
+        using KernelFixture f = new();
         JsonElement reply = f.Ask("shell", type, (JsonObject)JsonNode.Parse(content)!);
         Assert.Equal("error", reply.GetProperty("status").GetString());
         Assert.Contains(message, reply.GetProperty("evalue").GetString());
@@ -99,7 +99,7 @@ public class HostileMessageTests
     [Fact]
     public void Half_a_surrogate_pair_as_code_gets_an_error_as_answer()
     {
-        using var f = new KernelFixture();
+        using KernelFixture f = new();
         byte[][] parts = KernelFixture.Parts("execute_request", []);
         parts[3] = "{\"code\": \"\\ud800\"}"u8.ToArray();
         f.SendFrames("shell", [_delimiter, f.Sign(parts), .. parts]);
@@ -110,7 +110,7 @@ public class HostileMessageTests
     [Fact]
     public void A_message_of_unknown_type_is_ignored()
     {
-        using var f = new KernelFixture();
+        using KernelFixture f = new();
         f.Send("shell", "make_coffee_request");
         Assert.Equal("ok", f.Ask("shell", "kernel_info_request").GetProperty("status").GetString());
         Assert.Contains("A message of unknown type 'make_coffee_request' was ignored.", f.Dropped.Messages);

@@ -101,7 +101,7 @@ public sealed class JupyterClientTests(ITestOutputHelper log) : IDisposable
         start.Environment.Remove("PYTHONPATH");
         using Process process = Process.Start(start)!;
         Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
+        using CancellationTokenSource limit = new(TimeSpan.FromMinutes(5));
         await process.WaitForExitAsync(limit.Token);
         string text = await output + await error;
         log.WriteLine(text);

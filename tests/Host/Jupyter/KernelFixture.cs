@@ -36,7 +36,7 @@ internal sealed class KernelFixture : IDisposable
         Connect("stdin", new DealerSocket(), Connection.StdinPort); // Under the same identity, by which the kernel finds it.
         Connect("control", new DealerSocket(), Connection.ControlPort);
         Connect("heartbeat", new RequestSocket(), Connection.HeartbeatPort);
-        var published = new SubscriberSocket();
+        SubscriberSocket published = new();
         published.SubscribeToAnyTopic();
         Connect("iopub", published, Connection.IopubPort);
         AwaitSubscription();

@@ -13,7 +13,7 @@ public class KernelProtocolTests
     [Fact]
     public void A_cell_publishes_its_outputs_in_order_between_busy_and_idle()
     {
-        using var f = new KernelFixture();
+        using KernelFixture f = new();
         (JsonElement reply, List<Received> published) = f.Run("Print(\"one\"); Error.Write(\"two\"); Show(new[] { 3 }); Print(4); \"five\"");
         Assert.Equal(
             [
@@ -29,7 +29,7 @@ public class KernelProtocolTests
     [Fact]
     public void A_failing_cell_shows_its_line_and_the_session_goes_on()
     {
-        using var f = new KernelFixture();
+        using KernelFixture f = new();
         f.Run(
             "var kept = 5;\n[System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)] int Parse(string "
             + "text)\n{\n    return int.Parse(text);\n}");
@@ -49,7 +49,7 @@ public class KernelProtocolTests
     [Fact]
     public void A_value_that_cannot_be_shown_fails_its_cell_only()
     {
-        using var f = new KernelFixture();
+        using KernelFixture f = new();
         (JsonElement reply, _) = f.Run("class Shy { public override string ToString() => throw new InvalidOperationException(\"not me\"); }\nnew Shy()");
         Assert.Equal("not me", reply.GetProperty("evalue").GetString());
         Assert.Equal("ok", f.Run("1").Reply.GetProperty("status").GetString());
@@ -58,7 +58,7 @@ public class KernelProtocolTests
     [Fact]
     public void Cells_sent_behind_one_that_fails_are_aborted_unless_it_says_otherwise()
     {
-        using var f = new KernelFixture();
+        using KernelFixture f = new();
         foreach (bool stops in new[] { true, false })
         {
             string[] ids =
@@ -78,7 +78,7 @@ public class KernelProtocolTests
     [Fact]
     public void A_silent_cell_publishes_nothing_and_counts_for_nothing()
     {
-        using var f = new KernelFixture();
+        using KernelFixture f = new();
         (JsonElement reply, List<Received> published) = f.Run("var quiet = 1; Print(quiet); quiet", new JsonObject { ["silent"] = true });
         Assert.Equal(["status busy", "status idle"], published.Select(Brief));
         Assert.Equal(0, reply.GetProperty("execution_count").GetInt32());
@@ -89,7 +89,7 @@ public class KernelProtocolTests
     [Fact]
     public void User_expressions_are_evaluated_after_the_cell()
     {
-        using var f = new KernelFixture();
+        using KernelFixture f = new();
         JsonElement values = f.Run(
             "var x = 20;",
             new JsonObject { ["user_expressions"] = new JsonObject { ["good"] = "x + 1", ["bad"] = "y" } }).Reply.GetProperty("user_expressions");
@@ -100,7 +100,7 @@ public class KernelProtocolTests
     [Fact]
     public void Progress_replaces_what_it_has_shown()
     {
-        using var f = new KernelFixture();
+        using KernelFixture f = new();
         List<Received> published = f.Run("var p = Progress(\"steps\", 2); p.Report(2); ClearOutput(wait: true);").Published;
         Received first = Assert.Single(published, m => m.Type == "display_data"), last = Assert.Single(published, m => m.Type == "update_display_data");
         Assert.Equal(Id(first), Id(last));
@@ -117,7 +117,7 @@ public class KernelProtocolTests
     [InlineData("search", 9, "[[1,3,\"1 + 1\"]]")]
     public void History_has_the_cells_of_the_session(string access, int n, string expected)
     {
-        using var f = new KernelFixture();
+        using KernelFixture f = new();
         foreach (string code in new[] { "1 + 1", "2", "1 + 1" })
         {
             f.Run(code);
@@ -132,7 +132,7 @@ public class KernelProtocolTests
     [Fact]
     public void Comms_are_refused_and_none_is_listed()
     {
-        using var f = new KernelFixture();
+        using KernelFixture f = new();
         string id = f.Send("shell", "comm_open", new JsonObject { ["comm_id"] = "c", ["target_name"] = "t", ["data"] = new JsonObject() });
         Assert.Equal("c", Assert.Single(f.Published(id), m => m.Type == "comm_close").Content.GetProperty("comm_id").GetString());
         Assert.Equal("{}", f.Ask("shell", "comm_info_request").GetProperty("comms").GetRawText());
@@ -143,7 +143,7 @@ public class KernelProtocolTests
     [InlineData("while (true) { }")]
     public void An_interrupt_by_message_stops_the_cell_and_keeps_the_session(string endless)
     {
-        using var f = new KernelFixture(patience: TimeSpan.FromMilliseconds(100));
+        using KernelFixture f = new(patience: TimeSpan.FromMilliseconds(100));
         f.Run("var kept = 7;");
         string id = f.Execute("Started.SetResult(); " + endless);
         f.AwaitStart();
@@ -160,7 +160,7 @@ public class KernelProtocolTests
     {
         await using EngineSession session = new(
             new PluginHost(PluginCatalog.Read()), new HubCache(HubSettings.FromEnvironment()), new ModelOptions { Type = "float32", Threads = 1 });
-        using var f = new KernelFixture();
+        using KernelFixture f = new();
         f.Globals.Model = session.Load("tiny-llava");
         string id = f.Execute($"Started.SetResult(); while (true) {{ {awaited} Counter++; }}");
         f.AwaitStart();
@@ -184,7 +184,7 @@ public class KernelProtocolTests
     [InlineData("shell", false)]
     public async Task Shutdown_is_answered_and_ends_the_kernel(string channel, bool restart)
     {
-        using var f = new KernelFixture();
+        using KernelFixture f = new();
         JsonElement reply = f.Ask(channel, "shutdown_request", new JsonObject { ["restart"] = restart });
         Assert.Equal(("ok", restart), (reply.GetProperty("status").GetString(), reply.GetProperty("restart").GetBoolean()));
         await f.Running.WaitAsync(TimeSpan.FromSeconds(60));
@@ -193,7 +193,7 @@ public class KernelProtocolTests
     [Fact]
     public async Task Shutdown_does_not_wait_for_a_cell()
     {
-        using var f = new KernelFixture();
+        using KernelFixture f = new();
         f.Execute("Started.SetResult(); while (true) { }");
         f.AwaitStart();
         f.Ask("control", "shutdown_request");
@@ -203,7 +203,7 @@ public class KernelProtocolTests
     [Fact]
     public void A_cell_can_ask_the_user_where_the_client_allows_it()
     {
-        using var f = new KernelFixture();
+        using KernelFixture f = new();
         string id = f.Execute("Input.ReadLine()", new JsonObject { ["allow_stdin"] = true });
         Received question = f.Receive("stdin");
         Assert.Equal(("input_request", id), (question.Type, question.Parent));
@@ -217,7 +217,7 @@ public class KernelProtocolTests
     [Fact]
     public void Heartbeats_come_back()
     {
-        using var f = new KernelFixture();
+        using KernelFixture f = new();
         f["heartbeat"].SendFrame("ping");
         Assert.True(f["heartbeat"].TryReceiveFrameString(TimeSpan.FromSeconds(60), out string? echo));
         Assert.Equal("ping", echo);
@@ -237,8 +237,8 @@ public class KernelProtocolTests
     [Fact]
     public void A_taken_port_is_one_clear_line()
     {
-        using var f = new KernelFixture();
-        using var session = new Aperture.Scripting.ScriptSession(typeof(KernelGlobals), f.Globals);
+        using KernelFixture f = new();
+        using Aperture.Scripting.ScriptSession session = new(typeof(KernelGlobals), f.Globals);
         ApertureException error = Assert.Throws<ApertureException>(() => new JupyterKernel(f.Connection, session, new CellDisplay()));
         Assert.StartsWith("The kernel cannot listen on 127.0.0.1, ports", error.Message);
     }

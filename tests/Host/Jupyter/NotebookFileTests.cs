@@ -116,8 +116,8 @@ public sealed class NotebookFileTests : IDisposable
     {
         NotebookFile file = NotebookFile.Read(Write(notebook.ToJsonString()));
         CellDisplay display = new();
-        using var session = new ScriptSession(typeof(KernelGlobals), new KernelGlobals(display), new ScriptSessionOptions { CacheFolder = null });
-        using var interrupt = new ScriptInterrupt();
+        using ScriptSession session = new(typeof(KernelGlobals), new KernelGlobals(display), new ScriptSessionOptions { CacheFolder = null });
+        using ScriptInterrupt interrupt = new();
         NotebookRun run = await NotebookRunner.RunAsync(file, session, display, goOn, interrupt);
         string output = Path.Combine(_folder, "out.ipynb");
         file.Write(output);

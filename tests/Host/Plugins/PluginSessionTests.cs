@@ -83,7 +83,7 @@ public sealed class PluginSessionTests : IDisposable
     [Fact]
     public void A_reload_that_leaves_the_old_version_in_memory_names_the_variables()
     {
-        var reload = new PluginReload(new PluginUnload.Pinned("echo", "who knows"), null) { Holders = ["a", "b"] };
+        PluginReload reload = new(new PluginUnload.Pinned("echo", "who knows"), null) { Holders = ["a", "b"] };
         Assert.Equal(
             "Plugin 'echo' is reloaded; its old version stays in memory as long as variables hold objects of it: a, b. Declare them anew.", reload.Message);
     }

@@ -29,7 +29,7 @@ internal sealed class EditorFixture : IDisposable
     /// <summary>Types texts one after the other and returns what was entered. At a <see cref="Seen"/> the typing waits for the screen.</summary>
     public LineEntry Enter(params object[] steps)
     {
-        var left = new Queue<object>(steps);
+        Queue<object> left = new(steps);
         int mark = Terminal.Written.Length;
         DateTime limit = DateTime.UtcNow.AddSeconds(120);
         Terminal.Idle = () =>

@@ -67,7 +67,7 @@ public class GraphicsTests
     {
         Match head = Regex.Match(sixel, "^\x1bP0;1;0q\"1;1;([0-9]+);([0-9]+)(.*)\x1b\\\\$", RegexOptions.Singleline);
         Assert.Equal((width, height), (int.Parse(head.Groups[1].Value), int.Parse(head.Groups[2].Value)));
-        var palette = new Dictionary<int, byte[]>();
+        Dictionary<int, byte[]> palette = new();
         byte[] pixels = new byte[width * height * 3];
         int x = 0, top = 0, colour = 0;
         foreach (Match token in Regex.Matches(head.Groups[3].Value, "#([0-9]+);2;([0-9]+);([0-9]+);([0-9]+)|#([0-9]+)|!([0-9]+)([?-~])|([?-~])|([$-])"))

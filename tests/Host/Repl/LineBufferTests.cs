@@ -107,7 +107,7 @@ public class LineBufferTests
 
     private static LineBuffer Of(string text)
     {
-        var buffer = new LineBuffer();
+        LineBuffer buffer = new();
         buffer.Reset(text);
         return buffer;
     }

@@ -100,7 +100,7 @@ public sealed class LineEditorTests : IDisposable
     [Fact]
     public async Task Code_is_coloured_by_meaning_unless_colours_are_off()
     {
-        using var coloured = new EditorFixture(hasColour: true);
+        using EditorFixture coloured = new(hasColour: true);
         await coloured.Run("int total = 1;");
         coloured.Enter("return Math.Max(total, 2); // x", new Seen("\x1b[35mreturn"), "\x03");
         Assert.Contains("\x1b[36mMath", coloured.Terminal.Written, StringComparison.Ordinal);
@@ -113,7 +113,7 @@ public sealed class LineEditorTests : IDisposable
     [Fact]
     public void Long_lines_break_at_the_edge_and_the_cursor_is_where_it_belongs()
     {
-        using var narrow = new EditorFixture(width: 20);
+        using EditorFixture narrow = new(width: 20);
         narrow.Enter("\"0123456789abcdefghij\"", Left, "\x1b[H", new Seen("ghij\""), "\x03");
         Assert.Equal(["> \"0123456789abcdef", "  ghij\"^C"], narrow.Terminal.Screen.Rows);
     }
@@ -121,7 +121,7 @@ public sealed class LineEditorTests : IDisposable
     [Fact]
     public void What_is_higher_than_the_terminal_shows_the_part_around_the_cursor()
     {
-        using var low = new EditorFixture(height: 6);
+        using EditorFixture low = new(height: 6);
         string[] lines = [.. Enumerable.Range(0, 12).Select(i => $"Print({i}, ")];
         low.Enter([.. lines.Select(l => l + "\r"), new Seen("Print(11, "), "\x1b[1;5H", new Seen("> Print(0, "), "\x03"]);
     }

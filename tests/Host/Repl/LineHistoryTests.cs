@@ -13,7 +13,7 @@ public sealed class LineHistoryTests : IDisposable
     [Fact]
     public void Entries_of_several_lines_survive_the_session()
     {
-        var first = new LineHistory(File);
+        LineHistory first = new(File);
         first.Add("if (true)\n{\n    \"ü\\\" \"\n}");
         first.Add("two");
         first.Add("two");
@@ -25,8 +25,8 @@ public sealed class LineHistoryTests : IDisposable
     [Fact]
     public void Sessions_side_by_side_keep_each_others_entries()
     {
-        var first = new LineHistory(File);
-        var second = new LineHistory(File);
+        LineHistory first = new(File);
+        LineHistory second = new(File);
         first.Add("one");
         second.Add("two");
         Assert.Equal(["one", "two"], new LineHistory(File).Entries);
@@ -45,13 +45,13 @@ public sealed class LineHistoryTests : IDisposable
     [Fact]
     public void A_walk_stays_among_entries_that_start_alike_and_comes_back()
     {
-        var history = new LineHistory(null);
+        LineHistory history = new(null);
         foreach (string entry in new[] { "var a = 1;", "Print(a)", "var b = 2;", "Print(b)" })
         {
             history.Add(entry);
         }
 
-        var walk = new HistoryWalk(history);
+        HistoryWalk walk = new(history);
         Assert.Equal("var b = 2;", walk.Older("var"));
         Assert.Equal("var a = 1;", walk.Older("var b = 2;"));
         Assert.Null(walk.Older("var a = 1;"));
@@ -63,7 +63,7 @@ public sealed class LineHistoryTests : IDisposable
     [Fact]
     public void A_file_that_cannot_be_written_costs_only_the_memory()
     {
-        var history = new LineHistory(Path.Combine("/proc", "nothing", "history"));
+        LineHistory history = new(Path.Combine("/proc", "nothing", "history"));
         history.Add("one");
         Assert.Equal(["one"], history.Entries);
     }

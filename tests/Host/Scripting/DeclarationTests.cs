@@ -11,7 +11,7 @@ public class DeclarationTests
     [Fact]
     public async Task A_variable_declared_anew_hides_the_old_one_for_new_code_only()
     {
-        using var f = new ScriptFixture();
+        using ScriptFixture f = new();
         await f.Run("var x = 1; Func<int> old = () => x;");
         await f.Run("int Doubled() => 2 * x;");
         await f.Run("var x = \"new\";");
@@ -25,7 +25,7 @@ public class DeclarationTests
     [Fact]
     public async Task Hidden_variables_and_plain_statements_are_forgotten()
     {
-        using var f = new ScriptFixture();
+        using ScriptFixture f = new();
         for (int i = 0; i < 30; i++)
         {
             await f.Run($"var x = new[] {{ {i} }};");
@@ -42,7 +42,7 @@ public class DeclarationTests
     [Fact]
     public async Task What_has_no_name_or_cannot_be_forgotten_stays_right()
     {
-        using var f = new ScriptFixture();
+        using ScriptFixture f = new();
         await f.Run("#nullable enable\nvar p = new { A = 1 };");
         await f.Run("const int Size = 4;");
         await f.Run("record Pair(int Left, int Right); var pair = new Pair(1, 2);");
@@ -65,7 +65,7 @@ public class DeclarationTests
     [Fact]
     public async Task Values_of_hidden_variables_are_freed()
     {
-        using var f = new ScriptFixture();
+        using ScriptFixture f = new();
         WeakReference old = await DeclareAsync(f);
         await f.Run("var held = new object();");
         await f.Run("var unrelated = 1;");
@@ -87,8 +87,8 @@ public class DeclarationTests
                 => (Kind: kind, Name: "abc"[name].ToString(), Other: "abc"[other].ToString())).Array[5, 40].Sample(
             steps =>
             {
-                using var f = new ScriptFixture();
-                var model = new SessionModel();
+                using ScriptFixture f = new();
+                SessionModel model = new();
                 foreach ((int kind, string name, string other) in steps)
                 {
                     string code = model.Step(kind, name, other);

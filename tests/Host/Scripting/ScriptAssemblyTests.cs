@@ -14,7 +14,7 @@ public class ScriptAssemblyTests
     [Fact]
     public async Task Reference_by_path_loads_a_library_also_from_the_cache()
     {
-        using var f = new ScriptFixture();
+        using ScriptFixture f = new();
         Compile(Path.Combine(f.Folder, "Sample.Lib.dll"), 12);
         f.Write("a.csx", "#r \"Sample.Lib.dll\"\nusing Sample;\nBox.Instance.Size");
         Assert.Equal(new ScriptResult.Value(12, true), await f.RunFile("a.csx"));
@@ -44,13 +44,13 @@ public class ScriptAssemblyTests
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static (WeakReference Plugin, WeakReference Session) RunAgainstPlugin()
     {
-        using var f = new ScriptFixture();
+        using ScriptFixture f = new();
         string path = Path.Combine(f.Folder, "Sample.Plugin.dll");
         Compile(path, 5);
-        var context = new AssemblyLoadContext("plugin", isCollectible: true);
+        AssemblyLoadContext context = new("plugin", isCollectible: true);
         Assembly plugin = context.LoadFromAssemblyPath(path);
         object instance = plugin.GetType("Sample.Box")!.GetProperty("Instance")!.GetValue(null)!;
-        using var session = new ScriptSession(
+        using ScriptSession session = new(
             typeof(TestGlobals), f.Globals, new ScriptSessionOptions { ResolveAssembly = name => name.Name == "Sample.Plugin" ? plugin : null });
         session.AddReferenceAsync(plugin).GetAwaiter().GetResult();
         Assert.Same(instance, Value(session, "using Sample; Box.Instance"));

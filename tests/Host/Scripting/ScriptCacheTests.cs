@@ -7,7 +7,7 @@ public class ScriptCacheTests
     [Fact]
     public async Task The_second_start_compiles_nothing()
     {
-        using var f = new ScriptFixture();
+        using ScriptFixture f = new();
         f.Write("a.csx", "var x = 41;\nx + 1");
         Assert.Equal(new ScriptResult.Value(42, true), await f.RunFile("a.csx"));
         Assert.Equal(1, f.Session.Compilations);
@@ -19,7 +19,7 @@ public class ScriptCacheTests
     [Fact]
     public async Task A_cell_sees_the_variables_of_a_script_that_came_from_the_cache()
     {
-        using var f = new ScriptFixture();
+        using ScriptFixture f = new();
         f.Write("a.csx", "var x = 41; int Next(int y) => y + 1;");
         await f.RunFile("a.csx");
         f.Restart();
@@ -31,11 +31,11 @@ public class ScriptCacheTests
     [Fact]
     public async Task Errors_of_a_cached_script_still_name_their_line()
     {
-        using var f = new ScriptFixture();
+        using ScriptFixture f = new();
         f.Write("a.csx", "\n\nthrow new InvalidOperationException(\"on purpose\");");
         await f.RunFile("a.csx");
         f.Restart();
-        var error = Assert.IsType<ScriptResult.RuntimeError>(await f.RunFile("a.csx"));
+        ScriptResult.RuntimeError error = Assert.IsType<ScriptResult.RuntimeError>(await f.RunFile("a.csx"));
         Assert.Equal(0, f.Session.Compilations);
         Assert.Equal(3, error.Line);
     }
@@ -43,7 +43,7 @@ public class ScriptCacheTests
     [Fact]
     public async Task Changing_the_text_or_a_loaded_text_compiles_again()
     {
-        using var f = new ScriptFixture();
+        using ScriptFixture f = new();
         f.Write("part.csx", "int Part() => 1;");
         f.Write("a.csx", "#load \"part.csx\"\nPart()");
         await f.RunFile("a.csx");
@@ -61,7 +61,7 @@ public class ScriptCacheTests
     [InlineData(-1)]
     public async Task A_damaged_entry_is_ignored_and_written_anew(int position)
     {
-        using var f = new ScriptFixture();
+        using ScriptFixture f = new();
         f.Write("a.csx", "6 * 7");
         await f.RunFile("a.csx");
         string entry = Assert.Single(Directory.GetFiles(Path.Combine(f.Folder, "cache")));
@@ -80,10 +80,10 @@ public class ScriptCacheTests
     [Fact]
     public async Task A_cache_folder_that_cannot_be_written_does_not_stop_the_script()
     {
-        using var f = new ScriptFixture();
+        using ScriptFixture f = new();
         string file = f.Write("not-a-folder", "");
         f.Write("a.csx", "1");
-        using var session = new ScriptSession(typeof(TestGlobals), f.Globals, new ScriptSessionOptions { CacheFolder = file });
+        using ScriptSession session = new(typeof(TestGlobals), f.Globals, new ScriptSessionOptions { CacheFolder = file });
         ScriptResult result = await session.RunAsync(ScriptSource.FromFile(Path.Combine(f.Folder, "a.csx")), CancellationToken.None);
         Assert.Equal(new ScriptResult.Value(1, true), result);
     }

@@ -7,7 +7,7 @@ public class ScriptInterruptTests
     [Fact]
     public void Three_presses_request_force_and_leave()
     {
-        using var interrupt = new ScriptInterrupt();
+        using ScriptInterrupt interrupt = new();
         Assert.Equal(InterruptStage.Requested, interrupt.Press());
         Assert.True(interrupt.Requested.IsCancellationRequested);
         Assert.False(interrupt.Forced.IsCancellationRequested);
@@ -21,8 +21,8 @@ public class ScriptInterruptTests
     [InlineData("Started.SetResult(); while (true) { Cancellation.ThrowIfCancellationRequested(); }")]
     public async Task The_first_press_stops_what_takes_the_token(string text)
     {
-        using var f = new ScriptFixture();
-        using var interrupt = new ScriptInterrupt();
+        using ScriptFixture f = new();
+        using ScriptInterrupt interrupt = new();
         Task<ScriptResult> run = f.Session.RunAsync(ScriptSource.FromText(text), interrupt);
         await f.Globals.Started.Task;
         interrupt.Press();
@@ -35,9 +35,9 @@ public class ScriptInterruptTests
     [InlineData("Started.SetResult(); await Task.Delay(-1);")]
     public async Task The_second_press_stops_what_ignores_the_token_and_keeps_the_session(string text)
     {
-        using var f = new ScriptFixture();
+        using ScriptFixture f = new();
         await f.Value("var kept = 9;");
-        using var interrupt = new ScriptInterrupt();
+        using ScriptInterrupt interrupt = new();
         Task<ScriptResult> run = f.Session.RunAsync(ScriptSource.FromText(text), interrupt);
         await f.Globals.Started.Task;
         interrupt.Press();
@@ -56,8 +56,8 @@ public class ScriptInterruptTests
     [InlineData("async Task Count() { while (true) { await Task.Delay(1); Counter++; } } Count().Wait();", 2)]
     public async Task What_a_stopped_entry_awaits_is_dropped_for_ever(string text, int presses)
     {
-        using var f = new ScriptFixture();
-        using var interrupt = new ScriptInterrupt();
+        using ScriptFixture f = new();
+        using ScriptInterrupt interrupt = new();
         Task<ScriptResult> run = f.Session.RunAsync(ScriptSource.FromText(text), interrupt);
         await Counted(f, 3);
         for (int press = 0; press < presses; press++)
@@ -74,7 +74,7 @@ public class ScriptInterruptTests
     [Fact]
     public async Task What_an_entry_leaves_in_the_background_goes_on_until_the_session_ends()
     {
-        using var f = new ScriptFixture();
+        using ScriptFixture f = new();
         await f.Value("async Task Count() { while (true) { await Task.Delay(1); Counter++; } } var counting = Count(); 1");
         await Counted(f, f.Globals.Counter + 3);
 
@@ -89,7 +89,7 @@ public class ScriptInterruptTests
     public async Task What_nobody_awaits_in_the_background_is_told_and_ends_nothing()
     {
         TaskCompletionSource<Exception> told = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var f = new ScriptFixture(options => options with { OnBackgroundError = told.SetResult });
+        using ScriptFixture f = new(options => options with { OnBackgroundError = told.SetResult });
         await f.Value("async void Fail() { await Started.Task; throw new ApertureException(\"lost\"); } Fail(); 1");
         f.Globals.Started.SetResult();
         Assert.Equal("lost", (await told.Task.WaitAsync(TimeSpan.FromSeconds(60))).Message);
@@ -99,9 +99,9 @@ public class ScriptInterruptTests
     [Fact]
     public async Task The_token_of_an_entry_is_that_of_what_it_started()
     {
-        using var f = new ScriptFixture();
+        using ScriptFixture f = new();
         await f.Value("var seen = Task.Run(async () => { while (!Cancellation.IsCancellationRequested) { await Task.Delay(1); } return true; }); 1");
-        using var interrupt = new ScriptInterrupt();
+        using ScriptInterrupt interrupt = new();
         Task<ScriptResult> later = f.Session.RunAsync(ScriptSource.FromText("Started.SetResult(); await Task.Delay(-1, Cancellation);"), interrupt);
         await f.Globals.Started.Task;
         interrupt.Press();

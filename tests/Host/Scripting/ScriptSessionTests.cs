@@ -7,7 +7,7 @@ public class ScriptSessionTests
     [Fact]
     public async Task Submissions_see_usings_variables_methods_and_types_of_those_before()
     {
-        using var f = new ScriptFixture();
+        using ScriptFixture f = new();
         await f.Value("using System.Text;");
         await f.Value("var b = new StringBuilder(); record Point(int X, int Y); int Twice(int x) => 2 * x;");
         await f.Value("");
@@ -18,7 +18,7 @@ public class ScriptSessionTests
     [Fact]
     public async Task A_later_variable_hides_an_earlier_one_of_the_same_name()
     {
-        using var f = new ScriptFixture();
+        using ScriptFixture f = new();
         await f.Value("var x = 1;");
         await f.Value("var x = \"two\";");
         Assert.Equal("two", await f.Value("x"));
@@ -28,7 +28,7 @@ public class ScriptSessionTests
     [Fact]
     public async Task Globals_arguments_and_output_are_there_without_a_prefix()
     {
-        using var f = new ScriptFixture(null, "one", "two");
+        using ScriptFixture f = new(null, "one", "two");
         await f.Value("Counter = Args.Count; Print(Args[1]); Show(new[] { 1, 2 }); await Task.Delay(1, Cancellation); Print(ScriptFolder);");
         Assert.Equal(2, f.Globals.Counter);
         Assert.Equal($"two\n[1, 2]\n{f.Folder}\n", f.Output.ToString());
@@ -42,16 +42,16 @@ public class ScriptSessionTests
     [InlineData("await Task.FromResult(5)", 5, true)]
     public async Task An_expression_without_semicolon_is_told_from_a_statement(string text, object? value, bool isExpression)
     {
-        using var f = new ScriptFixture();
+        using ScriptFixture f = new();
         Assert.Equal(new ScriptResult.Value(value, isExpression), await f.Run(text));
     }
 
     [Fact]
     public async Task Compile_errors_carry_file_line_and_column_and_leave_the_session_as_it_was()
     {
-        using var f = new ScriptFixture();
+        using ScriptFixture f = new();
         await f.Value("var x = 7;");
-        var error = Assert.IsType<ScriptResult.CompileError>(await f.Run("int a = 1;\n  foo(a);"));
+        ScriptResult.CompileError error = Assert.IsType<ScriptResult.CompileError>(await f.Run("int a = 1;\n  foo(a);"));
         Assert.Equal("cell(2,3): error CS0103: The name 'foo' does not exist in the current context", error.ToString());
         Assert.Equal(7, await f.Value("x"));
     }
@@ -59,9 +59,9 @@ public class ScriptSessionTests
     [Fact]
     public async Task Runtime_errors_name_the_line_of_the_script_frame()
     {
-        using var f = new ScriptFixture();
+        using ScriptFixture f = new();
         f.Write("fails.csx", "async Task<int> Parse(string s)\n{\n    return int.Parse(s);\n}\n\nawait Task.Yield();\nawait Parse(\"no\");\n");
-        var error = Assert.IsType<ScriptResult.RuntimeError>(await f.RunFile("fails.csx"));
+        ScriptResult.RuntimeError error = Assert.IsType<ScriptResult.RuntimeError>(await f.RunFile("fails.csx"));
         Assert.IsType<FormatException>(error.Exception);
         Assert.Equal(Path.Combine(f.Folder, "fails.csx"), error.File);
         Assert.Equal(3, error.Line);
@@ -70,7 +70,7 @@ public class ScriptSessionTests
     [Fact]
     public async Task A_failed_submission_keeps_what_it_had_assigned_and_hides_nothing_else()
     {
-        using var f = new ScriptFixture();
+        using ScriptFixture f = new();
         await f.Value("var x = 5;");
         Assert.IsType<ScriptResult.RuntimeError>(await f.Run("var x = int.Parse(\"no\");"));
         Assert.Equal(5, await f.Value("x"));
@@ -81,14 +81,14 @@ public class ScriptSessionTests
     [Fact]
     public async Task A_script_may_block_on_its_own_async_code()
     {
-        using var f = new ScriptFixture();
+        using ScriptFixture f = new();
         Assert.Equal(3, await f.Value("async Task<int> Slow() { await Task.Delay(5); await Task.Yield(); return 3; }\nSlow().Result"));
     }
 
     [Fact]
     public async Task Code_after_await_stays_on_the_thread_of_the_session()
     {
-        using var f = new ScriptFixture();
+        using ScriptFixture f = new();
         await f.Value("var first = Environment.CurrentManagedThreadId;");
         Assert.Equal(true, await f.Value("await Task.Delay(5); await Task.Yield(); return first == Environment.CurrentManagedThreadId;"));
     }
@@ -96,7 +96,7 @@ public class ScriptSessionTests
     [Fact]
     public async Task Load_includes_files_relative_to_the_loading_file()
     {
-        using var f = new ScriptFixture();
+        using ScriptFixture f = new();
         Directory.CreateDirectory(Path.Combine(f.Folder, "lib"));
         f.Write("lib/inner.csx", "int Inner() => 20;");
         f.Write("lib/outer.csx", "#load \"inner.csx\"\nint Outer() => Inner() + 1;");
@@ -108,16 +108,16 @@ public class ScriptSessionTests
     [Fact]
     public async Task A_package_reference_says_what_to_do_instead()
     {
-        using var f = new ScriptFixture();
-        var error = Assert.IsType<ScriptResult.CompileError>(await f.Run("#r \"nuget: Some.Package, 1.0.0\""));
+        using ScriptFixture f = new();
+        ScriptResult.CompileError error = Assert.IsType<ScriptResult.CompileError>(await f.Run("#r \"nuget: Some.Package, 1.0.0\""));
         Assert.Contains("name the DLL itself", error.ToString());
     }
 
     [Fact]
     public async Task A_top_level_using_declaration_says_what_to_write_instead()
     {
-        using var f = new ScriptFixture();
-        var error = Assert.IsType<ScriptResult.CompileError>(await f.Run("using var x = new StringReader(\"\");"));
+        using ScriptFixture f = new();
+        ScriptResult.CompileError error = Assert.IsType<ScriptResult.CompileError>(await f.Run("using var x = new StringReader(\"\");"));
         Assert.Contains("Scripts have no top-level 'using var'", error.Errors[0].Message);
     }
 
@@ -132,7 +132,7 @@ public class ScriptSessionTests
     [Fact]
     public void A_missing_script_file_is_a_clear_error()
     {
-        var error = Assert.Throws<ApertureException>(() => ScriptSource.FromFile("nowhere.csx"));
+        ApertureException error = Assert.Throws<ApertureException>(() => ScriptSource.FromFile("nowhere.csx"));
         Assert.StartsWith("There is no script 'nowhere.csx'", error.Message);
     }
 }

@@ -16,7 +16,7 @@ public sealed class SafetensorsRunner : IGoldenRunner
     public void Run(GoldenCase golden)
     {
         var folder = golden.FileBeside("safetensors");
-        var failures = new List<string>();
+        List<string> failures = new();
         foreach (var file in golden.Meta.GetProperty("valid").EnumerateObject())
         {
             Try(failures, file.Name, () => CheckContent(golden, Path.Combine(folder, file.Name), file.Value));

@@ -23,7 +23,7 @@ public sealed class TorchRunner : IGoldenRunner
     public void Run(GoldenCase golden)
     {
         var folder = golden.FileBeside(Kind);
-        var failures = new List<string>();
+        List<string> failures = new();
         foreach (var file in golden.Meta.GetProperty("files").EnumerateObject())
         {
             Try(failures, file.Name, () => CheckFile(golden.FileBeside(Path.Combine(folder, file.Name)), file.Value));

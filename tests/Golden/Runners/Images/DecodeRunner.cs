@@ -15,7 +15,7 @@ public sealed class DecodeRunner : IGoldenRunner
 
     public void Run(GoldenCase golden)
     {
-        var failures = new List<string>();
+        List<string> failures = new();
         if (golden.Meta.TryGetProperty("files", out var files))
         {
             foreach (var file in files.EnumerateObject())
@@ -64,7 +64,7 @@ public sealed class DecodeRunner : IGoldenRunner
         var format = recorded.TryGetProperty("format", out var text) ? text.GetString()! : "";
         if (recorded.TryGetProperty("error", out _) || format is "TIFF" or "PPM")
         {
-            var error = Assert.Throws<ApertureException>(() => Image.Load(path));
+            ApertureException error = Assert.Throws<ApertureException>(() => Image.Load(path));
             Assert.Contains(name, error.Message);
             Assert.DoesNotContain('\n', error.Message);
             return;

@@ -16,7 +16,7 @@ public sealed class ResizeChecksumsRunner : IGoldenRunner
         var inputs = golden.Meta.GetProperty("inputs")
             .EnumerateObject()
             .ToDictionary(input => input.Name, input => Image.Load(golden.FileBeside(input.Value.GetString()!)).ConvertToRgb());
-        var failures = new List<string>();
+        List<string> failures = new();
         foreach (var row in golden.Meta.GetProperty("rows").EnumerateArray())
         {
             var (input, filter, size) = (row[0].GetString()!, row[1].GetString()!, RecordedPixels.Integers(row[2]));

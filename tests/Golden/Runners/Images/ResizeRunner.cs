@@ -14,7 +14,7 @@ public sealed class ResizeRunner : IGoldenRunner
 
     public void Run(GoldenCase golden)
     {
-        var failures = new List<string>();
+        List<string> failures = new();
         foreach (var name in golden.Names.Where(name => name.StartsWith("out.", StringComparison.Ordinal)))
         {
             try

@@ -13,7 +13,7 @@ public sealed class AnswerScoringRunner : IGoldenRunner
 
     public void Run(GoldenCase golden)
     {
-        var failures = new TextFailures();
+        TextFailures failures = new();
         Normalisation(failures, golden.Meta);
         Accuracy(failures, golden.Meta);
         Pope(failures, golden.Meta.GetProperty("pope"));

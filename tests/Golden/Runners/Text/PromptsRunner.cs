@@ -14,7 +14,7 @@ public partial class PromptsRunner : IGoldenRunner
 
     public void Run(GoldenCase golden)
     {
-        var failures = new TextFailures();
+        TextFailures failures = new();
         if (golden.Meta.TryGetProperty("templates", out var repositories))
         {
             foreach (var template in repositories.EnumerateObject().SelectMany(repository => repository.Value.EnumerateObject()))
@@ -23,7 +23,7 @@ public partial class PromptsRunner : IGoldenRunner
             }
         }
 
-        var tokenizers = new Dictionary<string, ITokenizer?>
+        Dictionary<string, ITokenizer?> tokenizers = new()
         {
             ["ids_llama2"] = PublishedTokenizers.Llama2(golden, legacy: false),
             ["ids_llama2_legacy"] = PublishedTokenizers.Llama2(golden, legacy: true),
@@ -111,7 +111,7 @@ public partial class PromptsRunner : IGoldenRunner
         }
 
         var turns = item.GetProperty("turns").EnumerateArray().Select(turn => new PromptTurn(turn[0].GetString()!, turn[1].GetString())).ToList();
-        var what = $"{template.Name}: {item.GetProperty("turns").GetRawText()}";
+        string what = $"{template.Name}: {item.GetProperty("turns").GetRawText()}";
         if (item.TryGetProperty("error", out _))
         {
             failures.Equal($"{what}: refused", true, Refuses(template, turns));

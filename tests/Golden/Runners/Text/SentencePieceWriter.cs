@@ -10,16 +10,16 @@ internal static class SentencePieceWriter
 
     public static byte[] Write(IReadOnlyList<string> pieces, IReadOnlyList<(string Left, string Right)> merges)
     {
-        var scores = new Dictionary<string, float>(StringComparer.Ordinal);
+        Dictionary<string, float> scores = new(StringComparer.Ordinal);
         for (var i = 0; i < merges.Count; i++)
         {
             scores.TryAdd(merges[i].Left + merges[i].Right, -i);
         }
 
-        using var model = new MemoryStream();
+        using MemoryStream model = new();
         for (var id = 0; id < pieces.Count; id++)
         {
-            using var piece = new MemoryStream();
+            using MemoryStream piece = new();
             Bytes(piece, 1, Encoding.UTF8.GetBytes(pieces[id]));
             piece.WriteByte((2 << 3) | 5);
             piece.Write(BitConverter.GetBytes(scores.TryGetValue(pieces[id], out var score) ? score : id < FirstNormal ? 0 : -merges.Count - id));
@@ -27,11 +27,11 @@ internal static class SentencePieceWriter
             Bytes(model, 1, piece.ToArray());
         }
 
-        using var trainer = new MemoryStream();
+        using MemoryStream trainer = new();
         Number(trainer, 3, 2);
         Number(trainer, 35, 1);
         Bytes(model, 2, trainer.ToArray());
-        using var normalizer = new MemoryStream();
+        using MemoryStream normalizer = new();
         Bytes(normalizer, 1, "identity"u8.ToArray());
         Number(normalizer, 3, 1);
         Number(normalizer, 4, 0);
@@ -42,7 +42,7 @@ internal static class SentencePieceWriter
 
     public static string WriteJson(IReadOnlyList<string> pieces, IReadOnlyList<(string Left, string Right)> merges)
     {
-        var vocabulary = new JsonObject();
+        JsonObject vocabulary = new();
         for (var id = 0; id < pieces.Count; id++)
         {
             vocabulary[pieces[id]] = id;

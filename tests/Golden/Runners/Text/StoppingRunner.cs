@@ -13,12 +13,12 @@ public sealed class StoppingRunner : IGoldenRunner
     {
         var tokenizer = PublishedTokenizers.Llama2(golden, legacy: false);
         Skip.If(tokenizer is null, PublishedTokenizers.Needed("llama-tokenizer-js"));
-        var failures = new TextFailures();
+        TextFailures failures = new();
         foreach (var item in golden.Meta.GetProperty("cases").EnumerateArray())
         {
             var prompt = TextFailures.Ids(item.GetProperty("prompt_ids"));
             var output = TextFailures.Ids(item.GetProperty("output_ids"));
-            var criteria = new StopCriteria(
+            StopCriteria criteria = new(
                 [.. item.GetProperty("keywords").EnumerateArray().Select(keyword => keyword.GetString()!)], tokenizer!, prompt.Length);
             var what = item.GetProperty("keywords").GetRawText();
             var index = 0;

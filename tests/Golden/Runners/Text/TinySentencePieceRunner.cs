@@ -11,7 +11,7 @@ public sealed class TinySentencePieceRunner : IGoldenRunner
 
     public void Run(GoldenCase golden)
     {
-        var failures = new TextFailures();
+        TextFailures failures = new();
         foreach (var named in golden.Meta.GetProperty("models").EnumerateObject())
         {
             var model = SentencePieceModel.Load(golden.FileBeside(named.Value.GetString()!));

@@ -37,7 +37,7 @@ public sealed partial class TokenizerRunner : IGoldenRunner
         var slow = WithRoles(golden.Config, folder!, ref options);
         var fast = isFast || className == "LlamaTokenizer" ? null : Tokenizers.FromFolder(folder!, options with { Fast = true, SkipHashMerges = false });
 
-        var failures = new TextFailures();
+        TextFailures failures = new();
         foreach (var item in golden.Meta.GetProperty("cases").EnumerateArray())
         {
             Compare(failures, golden.Config, item, slow, fast);
@@ -50,7 +50,7 @@ public sealed partial class TokenizerRunner : IGoldenRunner
     private static ITokenizer WithRoles(JsonElement config, string folder, ref TokenizerOptions options)
     {
         var tokenizer = Tokenizers.FromFolder(folder, options);
-        var roles = new List<AddedToken>();
+        List<AddedToken> roles = new();
         foreach (var token in (string[])["<s>", "</s>", "<unk>"])
         {
             if (config.TryGetProperty("bos", out var begin)

@@ -14,7 +14,7 @@ public sealed class TrainingLabelsRunner : IGoldenRunner
     public void Run(GoldenCase golden)
     {
         var maxLength = golden.Config.TryGetProperty("model_max_length", out var value) ? value.GetInt32() : DefaultMaxLength;
-        var failures = new TextFailures();
+        TextFailures failures = new();
         foreach (var item in golden.Meta.GetProperty("cases").EnumerateArray())
         {
             var tokenizer = PublishedTokenizers.Llama2(golden, item.GetProperty("legacy").GetBoolean());
@@ -26,7 +26,7 @@ public sealed class TrainingLabelsRunner : IGoldenRunner
             var template = PromptTemplates.Get(item.GetProperty("version").GetString()!);
             var hasImage = messages.Exists(message => message.Value.Contains(ImagePrompts.Placeholder, StringComparison.Ordinal));
             var sample = TrainingLabels.Create(messages, template, tokenizer!, hasImage, maxLength);
-            var what = $"{template.Name} {item.GetProperty("legacy").GetRawText()} {item.GetProperty("conversation").GetRawText()}";
+            string what = $"{template.Name} {item.GetProperty("legacy").GetRawText()} {item.GetProperty("conversation").GetRawText()}";
             failures.Equal(
                 $"{what}: messages", string.Join('\0', item.GetProperty("after_multimodal").EnumerateArray().Select(text => text.GetString())),
                 string.Join('\0', sample.Messages));
