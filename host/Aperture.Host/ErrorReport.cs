@@ -1,4 +1,5 @@
 using Aperture.Natives;
+using Aperture.Pipelines;
 
 namespace Aperture.Host;
 

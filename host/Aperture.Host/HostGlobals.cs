@@ -1,8 +1,10 @@
 using System.Reflection;
-using Aperture.Engine;
+using Aperture.Comparing;
 using Aperture.Images;
 using Aperture.Measuring;
+using Aperture.Pipelines;
 using Aperture.Scripting;
+using Aperture.Tasks;
 using TorchSharp;
 
 namespace Aperture.Host;

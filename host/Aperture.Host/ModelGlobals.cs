@@ -1,4 +1,5 @@
-using Aperture.Engine;
+using Aperture.Models;
+using Aperture.Pipelines;
 
 namespace Aperture.Host;
 

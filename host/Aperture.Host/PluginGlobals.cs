@@ -1,5 +1,5 @@
-using Aperture.Engine;
-using Aperture.Plugins.Hosting;
+using Aperture.Pipelines;
+using Aperture.Plugins;
 
 namespace Aperture.Host;
 

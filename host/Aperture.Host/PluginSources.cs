@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Aperture.Plugins.Hosting;
+using Aperture.Plugins;
 
 namespace Aperture.Host;
 

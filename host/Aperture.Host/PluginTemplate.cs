@@ -1,4 +1,5 @@
 using System.Text;
+using Aperture.Pipelines;
 
 namespace Aperture.Host;
 

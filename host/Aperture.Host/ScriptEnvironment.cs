@@ -1,5 +1,7 @@
 using System.CommandLine;
+using Aperture.Pipelines;
 using Aperture.Scripting;
+using Aperture.Tasks;
 using TorchSharp;
 
 namespace Aperture.Host;
@@ -17,8 +19,9 @@ internal sealed record ScriptEnvironment(HostGlobals Globals, IScriptDisplay Dis
             Imports =
             [
                 .. new ScriptSessionOptions().Imports,
-                "TorchSharp", "Aperture", "Aperture.Engine", "Aperture.Decoding", "Aperture.Evaluation", "Aperture.Generation", "Aperture.Images",
-                "Aperture.Measuring", "Aperture.Requests", "Aperture.Scripting", "Aperture.Sequences", "Aperture.Tasks", "Aperture.Vision",
+                "TorchSharp", "Aperture", "Aperture.Comparing", "Aperture.Data", "Aperture.Decoding", "Aperture.Evaluation", "Aperture.Generation",
+                "Aperture.Images", "Aperture.Measuring", "Aperture.Models", "Aperture.Pipelines", "Aperture.Requests", "Aperture.Scripting",
+                "Aperture.Sequences", "Aperture.Tasks", "Aperture.Vision",
             ],
             ResolveAssembly = name => plugins.Value.Contains(name.Name!) ? globals.FindPlugin(name) : null,
             RetiredPluginOf = globals.RetiredPluginOf,
@@ -26,7 +29,7 @@ internal sealed record ScriptEnvironment(HostGlobals Globals, IScriptDisplay Dis
                 $"in the background: {(error is ApertureException ? error.Message : $"{error.GetType().Name}: {error.Message}")}"),
             References =
             [
-                typeof(ApertureException).Assembly, typeof(Aperture.Images.Image).Assembly, typeof(Aperture.Engine.Pipeline).Assembly,
+                typeof(ApertureException).Assembly, typeof(Aperture.Images.Image).Assembly, typeof(Aperture.Pipelines.Pipeline).Assembly,
                 typeof(ScriptSession).Assembly,
                 typeof(torch).Assembly,
             ],

@@ -1,4 +1,5 @@
 using Aperture.Natives;
+using Aperture.Pipelines;
 using Aperture.Scripting;
 
 namespace Aperture.Host;

@@ -1,8 +1,9 @@
 using System.CommandLine;
-using Aperture.Engine;
 using Aperture.Hub;
+using Aperture.Models;
 using Aperture.Natives;
-using Aperture.Plugins.Hosting;
+using Aperture.Pipelines;
+using Aperture.Plugins;
 
 namespace Aperture.Host;
 

@@ -1,6 +1,7 @@
 using Aperture.Host.Repl;
 using Aperture.Images;
 using Aperture.Scripting;
+using Aperture.Tasks;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 

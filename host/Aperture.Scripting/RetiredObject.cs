@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Reflection;
+using Aperture.Measuring;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;

@@ -1,4 +1,5 @@
 using Aperture.Requests;
+using Aperture.Scheduling;
 
 namespace Aperture.Scripting;
 

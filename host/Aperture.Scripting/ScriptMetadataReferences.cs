@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Reflection;
 using System.Reflection.Metadata;
 using System.Runtime.CompilerServices;
+using Aperture.Tasks;
 using Microsoft.CodeAnalysis;
 
 namespace Aperture.Scripting;

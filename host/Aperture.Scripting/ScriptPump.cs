@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using Aperture.Measuring;
 using Aperture.Requests;
+using Aperture.Scheduling;
 
 namespace Aperture.Scripting;
 

@@ -1,3 +1,5 @@
+using Aperture.Pipelines;
+
 namespace Aperture.Scripting;
 
 /// <summary>

@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Runtime;
 using Aperture.Requests;
+using Aperture.Scheduling;
 using Microsoft.CodeAnalysis.CSharp;
 
 namespace Aperture.Scripting;

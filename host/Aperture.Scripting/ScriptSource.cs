@@ -1,3 +1,5 @@
+using Aperture.Pipelines;
+
 namespace Aperture.Scripting;
 
 /// <summary>The text of one submission: a script file, a cell of a notebook, a line of the REPL.</summary>

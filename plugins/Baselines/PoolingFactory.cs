@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Aperture.Decoding;
+using Aperture.Models;
 
 namespace Aperture.Plugins.Baselines;
 

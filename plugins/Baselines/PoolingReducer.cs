@@ -1,4 +1,5 @@
 using Aperture.Decoding;
+using Aperture.Measuring;
 using Aperture.Sequences;
 using Aperture.Vision;
 using static TorchSharp.torch;

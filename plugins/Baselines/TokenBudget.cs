@@ -1,3 +1,5 @@
+using Aperture.Measuring;
+
 namespace Aperture.Plugins.Baselines;
 
 /// <summary>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Aperture.Decoding;
+using Aperture.Models;
 using Aperture.Plugins.DyVte.Gates;
 using Aperture.Plugins.DyVte.Training;
 using Aperture.Training;

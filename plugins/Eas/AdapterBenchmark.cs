@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Aperture.Decoding;
+using Aperture.Measuring;
 using Aperture.Weights;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Aperture.Decoding;
+using Aperture.Measuring;
+using Aperture.Models;
 using Aperture.Plugins.Eas.Adapters;
 using Aperture.Plugins.Eas.Lavin;
 using Aperture.Weights;

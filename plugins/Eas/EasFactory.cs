@@ -1,5 +1,7 @@
 using System.Text.Json;
 using Aperture.Decoding;
+using Aperture.Measuring;
+using Aperture.Models;
 using Aperture.Plugins.Eas.Training;
 using Aperture.Training;
 

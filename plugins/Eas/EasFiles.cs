@@ -1,4 +1,5 @@
 using Aperture.Decoding;
+using Aperture.Models;
 using Aperture.Weights;
 
 namespace Aperture.Plugins.Eas;

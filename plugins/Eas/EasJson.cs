@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Aperture.Models;
 using Aperture.Plugins.Eas.Search;
 using Aperture.Plugins.Eas.Training;
 

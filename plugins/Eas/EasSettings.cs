@@ -1,3 +1,4 @@
+using Aperture.Measuring;
 using Aperture.Plugins.Eas.Adapters;
 
 namespace Aperture.Plugins.Eas;

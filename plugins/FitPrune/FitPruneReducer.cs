@@ -1,4 +1,6 @@
 using Aperture.Decoding;
+using Aperture.Measuring;
+using Aperture.Models;
 
 namespace Aperture.Plugins.FitPrune;
 

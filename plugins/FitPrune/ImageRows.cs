@@ -1,3 +1,4 @@
+using Aperture.Measuring;
 using Aperture.Sequences;
 
 namespace Aperture.Plugins.FitPrune;

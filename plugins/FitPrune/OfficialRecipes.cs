@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Aperture.Decoding;
+using Aperture.Models;
 
 namespace Aperture.Plugins.FitPrune;
 

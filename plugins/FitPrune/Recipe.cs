@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Aperture.Models;
 
 namespace Aperture.Plugins.FitPrune;
 

@@ -1,3 +1,5 @@
+using Aperture.Measuring;
+
 namespace Aperture.Plugins.FitPrune;
 
 /// <summary>Scores of visual tokens and the choice of the lowest.</summary>

@@ -1,5 +1,7 @@
 using System.Text.Json;
 using Aperture.Decoding;
+using Aperture.Measuring;
+using Aperture.Models;
 using Aperture.Plugins.GammaMod.Calibration;
 using Aperture.Plugins.GammaMod.Training;
 using Aperture.Training;

@@ -1,4 +1,5 @@
 using Aperture.Decoding;
+using Aperture.Measuring;
 using Aperture.Plugins.GammaMod.Training;
 using Aperture.Sequences;
 using TorchSharp;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Aperture.Decoding;
+using Aperture.Models;
 using Aperture.Weights;
 using TorchSharp;
 using static TorchSharp.torch;

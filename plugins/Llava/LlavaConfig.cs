@@ -1,6 +1,8 @@
 using System.Text.Json;
+using Aperture.Decoding;
 using Aperture.Images;
 using Aperture.Models;
+using Aperture.Tasks;
 using Aperture.Vision;
 
 namespace Aperture.Plugins.Llava;

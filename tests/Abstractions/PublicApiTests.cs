@@ -1,4 +1,5 @@
 using System.Reflection;
+using Aperture.Measuring;
 
 namespace Aperture.Abstractions.Tests;
 

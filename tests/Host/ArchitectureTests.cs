@@ -1,7 +1,7 @@
 using System.Reflection.Metadata;
 using System.Reflection.PortableExecutable;
 using System.Text.RegularExpressions;
-using Aperture.Plugins.Hosting;
+using Aperture.Plugins;
 
 namespace Aperture.Host.Tests;
 

@@ -42,13 +42,8 @@ internal static class CalledMethods
         }
     }
 
-    private static IEnumerable<MethodBase> Bodies(MethodBase method)
-    {
-        Type? machine = method.GetCustomAttribute<StateMachineAttribute>()?.StateMachineType;
-        return machine is null ? [method] : [method, .. machine.GetMethods(Own)];
-    }
-
-    private static IEnumerable<MethodBase> Named(MethodBase method)
+    /// <summary>The methods that the code of a method names itself.</summary>
+    public static IEnumerable<MethodBase> Named(MethodBase method)
     {
         byte[] code = method.GetMethodBody()?.GetILAsByteArray() ?? [];
         Type[]? ofType = method.DeclaringType is { IsGenericType: true } type ? type.GetGenericArguments() : null;
@@ -72,5 +67,11 @@ internal static class CalledMethods
                 _ => 4,
             };
         }
+    }
+
+    private static IEnumerable<MethodBase> Bodies(MethodBase method)
+    {
+        Type? machine = method.GetCustomAttribute<StateMachineAttribute>()?.StateMachineType;
+        return machine is null ? [method] : [method, .. machine.GetMethods(Own)];
     }
 }

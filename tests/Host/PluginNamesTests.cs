@@ -1,8 +1,9 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
+using Aperture.Comparing;
 using Aperture.Host.Tests.Data;
 using Aperture.Plugins;
-using Aperture.Plugins.Hosting;
+using Aperture.Requests;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Aperture.Host.Tests;

@@ -1,6 +1,6 @@
-using Aperture.Engine;
 using Aperture.Hub;
-using Aperture.Plugins.Hosting;
+using Aperture.Models;
+using Aperture.Plugins;
 
 namespace Aperture.Tests;
 

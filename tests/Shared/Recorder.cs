@@ -1,4 +1,5 @@
 using Aperture.Decoding;
+using Aperture.Scheduling;
 using static TorchSharp.torch;
 
 namespace Aperture.Tests;

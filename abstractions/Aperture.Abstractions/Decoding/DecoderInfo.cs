@@ -1,3 +1,5 @@
+using Aperture.Models;
+
 namespace Aperture.Decoding;
 
 /// <summary>The sizes of a decoder that methods need to know when a pipeline is built.</summary>

@@ -1,3 +1,4 @@
+using Aperture.Measuring;
 using Aperture.Vision;
 
 namespace Aperture.Sequences;

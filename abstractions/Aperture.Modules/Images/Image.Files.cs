@@ -1,3 +1,5 @@
+using Aperture.Measuring;
+
 namespace Aperture.Images;
 
 public sealed partial class Image

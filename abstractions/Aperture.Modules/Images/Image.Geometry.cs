@@ -1,3 +1,4 @@
+
 namespace Aperture.Images;
 
 public sealed partial class Image

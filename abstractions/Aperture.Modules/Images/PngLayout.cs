@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Aperture.Measuring;
 
 namespace Aperture.Images;
 

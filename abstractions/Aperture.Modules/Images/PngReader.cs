@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using Aperture.Measuring;
 
 namespace Aperture.Images;
 

@@ -1,4 +1,5 @@
 using Aperture.Files;
+using Aperture.Measuring;
 using Aperture.Weights;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,3 +1,4 @@
+using Aperture.Decoding;
 using Aperture.Images;
 using static TorchSharp.torch;
 

@@ -1,5 +1,7 @@
 using System.Text.Json;
+using Aperture.Decoding;
 using Aperture.Generation;
+using Aperture.Tasks;
 using Aperture.Text;
 using Aperture.Vision;
 using Aperture.Weights;

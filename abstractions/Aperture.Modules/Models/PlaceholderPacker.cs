@@ -1,3 +1,4 @@
+using Aperture.Measuring;
 using Aperture.Sequences;
 using Aperture.Text;
 using Aperture.Vision;

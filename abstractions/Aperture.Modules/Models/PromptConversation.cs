@@ -1,3 +1,5 @@
+using Aperture.Measuring;
+
 namespace Aperture.Models;
 
 /// <summary>A conversation checked and put into turns, as prompt composers need it.</summary>

@@ -1,3 +1,4 @@
+using Aperture.Decoding;
 using Aperture.Sequences;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -9,7 +10,7 @@ namespace Aperture.Vision;
 /// <param name="config">Sizes and options.</param>
 /// <param name="weights">The block's weights; borrowed.</param>
 /// <param name="ops">Operations; borrowed.</param>
-internal sealed class VisionAttention(VisionTransformerConfig config, VisionBlockWeights weights, Models.Ops ops)
+internal sealed class VisionAttention(VisionTransformerConfig config, VisionBlockWeights weights, Ops ops)
 {
     private const float Hidden = -30000; // finite, so that a window without a row gives no NaN; e to this is 0 in every type
 

@@ -1,3 +1,4 @@
+using Aperture.Decoding;
 using Aperture.Models;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;

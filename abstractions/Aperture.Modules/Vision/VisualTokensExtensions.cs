@@ -1,3 +1,4 @@
+using Aperture.Tasks;
 using static TorchSharp.torch;
 
 namespace Aperture.Vision;

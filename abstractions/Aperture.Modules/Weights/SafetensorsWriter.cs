@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Aperture.Measuring;
 using Microsoft.Win32.SafeHandles;
 using static TorchSharp.torch;
 

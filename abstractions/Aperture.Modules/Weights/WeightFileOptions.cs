@@ -1,3 +1,4 @@
+
 namespace Aperture.Weights;
 
 /// <summary>How <see cref="WeightFiles"/> reads PyTorch pickles. Safetensors files need none of it.</summary>

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Aperture.Decoding;
 using Aperture.Files;
 using Aperture.Models;
 using Aperture.Vision;

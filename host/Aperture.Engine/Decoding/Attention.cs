@@ -1,4 +1,5 @@
 using Aperture.Models;
+using Aperture.Tasks;
 using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;

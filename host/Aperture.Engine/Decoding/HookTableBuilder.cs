@@ -1,3 +1,4 @@
+using Aperture.Models;
 using Aperture.Vision;
 
 namespace Aperture.Decoding;

@@ -1,3 +1,4 @@
+using Aperture.Measuring;
 using static TorchSharp.torch;
 
 namespace Aperture.Decoding;

@@ -1,3 +1,6 @@
+using Aperture.Data;
+using Aperture.Measuring;
+using Aperture.Requests;
 using Aperture.Text.Scoring;
 
 namespace Aperture.Evaluation;

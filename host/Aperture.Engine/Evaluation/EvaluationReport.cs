@@ -1,3 +1,4 @@
+using Aperture.Data;
 using Aperture.Measuring;
 
 namespace Aperture.Evaluation;
@@ -24,11 +25,11 @@ public sealed record EvaluationReport(string Label, IReadOnlyList<QuestionResult
     public double MeanFlops => Results.Average(r => (double)r.Flops);
 
     /// <summary>Median prefill in milliseconds.</summary>
-    public double PrefillMs => Benchmarks.Statistics.Median(Results.Select(r => r.PrefillMs));
+    public double PrefillMs => Statistics.Median(Results.Select(r => r.PrefillMs));
 
     /// <summary>Median of a generated token after the first in milliseconds; 0 where no answer had two tokens.</summary>
     public double DecodeMs
-        => Results.Where(r => r.DecodeMs > 0).Select(r => r.DecodeMs).ToList() is { Count: > 0 } timed ? Benchmarks.Statistics.Median(timed) : 0;
+        => Results.Where(r => r.DecodeMs > 0).Select(r => r.DecodeMs).ToList() is { Count: > 0 } timed ? Statistics.Median(timed) : 0;
 
     /// <summary>Mean bytes of the key/value cache after an answer.</summary>
     public double MeanCacheBytes => Results.Average(r => (double)r.CacheBytes);

@@ -1,6 +1,9 @@
-using Aperture.Engine;
+using Aperture.Data;
+using Aperture.Decoding;
 using Aperture.Images;
 using Aperture.Measuring;
+using Aperture.Models;
+using Aperture.Pipelines;
 using Aperture.Requests;
 using Aperture.Text.Scoring;
 

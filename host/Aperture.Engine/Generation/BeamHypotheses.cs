@@ -1,3 +1,5 @@
+using Aperture.Measuring;
+
 namespace Aperture.Generation;
 
 /// <summary>The finished hypotheses of one prompt: at most as many as beams, the worst gives way.</summary>

@@ -1,4 +1,5 @@
 using Aperture.Sequences;
+using Aperture.Tasks;
 using static TorchSharp.torch;
 
 namespace Aperture.Generation;

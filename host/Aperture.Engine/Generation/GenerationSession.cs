@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Aperture.Decoding;
 using Aperture.Sequences;
+using Aperture.Tasks;
 using TorchSharp;
 using static TorchSharp.torch;
 

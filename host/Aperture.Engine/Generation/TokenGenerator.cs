@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Aperture.Decoding;
+using Aperture.Tasks;
 
 namespace Aperture.Generation;
 

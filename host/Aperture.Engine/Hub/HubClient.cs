@@ -1,4 +1,6 @@
 using System.IO.Enumeration;
+using Aperture.Measuring;
+using Aperture.Pipelines;
 
 namespace Aperture.Hub;
 

@@ -1,4 +1,5 @@
 using System.Net;
+using Aperture.Pipelines;
 
 namespace Aperture.Hub;
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Reflection;
+using Aperture.Pipelines;
 
 namespace Aperture.Hub;
 

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Aperture.Models;
 
 namespace Aperture.Hub;
 

@@ -1,3 +1,5 @@
+using Aperture.Models;
+
 namespace Aperture.Hub;
 
 /// <summary>What a repository of the hub holds.</summary>

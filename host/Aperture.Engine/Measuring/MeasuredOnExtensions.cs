@@ -1,3 +1,4 @@
+using Aperture.Decoding;
 using Aperture.Models;
 
 namespace Aperture.Measuring;

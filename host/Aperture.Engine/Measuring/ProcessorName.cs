@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Aperture.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,4 +1,5 @@
 using Aperture.Images;
+using Aperture.Tasks;
 using Aperture.Vision;
 using SkiaSharp;
 

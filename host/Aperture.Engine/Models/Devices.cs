@@ -2,7 +2,7 @@ using System.Globalization;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Aperture.Engine;
+namespace Aperture.Models;
 
 /// <summary>Devices by the names that the command line and scripts use.</summary>
 public static class Devices

@@ -1,13 +1,16 @@
 using Aperture.Decoding;
 using Aperture.Generation;
+using Aperture.Measuring;
 using Aperture.Models;
-using Aperture.Plugins.Hosting;
+using Aperture.Plugins;
 using Aperture.Requests;
+using Aperture.Scheduling;
+using Aperture.Tasks;
 using Aperture.Text;
 using Aperture.Vision;
 using Aperture.Weights;
 
-namespace Aperture.Engine;
+namespace Aperture.Models;
 
 /// <summary>
 /// A model that is asked about pictures, assembled from the parts that its family gives. Owns everything that was opened for it, and holds its family's plugin.

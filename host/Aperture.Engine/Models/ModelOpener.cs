@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using Aperture.Hub;
 using Aperture.Models;
-using Aperture.Plugins.Hosting;
+using Aperture.Plugins;
 using static TorchSharp.torch;
 
-namespace Aperture.Engine;
+namespace Aperture.Models;
 
 /// <summary>Opens models: asks the families of all plugins which of them knows a folder, and assembles what it gives.</summary>
 /// <param name="plugins">The plugins; borrowed.</param>

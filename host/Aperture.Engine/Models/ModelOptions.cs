@@ -2,7 +2,7 @@ using Aperture.Images;
 using Aperture.Models;
 using static TorchSharp.torch;
 
-namespace Aperture.Engine;
+namespace Aperture.Models;
 
 /// <summary>How a model is opened.</summary>
 public sealed record ModelOptions

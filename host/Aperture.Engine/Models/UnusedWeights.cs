@@ -1,7 +1,7 @@
 using System.IO.Enumeration;
-using Aperture.Plugins.Hosting;
+using Aperture.Plugins;
 
-namespace Aperture.Engine;
+namespace Aperture.Models;
 
 /// <summary>Names the weights of a checkpoint that nothing uses, by the method they belong to where one claims them.</summary>
 internal static class UnusedWeights

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Aperture.Pipelines;
 
 namespace Aperture.Natives;
 

@@ -1,7 +1,8 @@
 using Aperture.Decoding;
 using Aperture.Requests;
+using Aperture.Scheduling;
 
-namespace Aperture.Engine;
+namespace Aperture.Pipelines;
 
 /// <summary>
 /// What a pipeline runs with: its methods and their compiled hooks, made once and never changed. Every request takes a lease; the methods are disposed, and

@@ -1,12 +1,14 @@
 using System.Runtime.CompilerServices;
 using Aperture.Decoding;
 using Aperture.Hub;
-using Aperture.Plugins.Hosting;
+using Aperture.Models;
+using Aperture.Plugins;
 using Aperture.Requests;
+using Aperture.Scheduling;
 using Aperture.Tasks;
 using Aperture.Training;
 
-namespace Aperture.Engine;
+namespace Aperture.Pipelines;
 
 /// <summary>
 /// What a command, script or notebook works with: the plugin host, the models that are open, and the pipelines over them. Safe to use from several threads.

@@ -1,6 +1,6 @@
 using Aperture.Decoding;
 
-namespace Aperture.Engine;
+namespace Aperture.Pipelines;
 
 /// <summary>A token reducer that is one function, as one writes it at a prompt.</summary>
 /// <param name="name">How tables and refusals name it.</param>

@@ -2,7 +2,7 @@ using Aperture.Images;
 using Aperture.Models;
 using Aperture.Requests;
 
-namespace Aperture.Engine;
+namespace Aperture.Pipelines;
 
 /// <summary>One message of a conversation.</summary>
 /// <param name="Role">Who says it.</param>

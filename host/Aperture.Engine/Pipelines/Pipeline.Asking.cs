@@ -2,9 +2,10 @@ using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Aperture.Generation;
 using Aperture.Images;
+using Aperture.Measuring;
 using Aperture.Requests;
 
-namespace Aperture.Engine;
+namespace Aperture.Pipelines;
 
 /// <content>Questions: about one picture, several or none, about pictures that were seen once, in conversations, and several in one batch.</content>
 public sealed partial class Pipeline

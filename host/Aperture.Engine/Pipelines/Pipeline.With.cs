@@ -1,7 +1,8 @@
 using Aperture.Decoding;
+using Aperture.Models;
 using Aperture.Vision;
 
-namespace Aperture.Engine;
+namespace Aperture.Pipelines;
 
 /// <content>The same model with one method more: a plugin's by its name, or one that the user wrote.</content>
 public sealed partial class Pipeline

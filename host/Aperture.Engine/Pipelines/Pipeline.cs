@@ -1,10 +1,11 @@
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Aperture.Decoding;
+using Aperture.Models;
 using Aperture.Plugins;
 using Aperture.Requests;
 
-namespace Aperture.Engine;
+namespace Aperture.Pipelines;
 
 /// <summary>
 /// A model with the methods that act in it, in the order given: a description, which never changes. Describing is free: plugins load and hooks compile at the

@@ -1,7 +1,7 @@
 using Aperture.Decoding;
-using Aperture.Plugins.Hosting;
+using Aperture.Plugins;
 
-namespace Aperture.Engine;
+namespace Aperture.Pipelines;
 
 /// <summary>
 /// The methods of a pipeline: those that plugins made for it, which it owns, and those it was given. A pipeline that was dropped without being disposed (a

@@ -4,7 +4,7 @@ using Aperture.Files;
 using Aperture.Images;
 using Aperture.Models;
 
-namespace Aperture.Engine;
+namespace Aperture.Pipelines;
 
 /// <summary>
 /// What a pipeline is, in writing: model, how it is opened, methods in the order they act. A pipeline gives one (<see cref="Pipeline.Spec"/>) and a session

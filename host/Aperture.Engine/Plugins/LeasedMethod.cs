@@ -1,6 +1,6 @@
 using Aperture.Decoding;
 
-namespace Aperture.Plugins.Hosting;
+namespace Aperture.Plugins;
 
 /// <summary>A configured method together with the lease on its plugin. Disposing it disposes the method and gives the lease back.</summary>
 public sealed class LeasedMethod : IDisposable

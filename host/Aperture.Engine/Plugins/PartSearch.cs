@@ -1,6 +1,7 @@
+using Aperture.Pipelines;
 using Microsoft.Extensions.DependencyInjection;
 
-namespace Aperture.Plugins.Hosting;
+namespace Aperture.Plugins;
 
 /// <summary>
 /// Looks through all enabled plugins, in the catalog's order, for the parts that they register under a contract. Holds each plugin that it looked at until it

@@ -1,4 +1,6 @@
-namespace Aperture.Plugins.Hosting;
+using Aperture.Pipelines;
+
+namespace Aperture.Plugins;
 
 /// <summary>The plugins that <c>plugins.json</c> names, in its order.</summary>
 public sealed class PluginCatalog

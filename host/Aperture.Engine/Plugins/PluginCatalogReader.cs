@@ -1,7 +1,8 @@
 using System.Text;
 using System.Text.Json;
+using Aperture.Pipelines;
 
-namespace Aperture.Plugins.Hosting;
+namespace Aperture.Plugins;
 
 /// <summary>Reads plugins.json token by token, so that every refusal can name its line and column.</summary>
 internal ref struct PluginCatalogReader

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 
-namespace Aperture.Plugins.Hosting;
+namespace Aperture.Plugins;
 
 /// <summary>
 /// Lays the default options of <c>plugins.json</c> under the options a user gives. A property of the defaults that is named like one of the plugin's

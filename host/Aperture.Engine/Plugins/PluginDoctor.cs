@@ -1,6 +1,6 @@
 using System.Reflection;
 
-namespace Aperture.Plugins.Hosting;
+namespace Aperture.Plugins;
 
 /// <summary>
 /// Examines a plugin's folder without loading anything of it: what is shared with the host, private, missing, newer than the host, or forbidden. The host asks

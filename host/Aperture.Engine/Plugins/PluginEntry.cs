@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace Aperture.Plugins.Hosting;
+namespace Aperture.Plugins;
 
 /// <summary>One plugin of <c>plugins.json</c>.</summary>
 /// <param name="Id">The name users write; letters, digits, dots, dashes and underscores, matched without regard to case.</param>

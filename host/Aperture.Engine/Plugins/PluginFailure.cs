@@ -1,6 +1,7 @@
+using Aperture.Pipelines;
 using Aperture.Tasks;
 
-namespace Aperture.Plugins.Hosting;
+namespace Aperture.Plugins;
 
 /// <summary>
 /// Why a plugin did not load: a closed set of causes. Each holds text only, never an object of the plugin, so that a failure pins nothing.

@@ -1,9 +1,11 @@
 using System.Reflection;
 using System.Text.Json;
 using Aperture.Decoding;
+using Aperture.Pipelines;
+using Aperture.Tasks;
 using Microsoft.Extensions.DependencyInjection;
 
-namespace Aperture.Plugins.Hosting;
+namespace Aperture.Plugins;
 
 /// <summary>
 /// Loads plugins when they are first needed, each into an unloadable context and with a service provider of its own, hands out their methods under leases, and

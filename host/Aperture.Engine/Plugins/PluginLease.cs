@@ -1,6 +1,6 @@
 using Aperture.Tasks;
 
-namespace Aperture.Plugins.Hosting;
+namespace Aperture.Plugins;
 
 /// <summary>
 /// The right to use a plugin: it does not unload while a lease is out. Whoever keeps an object of the plugin holds a lease as long, drops the object, then

@@ -1,7 +1,8 @@
+using Aperture.Pipelines;
 using Aperture.Tasks;
 using Microsoft.Extensions.Logging;
 
-namespace Aperture.Plugins.Hosting;
+namespace Aperture.Plugins;
 
 /// <summary>The steps of a load: examine the folder, copy it, load the copy, look at the methods.</summary>
 internal sealed class PluginLoading(ShadowStore shadows, ILoggerFactory loggers)

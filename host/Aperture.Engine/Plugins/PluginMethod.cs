@@ -1,4 +1,4 @@
-namespace Aperture.Plugins.Hosting;
+namespace Aperture.Plugins;
 
 /// <summary>A method that a plugin offers, described with the host's own objects only: it stays valid when the plugin unloads.</summary>
 /// <param name="Plugin">The plugin's id.</param>

@@ -1,4 +1,4 @@
-namespace Aperture.Plugins.Hosting;
+namespace Aperture.Plugins;
 
 /// <summary>A part of a plugin, as the doctor sees it.</summary>
 /// <param name="Kind">What it is to the host.</param>

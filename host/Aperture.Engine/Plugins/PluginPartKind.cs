@@ -1,4 +1,4 @@
-namespace Aperture.Plugins.Hosting;
+namespace Aperture.Plugins;
 
 /// <summary>What a part of a plugin is to the host.</summary>
 public enum PluginPartKind

@@ -1,4 +1,6 @@
-namespace Aperture.Plugins.Hosting;
+using Aperture.Pipelines;
+
+namespace Aperture.Plugins;
 
 /// <summary>How a reload ended.</summary>
 /// <param name="Unload">How the old version left.</param>

@@ -1,4 +1,6 @@
-namespace Aperture.Plugins.Hosting;
+using Aperture.Pipelines;
+
+namespace Aperture.Plugins;
 
 /// <summary>What the doctor found in a plugin's folder, without loading anything of it.</summary>
 /// <param name="Plugin">The plugin's id.</param>

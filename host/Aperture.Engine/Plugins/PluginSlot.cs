@@ -1,4 +1,6 @@
-namespace Aperture.Plugins.Hosting;
+using Aperture.Tasks;
+
+namespace Aperture.Plugins;
 
 /// <summary>What the host keeps of one plugin. Guarded by the host's lock.</summary>
 internal sealed class PluginSlot(PluginEntry entry)

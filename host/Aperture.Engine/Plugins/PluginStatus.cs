@@ -1,4 +1,6 @@
-namespace Aperture.Plugins.Hosting;
+using Aperture.Tasks;
+
+namespace Aperture.Plugins;
 
 /// <summary>How a plugin stands at a moment.</summary>
 /// <param name="Entry">Its entry in the catalog.</param>

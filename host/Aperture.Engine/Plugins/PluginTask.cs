@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Aperture.Plugins.Hosting;
+namespace Aperture.Plugins;
 
 /// <summary>An architecture of a task that a plugin offers, described with the host's own objects only: it stays valid when the plugin unloads.</summary>
 /// <param name="Plugin">The plugin's id.</param>

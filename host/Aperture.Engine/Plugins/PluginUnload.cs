@@ -1,4 +1,6 @@
-namespace Aperture.Plugins.Hosting;
+using Aperture.Pipelines;
+
+namespace Aperture.Plugins;
 
 /// <summary>How an unload ended: a closed set.</summary>
 public abstract record PluginUnload

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
+using Aperture.Scheduling;
 
-namespace Aperture.Plugins.Hosting;
+namespace Aperture.Plugins;
 
 /// <summary>The steps of an unload after the last lease is back.</summary>
 internal static class PluginUnloading

@@ -2,7 +2,7 @@ using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.Loader;
 
-namespace Aperture.Plugins.Hosting;
+namespace Aperture.Plugins;
 
 /// <summary>Remembers which load contexts belonged to plugins that have been unloaded, as long as something keeps one of them in memory.</summary>
 internal sealed class RetiredPlugins

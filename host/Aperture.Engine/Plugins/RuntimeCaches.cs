@@ -1,7 +1,7 @@
 using System.Reflection;
 using System.Reflection.Metadata;
 
-namespace Aperture.Plugins.Hosting;
+namespace Aperture.Plugins;
 
 /// <summary>
 /// Clears the caches by type that libraries keep (System.Text.Json's options, for one), through the hooks that they offer for code replaced under a debugger.

@@ -1,8 +1,9 @@
 using System.Reflection;
 using System.Reflection.Metadata;
 using System.Reflection.PortableExecutable;
+using Aperture.Pipelines;
 
-namespace Aperture.Plugins.Hosting;
+namespace Aperture.Plugins;
 
 /// <summary>What the metadata of a DLL says, read without loading it.</summary>
 /// <param name="File">Path relative to the plugin's folder.</param>

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Aperture.Plugins.Hosting;
+namespace Aperture.Plugins;
 
 /// <summary>
 /// Copies of plugin folders that plugins are loaded from, so that the originals can be replaced while <c>Assembly.Location</c> stays valid: one folder for the

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Aperture.Decoding;
-using Aperture.Engine;
 using Aperture.Images;
 using Aperture.Models;
 using Aperture.Sequences;

@@ -1,12 +1,12 @@
 using System.Diagnostics;
 using Aperture.Benchmarks;
 using Aperture.Decoding;
-using Aperture.Engine;
 using Aperture.Generation;
 using Aperture.Images;
 using Aperture.Measuring;
 using Aperture.Models;
 using Aperture.Sequences;
+using Aperture.Tasks;
 using Aperture.Text;
 using Aperture.Vision;
 using TorchSharp;

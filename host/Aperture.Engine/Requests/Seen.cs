@@ -1,7 +1,8 @@
 using System.Collections.Immutable;
 using Aperture.Decoding;
-using Aperture.Engine;
 using Aperture.Images;
+using Aperture.Models;
+using Aperture.Scheduling;
 using Aperture.Vision;
 using static TorchSharp.torch;
 

@@ -1,4 +1,4 @@
-namespace Aperture.Requests;
+namespace Aperture.Scheduling;
 
 /// <summary>
 /// Counts who uses something that its owner may let go at any time: it is freed when it was let go and the last lease is back. Safe to use from any thread.

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace Aperture.Requests;
+namespace Aperture.Scheduling;
 
 /// <summary>
 /// Lets requests run so that none changes or ends another: on one model in the order they were asked, on several models side by side, and never beside a reload

@@ -1,4 +1,4 @@
-namespace Aperture.Requests;
+namespace Aperture.Scheduling;
 
 /// <summary>A request's place in a <see cref="RequestQueue"/>: first in line, then the right to run.</summary>
 internal sealed class Turn : IDisposable

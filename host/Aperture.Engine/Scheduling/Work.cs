@@ -1,4 +1,4 @@
-namespace Aperture.Requests;
+namespace Aperture.Scheduling;
 
 /// <summary>A piece of work that takes long: it stops when its caller's token fires or when the entry or script that it belongs to is stopped.</summary>
 internal sealed class Work : IDisposable

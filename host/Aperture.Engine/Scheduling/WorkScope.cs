@@ -1,4 +1,4 @@
-namespace Aperture.Requests;
+namespace Aperture.Scheduling;
 
 /// <summary>
 /// What running code belongs to: an entry of a session, a cell, a script. It flows with the code, across awaits and into tasks. Whatever takes long ends when

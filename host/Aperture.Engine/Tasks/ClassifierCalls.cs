@@ -1,7 +1,7 @@
 using Aperture.Images;
 using Aperture.Tasks;
 
-namespace Aperture.Engine;
+namespace Aperture.Tasks;
 
 /// <summary>Calls of a classifier.</summary>
 public static class ClassifierCalls

@@ -1,6 +1,6 @@
 using Aperture.Tasks;
 
-namespace Aperture.Engine;
+namespace Aperture.Tasks;
 
 /// <summary>Calls of a face generator.</summary>
 public static class FaceGeneratorCalls

@@ -1,7 +1,7 @@
 using Aperture.Images;
 using Aperture.Tasks;
 
-namespace Aperture.Engine;
+namespace Aperture.Tasks;
 
 /// <summary>Calls of an image editor.</summary>
 public static class ImageEditorCalls

@@ -1,9 +1,11 @@
-using Aperture.Plugins.Hosting;
+using Aperture.Models;
+using Aperture.Plugins;
 using Aperture.Requests;
+using Aperture.Scheduling;
 using Aperture.Tasks;
 using static TorchSharp.torch;
 
-namespace Aperture.Engine;
+namespace Aperture.Tasks;
 
 /// <summary>
 /// A model of a plugin that makes something else than a chat answer. It holds its plugin until it is disposed. Calls run in the order in which they were

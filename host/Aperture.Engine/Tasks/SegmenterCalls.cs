@@ -2,7 +2,7 @@ using Aperture.Images;
 using Aperture.Tasks;
 using Aperture.Vision;
 
-namespace Aperture.Engine;
+namespace Aperture.Tasks;
 
 /// <summary>Calls of a segmenter.</summary>
 public static class SegmenterCalls

@@ -1,12 +1,14 @@
 using System.Text.Json;
 using Aperture.Hub;
-using Aperture.Plugins.Hosting;
+using Aperture.Models;
+using Aperture.Plugins;
 using Aperture.Requests;
+using Aperture.Scheduling;
 using Aperture.Tasks;
 using Aperture.Training;
 using static TorchSharp.torch;
 
-namespace Aperture.Engine;
+namespace Aperture.Tasks;
 
 /// <summary>The tasks that a session has open, and how it opens and trains them. Disposing it disposes what is open.</summary>
 internal sealed class SessionTasks(PluginHost plugins, RequestQueue requests, HubCache cache) : IDisposable

@@ -1,6 +1,6 @@
 using Aperture.Tasks;
 
-namespace Aperture.Engine;
+namespace Aperture.Tasks;
 
 /// <summary>Who listens to a call of a task. What nobody listens to costs nothing.</summary>
 public sealed record TaskCall

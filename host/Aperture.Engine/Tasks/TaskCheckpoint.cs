@@ -1,7 +1,8 @@
+using Aperture.Pipelines;
 using Aperture.Tasks;
 using Aperture.Weights;
 
-namespace Aperture.Engine;
+namespace Aperture.Tasks;
 
 /// <summary>
 /// A file or folder under the eyes of those who may recognise it. Its weights are opened once, when somebody first asks; disposing it closes them.

@@ -4,7 +4,7 @@ using Aperture.Tasks;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Aperture.Engine;
+namespace Aperture.Tasks;
 
 /// <summary>Measures one call: wall time by stage, with the device waited for at each border, operations by part, and the process's peak memory.</summary>
 internal sealed class TaskClock : ITaskClock

@@ -1,7 +1,7 @@
 using Aperture.Hub;
 using Aperture.Plugins;
 
-namespace Aperture.Engine;
+namespace Aperture.Tasks;
 
 /// <summary>Finds checkpoints, and the files and folders that options name: as given, beside the checkpoint, or in the cache of the hub.</summary>
 internal sealed class TaskFiles(string checkpoint, HubCache cache) : IMethodFiles

@@ -1,7 +1,8 @@
-using Aperture.Plugins.Hosting;
+using Aperture.Pipelines;
+using Aperture.Plugins;
 using Aperture.Tasks;
 
-namespace Aperture.Engine;
+namespace Aperture.Tasks;
 
 /// <summary>Finds the architecture that a checkpoint is of: the one that is named, or the one among all plugins that recognises it.</summary>
 /// <typeparam name="T">What is wanted; <see cref="ITaskModel"/> for anything.</typeparam>

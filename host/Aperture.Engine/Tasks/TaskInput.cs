@@ -1,4 +1,4 @@
-namespace Aperture.Engine;
+namespace Aperture.Tasks;
 
 /// <summary>Checks what every task's call would check.</summary>
 internal static class TaskInput

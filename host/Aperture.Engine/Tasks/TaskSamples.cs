@@ -1,7 +1,8 @@
 using System.Text.Json;
+using Aperture.Pipelines;
 using Aperture.Tasks;
 
-namespace Aperture.Engine;
+namespace Aperture.Tasks;
 
 /// <summary>
 /// Reads the samples that a task is trained on: one JSON object a line with <c>image</c> (one name or a list, relative to the file), <c>question</c> or

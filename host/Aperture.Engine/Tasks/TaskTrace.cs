@@ -1,7 +1,7 @@
 using Aperture.Tasks;
 using static TorchSharp.torch;
 
-namespace Aperture.Engine;
+namespace Aperture.Tasks;
 
 /// <summary>Copies the wanted values of one call out of the model.</summary>
 /// <param name="wanted">Which, by name.</param>

@@ -6,7 +6,7 @@ using Aperture.Tasks;
 using Aperture.Training;
 using static TorchSharp.torch;
 
-namespace Aperture.Engine;
+namespace Aperture.Tasks;
 
 /// <summary>
 /// Trains a task's architecture with the loop that every training shares: it may be stopped or killed at any time and goes on from its last checkpoint.

@@ -1,8 +1,12 @@
 using System.CommandLine;
-using Aperture.Engine;
+using Aperture.Comparing;
+using Aperture.Decoding;
 using Aperture.Generation;
 using Aperture.Images;
 using Aperture.Measuring;
+using Aperture.Models;
+using Aperture.Pipelines;
+using Aperture.Requests;
 
 namespace Aperture.Host.Commands;
 

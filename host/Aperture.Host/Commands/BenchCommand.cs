@@ -1,8 +1,9 @@
 using System.CommandLine;
 using Aperture.Benchmarks;
-using Aperture.Engine;
+using Aperture.Comparing;
 using Aperture.Images;
 using Aperture.Measuring;
+using Aperture.Pipelines;
 
 namespace Aperture.Host.Commands;
 

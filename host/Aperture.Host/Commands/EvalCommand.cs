@@ -1,8 +1,10 @@
 using System.CommandLine;
 using System.Text;
 using System.Text.Json;
-using Aperture.Engine;
+using Aperture.Data;
 using Aperture.Evaluation;
+using Aperture.Models;
+using Aperture.Pipelines;
 using Spectre.Console;
 
 namespace Aperture.Host.Commands;

@@ -1,10 +1,12 @@
 using System.CommandLine;
 using System.Text.Json;
-using Aperture.Engine;
+using Aperture.Data;
 using Aperture.Evaluation;
+using Aperture.Models;
+using Aperture.Pipelines;
 using Aperture.Plugins;
-using Aperture.Plugins.Hosting;
 using Aperture.Requests;
+using Aperture.Sampling;
 using Spectre.Console;
 
 namespace Aperture.Host.Commands;

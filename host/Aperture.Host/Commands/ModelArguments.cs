@@ -1,6 +1,7 @@
 using System.CommandLine;
-using Aperture.Engine;
 using Aperture.Images;
+using Aperture.Models;
+using Aperture.Pipelines;
 
 namespace Aperture.Host.Commands;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
-using Aperture.Engine;
 using Aperture.Hub;
-using Aperture.Plugins.Hosting;
+using Aperture.Models;
+using Aperture.Plugins;
 using Spectre.Console;
 
 namespace Aperture.Host.Commands;

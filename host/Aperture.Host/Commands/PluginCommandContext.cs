@@ -1,9 +1,11 @@
 using System.CommandLine;
-using Aperture.Engine;
+using Aperture.Data;
 using Aperture.Evaluation;
+using Aperture.Models;
+using Aperture.Pipelines;
 using Aperture.Plugins;
-using Aperture.Plugins.Hosting;
 using Aperture.Requests;
+using Aperture.Sampling;
 using Aperture.Scripting;
 using Spectre.Console;
 

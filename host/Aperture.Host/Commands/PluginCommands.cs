@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using Aperture.Pipelines;
 using Aperture.Plugins;
-using Aperture.Plugins.Hosting;
 
 namespace Aperture.Host.Commands;
 

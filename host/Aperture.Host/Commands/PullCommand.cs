@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Aperture.Hub;
+using Aperture.Models;
 
 namespace Aperture.Host.Commands;
 

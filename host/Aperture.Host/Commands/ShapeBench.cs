@@ -3,7 +3,8 @@ using System.Text;
 using System.Text.Json;
 using Aperture.Benchmarks;
 using Aperture.Measuring;
-using Aperture.Plugins.Hosting;
+using Aperture.Models;
+using Aperture.Plugins;
 using static TorchSharp.torch;
 
 namespace Aperture.Host.Commands;

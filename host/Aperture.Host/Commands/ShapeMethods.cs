@@ -1,8 +1,8 @@
 using Aperture.Benchmarks;
 using Aperture.Decoding;
-using Aperture.Engine;
+using Aperture.Models;
+using Aperture.Pipelines;
 using Aperture.Plugins;
-using Aperture.Plugins.Hosting;
 using Aperture.Weights;
 
 namespace Aperture.Host.Commands;

@@ -1,4 +1,4 @@
-using Aperture.Engine;
+using Aperture.Models;
 
 namespace Aperture.Host.Commands;
 

@@ -1,5 +1,7 @@
 using System.CommandLine;
-using Aperture.Plugins.Hosting;
+using Aperture.Pipelines;
+using Aperture.Plugins;
+using Aperture.Tasks;
 using Spectre.Console;
 
 namespace Aperture.Host.Commands;

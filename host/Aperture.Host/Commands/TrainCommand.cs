@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Text.Json;
-using Aperture.Engine;
+using Aperture.Models;
+using Aperture.Pipelines;
 using Aperture.Plugins;
-using Aperture.Plugins.Hosting;
 using Aperture.Training;
 using Spectre.Console;
 

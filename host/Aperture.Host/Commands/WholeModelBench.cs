@@ -3,9 +3,13 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 using Aperture.Benchmarks;
-using Aperture.Engine;
+using Aperture.Comparing;
+using Aperture.Decoding;
 using Aperture.Images;
 using Aperture.Measuring;
+using Aperture.Models;
+using Aperture.Pipelines;
+using Aperture.Requests;
 using static TorchSharp.torch;
 
 namespace Aperture.Host.Commands;

@@ -1,5 +1,7 @@
 using System.Globalization;
-using Aperture.Plugins.Hosting;
+using Aperture.Measuring;
+using Aperture.Pipelines;
+using Aperture.Plugins;
 using Aperture.Scripting;
 
 namespace Aperture.Host.Repl;

@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Reflection;
 using Aperture.Natives;
+using Aperture.Pipelines;
 using Aperture.Scripting;
+using Aperture.Tasks;
 
 namespace Aperture.Jupyter;
 

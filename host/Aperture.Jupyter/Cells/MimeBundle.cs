@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Aperture.Measuring;
 using Aperture.Scripting;
 
 namespace Aperture.Jupyter;

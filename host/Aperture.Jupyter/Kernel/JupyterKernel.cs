@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
+using Aperture.Pipelines;
 using Aperture.Scripting;
 
 namespace Aperture.Jupyter;

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Aperture.Requests;
 
 namespace Aperture.Jupyter;
 

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Aperture.Pipelines;
 using NetMQ;
 using NetMQ.Sockets;
 

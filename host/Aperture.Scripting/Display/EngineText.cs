@@ -1,7 +1,9 @@
+using Aperture.Comparing;
 using Aperture.Decoding;
-using Aperture.Engine;
 using Aperture.Measuring;
 using Aperture.Models;
+using Aperture.Pipelines;
+using Aperture.Requests;
 
 namespace Aperture.Scripting;
 

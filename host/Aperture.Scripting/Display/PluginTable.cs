@@ -1,4 +1,5 @@
-using Aperture.Plugins.Hosting;
+using Aperture.Pipelines;
+using Aperture.Plugins;
 
 namespace Aperture.Scripting;
 

@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Reflection;
+using Aperture.Tasks;
 
 namespace Aperture.Scripting;
 

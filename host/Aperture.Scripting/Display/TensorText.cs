@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Aperture.Comparing;
 using TorchSharp;
 
 namespace Aperture.Scripting;
@@ -131,5 +132,5 @@ internal static class TensorText
         _ => type.ToString(),
     };
 
-    private static string Bytes(long bytes) => bytes < 1024 ? $"{bytes} B" : Measuring.Comparison.Size(bytes);
+    private static string Bytes(long bytes) => bytes < 1024 ? $"{bytes} B" : Comparing.Comparison.Size(bytes);
 }

@@ -1,3 +1,5 @@
+using Aperture.Measuring;
+
 namespace Aperture.Scripting;
 
 /// <summary>The name of a type as C# writes it.</summary>

@@ -1,9 +1,12 @@
 using System.Reflection;
-using Aperture.Engine;
+using Aperture.Comparing;
 using Aperture.Images;
 using Aperture.Measuring;
 using Aperture.Models;
-using Aperture.Plugins.Hosting;
+using Aperture.Pipelines;
+using Aperture.Plugins;
+using Aperture.Requests;
+using Aperture.Tasks;
 using TorchSharp;
 
 namespace Aperture.Scripting;

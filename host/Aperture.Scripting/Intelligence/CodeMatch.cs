@@ -1,3 +1,5 @@
+using Aperture.Tasks;
+
 namespace Aperture.Scripting;
 
 /// <summary>How well a name fits what the user has typed of it.</summary>

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using Aperture.Pipelines;
 
 namespace Aperture.Workshop;
 

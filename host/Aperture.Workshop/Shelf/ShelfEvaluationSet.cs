@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using Aperture.Data;
 using Aperture.Images;
+using Aperture.Requests;
 
 namespace Aperture.Workshop;
 

@@ -1,4 +1,5 @@
 using Aperture.Data;
+using Aperture.Requests;
 using static Aperture.Workshop.ShelfWords;
 
 namespace Aperture.Workshop;

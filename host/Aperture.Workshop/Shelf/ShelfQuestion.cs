@@ -1,3 +1,5 @@
+using Aperture.Requests;
+
 namespace Aperture.Workshop;
 
 /// <summary>A question about a shelf with its exact answer.</summary>

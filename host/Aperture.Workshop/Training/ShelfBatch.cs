@@ -1,4 +1,5 @@
 using Aperture.Data;
+using Aperture.Requests;
 using Aperture.Sequences;
 using static TorchSharp.torch;
 

@@ -1,6 +1,8 @@
 using Aperture.Data;
 using Aperture.Decoding;
 using Aperture.Models;
+using Aperture.Requests;
+using Aperture.Tasks;
 using Aperture.Training;
 using Aperture.Vision;
 using TorchSharp;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Decoding;
 using Aperture.Models;
 using Aperture.Vision;
 using Aperture.Weights;

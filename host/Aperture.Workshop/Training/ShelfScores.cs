@@ -1,3 +1,4 @@
+using Aperture.Measuring;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,4 +1,6 @@
 using Aperture.Data;
+using Aperture.Measuring;
+using Aperture.Requests;
 using Aperture.Training;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Aperture.Decoding;
 using Aperture.Models;
 using Aperture.Training;
 using static TorchSharp.torch;

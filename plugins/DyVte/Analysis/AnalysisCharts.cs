@@ -1,3 +1,6 @@
+using Aperture.Measuring;
+using Aperture.Models;
+
 namespace Aperture.Plugins.DyVte.Analysis;
 
 /// <summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Aperture.Files;
+using Aperture.Measuring;
 
 namespace Aperture.Plugins.DyVte.Analysis;
 

@@ -1,5 +1,7 @@
 using System.Text;
 using System.Text.Json;
+using Aperture.Measuring;
+using Aperture.Models;
 
 namespace Aperture.Plugins.DyVte.Analysis;
 

@@ -1,4 +1,5 @@
 using Aperture.Measuring;
+using Aperture.Models;
 
 namespace Aperture.Plugins.DyVte.Analysis;
 

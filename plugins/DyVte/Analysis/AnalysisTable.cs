@@ -1,4 +1,5 @@
 using System.Globalization;
+using Aperture.Measuring;
 
 namespace Aperture.Plugins.DyVte.Analysis;
 

@@ -1,4 +1,6 @@
 using Aperture.Decoding;
+using Aperture.Measuring;
+using Aperture.Models;
 using Aperture.Text.Scoring;
 
 namespace Aperture.Plugins.DyVte.Analysis;

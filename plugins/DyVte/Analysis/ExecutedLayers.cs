@@ -1,3 +1,4 @@
+
 namespace Aperture.Plugins.DyVte.Analysis;
 
 /// <summary>How many layers still run visual rows in a pipeline: the statistic that DyVTE's evaluation prints, for any method.</summary>

@@ -1,3 +1,4 @@
+
 namespace Aperture.Plugins.DyVte.Analysis;
 
 /// <summary>What an exit after each of some layers does to the answers.</summary>

@@ -1,3 +1,5 @@
+using Aperture.Measuring;
+
 namespace Aperture.Plugins.DyVte.Analysis;
 
 /// <summary>One measured quantity by layer and column, over samples.</summary>

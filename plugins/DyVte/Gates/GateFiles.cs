@@ -1,5 +1,6 @@
 using System.Globalization;
 using Aperture.Decoding;
+using Aperture.Models;
 using Aperture.Weights;
 using static TorchSharp.torch;
 

@@ -1,4 +1,5 @@
 using Aperture.Decoding;
+using Aperture.Models;
 using Aperture.Plugins.DyVte.Gates;
 using Aperture.Training;
 using TorchSharp;

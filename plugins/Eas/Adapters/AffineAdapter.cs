@@ -1,4 +1,5 @@
 using Aperture.Decoding;
+using Aperture.Measuring;
 using TorchSharp;
 using static TorchSharp.torch;
 

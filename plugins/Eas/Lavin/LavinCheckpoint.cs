@@ -1,4 +1,5 @@
 using Aperture.Decoding;
+using Aperture.Measuring;
 using Aperture.Plugins.Eas.Adapters;
 using Aperture.Weights;
 using static TorchSharp.torch;

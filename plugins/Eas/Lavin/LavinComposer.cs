@@ -1,3 +1,4 @@
+using Aperture.Measuring;
 using Aperture.Models;
 using Aperture.Text;
 

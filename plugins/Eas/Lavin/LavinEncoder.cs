@@ -1,4 +1,5 @@
 using Aperture.Images;
+using Aperture.Measuring;
 using Aperture.Models;
 using Aperture.Sequences;
 using Aperture.Vision;

@@ -1,7 +1,9 @@
 using System.Text.Json;
+using Aperture.Decoding;
 using Aperture.Generation;
 using Aperture.Images;
 using Aperture.Models;
+using Aperture.Tasks;
 using Aperture.Text;
 using Aperture.Vision;
 using Aperture.Weights;

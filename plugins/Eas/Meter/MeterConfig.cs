@@ -1,5 +1,6 @@
 using System.Globalization;
 using Aperture.Models;
+using Aperture.Text;
 using Aperture.Vision;
 using Aperture.Weights;
 

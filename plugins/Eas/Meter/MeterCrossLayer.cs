@@ -1,5 +1,7 @@
+using Aperture.Decoding;
 using Aperture.Models;
 using Aperture.Plugins.Eas.Adapters;
+using Aperture.Text;
 using Aperture.Weights;
 using TorchSharp;
 using static TorchSharp.torch;

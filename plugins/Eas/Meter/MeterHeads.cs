@@ -1,5 +1,6 @@
 using Aperture.Decoding;
 using Aperture.Models;
+using Aperture.Tasks;
 using Aperture.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -41,8 +42,7 @@ internal sealed class MeterHeads
         {
             _wordTransform = loader.Linear("mlm_score.transform.dense", config.Width, config.Width);
             _wordNorm = loader.Norm("mlm_score.transform.LayerNorm", config.Width);
-            Tensor words = loader.Tensor("mlm_score.decoder.weight", config.Text.Vocabulary, config.Width);
-            _words = new DenseMatrix(words, loader.Tensor("mlm_score.bias", config.Text.Vocabulary));
+            _words = loader.Linear("mlm_score.decoder", config.Text.Vocabulary, config.Width, "mlm_score.bias");
         }
     }
 

@@ -1,4 +1,6 @@
+using Aperture.Decoding;
 using Aperture.Models;
+using Aperture.Text;
 using Aperture.Weights;
 using TorchSharp;
 using static TorchSharp.torch;

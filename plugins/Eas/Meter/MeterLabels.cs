@@ -1,3 +1,4 @@
+using Aperture.Measuring;
 using Aperture.Tasks;
 
 namespace Aperture.Plugins.Eas.Meter;

@@ -1,5 +1,6 @@
 using Aperture.Decoding;
 using Aperture.Models;
+using Aperture.Text;
 using Aperture.Vision;
 using Aperture.Weights;
 using TorchSharp;

@@ -1,4 +1,6 @@
+using Aperture.Decoding;
 using Aperture.Images;
+using Aperture.Measuring;
 using Aperture.Models;
 using Aperture.Plugins.Eas.Adapters;
 using Aperture.Tasks;

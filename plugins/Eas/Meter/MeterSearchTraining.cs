@@ -1,3 +1,4 @@
+using Aperture.Models;
 using Aperture.Plugins.Eas.Search;
 using Aperture.Tasks;
 using Aperture.Training;

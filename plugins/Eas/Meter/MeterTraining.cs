@@ -1,3 +1,4 @@
+using Aperture.Models;
 using Aperture.Tasks;
 using Aperture.Training;
 using Aperture.Weights;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Models;
 using Aperture.Plugins.Eas.Training;
 using Aperture.Training;
 

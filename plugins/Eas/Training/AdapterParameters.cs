@@ -1,3 +1,4 @@
+using Aperture.Measuring;
 using Aperture.Plugins.Eas.Adapters;
 using Aperture.Plugins.Eas.Lavin;
 using Aperture.Training;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Measuring;
 using Aperture.Training;
 using Aperture.Weights;
 using static TorchSharp.torch;

@@ -1,3 +1,4 @@
+using Aperture.Measuring;
 using Aperture.Plugins.Eas.Search;
 using Aperture.Training;
 using static TorchSharp.torch;

@@ -1,3 +1,5 @@
+using Aperture.Measuring;
+
 namespace Aperture.Plugins.FitPrune.Calibration;
 
 /// <summary>What a user may set when fitting a recipe.</summary>

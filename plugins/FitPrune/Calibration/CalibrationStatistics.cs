@@ -1,5 +1,7 @@
 using System.Text.Json;
 using Aperture.Files;
+using Aperture.Measuring;
+using Aperture.Models;
 
 namespace Aperture.Plugins.FitPrune.Calibration;
 

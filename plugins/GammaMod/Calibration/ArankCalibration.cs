@@ -1,5 +1,7 @@
 using System.Globalization;
 using Aperture.Decoding;
+using Aperture.Measuring;
+using Aperture.Models;
 
 namespace Aperture.Plugins.GammaMod.Calibration;
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Aperture.Files;
+using Aperture.Models;
 
 namespace Aperture.Plugins.GammaMod.Calibration;
 

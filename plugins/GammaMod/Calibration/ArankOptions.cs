@@ -1,3 +1,5 @@
+using Aperture.Measuring;
+
 namespace Aperture.Plugins.GammaMod.Calibration;
 
 /// <summary>What a user may set when ranking layers.</summary>

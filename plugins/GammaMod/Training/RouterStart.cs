@@ -1,4 +1,6 @@
 using Aperture.Decoding;
+using Aperture.Measuring;
+using Aperture.Models;
 using Aperture.Plugins.GammaMod.Calibration;
 using Aperture.Training;
 using Aperture.Weights;

@@ -1,5 +1,7 @@
 using System.Text.Json;
+using Aperture.Decoding;
 using Aperture.Models;
+using Aperture.Text;
 using Aperture.Weights;
 using static TorchSharp.torch;
 

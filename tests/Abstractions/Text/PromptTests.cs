@@ -1,3 +1,4 @@
+
 namespace Aperture.Text.Tests;
 
 public sealed class PromptTests
@@ -87,7 +88,7 @@ public sealed class PromptTests
             Separator2 = "</s>",
             Version = "v1",
         };
-        using TokenizerFolder folder = new()
+        using TokenizerFolder folder = new TokenizerFolder()
             .WithModel(false, ("<unk>", 2), ("<s>", 3), ("</s>", 3), ("\u2581", 1), ("h", 1), ("i", 1), (":", 1), ("x", 1), ("y", 1));
         var tokenizer = Tokenizers.FromFolder(folder.Path, new() { Legacy = legacy });
 

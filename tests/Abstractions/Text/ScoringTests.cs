@@ -1,3 +1,4 @@
+using Aperture.Measuring;
 using Aperture.Text.Scoring;
 
 namespace Aperture.Text.Tests;

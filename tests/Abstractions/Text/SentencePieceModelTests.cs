@@ -1,3 +1,4 @@
+using Aperture.Models;
 using CsCheck;
 
 namespace Aperture.Text.Tests;

@@ -34,7 +34,7 @@ public sealed class StreamingDecoderTests
     [Fact]
     public void Blank_of_later_words_is_kept_and_that_of_the_first_dropped()
     {
-        using TokenizerFolder folder = new()
+        using TokenizerFolder folder = new TokenizerFolder()
             .WithModel(false, ("<unk>", 2), ("<s>", 3), ("</s>", 3), ("\u2581hi", 1), ("hi", 1), ("\u2581", 1), ("h", 1), ("i", 1));
         var tokenizer = Tokenizers.FromFolder(folder.Path);
         StreamingDecoder decoder = new(tokenizer);

@@ -1,4 +1,5 @@
 using System.Text;
+using Aperture.Models;
 
 namespace Aperture.Text.Tests;
 

@@ -1,3 +1,4 @@
+
 namespace Aperture.Text.Tests;
 
 public sealed class TokenizersTests
@@ -24,7 +25,7 @@ public sealed class TokenizersTests
     [InlineData(false, new[] { 1, 3, 2, 4 })]
     public void Legacy_flag_of_the_folder_decides_the_blank_after_special_tokens(bool legacy, int[] ids)
     {
-        using TokenizerFolder folder = new(
+        using TokenizerFolder folder = new TokenizerFolder(
             ("tokenizer_config.json", $$"""{"tokenizer_class":"LlamaTokenizer","legacy":{{(legacy ? "true" : "false")}}}""")).WithModel(false, _llama);
 
         Assert.Equal(ids, Tokenizers.FromFolder(folder.Path).Encode("hi</s>hi"));

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using Aperture.Measuring;
 
 namespace Aperture.Abstractions.Tests.Weights;
 

@@ -1,3 +1,4 @@
+using Aperture.Measuring;
 using Aperture.Weights;
 using CsCheck;
 using TorchSharp;

@@ -13,7 +13,7 @@ public sealed class TorchFileTests
     public void Zip_storages_are_mapped_in_place_and_views_share_them()
     {
         using TemporaryFolder folder = new();
-        PickleBytes pickle = new()
+        byte[] pickle = new PickleBytes()
             .Dictionary()
             .Mark()
             .Text("w")
@@ -158,7 +158,7 @@ public sealed class TorchFileTests
     public void A_value_that_contains_itself_does_not_stop_the_tensors_from_being_found()
     {
         using TemporaryFolder folder = new();
-        PickleBytes pickle = new()
+        byte[] pickle = new PickleBytes()
             .Dictionary()
             .Raw((byte)'q', 0)
             .Mark()

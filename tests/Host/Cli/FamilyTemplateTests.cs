@@ -1,13 +1,16 @@
 using System.Reflection.Metadata;
 using System.Reflection.PortableExecutable;
 using System.Text.Json;
-using Aperture.Engine;
 using Aperture.Generation;
 using Aperture.Host.Tests.Data;
 using Aperture.Host.Tests.Plugins;
 using Aperture.Hub;
 using Aperture.Images;
-using Aperture.Plugins.Hosting;
+using Aperture.Measuring;
+using Aperture.Models;
+using Aperture.Pipelines;
+using Aperture.Plugins;
+using Aperture.Requests;
 using Aperture.Training;
 
 namespace Aperture.Host.Tests.Cli;

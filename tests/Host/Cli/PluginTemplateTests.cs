@@ -1,7 +1,9 @@
 using Aperture.Decoding;
 using Aperture.Host.Tests.Data;
 using Aperture.Host.Tests.Plugins;
-using Aperture.Plugins.Hosting;
+using Aperture.Measuring;
+using Aperture.Pipelines;
+using Aperture.Plugins;
 
 namespace Aperture.Host.Tests.Cli;
 

@@ -1,5 +1,5 @@
 using Aperture.Host.Tests.Plugins;
-using Aperture.Plugins.Hosting;
+using Aperture.Plugins;
 
 namespace Aperture.Host.Tests.Cli;
 

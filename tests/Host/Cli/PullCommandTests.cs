@@ -1,4 +1,5 @@
 using Aperture.Host.Tests.Hub;
+using Aperture.Requests;
 
 namespace Aperture.Host.Tests.Cli;
 

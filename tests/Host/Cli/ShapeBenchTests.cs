@@ -1,12 +1,13 @@
 using System.CommandLine;
 using System.Text.Json;
 using Aperture.Benchmarks;
-using Aperture.Engine;
+using Aperture.Decoding;
 using Aperture.Host.Commands;
 using Aperture.Host.Tests.Plugins;
 using Aperture.Measuring;
 using Aperture.Models;
-using Aperture.Plugins.Hosting;
+using Aperture.Pipelines;
+using Aperture.Plugins;
 using Aperture.Vision;
 using static TorchSharp.torch;
 

@@ -1,3 +1,5 @@
+using Aperture.Measuring;
+
 namespace Aperture.Host.Tests.Cli;
 
 /// <summary>Counts the lines of a project's C# sources, blank ones and comments included.</summary>

@@ -1,4 +1,5 @@
 using Aperture.Host.Tests.Plugins;
+using Aperture.Tasks;
 
 namespace Aperture.Host.Tests.Cli;
 

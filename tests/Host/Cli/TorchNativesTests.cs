@@ -1,4 +1,5 @@
 using Aperture.Natives;
+using Aperture.Pipelines;
 using TorchSharp;
 
 namespace Aperture.Host.Tests.Cli;

@@ -1,6 +1,9 @@
 using Aperture.Decoding;
 using Aperture.Host.Tests.Decoding;
+using Aperture.Measuring;
+using Aperture.Scheduling;
 using Aperture.Sequences;
+using Aperture.Tasks;
 using static TorchSharp.torch;
 
 namespace Aperture.Host.Tests.Composition;

@@ -2,7 +2,10 @@ using System.Text.Json;
 using Aperture.Decoding;
 using Aperture.Host.Tests.Decoding;
 using Aperture.Host.Tests.Plugins;
-using Aperture.Plugins.Hosting;
+using Aperture.Measuring;
+using Aperture.Pipelines;
+using Aperture.Plugins;
+using Aperture.Scheduling;
 using CsCheck;
 
 namespace Aperture.Host.Tests.Composition;

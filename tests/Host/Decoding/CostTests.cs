@@ -1,4 +1,5 @@
 using Aperture.Decoding;
+using Aperture.Measuring;
 using Aperture.Sequences;
 using static TorchSharp.torch;
 

@@ -1,4 +1,6 @@
 using Aperture.Decoding;
+using Aperture.Measuring;
+using Aperture.Scheduling;
 using Aperture.Sequences;
 using CsCheck;
 using static TorchSharp.torch;

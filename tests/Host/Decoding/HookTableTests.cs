@@ -1,4 +1,6 @@
 using Aperture.Decoding;
+using Aperture.Models;
+using Aperture.Pipelines;
 
 namespace Aperture.Host.Tests.Decoding;
 

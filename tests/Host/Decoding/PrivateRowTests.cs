@@ -1,4 +1,5 @@
 using Aperture.Decoding;
+using Aperture.Pipelines;
 using Aperture.Sequences;
 using static TorchSharp.torch;
 

@@ -1,4 +1,5 @@
 using Aperture.Decoding;
+using Aperture.Measuring;
 
 namespace Aperture.Host.Tests.Decoding;
 

@@ -1,4 +1,6 @@
 using Aperture.Decoding;
+using Aperture.Measuring;
+using Aperture.Pipelines;
 using Aperture.Sequences;
 using CsCheck;
 using TorchSharp;

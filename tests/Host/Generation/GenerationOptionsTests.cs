@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Aperture.Generation;
+using Aperture.Pipelines;
 
 namespace Aperture.Host.Tests.Generation;
 

@@ -2,6 +2,7 @@ using Aperture.Decoding;
 using Aperture.Generation;
 using Aperture.Host.Tests.Decoding;
 using Aperture.Sequences;
+using Aperture.Tasks;
 
 namespace Aperture.Host.Tests.Generation;
 

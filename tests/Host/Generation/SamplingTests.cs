@@ -1,4 +1,5 @@
 using Aperture.Generation;
+using Aperture.Pipelines;
 using CsCheck;
 
 namespace Aperture.Host.Tests.Generation;

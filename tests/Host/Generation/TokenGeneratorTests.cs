@@ -1,7 +1,9 @@
 using Aperture.Decoding;
 using Aperture.Generation;
 using Aperture.Host.Tests.Decoding;
+using Aperture.Pipelines;
 using Aperture.Sequences;
+using Aperture.Tasks;
 using CsCheck;
 using static TorchSharp.torch;
 

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Aperture.Hub;
+using Aperture.Requests;
 
 namespace Aperture.Host.Tests.Hub;
 

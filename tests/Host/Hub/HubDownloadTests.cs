@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using Aperture.Hub;
+using Aperture.Pipelines;
 
 namespace Aperture.Host.Tests.Hub;
 

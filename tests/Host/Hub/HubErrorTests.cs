@@ -1,4 +1,5 @@
 using Aperture.Hub;
+using Aperture.Pipelines;
 
 namespace Aperture.Host.Tests.Hub;
 

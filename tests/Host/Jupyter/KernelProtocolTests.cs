@@ -1,9 +1,10 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Aperture.Engine;
 using Aperture.Hub;
 using Aperture.Jupyter;
-using Aperture.Plugins.Hosting;
+using Aperture.Models;
+using Aperture.Pipelines;
+using Aperture.Plugins;
 using NetMQ;
 
 namespace Aperture.Host.Tests.Jupyter;

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Aperture.Jupyter;
+using Aperture.Pipelines;
 using Aperture.Scripting;
 
 namespace Aperture.Host.Tests.Jupyter;

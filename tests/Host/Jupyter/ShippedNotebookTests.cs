@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using Aperture.Host.Tests.Data;
 using Aperture.Jupyter;
-using Aperture.Plugins.Hosting;
+using Aperture.Plugins;
 
 namespace Aperture.Host.Tests.Jupyter;
 

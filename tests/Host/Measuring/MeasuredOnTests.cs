@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
+using Aperture.Decoding;
 using Aperture.Measuring;
 using Aperture.Models;
 using static TorchSharp.torch;

@@ -1,6 +1,8 @@
+using Aperture.Data;
 using Aperture.Decoding;
-using Aperture.Engine;
 using Aperture.Evaluation;
+using Aperture.Measuring;
+using Aperture.Pipelines;
 using static TorchSharp.torch;
 
 namespace Aperture.Host.Tests.Pipelines;

@@ -1,11 +1,13 @@
 using System.Text.Json;
 using Aperture.Decoding;
-using Aperture.Engine;
 using Aperture.Generation;
 using Aperture.Images;
+using Aperture.Measuring;
 using Aperture.Models;
-using Aperture.Plugins.Hosting;
+using Aperture.Pipelines;
+using Aperture.Plugins;
 using Aperture.Requests;
+using Aperture.Tasks;
 using Aperture.Text;
 using Aperture.Training;
 using Aperture.Weights;

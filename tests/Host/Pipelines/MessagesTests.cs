@@ -1,9 +1,10 @@
 using Aperture.Decoding;
-using Aperture.Engine;
 using Aperture.Generation;
 using Aperture.Host.Tests.Decoding;
 using Aperture.Images;
 using Aperture.Models;
+using Aperture.Pipelines;
+using Aperture.Requests;
 using Aperture.Sequences;
 
 namespace Aperture.Host.Tests.Pipelines;

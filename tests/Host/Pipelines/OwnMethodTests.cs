@@ -1,9 +1,12 @@
+using Aperture.Comparing;
+using Aperture.Data;
 using Aperture.Decoding;
-using Aperture.Engine;
 using Aperture.Evaluation;
 using Aperture.Generation;
 using Aperture.Images;
 using Aperture.Measuring;
+using Aperture.Pipelines;
+using Aperture.Requests;
 using Aperture.Sequences;
 using Aperture.Vision;
 using static TorchSharp.torch;

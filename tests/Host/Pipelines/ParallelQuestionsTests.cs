@@ -1,10 +1,13 @@
 using System.Collections.Concurrent;
-using Aperture.Engine;
 using Aperture.Generation;
 using Aperture.Host.Tests.Data;
 using Aperture.Hub;
 using Aperture.Images;
-using Aperture.Plugins.Hosting;
+using Aperture.Measuring;
+using Aperture.Models;
+using Aperture.Pipelines;
+using Aperture.Plugins;
+using Aperture.Requests;
 using Aperture.Tests;
 using Xunit.Abstractions;
 

@@ -1,7 +1,9 @@
 using System.Reflection;
-using Aperture.Engine;
 using Aperture.Generation;
 using Aperture.Images;
+using Aperture.Models;
+using Aperture.Pipelines;
+using Aperture.Requests;
 using Aperture.Vision;
 
 namespace Aperture.Host.Tests.Pipelines;

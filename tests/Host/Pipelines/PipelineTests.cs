@@ -1,9 +1,11 @@
 using System.Runtime.CompilerServices;
-using Aperture.Engine;
+using Aperture.Comparing;
 using Aperture.Generation;
 using Aperture.Images;
 using Aperture.Measuring;
-using Aperture.Plugins.Hosting;
+using Aperture.Pipelines;
+using Aperture.Plugins;
+using Aperture.Requests;
 using static TorchSharp.torch;
 
 namespace Aperture.Host.Tests.Pipelines;

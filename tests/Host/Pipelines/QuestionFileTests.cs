@@ -1,4 +1,6 @@
+using Aperture.Data;
 using Aperture.Evaluation;
+using Aperture.Pipelines;
 
 namespace Aperture.Host.Tests.Pipelines;
 

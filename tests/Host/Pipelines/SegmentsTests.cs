@@ -1,6 +1,7 @@
-using Aperture.Engine;
 using Aperture.Generation;
 using Aperture.Images;
+using Aperture.Pipelines;
+using Aperture.Requests;
 using Aperture.Sequences;
 using Aperture.Vision;
 using static TorchSharp.torch;

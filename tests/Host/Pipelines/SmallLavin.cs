@@ -1,7 +1,8 @@
-using Aperture.Engine;
 using Aperture.Hub;
 using Aperture.Images;
-using Aperture.Plugins.Hosting;
+using Aperture.Models;
+using Aperture.Pipelines;
+using Aperture.Plugins;
 using Aperture.Text;
 using Aperture.Weights;
 using TorchSharp;

@@ -1,9 +1,10 @@
 using Aperture.Benchmarks;
-using Aperture.Engine;
+using Aperture.Decoding;
 using Aperture.Hub;
 using Aperture.Images;
 using Aperture.Models;
-using Aperture.Plugins.Hosting;
+using Aperture.Pipelines;
+using Aperture.Plugins;
 using Aperture.Vision;
 using static TorchSharp.torch;
 

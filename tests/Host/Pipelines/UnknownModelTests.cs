@@ -1,6 +1,7 @@
-using Aperture.Engine;
 using Aperture.Hub;
-using Aperture.Plugins.Hosting;
+using Aperture.Models;
+using Aperture.Pipelines;
+using Aperture.Plugins;
 
 namespace Aperture.Host.Tests.Pipelines;
 

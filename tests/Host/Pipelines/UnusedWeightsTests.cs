@@ -1,5 +1,5 @@
-using Aperture.Engine;
-using Aperture.Plugins.Hosting;
+using Aperture.Models;
+using Aperture.Plugins;
 
 namespace Aperture.Host.Tests.Pipelines;
 

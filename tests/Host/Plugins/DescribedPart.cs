@@ -1,6 +1,6 @@
+using Aperture.Measuring;
 using Aperture.Models;
 using Aperture.Plugins;
-using Aperture.Plugins.Hosting;
 using Aperture.Tasks;
 using Aperture.Training;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,8 +1,8 @@
 using System.Text.Json;
 using Aperture.Decoding;
 using Aperture.Host.Tests.Decoding;
+using Aperture.Pipelines;
 using Aperture.Plugins;
-using Aperture.Plugins.Hosting;
 using Aperture.Sequences;
 using Aperture.Weights;
 using TorchSharp;

@@ -1,6 +1,6 @@
 using System.Text.Json;
+using Aperture.Measuring;
 using Aperture.Plugins;
-using Aperture.Plugins.Hosting;
 using Aperture.Tasks;
 using Aperture.Training;
 using static TorchSharp.torch;

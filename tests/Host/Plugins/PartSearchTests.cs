@@ -1,7 +1,8 @@
-using Aperture.Engine;
 using Aperture.Host.Tests.Cli;
 using Aperture.Hub;
-using Aperture.Plugins.Hosting;
+using Aperture.Models;
+using Aperture.Pipelines;
+using Aperture.Plugins;
 
 namespace Aperture.Host.Tests.Plugins;
 

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
-using Aperture.Plugins.Hosting;
+using Aperture.Pipelines;
+using Aperture.Plugins;
 
 namespace Aperture.Host.Tests.Plugins;
 

@@ -1,10 +1,11 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Aperture.Decoding;
-using Aperture.Engine;
+using Aperture.Measuring;
 using Aperture.Models;
+using Aperture.Pipelines;
 using Aperture.Plugins;
-using Aperture.Plugins.Hosting;
+using Aperture.Tasks;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Aperture.Host.Tests.Plugins;

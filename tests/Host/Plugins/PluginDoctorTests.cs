@@ -1,4 +1,4 @@
-using Aperture.Plugins.Hosting;
+using Aperture.Plugins;
 
 namespace Aperture.Host.Tests.Plugins;
 

@@ -1,5 +1,5 @@
+using Aperture.Pipelines;
 using Aperture.Plugins;
-using Aperture.Plugins.Hosting;
 
 namespace Aperture.Host.Tests.Plugins;
 

@@ -1,8 +1,8 @@
 using System.Reflection;
 using System.Text.Json;
 using Aperture.Decoding;
+using Aperture.Models;
 using Aperture.Plugins;
-using Aperture.Plugins.Hosting;
 
 namespace Aperture.Host.Tests.Plugins;
 

@@ -1,5 +1,6 @@
 using Aperture.Host.Tests.Scripting;
-using Aperture.Plugins.Hosting;
+using Aperture.Pipelines;
+using Aperture.Plugins;
 using Aperture.Scripting;
 
 namespace Aperture.Host.Tests.Plugins;

@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using Aperture.Plugins.Hosting;
+using Aperture.Plugins;
 
 namespace Aperture.Host.Tests.Plugins;
 

@@ -1,4 +1,6 @@
 using Aperture.Host.Repl;
+using Aperture.Measuring;
+using Aperture.Tasks;
 using CsCheck;
 
 namespace Aperture.Host.Tests.Repl;

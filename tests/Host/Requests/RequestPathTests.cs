@@ -1,6 +1,7 @@
 using System.Reflection;
+using Aperture.Comparing;
+using Aperture.Data;
 using Aperture.Decoding;
-using Aperture.Engine;
 using Aperture.Evaluation;
 using Aperture.Generation;
 using Aperture.Host.Tests.Data;
@@ -9,7 +10,9 @@ using Aperture.Host.Tests.Pipelines;
 using Aperture.Images;
 using Aperture.Measuring;
 using Aperture.Models;
+using Aperture.Pipelines;
 using Aperture.Requests;
+using Aperture.Sampling;
 using Aperture.Training;
 using Aperture.Vision;
 using static TorchSharp.torch;

@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
+using Aperture.Pipelines;
 using Aperture.Requests;
+using Aperture.Scheduling;
 
 namespace Aperture.Host.Tests.Requests;
 

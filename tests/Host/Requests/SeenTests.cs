@@ -1,10 +1,12 @@
+using Aperture.Data;
 using Aperture.Decoding;
-using Aperture.Engine;
 using Aperture.Evaluation;
 using Aperture.Generation;
 using Aperture.Host.Tests.Decoding;
 using Aperture.Host.Tests.Pipelines;
 using Aperture.Images;
+using Aperture.Models;
+using Aperture.Pipelines;
 using Aperture.Requests;
 using Aperture.Vision;
 

@@ -1,3 +1,4 @@
+using Aperture.Pipelines;
 using Aperture.Scripting;
 
 namespace Aperture.Host.Tests.Scripting;

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
-using Aperture.Engine;
-using Aperture.Plugins.Hosting;
+using Aperture.Pipelines;
+using Aperture.Plugins;
 using Aperture.Tasks;
 using Aperture.Vision;
 using static TorchSharp.torch;

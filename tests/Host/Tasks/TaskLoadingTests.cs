@@ -1,6 +1,6 @@
 using System.Text.Json;
-using Aperture.Engine;
-using Aperture.Plugins.Hosting;
+using Aperture.Pipelines;
+using Aperture.Plugins;
 using Aperture.Tasks;
 
 namespace Aperture.Host.Tests.Tasks;

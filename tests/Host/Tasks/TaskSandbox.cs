@@ -1,9 +1,10 @@
 using System.Text.Json;
-using Aperture.Engine;
 using Aperture.Host.Tests.Plugins;
 using Aperture.Hub;
 using Aperture.Images;
-using Aperture.Plugins.Hosting;
+using Aperture.Models;
+using Aperture.Pipelines;
+using Aperture.Plugins;
 using Aperture.Tasks;
 using Aperture.Weights;
 using static TorchSharp.torch;

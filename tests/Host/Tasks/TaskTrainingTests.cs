@@ -1,4 +1,4 @@
-using Aperture.Engine;
+using Aperture.Pipelines;
 using Aperture.Tasks;
 using Aperture.Training;
 

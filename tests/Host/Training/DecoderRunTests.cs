@@ -1,6 +1,7 @@
 using Aperture.Decoding;
 using Aperture.Host.Tests.Data;
 using Aperture.Host.Tests.Plugins;
+using Aperture.Models;
 using Aperture.Sequences;
 using Aperture.Training;
 using TorchSharp;

@@ -1,9 +1,10 @@
 using System.Text.Json;
 using Aperture.Decoding;
-using Aperture.Engine;
 using Aperture.Host.Tests.Data;
 using Aperture.Host.Tests.Decoding;
 using Aperture.Host.Tests.Plugins;
+using Aperture.Models;
+using Aperture.Pipelines;
 using Aperture.Training;
 using TorchSharp;
 using static TorchSharp.torch;

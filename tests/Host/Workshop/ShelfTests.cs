@@ -2,6 +2,8 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Aperture.Data;
 using Aperture.Images;
+using Aperture.Pipelines;
+using Aperture.Requests;
 using Aperture.Workshop;
 using Xunit;
 

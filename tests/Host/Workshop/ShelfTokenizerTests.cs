@@ -1,4 +1,5 @@
 using Aperture.Data;
+using Aperture.Requests;
 using Aperture.Text;
 using Aperture.Workshop;
 using Xunit;

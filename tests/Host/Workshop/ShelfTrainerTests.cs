@@ -3,6 +3,7 @@ using Aperture.Host.Tests.Data;
 using Aperture.Host.Tests.Decoding;
 using Aperture.Host.Tests.Plugins;
 using Aperture.Models;
+using Aperture.Pipelines;
 using Aperture.Sequences;
 using Aperture.Training;
 using Aperture.Vision;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Pipelines;
 using Aperture.Sequences;
 using Aperture.Vision;
 using CsCheck;

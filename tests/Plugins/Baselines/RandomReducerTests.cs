@@ -1,5 +1,7 @@
 using System.Text.Json;
 using Aperture.Decoding;
+using Aperture.Models;
+using Aperture.Pipelines;
 using Aperture.Sequences;
 using Aperture.Vision;
 using CsCheck;

@@ -1,6 +1,7 @@
 using Aperture.Decoding;
 using Aperture.Generation;
 using Aperture.Sequences;
+using Aperture.Tasks;
 using CsCheck;
 using static TorchSharp.torch;
 

@@ -1,5 +1,7 @@
 using Aperture.Decoding;
+using Aperture.Measuring;
 using Aperture.Sequences;
+using Aperture.Tasks;
 using static TorchSharp.torch;
 
 namespace Aperture.Plugins.DyVte.Tests;

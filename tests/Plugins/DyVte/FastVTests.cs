@@ -1,7 +1,10 @@
 using System.Text.Json;
 using Aperture.Decoding;
+using Aperture.Models;
+using Aperture.Pipelines;
 using Aperture.Plugins.DyVte.FastV;
 using Aperture.Sequences;
+using Aperture.Tasks;
 using static TorchSharp.torch;
 
 namespace Aperture.Plugins.DyVte.Tests;

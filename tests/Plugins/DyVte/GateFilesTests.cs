@@ -1,4 +1,6 @@
 using Aperture.Decoding;
+using Aperture.Models;
+using Aperture.Pipelines;
 using Aperture.Plugins.DyVte.Gates;
 using Aperture.Weights;
 using static TorchSharp.torch;

@@ -1,4 +1,5 @@
 using Aperture.Sequences;
+using Aperture.Tasks;
 
 namespace Aperture.Plugins.DyVte.Tests;
 

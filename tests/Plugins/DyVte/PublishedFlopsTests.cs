@@ -1,5 +1,6 @@
 using Aperture.Decoding;
 using Aperture.Measuring;
+using Aperture.Models;
 
 namespace Aperture.Plugins.DyVte.Tests;
 

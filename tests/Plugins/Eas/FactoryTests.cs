@@ -1,4 +1,5 @@
 using Aperture.Decoding;
+using Aperture.Pipelines;
 using TorchSharp;
 using static TorchSharp.torch;
 

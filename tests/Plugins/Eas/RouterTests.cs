@@ -1,6 +1,8 @@
 using Aperture.Decoding;
 using Aperture.Measuring;
 using Aperture.Models;
+using Aperture.Pipelines;
+using Aperture.Scheduling;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,3 +1,4 @@
+using Aperture.Pipelines;
 using Aperture.Plugins.Eas.Search;
 
 namespace Aperture.Plugins.Eas.Tests;

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Aperture.Decoding;
-using Aperture.Engine;
 using Aperture.Models;
+using Aperture.Pipelines;
 using Aperture.Plugins.Eas.Search;
 using Aperture.Plugins.Eas.Training;
 using Aperture.Training;

@@ -1,6 +1,8 @@
 using Aperture.Decoding;
+using Aperture.Pipelines;
 using Aperture.Plugins.FitPrune.Calibration;
 using Aperture.Sequences;
+using Aperture.Tasks;
 using CsCheck;
 
 namespace Aperture.Plugins.FitPrune.Tests;

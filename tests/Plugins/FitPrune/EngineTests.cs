@@ -1,5 +1,6 @@
 using Aperture.Decoding;
 using Aperture.Measuring;
+using Aperture.Scheduling;
 using Aperture.Sequences;
 using TorchSharp;
 using static TorchSharp.torch;

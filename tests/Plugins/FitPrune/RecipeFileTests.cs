@@ -1,3 +1,5 @@
+using Aperture.Pipelines;
+
 namespace Aperture.Plugins.FitPrune.Tests;
 
 public sealed class RecipeFileTests

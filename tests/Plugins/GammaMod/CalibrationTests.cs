@@ -1,5 +1,7 @@
 using System.Text.Json;
 using Aperture.Decoding;
+using Aperture.Models;
+using Aperture.Pipelines;
 using Aperture.Plugins.GammaMod.Calibration;
 using Aperture.Sequences;
 using TorchSharp;

@@ -1,4 +1,5 @@
 using Aperture.Decoding;
+using Aperture.Scheduling;
 using Aperture.Sequences;
 using TorchSharp;
 using static TorchSharp.torch;

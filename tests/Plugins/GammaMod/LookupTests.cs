@@ -1,3 +1,6 @@
+using Aperture.Measuring;
+using Aperture.Pipelines;
+
 namespace Aperture.Plugins.GammaMod.Tests;
 
 /// <summary>Where routers and layers come from, and what is said if they do not fit.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Aperture.Decoding;
+using Aperture.Models;
 using Aperture.Weights;
 using Microsoft.Extensions.Logging.Abstractions;
 using TorchSharp;

@@ -1,5 +1,6 @@
 using System.Text.Json;
-using Aperture.Engine;
+using Aperture.Models;
+using Aperture.Pipelines;
 using Aperture.Plugins.GammaMod.Training;
 using Aperture.Training;
 using Aperture.Weights;

@@ -3,7 +3,7 @@ using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Aperture.Models;
+namespace Aperture.Text;
 
 /// <summary>An attention sub-layer of BERT, post-norm: <c>LayerNorm(x + dropout(dense(attention)))</c>. Borrowed from the model's weights.</summary>
 /// <param name="Query"><c>self.query</c>.</param>

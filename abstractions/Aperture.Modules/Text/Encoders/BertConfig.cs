@@ -1,6 +1,8 @@
 using System.Text.Json;
+using Aperture.Decoding;
+using Aperture.Models;
 
-namespace Aperture.Models;
+namespace Aperture.Text;
 
 /// <summary>Sizes and options of a BERT or RoBERTa encoder.</summary>
 public sealed record BertConfig

@@ -3,7 +3,7 @@ using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Aperture.Models;
+namespace Aperture.Text;
 
 /// <summary>What <see cref="BertEncoder.Run"/> shows on the way. The tensors are borrowed for the call.</summary>
 public sealed record BertTrace

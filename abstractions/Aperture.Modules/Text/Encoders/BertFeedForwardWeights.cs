@@ -3,7 +3,7 @@ using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace Aperture.Models;
+namespace Aperture.Text;
 
 /// <summary>
 /// A feed-forward sub-layer of BERT, post-norm: <c>LayerNorm(x + dropout(dense(activation(dense(x)))))</c>. Borrowed from the model's weights.

@@ -2,7 +2,7 @@ using Aperture.Decoding;
 using Aperture.Weights;
 using static TorchSharp.torch;
 
-namespace Aperture.Models;
+namespace Aperture.Text;
 
 /// <summary>The weights of a BERT or RoBERTa encoder, under the published names. Owns its tensors.</summary>
 public sealed class BertWeights : IDisposable

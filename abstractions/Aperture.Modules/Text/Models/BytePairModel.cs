@@ -1,4 +1,5 @@
 using System.Text;
+using Aperture.Tasks;
 
 namespace Aperture.Text;
 

@@ -1,3 +1,5 @@
+using Aperture.Models;
+
 namespace Aperture.Text;
 
 /// <summary>The links of the chain in <see cref="PipelineTokenizer"/>.</summary>

@@ -1,3 +1,5 @@
+using Aperture.Models;
+
 namespace Aperture.Text;
 
 /// <summary>A tokenizer as a chain: added tokens, normalisation, splitting, model, ends; decoding by a function of the tokens.</summary>

@@ -1,3 +1,5 @@
+using Aperture.Models;
+
 namespace Aperture.Text;
 
 /// <summary>The Python tokenizer classes of transformers that read <c>vocab.txt</c> or <c>vocab.json</c> with <c>merges.txt</c>.</summary>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Models;
 
 namespace Aperture.Text;
 

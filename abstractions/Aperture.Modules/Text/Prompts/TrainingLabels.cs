@@ -1,3 +1,4 @@
+
 namespace Aperture.Text;
 
 /// <summary>

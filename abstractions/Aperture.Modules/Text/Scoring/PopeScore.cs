@@ -1,3 +1,5 @@
+using Aperture.Measuring;
+
 namespace Aperture.Text.Scoring;
 
 /// <summary>POPE: yes-or-no questions about objects; <c>yes</c> is the positive class.</summary>

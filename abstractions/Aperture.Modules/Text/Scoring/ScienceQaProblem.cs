@@ -1,3 +1,5 @@
+using Aperture.Tasks;
+
 namespace Aperture.Text.Scoring;
 
 /// <summary>A question of ScienceQA.</summary>

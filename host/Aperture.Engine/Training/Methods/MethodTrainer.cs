@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Models;
 using static TorchSharp.torch;
 
 namespace Aperture.Training;

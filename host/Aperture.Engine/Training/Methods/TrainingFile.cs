@@ -1,6 +1,8 @@
 using System.Text.Json;
+using Aperture.Data;
 using Aperture.Evaluation;
 using Aperture.Models;
+using Aperture.Requests;
 using Aperture.Text;
 
 namespace Aperture.Training;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Aperture.Measuring;
 using TorchSharp;
 using static TorchSharp.torch;
 

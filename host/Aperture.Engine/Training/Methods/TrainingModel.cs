@@ -1,9 +1,10 @@
 using System.Security.Cryptography;
 using Aperture.Decoding;
-using Aperture.Engine;
 using Aperture.Models;
+using Aperture.Pipelines;
 using Aperture.Plugins;
 using Aperture.Requests;
+using Aperture.Tasks;
 using Aperture.Vision;
 using TorchSharp;
 using static TorchSharp.torch;

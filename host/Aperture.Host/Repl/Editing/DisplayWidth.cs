@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Aperture.Measuring;
 
 namespace Aperture.Host.Repl;
 

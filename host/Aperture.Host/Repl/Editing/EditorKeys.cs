@@ -1,4 +1,5 @@
 using Aperture.Scripting;
+using Aperture.Tasks;
 
 namespace Aperture.Host.Repl;
 

@@ -1,4 +1,5 @@
 using System.Text;
+using Aperture.Measuring;
 using Aperture.Scripting;
 
 namespace Aperture.Host.Repl;

@@ -1,3 +1,4 @@
+using Aperture.Measuring;
 using Aperture.Scripting;
 
 namespace Aperture.Host.Repl;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Aperture;
+using Aperture.Decoding;
 using Aperture.Models;
 using Aperture.Vision;
 

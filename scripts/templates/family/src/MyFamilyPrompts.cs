@@ -1,5 +1,7 @@
 using Aperture;
+using Aperture.Measuring;
 using Aperture.Models;
+using Aperture.Requests;
 using Aperture.Text;
 
 namespace MyFamily;

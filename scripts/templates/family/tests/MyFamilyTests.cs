@@ -1,11 +1,13 @@
 using System.Reflection;
 using Aperture;
-using Aperture.Engine;
 using Aperture.Generation;
 using Aperture.Hub;
 using Aperture.Images;
 using Aperture.Models;
-using Aperture.Plugins.Hosting;
+using Aperture.Pipelines;
+using Aperture.Plugins;
+using Aperture.Requests;
+using Aperture.Tasks;
 
 namespace MyFamily.Tests;
 

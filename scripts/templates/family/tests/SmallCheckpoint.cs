@@ -1,4 +1,5 @@
 using Aperture.Benchmarks;
+using Aperture.Decoding;
 using Aperture.Models;
 using Aperture.Weights;
 using TorchSharp;

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Aperture.Decoding;
+using Aperture.Models;
 using Aperture.Plugins;
 
 namespace MyMethod;

@@ -1,8 +1,10 @@
 using System.Reflection;
-using Aperture.Engine;
 using Aperture.Hub;
 using Aperture.Images;
-using Aperture.Plugins.Hosting;
+using Aperture.Models;
+using Aperture.Pipelines;
+using Aperture.Plugins;
+using Aperture.Requests;
 
 namespace MyMethod.Tests;
 

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Aperture.Decoding;
-using Aperture.Engine;
 using Aperture.Models;
 using Aperture.Plugins.Llava;
 using Aperture.Sequences;

@@ -1,7 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Aperture.Decoding;
 using Aperture.Generation;
 using Aperture.Models;
+using Aperture.Tasks;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.BaseModels;

@@ -1,5 +1,6 @@
 using Aperture.Decoding;
 using Aperture.Models;
+using Aperture.Tasks;
 using Aperture.Vision;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,5 +1,4 @@
 using Aperture.Decoding;
-using Aperture.Engine;
 using Aperture.Generation;
 using Aperture.Models;
 using Aperture.Sequences;

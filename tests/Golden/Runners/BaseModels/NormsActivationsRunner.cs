@@ -1,4 +1,5 @@
 using System.Globalization;
+using Aperture.Decoding;
 using Aperture.Models;
 using static TorchSharp.torch;
 

@@ -1,9 +1,10 @@
 using Aperture.Decoding;
-using Aperture.Engine;
 using Aperture.Generation;
+using Aperture.Measuring;
 using Aperture.Models;
 using Aperture.Plugins.Llava;
 using Aperture.Sequences;
+using Aperture.Tasks;
 using Aperture.Vision;
 using Aperture.Weights;
 using static TorchSharp.torch;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Decoding;
 using Aperture.Golden.Tests.FitPrune;
 using Aperture.Images;
 using Aperture.Models;

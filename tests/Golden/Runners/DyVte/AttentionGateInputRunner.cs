@@ -1,7 +1,9 @@
 using Aperture.Decoding;
 using Aperture.Golden.Tests.BaseModels;
 using Aperture.Golden.Tests.FitPrune;
+using Aperture.Measuring;
 using Aperture.Plugins.DyVte;
+using Aperture.Requests;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,11 +1,12 @@
 using System.Text.Json;
 using Aperture.Decoding;
-using Aperture.Engine;
 using Aperture.Generation;
 using Aperture.Golden.Tests.BaseModels;
 using Aperture.Golden.Tests.FitPrune;
 using Aperture.Models;
+using Aperture.Requests;
 using Aperture.Sequences;
+using Aperture.Tasks;
 using Aperture.Vision;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,5 +1,6 @@
 using Aperture.Decoding;
 using Aperture.Golden.Tests.FitPrune;
+using Aperture.Requests;
 using Aperture.Sequences;
 using Aperture.Training;
 using static TorchSharp.torch;

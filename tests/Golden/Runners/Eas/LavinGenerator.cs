@@ -1,9 +1,9 @@
 using Aperture.Decoding;
-using Aperture.Engine;
 using Aperture.Generation;
 using Aperture.Models;
 using Aperture.Plugins.Eas.Lavin;
 using Aperture.Sequences;
+using Aperture.Tasks;
 using Aperture.Vision;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -2,6 +2,7 @@ using Aperture.Decoding;
 using Aperture.Generation;
 using Aperture.Plugins.Eas;
 using Aperture.Plugins.Eas.Adapters;
+using Aperture.Tasks;
 using Aperture.Weights;
 using TorchSharp;
 using static TorchSharp.torch;

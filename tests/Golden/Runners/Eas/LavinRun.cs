@@ -1,6 +1,7 @@
 using Aperture.Decoding;
-using Aperture.Engine;
 using Aperture.Generation;
+using Aperture.Models;
+using Aperture.Tasks;
 using Aperture.Vision;
 using static TorchSharp.torch;
 

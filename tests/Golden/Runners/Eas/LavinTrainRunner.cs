@@ -1,10 +1,10 @@
 using System.Text.Json;
 using Aperture.Decoding;
-using Aperture.Engine;
 using Aperture.Models;
 using Aperture.Plugins.Eas;
 using Aperture.Plugins.Eas.Lavin;
 using Aperture.Requests;
+using Aperture.Tasks;
 using Aperture.Text;
 using Aperture.Training;
 using Aperture.Vision;

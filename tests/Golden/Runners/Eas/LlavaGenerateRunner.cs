@@ -2,6 +2,7 @@ using Aperture.Decoding;
 using Aperture.Golden.Tests.FitPrune;
 using Aperture.Plugins.Eas;
 using Aperture.Sequences;
+using Aperture.Tasks;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,7 +1,8 @@
 using System.Text.Json;
-using Aperture.Engine;
+using Aperture.Decoding;
 using Aperture.Models;
 using Aperture.Plugins.Eas.Meter;
+using Aperture.Text;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,7 +1,8 @@
-using Aperture.Engine;
 using Aperture.Models;
 using Aperture.Plugins.Eas.Meter;
 using Aperture.Sequences;
+using Aperture.Tasks;
+using Aperture.Text;
 using Aperture.Vision;
 using TorchSharp;
 using static TorchSharp.torch;

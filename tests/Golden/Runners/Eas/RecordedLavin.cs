@@ -1,10 +1,11 @@
 using System.Text.Json;
 using Aperture.Decoding;
-using Aperture.Engine;
 using Aperture.Models;
 using Aperture.Plugins;
 using Aperture.Plugins.Eas;
 using Aperture.Plugins.Eas.Lavin;
+using Aperture.Plugins.FitPrune;
+using Aperture.Tasks;
 using Aperture.Vision;
 using Aperture.Weights;
 using static TorchSharp.torch;
@@ -70,7 +71,7 @@ internal sealed class RecordedLavin : IDisposable
             options[name] = value;
         }
 
-        return (ILayerRouter)new EasFactory().Create(Aperture.Engine.OptionsJson.From(options), Model.Decoder.Info, _files);
+        return (ILayerRouter)new EasFactory().Create(Aperture.Models.OptionsJson.From(options), Model.Decoder.Info, _files);
     }
 
     /// <summary>Prompts as the model takes them: where there is a picture, the first run of zeros behind the prefix becomes its place.</summary>

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Aperture.Pipelines;
 using Aperture.Weights;
 using Xunit.Sdk;
 using static TorchSharp.torch;

@@ -1,4 +1,5 @@
 using Aperture.Decoding;
+using Aperture.Measuring;
 using Aperture.Plugins;
 using Aperture.Plugins.FitPrune.Calibration;
 using static TorchSharp.torch;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Aperture.Measuring;
 using Aperture.Plugins.FitPrune;
 using Aperture.Plugins.FitPrune.Calibration;
 using Aperture.Vision;

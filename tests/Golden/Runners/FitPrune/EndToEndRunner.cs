@@ -1,10 +1,11 @@
 using System.Text.Json;
 using Aperture.Decoding;
-using Aperture.Engine;
 using Aperture.Generation;
 using Aperture.Golden.Tests.BaseModels;
 using Aperture.Models;
+using Aperture.Requests;
 using Aperture.Sequences;
+using Aperture.Tasks;
 using Aperture.Vision;
 using static TorchSharp.torch;
 

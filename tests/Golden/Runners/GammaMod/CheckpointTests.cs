@@ -1,10 +1,10 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Aperture.Decoding;
-using Aperture.Engine;
 using Aperture.Golden.Tests.BaseModels;
+using Aperture.Models;
+using Aperture.Plugins;
 using Aperture.Plugins.GammaMod;
-using Aperture.Plugins.Hosting;
 using Aperture.Weights;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,5 +1,4 @@
 using Aperture.Decoding;
-using Aperture.Engine;
 using Aperture.Golden.Tests.BaseModels;
 using Aperture.Models;
 using Aperture.Vision;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Aperture.Decoding;
+using Aperture.Measuring;
 using Aperture.Models;
 using Aperture.Plugins.GammaMod;
 using static TorchSharp.torch;

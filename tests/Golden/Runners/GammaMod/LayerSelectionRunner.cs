@@ -1,3 +1,4 @@
+using Aperture.Measuring;
 using Aperture.Plugins.GammaMod;
 
 namespace Aperture.Golden.Tests.GammaMod;

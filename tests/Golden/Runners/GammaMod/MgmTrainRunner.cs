@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Aperture.Decoding;
 using Aperture.Golden.Tests.BaseModels;
+using Aperture.Measuring;
 using Aperture.Models;
 using Aperture.Plugins.GammaMod;
 using Aperture.Plugins.GammaMod.Training;

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Aperture.Engine;
 using Aperture.Golden.Tests.BaseModels;
 using Aperture.Models;
 using Aperture.Plugins.Llava;

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Aperture.Decoding;
+using Aperture.Measuring;
 using Aperture.Models;
 using Aperture.Plugins;
 using Aperture.Plugins.GammaMod;

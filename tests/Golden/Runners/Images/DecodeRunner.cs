@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Aperture.Images;
+using Aperture.Pipelines;
 using Xunit.Sdk;
 
 namespace Aperture.Golden.Tests.Images;

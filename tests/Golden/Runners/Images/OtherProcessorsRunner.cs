@@ -1,4 +1,3 @@
-using Aperture.Engine;
 using Aperture.Images;
 using Aperture.Plugins.Eas.Lavin;
 using TorchSharp;

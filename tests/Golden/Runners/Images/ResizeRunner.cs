@@ -1,5 +1,6 @@
 using System.Globalization;
 using Aperture.Images;
+using Aperture.Pipelines;
 using TorchSharp;
 using Xunit.Sdk;
 

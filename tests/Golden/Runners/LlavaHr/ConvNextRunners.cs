@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Decoding;
 using Aperture.Golden.Tests.Vision;
 using Aperture.Models;
 using Aperture.Vision;

@@ -2,6 +2,7 @@ using Aperture.Decoding;
 using Aperture.Generation;
 using Aperture.Golden.Tests.BaseModels;
 using Aperture.Models;
+using Aperture.Tasks;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.Peers;

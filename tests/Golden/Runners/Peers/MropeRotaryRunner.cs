@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Decoding;
 using Aperture.Golden.Tests.BaseModels;
 using Aperture.Models;
 using static TorchSharp.torch;

@@ -1,3 +1,4 @@
+using Aperture.Decoding;
 using Aperture.Golden.Tests.BaseModels;
 using Aperture.Models;
 using static TorchSharp.torch;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Aperture.Measuring;
 using Aperture.Text.Scoring;
 
 namespace Aperture.Golden.Tests.Text;

@@ -1,4 +1,6 @@
+using Aperture.Decoding;
 using Aperture.Models;
+using Aperture.Text;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.Text;

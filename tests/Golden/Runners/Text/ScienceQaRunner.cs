@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Aperture.Requests;
+using Aperture.Tasks;
 using Aperture.Text;
 using Aperture.Text.Scoring;
 

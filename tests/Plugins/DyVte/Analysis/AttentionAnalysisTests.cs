@@ -1,8 +1,12 @@
 using System.Text.Json;
+using Aperture.Data;
 using Aperture.Evaluation;
 using Aperture.Host.Tests.Data;
+using Aperture.Models;
+using Aperture.Pipelines;
 using Aperture.Plugins.DyVte.Analysis;
 using Aperture.Requests;
+using Aperture.Sampling;
 
 namespace Aperture.Plugins.DyVte.Tests.Analysis;
 

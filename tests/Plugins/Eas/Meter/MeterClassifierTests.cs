@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Aperture.Measuring;
+using Aperture.Pipelines;
 using Aperture.Plugins.Eas.Meter;
 using Aperture.Tasks;
 using Aperture.Vision;

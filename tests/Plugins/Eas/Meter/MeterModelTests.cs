@@ -1,5 +1,8 @@
 using Aperture.Models;
+using Aperture.Pipelines;
 using Aperture.Plugins.Eas.Meter;
+using Aperture.Tasks;
+using Aperture.Text;
 using Aperture.Vision;
 using Aperture.Weights;
 using TorchSharp;

@@ -1,7 +1,7 @@
-using Aperture.Engine;
 using Aperture.Hub;
 using Aperture.Images;
-using Aperture.Plugins.Hosting;
+using Aperture.Models;
+using Aperture.Pipelines;
 using Aperture.Tasks;
 using Aperture.Training;
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Aperture.Images;
+using Aperture.Pipelines;
 using Aperture.Plugins.Eas.Meter;
 using Aperture.Plugins.Eas.Search;
 using Aperture.Tasks;

@@ -1,0 +1,141 @@
+using Aperture.Decoding;
+using Aperture.Kernels;
+using Aperture.Weights;
+using static TorchSharp.torch;
+
+namespace Aperture.Decoding;
+
+/// <summary>Where a model's weights live and in which element type; loads tensors accordingly.</summary>
+/// <param name="Device">Where the weights live.</param>
+/// <param name="Compute">The element type computed in.</param>
+/// <param name="Storage">
+/// The element type large matrices are kept in. Where it is narrower than <paramref name="Compute"/>, a matrix is widened for each call.
+/// </param>
+public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType Storage)
+{
+    /// <summary>Ends the loading of a model; checked before each tensor.</summary>
+    public CancellationToken Cancellation { get; init; }
+
+    /// <summary>
+    /// The policy for a device. <c>auto</c> computes a half-precision checkpoint in bf16 where the processor has it, keeps it at 2 bytes a weight and widens
+    /// matrix by matrix where it has not, and computes everything else in float32.
+    /// </summary>
+    /// <param name="device">Where the weights live.</param>
+    /// <param name="type">float32, bfloat16 or float16; null for auto.</param>
+    /// <param name="stored">The element type most of the checkpoint is stored in.</param>
+    public static WeightPolicy For(Device device, ScalarType? type, ScalarType stored)
+    {
+        if (type is { } asked)
+        {
+            return new WeightPolicy(device, asked, asked);
+        }
+
+        bool half = stored is ScalarType.BFloat16 or ScalarType.Float16;
+        if (!half)
+        {
+            return new WeightPolicy(device, ScalarType.Float32, ScalarType.Float32);
+        }
+
+        bool native = device.type != TorchSharp.DeviceType.CPU || ProcessorHasBf16;
+        return new WeightPolicy(device, native ? ScalarType.BFloat16 : ScalarType.Float32, ScalarType.BFloat16);
+    }
+
+    /// <summary>Whether this processor multiplies bf16 matrices in hardware (AVX512-BF16 or AMX).</summary>
+    public static bool ProcessorHasBf16 { get; } = DetectBf16();
+
+    /// <summary>Loads a matrix in <see cref="Storage"/>.</summary>
+    /// <param name="source">The checkpoint.</param>
+    /// <param name="name">Name of the tensor.</param>
+    /// <param name="shape">The shape the configuration asks for.</param>
+    /// <returns>The tensor; the caller disposes it. Its memory may be the source's, which stays as long.</returns>
+    /// <exception cref="ApertureException">The tensor is missing or has another shape.</exception>
+    public Tensor Matrix(IWeightSource source, string name, params long[] shape) => Load(source, name, shape, Storage);
+
+    /// <summary>Loads a small tensor, such as a norm's gain, in <see cref="Compute"/>.</summary>
+    /// <inheritdoc cref="Matrix"/>
+    public Tensor Vector(IWeightSource source, string name, params long[] shape) => Load(source, name, shape, Compute);
+
+    /// <summary>Loads a linear layer.</summary>
+    /// <param name="source">The checkpoint.</param>
+    /// <param name="name">Name without <c>.weight</c>.</param>
+    /// <param name="outputs">Output width.</param>
+    /// <param name="inputs">Input width.</param>
+    /// <param name="bias">Whether there is a bias.</param>
+    /// <returns>The matrix; the caller disposes it.</returns>
+    /// <exception cref="ApertureException">A tensor is missing or has another shape.</exception>
+    public Matrix Linear(IWeightSource source, string name, int outputs, int inputs, bool bias)
+    {
+        Tensor weight = Matrix(source, name + ".weight", outputs, inputs);
+        try
+        {
+            return new DenseMatrix(weight, bias ? Vector(source, name + ".bias", outputs) : null);
+        }
+        catch
+        {
+            weight.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Loads a decoder's norm.</summary>
+    /// <param name="source">The checkpoint.</param>
+    /// <param name="name">Name without <c>.weight</c>.</param>
+    /// <param name="kind">Whether there is a bias beside the gain.</param>
+    /// <param name="width">Its width.</param>
+    /// <returns>The norm; the caller disposes it.</returns>
+    /// <exception cref="ApertureException">A tensor is missing or has another shape.</exception>
+    public NormWeights Norm(IWeightSource source, string name, NormKind kind, int width)
+    {
+        Tensor gain = Vector(source, name + ".weight", width);
+        try
+        {
+            return new NormWeights(gain, kind == NormKind.Layer ? Vector(source, name + ".bias", width) : null);
+        }
+        catch
+        {
+            gain.Dispose();
+            throw;
+        }
+    }
+
+    private Tensor Load(IWeightSource source, string name, long[] shape, ScalarType type)
+    {
+        Cancellation.ThrowIfCancellationRequested();
+        WeightInfo info = source.Describe(name);
+        if (!info.Shape.AsSpan().SequenceEqual(shape))
+        {
+            string found = string.Join(", ", info.Shape), asked = string.Join(", ", shape);
+            throw new ApertureException($"{name} has shape [{found}] but config.json asks for [{asked}]; checkpoint and configuration do not belong together.");
+        }
+
+        Tensor stored = source.Load(name);
+        bool rowMajor = stored.is_contiguous();
+        if (stored.dtype == type && Device.type == TorchSharp.DeviceType.CPU && rowMajor)
+        {
+            return stored;
+        }
+
+        using (stored)
+        {
+            // The kernels read matrices row by row; a pickled checkpoint may hold transposed ones.
+            using Tensor? ordered = rowMajor ? null : stored.contiguous();
+            Tensor converted = (ordered ?? stored).to(type, Device);
+            (source as IMappedWeights)?.ReleasePages(name);
+            return converted;
+        }
+    }
+
+    private static bool DetectBf16()
+    {
+        // CPUID leaf 7, subleaf 1, EAX bit 5: AVX512_BF16; leaf 7, subleaf 0, EDX bit 22: AMX-BF16.
+        if (!System.Runtime.Intrinsics.X86.X86Base.IsSupported || !System.Runtime.Intrinsics.X86.Avx512F.IsSupported)
+        {
+            return false;
+        }
+
+        (int highest, _, _, _) = System.Runtime.Intrinsics.X86.X86Base.CpuId(0, 0);
+        return highest >= 7
+            && ((System.Runtime.Intrinsics.X86.X86Base.CpuId(7, 1).Eax & (1 << 5)) != 0
+                || (System.Runtime.Intrinsics.X86.X86Base.CpuId(7, 0).Edx & (1 << 22)) != 0);
+    }
+}

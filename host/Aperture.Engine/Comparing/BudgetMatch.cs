@@ -1,0 +1,49 @@
+using Aperture.Decoding;
+using Aperture.Images;
+using Aperture.Measuring;
+using Aperture.Models;
+using Aperture.Pipelines;
+using Aperture.Requests;
+using Aperture.Tasks;
+
+namespace Aperture.Comparing;
+
+/// <summary>
+/// Finds the constant number of visual tokens that costs the decoder what a method costs: the budget at which baselines are compared with it.
+/// </summary>
+public static class BudgetMatch
+{
+    /// <summary>The largest constant number of visual tokens whose prefill costs at most the pipeline's.</summary>
+    /// <param name="pipeline">The pipeline with the method.</param>
+    /// <param name="image">A picture.</param>
+    /// <param name="question">A question.</param>
+    /// <param name="cancellationToken">Checked between layers.</param>
+    public static int ConstantTokens(Pipeline pipeline, Image image, string question, CancellationToken cancellationToken)
+    {
+        WorkCounter counter = new();
+        RequestOutcome outcome = pipeline.Run(
+            (run, token) => run.Run([PromptRequest.Of(question, [image])], new() { MaxNewTokens = 1 }, null, counter, token), cancellationToken);
+        DecoderInfo info = pipeline.Model.Decoder.Info;
+        int text = outcome.Prompts[0].Count - outcome.Prompts[0].VisualCount;
+        return ConstantTokens(info, text, outcome.SeenRows, counter.DecoderMacs(info) + counter.OwnMacs.Values.Sum());
+    }
+
+    /// <summary>The largest constant number of visual tokens whose prefill costs at most a budget.</summary>
+    /// <param name="info">Sizes.</param>
+    /// <param name="text">Text rows of the prompt.</param>
+    /// <param name="most">Visual tokens of the un-reduced prompt.</param>
+    /// <param name="macs">The budget in multiply-accumulates of the decoder's layers.</param>
+    public static int ConstantTokens(DecoderInfo info, int text, int most, long macs)
+    {
+        int tokens = most;
+        while (tokens > 0 && PrefillMacs(info, text + tokens) > macs)
+        {
+            tokens--;
+        }
+
+        return tokens;
+    }
+
+    private static long PrefillMacs(DecoderInfo info, int rows)
+        => info.Layers * LayerRows.Full(rows).Macs(info);
+}
