@@ -14,14 +14,14 @@ public sealed class GoldenTests
     [MemberData(nameof(Cases))]
     public void Golden(string name)
     {
-        var listing = _listings[name];
+        GoldenListing listing = _listings[name];
         Assert.True(listing.File is not null, listing.Fault);
-        var runner = GoldenRunners.For(listing.File);
+        IGoldenRunner? runner = GoldenRunners.For(listing.File);
         Skip.If(runner is null, $"no runner for the kind {listing.File.Area}/{listing.File.Kind}");
 
         // What a runner leaves behind goes with the scope, not some day with the garbage collector in the middle of another case's count.
         using TorchSharp.DisposeScope scope = NewDisposeScope();
-        using var golden = GoldenCase.Open(listing.File);
+        using GoldenCase golden = GoldenCase.Open(listing.File);
         runner.Run(golden);
         golden.CheckSettled();
     }
@@ -29,9 +29,10 @@ public sealed class GoldenTests
     [Fact]
     public void Every_kind_of_the_repository_has_a_runner()
     {
-        var own = GoldenFolders.List([GoldenFolders.Own]);
+        SortedDictionary<string, GoldenListing> own = GoldenFolders.List([GoldenFolders.Own]);
 
-        var without = own.Where(pair => pair.Value.File is not { } file || !GoldenRunners.Exists(file)).Select(pair => pair.Value.Fault ?? pair.Key);
+        IEnumerable<string> without = own.Where(pair => pair.Value.File is not { } file || !GoldenRunners.Exists(file))
+            .Select(pair => pair.Value.Fault ?? pair.Key);
 
         Assert.NotEmpty(own);
         Assert.Empty(without);

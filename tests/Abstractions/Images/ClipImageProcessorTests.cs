@@ -11,8 +11,8 @@ public sealed class ClipImageProcessorTests
     {
         ClipImageProcessor processor = new(new ClipImageProcessorConfig());
 
-        using var black = processor.Process(Image.Filled(30, 20, 0, 0, 0));
-        using var white = processor.Process(Image.Filled(30, 20, 255, 255, 255));
+        using torch.Tensor black = processor.Process(Image.Filled(30, 20, 0, 0, 0));
+        using torch.Tensor white = processor.Process(Image.Filled(30, 20, 255, 255, 255));
 
         Assert.Equal([3, 224, 224], black.shape);
         Assert.Equal([-1.7922626f, -1.7520971f, -1.4802198f], Corner(black));
@@ -27,22 +27,29 @@ public sealed class ClipImageProcessorTests
     [InlineData(1, 90)]
     public void Resizing_only_what_the_crop_keeps_gives_the_same_pixels(int width, int height)
     {
-        var image = PilResizeTests.Noise(ImageMode.RGB, width, height, seed: 4);
-        var shorter = Math.Min(width, height);
-        var (newWidth, newHeight) = ((int)(56.0 * width / shorter), (int)(56.0 * height / shorter));
+        Image image = PilResizeTests.Noise(ImageMode.RGB, width, height, seed: 4);
+        int shorter = Math.Min(width, height);
+        (int newWidth, int newHeight) = ((int)(56.0 * width / shorter), (int)(56.0 * height / shorter));
 
-        var prepared = new ClipImageProcessor(new ClipImageProcessorConfig { ShortestEdge = 56, CropHeight = 48, CropWidth = 48 }).Prepare(image);
+        Image prepared = new ClipImageProcessor(new ClipImageProcessorConfig { ShortestEdge = 56, CropHeight = 48, CropWidth = 48 }).Prepare(image);
 
-        var whole = image.Resize(newWidth, newHeight);
+        Image whole = image.Resize(newWidth, newHeight);
         Assert.Equal(whole.Crop((newWidth - 48) / 2, (newHeight - 48) / 2, 48, 48).Pixels, prepared.Pixels);
     }
 
     [Fact]
     public void A_crop_larger_than_the_image_pads_with_zeros_before_normalising()
     {
-        var config = new ClipImageProcessorConfig { DoResize = false, CropHeight = 4, CropWidth = 5, ImageMean = [0.5, 0.5, 0.5], ImageStd = [0.5, 0.5, 0.5] };
+        ClipImageProcessorConfig config = new ClipImageProcessorConfig
+        {
+            DoResize = false,
+            CropHeight = 4,
+            CropWidth = 5,
+            ImageMean = [0.5, 0.5, 0.5],
+            ImageStd = [0.5, 0.5, 0.5],
+        };
 
-        using var values = new ClipImageProcessor(config).Process(Image.Filled(2, 1, 255, 255, 255));
+        using torch.Tensor values = new ClipImageProcessor(config).Process(Image.Filled(2, 1, 255, 255, 255));
 
         // the odd pixel of the margin goes to the left and to the top
         Assert.Equal([-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 1, 1, -1, -1, -1, -1, -1, -1], values[0].data<float>().ToArray());
@@ -53,7 +60,7 @@ public sealed class ClipImageProcessorTests
     {
         ClipImageProcessor processor = new(new ClipImageProcessorConfig { PadToSquare = true, DoResize = false, DoCenterCrop = false });
 
-        var prepared = processor.Prepare(Image.Filled(1, 4, 9, 9, 9));
+        Image prepared = processor.Prepare(Image.Filled(1, 4, 9, 9, 9));
 
         Assert.Equal(((byte)122, (byte)116, (byte)104), processor.PaddingColour);
         Assert.Equal([122, 116, 104, 9, 9, 9, 122, 116, 104, 122, 116, 104], prepared.Pixels[..12].ToArray());
@@ -68,7 +75,7 @@ public sealed class ClipImageProcessorTests
               "image_processor_type": "CLIPImageProcessor", "resample": 3, "rescale_factor": 0.00392156862745098, "size": { "shortest_edge": 336 } }
             """;
 
-        var config = Parse(File);
+        ClipImageProcessorConfig config = Parse(File);
 
         Assert.Equal((336, 336, 336, ResampleFilter.Bicubic), (config.ShortestEdge, config.CropHeight, config.CropWidth, config.Resample));
     }
@@ -76,8 +83,8 @@ public sealed class ClipImageProcessorTests
     [Fact]
     public void Omitted_fields_take_the_defaults_of_the_named_processor()
     {
-        var clip = Parse("{}");
-        var siglip = Parse("""{ "image_processor_type": "SiglipImageProcessor", "size": { "height": 384, "width": 384 } }""");
+        ClipImageProcessorConfig clip = Parse("{}");
+        ClipImageProcessorConfig siglip = Parse("""{ "image_processor_type": "SiglipImageProcessor", "size": { "height": 384, "width": 384 } }""");
 
         Assert.Equal((224, 224, true), (clip.ShortestEdge, clip.CropHeight, clip.DoCenterCrop));
         Assert.Equal((null, 384, 384, false), (siglip.ShortestEdge, siglip.Height, siglip.Width, siglip.DoCenterCrop));
@@ -114,9 +121,9 @@ public sealed class ClipImageProcessorTests
     public void An_extremely_long_image_is_cropped_without_making_its_resized_form()
     {
         Image image = new(ImageMode.L, 1, 2_000_000, new byte[2_000_000]);
-        var before = GC.GetAllocatedBytesForCurrentThread();
+        long before = GC.GetAllocatedBytesForCurrentThread();
 
-        using var values = new ClipImageProcessor(new ClipImageProcessorConfig()).Process(image);
+        using torch.Tensor values = new ClipImageProcessor(new ClipImageProcessorConfig()).Process(image);
 
         Assert.Equal([3, 224, 224], values.shape);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 64 << 20);
@@ -125,13 +132,13 @@ public sealed class ClipImageProcessorTests
 
     private static float[] Corner(torch.Tensor values)
     {
-        using var corner = values[.., 0, 0];
+        using torch.Tensor corner = values[.., 0, 0];
         return corner.data<float>().ToArray();
     }
 
     private static ClipImageProcessorConfig Parse(string json)
     {
-        using var document = JsonDocument.Parse(json);
+        using JsonDocument document = JsonDocument.Parse(json);
         return ClipImageProcessorConfig.Parse(document.RootElement, "settings.json");
     }
 }

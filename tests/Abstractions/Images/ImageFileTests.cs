@@ -19,7 +19,7 @@ public sealed class ImageFileTests : IDisposable
     [InlineData("short.png", "\u0089PNG")]
     public void A_file_that_is_no_image_gives_one_line_with_its_name(string name, string content)
     {
-        var path = Write(name, System.Text.Encoding.Latin1.GetBytes(content));
+        string path = Write(name, System.Text.Encoding.Latin1.GetBytes(content));
 
         AssertOneLine(name, () => Image.Load(path));
     }
@@ -36,9 +36,9 @@ public sealed class ImageFileTests : IDisposable
     [InlineData("picture.ppm", "P6\n1 1\n255\nabc", "PPM")]
     public void Formats_that_are_not_read_are_named(string name, string content, string format)
     {
-        var path = Write(name, System.Text.Encoding.Latin1.GetBytes(content));
+        string path = Write(name, System.Text.Encoding.Latin1.GetBytes(content));
 
-        var error = AssertOneLine(name, () => Image.Load(path));
+        ApertureException error = AssertOneLine(name, () => Image.Load(path));
 
         Assert.Contains(format, error.Message);
     }
@@ -47,7 +47,7 @@ public sealed class ImageFileTests : IDisposable
     [MemberData(nameof(Formats))]
     public void The_format_is_told_by_content_and_not_by_name(string format)
     {
-        var image = Image.Load(Write("picture.dat", Encoded(format, 13, 9)));
+        Image image = Image.Load(Write("picture.dat", Encoded(format, 13, 9)));
 
         Assert.Equal((13, 9), (image.Width, image.Height));
     }
@@ -56,7 +56,7 @@ public sealed class ImageFileTests : IDisposable
     [MemberData(nameof(Formats))]
     public void A_file_cut_off_in_its_pixels_is_refused(string format)
     {
-        var bytes = Encoded(format, 64, 48);
+        byte[] bytes = Encoded(format, 64, 48);
 
         AssertOneLine("half", () => Image.Decode(bytes.AsSpan(0, bytes.Length / 2), "half"));
         AssertOneLine("head", () => Image.Decode(bytes.AsSpan(0, 20), "head"));
@@ -66,10 +66,10 @@ public sealed class ImageFileTests : IDisposable
     [MemberData(nameof(Formats))]
     public void A_header_of_30000_by_30000_pixels_is_refused_before_the_pixels_are_read(string format)
     {
-        var bytes = WithSize(format, Encoded(format, 16, 16), 30_000, 30_000);
-        var before = GC.GetAllocatedBytesForCurrentThread();
+        byte[] bytes = WithSize(format, Encoded(format, 16, 16), 30_000, 30_000);
+        long before = GC.GetAllocatedBytesForCurrentThread();
 
-        var error = AssertOneLine("bomb", () => Image.Decode(bytes, "bomb"));
+        ApertureException error = AssertOneLine("bomb", () => Image.Decode(bytes, "bomb"));
 
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
         Assert.Contains(format == "webp" ? "16383" : "30000x30000", error.Message + "16383"); // WebP cannot say more than 16383
@@ -79,7 +79,7 @@ public sealed class ImageFileTests : IDisposable
     [MemberData(nameof(Formats))]
     public void The_limit_on_pixels_is_an_option(string format)
     {
-        var bytes = Encoded(format, 16, 16);
+        byte[] bytes = Encoded(format, 16, 16);
 
         AssertOneLine("large", () => Image.Decode(bytes, "large", new ImageDecodeOptions { MaxPixels = 255 }));
         Assert.Equal(16, Image.Decode(bytes, "large", new ImageDecodeOptions { MaxPixels = 256 }).Width);
@@ -88,7 +88,7 @@ public sealed class ImageFileTests : IDisposable
     [Fact]
     public void The_limit_on_bytes_is_an_option()
     {
-        var path = Write("picture.png", Encoded("png", 16, 16));
+        string path = Write("picture.png", Encoded("png", 16, 16));
 
         AssertOneLine("picture.png", () => Image.Load(path, new ImageDecodeOptions { MaxFileBytes = 10 }));
     }
@@ -97,13 +97,13 @@ public sealed class ImageFileTests : IDisposable
     [MemberData(nameof(Formats))]
     public void Damaged_bytes_give_an_image_or_the_users_error_and_nothing_else(string format)
     {
-        var original = Encoded(format, 24, 17);
+        byte[] original = Encoded(format, 24, 17);
         Random random = new(5);
-        var (read, refused) = (0, 0);
-        for (var i = 0; i < 400; i++)
+        (int read, int refused) = (0, 0);
+        for (int i = 0; i < 400; i++)
         {
-            var bytes = (byte[])original.Clone();
-            for (var flips = random.Next(1, 4); flips > 0; flips--)
+            byte[] bytes = (byte[])original.Clone();
+            for (int flips = random.Next(1, 4); flips > 0; flips--)
             {
                 bytes[random.Next(bytes.Length)] ^= (byte)(1 << random.Next(8));
             }
@@ -132,13 +132,13 @@ public sealed class ImageFileTests : IDisposable
     [InlineData(ImageMode.Bilevel)]
     public void SavePng_keeps_every_pixel(ImageMode mode)
     {
-        foreach (var (width, height) in new[] { (1, 1), (3, 7), (17, 5), (64, 33) })
+        foreach ((int width, int height) in new[] { (1, 1), (3, 7), (17, 5), (64, 33) })
         {
-            var image = PilResizeTests.Noise(mode, width, height, seed: width);
-            var path = Path.Combine(_folder, "saved.png");
+            Image image = PilResizeTests.Noise(mode, width, height, seed: width);
+            string path = Path.Combine(_folder, "saved.png");
 
             image.SavePng(path);
-            var loaded = Image.Load(path);
+            Image loaded = Image.Load(path);
 
             Assert.Equal(mode, loaded.Mode);
             Assert.Equal(image.Pixels, loaded.Pixels);
@@ -148,8 +148,8 @@ public sealed class ImageFileTests : IDisposable
     [Fact]
     public void SavePng_keeps_16_bit_grey_and_the_colours_of_a_palette()
     {
-        var grey = Image.FromPixels([0, 255, 256, 65535, 70000, -5], 3, 2);
-        var palette = Image.Decode(Encoded("gif", 13, 9));
+        Image grey = Image.FromPixels([0, 255, 256, 65535, 70000, -5], 3, 2);
+        Image palette = Image.Decode(Encoded("gif", 13, 9));
 
         Assert.Equal([0, 255, 256, 65535, 65535, 0], Image.Decode(grey.EncodePng()).IntegerPixels.ToArray());
         Assert.Equal(palette.ConvertToRgba().Pixels, Image.Decode(palette.EncodePng()).Pixels);
@@ -159,7 +159,7 @@ public sealed class ImageFileTests : IDisposable
     [Fact]
     public void SavePng_replaces_a_file_and_leaves_nothing_else_behind()
     {
-        var path = Write("picture.png", [1, 2, 3]);
+        string path = Write("picture.png", [1, 2, 3]);
 
         Image.Filled(2, 2, 1, 2, 3).SavePng(path);
 
@@ -178,7 +178,7 @@ public sealed class ImageFileTests : IDisposable
     [Fact]
     public void Transparent_pixels_of_a_gif_keep_the_colour_of_the_palette()
     {
-        var image = Image.Decode(TinyGif(2, 1, transparent: 1, 0, 1));
+        Image image = Image.Decode(TinyGif(2, 1, transparent: 1, 0, 1));
 
         Assert.Equal(ImageMode.P, image.Mode);
         Assert.Equal([10, 20, 30, 40, 50, 60], image.ConvertToRgb().Pixels.ToArray());
@@ -188,10 +188,10 @@ public sealed class ImageFileTests : IDisposable
     [Fact]
     public void A_gif_whose_palette_is_the_greys_opens_as_grey()
     {
-        var bytes = TinyGif(2, 1, transparent: 1, 0, 1);
+        byte[] bytes = TinyGif(2, 1, transparent: 1, 0, 1);
         new byte[] { 0, 0, 0, 1, 1, 1 }.CopyTo(bytes, 13);
 
-        var image = Image.Decode(bytes);
+        Image image = Image.Decode(bytes);
 
         Assert.Equal(ImageMode.L, image.Mode);
         Assert.Equal([0, 1], image.Pixels.ToArray());
@@ -200,7 +200,7 @@ public sealed class ImageFileTests : IDisposable
 
     private string Write(string name, byte[] content)
     {
-        var path = Path.Combine(_folder, name);
+        string path = Path.Combine(_folder, name);
         File.WriteAllBytes(path, content);
         return path;
     }
@@ -215,7 +215,7 @@ public sealed class ImageFileTests : IDisposable
 
     private static byte[] Encoded(string format, int width, int height)
     {
-        var image = PilResizeTests.Noise(ImageMode.RGB, width, height, seed: 11);
+        Image image = PilResizeTests.Noise(ImageMode.RGB, width, height, seed: 11);
         switch (format)
         {
             case "png":
@@ -225,8 +225,8 @@ public sealed class ImageFileTests : IDisposable
             case "bmp":
                 return TinyBmp(image);
             default:
-                using (var bitmap = SKBitmap.Decode(image.EncodePng()))
-                using (var data = bitmap.Encode(format == "jpg" ? SKEncodedImageFormat.Jpeg : SKEncodedImageFormat.Webp, 80))
+                using (SKBitmap bitmap = SKBitmap.Decode(image.EncodePng()))
+                using (SKData data = bitmap.Encode(format == "jpg" ? SKEncodedImageFormat.Jpeg : SKEncodedImageFormat.Webp, 80))
                 {
                     return data.ToArray();
                 }
@@ -235,8 +235,8 @@ public sealed class ImageFileTests : IDisposable
 
     private static byte[] TinyBmp(Image image)
     {
-        var stride = (image.Width * 3 + 3) / 4 * 4;
-        var bytes = new byte[54 + stride * image.Height];
+        int stride = (image.Width * 3 + 3) / 4 * 4;
+        byte[] bytes = new byte[54 + stride * image.Height];
         "BM"u8.CopyTo(bytes);
         BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(2), bytes.Length);
         bytes[10] = 54;
@@ -252,13 +252,13 @@ public sealed class ImageFileTests : IDisposable
     private static byte[] TinyGif(int width, int height, int transparent, params int[] indices)
     {
         List<bool> bits = new();
-        foreach (var code in indices.SelectMany(index => new[] { 4, index }).Append(5))
+        foreach (int code in indices.SelectMany(index => new[] { 4, index }).Append(5))
         {
             bits.AddRange([(code & 1) != 0, (code & 2) != 0, (code & 4) != 0]);
         }
 
-        var data = bits.Chunk(8).Select(chunk => (byte)chunk.Select((bit, i) => bit ? 1 << i : 0).Sum()).ToArray();
-        var control = transparent < 0 ? [] : new byte[] { 0x21, 0xF9, 4, 1, 0, 0, (byte)transparent, 0 };
+        byte[] data = bits.Chunk(8).Select(chunk => (byte)chunk.Select((bit, i) => bit ? 1 << i : 0).Sum()).ToArray();
+        byte[] control = transparent < 0 ? [] : new byte[] { 0x21, 0xF9, 4, 1, 0, 0, (byte)transparent, 0 };
         return
         [
             .. "GIF89a"u8, .. Size(width, height), 0x80, 0, 0, 10, 20, 30, 40, 50, 60, .. control,
@@ -278,12 +278,12 @@ public sealed class ImageFileTests : IDisposable
                 BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(29), PngChecksum.Compute(bytes.AsSpan(12, 17)));
                 break;
             case "jpg":
-                var frame = bytes.AsSpan().IndexOf((ReadOnlySpan<byte>)[0xFF, 0xC0]);
+                int frame = bytes.AsSpan().IndexOf((ReadOnlySpan<byte>)[0xFF, 0xC0]);
                 BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(frame + 5), (ushort)height);
                 BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(frame + 7), (ushort)width);
                 break;
             case "webp":
-                var key = bytes.AsSpan().IndexOf((ReadOnlySpan<byte>)[0x9D, 0x01, 0x2A]);
+                int key = bytes.AsSpan().IndexOf((ReadOnlySpan<byte>)[0x9D, 0x01, 0x2A]);
                 Size(16383, 16383).CopyTo(bytes, key + 3);
                 break;
             case "gif":

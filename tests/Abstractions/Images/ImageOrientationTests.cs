@@ -23,8 +23,8 @@ public sealed class ImageOrientationTests
     [MemberData(nameof(Upright))]
     public void Orientation_is_reported_and_applied_only_on_request(int value, int width, byte[] expected)
     {
-        var image = Image.Decode(PngWith(Tiff(value, little: value % 2 == 0)));
-        var upright = image.ApplyOrientation();
+        Image image = Image.Decode(PngWith(Tiff(value, little: value % 2 == 0)));
+        Image upright = image.ApplyOrientation();
 
         Assert.Equal(value, (int)image.Orientation);
         Assert.Equal(_stored, image.Pixels.ToArray());
@@ -59,8 +59,8 @@ public sealed class ImageOrientationTests
     [Fact]
     public void Damaged_metadata_means_upright()
     {
-        var tiff = Tiff(6, little: true);
-        for (var length = 0; length < tiff.Length - 4; length++)
+        byte[] tiff = Tiff(6, little: true);
+        for (int length = 0; length < tiff.Length - 4; length++)
         {
             Assert.Equal(ImageOrientation.Upright, ExifOrientation.FromTiff(tiff.AsSpan(0, length)));
         }
@@ -76,7 +76,7 @@ public sealed class ImageOrientationTests
 
     private static byte[] PngWith(byte[] exif)
     {
-        var png = Image.FromPixels(ImageMode.L, _stored, 3, 2).EncodePng();
+        byte[] png = Image.FromPixels(ImageMode.L, _stored, 3, 2).EncodePng();
         byte[] chunk = [0, 0, 0, (byte)exif.Length, .. "eXIf"u8, .. exif, 0, 0, 0, 0];
         BinaryPrimitives.WriteUInt32BigEndian(chunk.AsSpan(chunk.Length - 4), PngChecksum.Compute(chunk.AsSpan(4, 4 + exif.Length)));
         return [.. png[..33], .. chunk, .. png[33..]]; // after the header chunk

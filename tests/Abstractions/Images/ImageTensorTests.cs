@@ -11,9 +11,9 @@ public sealed class ImageTensorTests
     [Fact]
     public void ToTensor_gives_rows_columns_channels()
     {
-        using var rgb = Image.FromRgb([1, 2, 3, 4, 5, 6], 2, 1).ToTensor();
-        using var grey = Image.FromPixels(ImageMode.L, [7, 8], 1, 2).ToTensor();
-        using var real = Image.FromPixels([0.25f], 1, 1).ToTensor();
+        using torch.Tensor rgb = Image.FromRgb([1, 2, 3, 4, 5, 6], 2, 1).ToTensor();
+        using torch.Tensor grey = Image.FromPixels(ImageMode.L, [7, 8], 1, 2).ToTensor();
+        using torch.Tensor real = Image.FromPixels([0.25f], 1, 1).ToTensor();
 
         Assert.Equal([1, 2, 3], rgb.shape);
         Assert.Equal([1, 2, 3, 4, 5, 6], rgb.data<byte>().ToArray());
@@ -25,11 +25,11 @@ public sealed class ImageTensorTests
     public void A_batch_is_its_images_stacked()
     {
         ClipImageProcessor processor = new(new ClipImageProcessorConfig { ShortestEdge = 28, CropHeight = 28, CropWidth = 28 });
-        var images = Enumerable.Range(0, 3).Select(i => PilResizeTests.Noise(ImageMode.RGB, 30 + i, 40, seed: i)).ToArray();
+        Image[] images = Enumerable.Range(0, 3).Select(i => PilResizeTests.Noise(ImageMode.RGB, 30 + i, 40, seed: i)).ToArray();
 
-        using var batch = processor.Process(images);
-        using var second = processor.Process(images[1]);
-        using var row = batch[1];
+        using torch.Tensor batch = processor.Process(images);
+        using torch.Tensor second = processor.Process(images[1]);
+        using torch.Tensor row = batch[1];
 
         Assert.Equal([3, 3, 28, 28], batch.shape);
         Assert.Equal(second.data<float>().ToArray(), row.data<float>().ToArray());
@@ -40,8 +40,8 @@ public sealed class ImageTensorTests
     {
         ClipImageProcessor processor = new(new ClipImageProcessorConfig());
         ClipImageProcessor plain = new(new ClipImageProcessorConfig { DoResize = false, DoCenterCrop = false });
-        var images = new[] { Image.Filled(9, 7, 1, 2, 3), Image.Filled(4, 7, 1, 2, 3) };
-        var before = LiveTensors.Settled();
+        Image[] images = new[] { Image.Filled(9, 7, 1, 2, 3), Image.Filled(4, 7, 1, 2, 3) };
+        long before = LiveTensors.Settled();
 
         processor.Process(images).Dispose();
         processor.Process(images[0]).Dispose();

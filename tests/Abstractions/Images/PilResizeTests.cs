@@ -14,7 +14,7 @@ public sealed class PilResizeTests
     [Fact]
     public void Same_size_returns_the_image_itself()
     {
-        var image = Noise(ImageMode.RGB, 7, 5, seed: 1);
+        Image image = Noise(ImageMode.RGB, 7, 5, seed: 1);
 
         Assert.All(_filters, filter => Assert.Same(image, PilResize.Resize(image, 7, 5, filter)));
     }
@@ -22,9 +22,9 @@ public sealed class PilResizeTests
     [Fact]
     public void A_whole_pixel_box_of_the_asked_size_is_cut_out()
     {
-        var image = Noise(ImageMode.RGB, 9, 8, seed: 2);
+        Image image = Noise(ImageMode.RGB, 9, 8, seed: 2);
 
-        var part = PilResize.Resize(image, 4, 3, ResampleFilter.Lanczos, new ImageBox(2, 1, 6, 4));
+        Image part = PilResize.Resize(image, 4, 3, ResampleFilter.Lanczos, new ImageBox(2, 1, 6, 4));
 
         Assert.Equal(image.Crop(2, 1, 4, 3).Pixels, part.Pixels);
     }
@@ -33,9 +33,9 @@ public sealed class PilResizeTests
     public void A_constant_image_stays_constant() =>
         Gen.Select(_anyFilter, Gen.Int[1, 40], Gen.Int[1, 40], Gen.Int[1, 60], Gen.Int[1, 60], Gen.Byte[0, 255]).Sample((filter, w, h, width, height, value) =>
         {
-            var image = Image.Filled(w, h, value, (byte)(255 - value), 7);
+            Image image = Image.Filled(w, h, value, (byte)(255 - value), 7);
 
-            var resized = PilResize.Resize(image, width, height, filter);
+            Image resized = PilResize.Resize(image, width, height, filter);
 
             return resized.Pixels.SequenceEqual(Image.Filled(width, height, value, (byte)(255 - value), 7).Pixels);
         }, iter: 300);
@@ -44,7 +44,7 @@ public sealed class PilResizeTests
     public void Every_mode_keeps_its_mode_and_gets_the_size() =>
         Gen.Select(_anyByteMode, _anyFilter, Gen.Int[1, 20], Gen.Int[1, 20], Gen.Int[1, 30], Gen.Int[1, 30]).Sample((mode, filter, w, h, width, height) =>
         {
-            var resized = PilResize.Resize(Noise(mode, w, h, seed: w + h), width, height, filter);
+            Image resized = PilResize.Resize(Noise(mode, w, h, seed: w + h), width, height, filter);
 
             return resized.Mode == mode && resized.Width == width && resized.Height == height && resized.Pixels.Length == width * height * resized.Channels;
         }, iter: 200);
@@ -57,8 +57,8 @@ public sealed class PilResizeTests
             Gen.Int[1, 90], Gen.Bool)
             .Sample((mode, filter, w, h, size, alongX) =>
             {
-                var image = Noise(mode, w, h, seed: 31 * w + h);
-                var (width, height) = alongX ? (size, h) : (w, size);
+                Image image = Noise(mode, w, h, seed: 31 * w + h);
+                (int width, int height) = alongX ? (size, h) : (w, size);
                 if ((width, height) == (w, h))
                 {
                     return true;
@@ -72,10 +72,10 @@ public sealed class PilResizeTests
         Gen.Select(OneOf(ResampleFilter.Bicubic, ResampleFilter.Bilinear, ResampleFilter.Hamming), Gen.Int[2, 40], Gen.Int[2, 40], Gen.Int[1, 50])
             .Sample((filter, w, h, width) =>
         {
-            var image = Noise(ImageMode.L, w, h, seed: w * h);
+            Image image = Noise(ImageMode.L, w, h, seed: w * h);
 
-            var first = PilResize.Resize(Mirror(image), width, h, filter);
-            var last = Mirror(PilResize.Resize(image, width, h, filter));
+            Image first = PilResize.Resize(Mirror(image), width, h, filter);
+            Image last = Mirror(PilResize.Resize(image, width, h, filter));
 
             return first.Pixels.ToArray().Zip(last.Pixels.ToArray()).All(pair => Math.Abs(pair.First - pair.Second) <= 1);
         }, iter: 200);
@@ -83,8 +83,8 @@ public sealed class PilResizeTests
     [Fact]
     public void Float_and_integer_modes_are_resized_without_clipping()
     {
-        var singles = Image.FromPixels([-1000f, 3000f], 2, 1);
-        var integers = Image.FromPixels([-1000, 3001], 2, 1);
+        Image singles = Image.FromPixels([-1000f, 3000f], 2, 1);
+        Image integers = Image.FromPixels([-1000, 3001], 2, 1);
 
         Assert.Equal([1000f], PilResize.Resize(singles, 1, 1, ResampleFilter.Bilinear).SinglePixels.ToArray());
         Assert.Equal([1001], PilResize.Resize(integers, 1, 1, ResampleFilter.Bilinear).IntegerPixels.ToArray());
@@ -93,9 +93,9 @@ public sealed class PilResizeTests
     [Fact]
     public void Palette_and_bilevel_images_take_the_nearest_pixel_whatever_is_asked()
     {
-        foreach (var mode in new[] { ImageMode.P, ImageMode.Bilevel })
+        foreach (ImageMode mode in new[] { ImageMode.P, ImageMode.Bilevel })
         {
-            var image = Noise(mode, 11, 6, seed: 3);
+            Image image = Noise(mode, 11, 6, seed: 3);
 
             Assert.All(
                 _filters, filter => Assert.Equal(PilResize.Resize(image, 5, 13, ResampleFilter.Nearest).Pixels, PilResize.Resize(image, 5, 13, filter).Pixels));
@@ -105,7 +105,7 @@ public sealed class PilResizeTests
     [Fact]
     public void Transparent_pixels_do_not_bleed_their_colour_and_division_truncates()
     {
-        var image = Image.FromPixels(ImageMode.RGBA, [200, 100, 50, 255, 0, 255, 0, 0], 2, 1);
+        Image image = Image.FromPixels(ImageMode.RGBA, [200, 100, 50, 255, 0, 255, 0, 0], 2, 1);
 
         Assert.Equal([199, 99, 49, 128], PilResize.Resize(image, 1, 1, ResampleFilter.Box).Pixels.ToArray());
     }
@@ -113,7 +113,7 @@ public sealed class PilResizeTests
     [Fact]
     public void Reduce_averages_blocks_and_what_is_left_of_them()
     {
-        var image = Image.FromPixels(ImageMode.L, [0, 10, 20, 30, 40, 50], 3, 2);
+        Image image = Image.FromPixels(ImageMode.L, [0, 10, 20, 30, 40, 50], 3, 2);
 
         Assert.Equal([20, 35], PilResize.Reduce(image, 2, 2).Pixels.ToArray());
     }
@@ -125,7 +125,7 @@ public sealed class PilResizeTests
     [InlineData(8, 8, 20, 20, 8, 8)]
     public void Thumbnail_fits_and_keeps_the_aspect_ratio(int width, int height, int maxWidth, int maxHeight, int expectedWidth, int expectedHeight)
     {
-        var thumbnail = PilResize.Thumbnail(Image.Filled(width, height, 1, 2, 3), maxWidth, maxHeight);
+        Image thumbnail = PilResize.Thumbnail(Image.Filled(width, height, 1, 2, 3), maxWidth, maxHeight);
 
         Assert.Equal((expectedWidth, expectedHeight), (thumbnail.Width, thumbnail.Height));
     }
@@ -133,7 +133,7 @@ public sealed class PilResizeTests
     [Fact]
     public void A_box_outside_the_image_and_sizes_below_one_are_refused()
     {
-        var image = Image.Filled(4, 4, 0, 0, 0);
+        Image image = Image.Filled(4, 4, 0, 0, 0);
 
         Assert.Throws<ArgumentException>(() => PilResize.Resize(image, 2, 2, box: new ImageBox(0, 0, 4.5, 4)));
         Assert.Throws<ArgumentException>(() => PilResize.Resize(image, 2, 2, box: new ImageBox(2, 0, 2, 4)));
@@ -146,15 +146,15 @@ public sealed class PilResizeTests
 
     internal static Image Noise(ImageMode mode, int width, int height, int seed)
     {
-        var pixels = new byte[width * height * Image.ChannelsOf(mode)];
+        byte[] pixels = new byte[width * height * Image.ChannelsOf(mode)];
         new Random(seed).NextBytes(pixels);
         return Image.FromPixels(mode, pixels, width, height);
     }
 
     private static Image Mirror(Image image)
     {
-        var pixels = image.Pixels.ToArray();
-        for (var y = 0; y < image.Height; y++)
+        byte[] pixels = image.Pixels.ToArray();
+        for (int y = 0; y < image.Height; y++)
         {
             pixels.AsSpan(y * image.Width, image.Width).Reverse();
         }
@@ -164,7 +164,7 @@ public sealed class PilResizeTests
 
     private static byte[] PlainSum(Image image, int width, int height, ResampleFilter filter)
     {
-        var (support, kernel) = filter switch
+        (double support, Func<double, double>? kernel) = filter switch
         {
             ResampleFilter.Bilinear => (1.0, (Func<double, double>)(x => Math.Max(0, 1 - Math.Abs(x)))),
             ResampleFilter.Bicubic
@@ -173,23 +173,23 @@ public sealed class PilResizeTests
                     : 0),
             _ => (3.0, x => x == 0 ? 1 : Math.Abs(x) >= 3 ? 0 : Math.Sin(x * Math.PI) / (x * Math.PI) * Math.Sin(x / 3 * Math.PI) / (x / 3 * Math.PI)),
         };
-        var (length, size) = width != image.Width ? (image.Width, width) : (image.Height, height);
-        var scale = (double)length / size;
-        var stretch = Math.Max(1, scale);
-        var result = new byte[width * height * image.Channels];
-        for (var i = 0; i < result.Length; i++)
+        (int length, int size) = width != image.Width ? (image.Width, width) : (image.Height, height);
+        double scale = (double)length / size;
+        double stretch = Math.Max(1, scale);
+        byte[] result = new byte[width * height * image.Channels];
+        for (int i = 0; i < result.Length; i++)
         {
-            var (c, x, y) = (i % image.Channels, i / image.Channels % width, i / image.Channels / width);
-            var centre = ((width != image.Width ? x : y) + 0.5) * scale;
-            var first = Math.Max(0, (int)(centre - support * stretch + 0.5));
-            var end = Math.Min(length, (int)(centre + support * stretch + 0.5));
-            var weights = Enumerable.Range(first, end - first).Select(k => kernel((k - centre + 0.5) * (1 / stretch))).ToArray();
-            var total = weights.Aggregate(0.0, (sum, w) => sum + w);
+            (int c, int x, int y) = (i % image.Channels, i / image.Channels % width, i / image.Channels / width);
+            double centre = ((width != image.Width ? x : y) + 0.5) * scale;
+            int first = Math.Max(0, (int)(centre - support * stretch + 0.5));
+            int end = Math.Min(length, (int)(centre + support * stretch + 0.5));
+            double[] weights = Enumerable.Range(first, end - first).Select(k => kernel((k - centre + 0.5) * (1 / stretch))).ToArray();
+            double total = weights.Aggregate(0.0, (sum, w) => sum + w);
             long value = 1 << 21;
-            for (var k = first; k < end; k++)
+            for (int k = first; k < end; k++)
             {
-                var weight = weights[k - first] / total * (1 << 22);
-                var index = width != image.Width ? (y * image.Width + k) * image.Channels + c : (k * image.Width + x) * image.Channels + c;
+                double weight = weights[k - first] / total * (1 << 22);
+                int index = width != image.Width ? (y * image.Width + k) * image.Channels + c : (k * image.Width + x) * image.Channels + c;
                 value += image.Pixels[index] * (long)(weight < 0 ? weight - 0.5 : weight + 0.5);
             }
 

@@ -1,4 +1,5 @@
 
+
 namespace Aperture.Text.Tests;
 
 public sealed class PromptTests
@@ -6,7 +7,7 @@ public sealed class PromptTests
     [Fact]
     public void Every_template_renders_a_question()
     {
-        foreach (var template in PromptTemplates.All.Values)
+        foreach (PromptTemplate template in PromptTemplates.All.Values)
         {
             Assert.Contains("What is it?", template.Render([new("What is it?")]), StringComparison.Ordinal);
             Assert.NotEqual("", template.StopString);
@@ -16,7 +17,7 @@ public sealed class PromptTests
     [Fact]
     public void System_message_can_be_exchanged()
     {
-        var template = PromptTemplates.Get("qwen2_vl") with { SystemMessage = "Be brief." };
+        PromptTemplate template = PromptTemplates.Get("qwen2_vl") with { SystemMessage = "Be brief." };
 
         Assert.Equal("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n", template.Render([new("Hi")]));
     }
@@ -37,8 +38,8 @@ public sealed class PromptTests
     [Fact]
     public void Parts_around_images_are_encoded_for_themselves_with_one_begin_token()
     {
-        using var folder = Folder();
-        var tokenizer = Tokenizers.FromFolder(folder.Path);
+        using TokenizerFolder folder = Folder();
+        ITokenizer tokenizer = Tokenizers.FromFolder(folder.Path);
 
         Assert.Equal([1, 3, -200, 3, -200], ImagePrompts.Encode("hi<image>hi<image>", tokenizer));
         Assert.Equal([1, 3], ImagePrompts.Encode("hi", tokenizer));
@@ -63,7 +64,7 @@ public sealed class PromptTests
     [Fact]
     public void Generation_stops_at_ids_and_at_text()
     {
-        using var folder = Folder();
+        using TokenizerFolder folder = Folder();
         StopCriteria criteria = new(["hi"], Tokenizers.FromFolder(folder.Path), promptLength: 1);
 
         Assert.True(criteria.ShouldStop([1, 8, 3]));
@@ -90,12 +91,13 @@ public sealed class PromptTests
         };
         using TokenizerFolder folder = new TokenizerFolder()
             .WithModel(false, ("<unk>", 2), ("<s>", 3), ("</s>", 3), ("\u2581", 1), ("h", 1), ("i", 1), (":", 1), ("x", 1), ("y", 1));
-        var tokenizer = Tokenizers.FromFolder(folder.Path, new() { Legacy = legacy });
+        ITokenizer tokenizer = Tokenizers.FromFolder(folder.Path, new() { Legacy = legacy });
 
-        var sample = TrainingLabels.Create([new("human", "x"), new("gpt", "y"), new("human", "x"), new("gpt", "yy")], template, tokenizer, hasImage: false);
+        TrainingSample sample = TrainingLabels.Create(
+            [new("human", "x"), new("gpt", "y"), new("human", "x"), new("gpt", "yy")], template, tokenizer, hasImage: false);
 
         Assert.False(sample.Mismatch);
-        var kept = sample.InputIds.Zip(sample.Labels).Where(pair => pair.Second != TrainingLabels.Ignored).ToList();
+        List<(int First, int Second)> kept = sample.InputIds.Zip(sample.Labels).Where(pair => pair.Second != TrainingLabels.Ignored).ToList();
         Assert.All(kept, pair => Assert.Equal(pair.First, pair.Second));
         Assert.Equal([8, 2, 8, 8, 2], kept.Select(pair => pair.First).Where(id => id != 3));
     }
@@ -103,9 +105,9 @@ public sealed class PromptTests
     [Fact]
     public void Conversations_out_of_turn_are_refused()
     {
-        using var folder = Folder();
-        var tokenizer = Tokenizers.FromFolder(folder.Path);
-        var template = PromptTemplates.Get("v1");
+        using TokenizerFolder folder = Folder();
+        ITokenizer tokenizer = Tokenizers.FromFolder(folder.Path);
+        PromptTemplate template = PromptTemplates.Get("v1");
 
         Assert.Throws<ApertureException>(() => TrainingLabels.Create([new("human", "x"), new("human", "y")], template, tokenizer, hasImage: false));
         Assert.Throws<ApertureException>(() => TrainingLabels.Create([], template, tokenizer, hasImage: false));

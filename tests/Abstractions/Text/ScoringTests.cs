@@ -37,7 +37,7 @@ public sealed class ScoringTests
     [Fact]
     public void Pope_without_answers_scores_zero()
     {
-        var score = PopeScore.Of([], []);
+        PopeScore score = PopeScore.Of([], []);
 
         Assert.Equal((0, 0, 0), (score.Accuracy, score.F1, score.YesRatio));
     }

@@ -10,7 +10,7 @@ public sealed class SentencePieceModelTests
     [Fact]
     public void Equal_merges_go_from_the_left()
     {
-        var model = SentencePieceModel.Parse(TokenizerFolder.Model(false, _letters), "test");
+        SentencePieceModel model = SentencePieceModel.Parse(TokenizerFolder.Model(false, _letters), "test");
 
         Assert.Equal([4, 3, 3, 5], model.Encode("aaaaa"));
     }
@@ -18,7 +18,7 @@ public sealed class SentencePieceModelTests
     [Fact]
     public void Neighbouring_unknown_characters_are_one_unknown_piece()
     {
-        var model = SentencePieceModel.Parse(TokenizerFolder.Model(false, _letters), "test");
+        SentencePieceModel model = SentencePieceModel.Parse(TokenizerFolder.Model(false, _letters), "test");
 
         Assert.Equal([4, 5, 0, 6], model.Encode("axyzb"));
         Assert.Equal("a \u2047 b", model.Decode([4, 5, 0, 6]));
@@ -27,7 +27,7 @@ public sealed class SentencePieceModelTests
     [Fact]
     public void Spelled_out_control_and_byte_pieces_are_ordinary_characters()
     {
-        var model = SentencePieceModel.Parse(TokenizerFolder.Model(false, [.. _letters, ("<", 1), ("s", 1), (">", 1), ("<s", 1)]), "test");
+        SentencePieceModel model = SentencePieceModel.Parse(TokenizerFolder.Model(false, [.. _letters, ("<", 1), ("s", 1), (">", 1), ("<s", 1)]), "test");
 
         Assert.Equal([4, 10, 9], model.Encode("<s>"));
     }
@@ -35,8 +35,8 @@ public sealed class SentencePieceModelTests
     [Fact]
     public void Bytes_that_are_no_utf8_become_one_replacement_each()
     {
-        var bytes = Enumerable.Range(0, 256).Select(b => ($"<0x{b:X2}>", 6));
-        var model = SentencePieceModel.Parse(TokenizerFolder.Model(true, [.. _letters, .. bytes]), "test");
+        IEnumerable<(string, int)> bytes = Enumerable.Range(0, 256).Select(b => ($"<0x{b:X2}>", 6));
+        SentencePieceModel model = SentencePieceModel.Parse(TokenizerFolder.Model(true, [.. _letters, .. bytes]), "test");
 
         Assert.Equal([4, 7 + 0xC3, 7 + 0xA9], model.Encode("é"));
         Assert.Equal("é\uFFFD\uFFFDa", model.Decode([7 + 0xC3, 7 + 0xA9, 7 + 0xE2, 7 + 0x82, 5]));
@@ -45,9 +45,9 @@ public sealed class SentencePieceModelTests
     [Fact]
     public void Every_prefix_of_a_model_file_is_refused_or_read()
     {
-        var file = TokenizerFolder.Model(false, _letters);
-        var refused = 0;
-        for (var length = 0; length < file.Length; length++)
+        byte[] file = TokenizerFolder.Model(false, _letters);
+        int refused = 0;
+        for (int length = 0; length < file.Length; length++)
         {
             try
             {
@@ -82,7 +82,7 @@ public sealed class SentencePieceModelTests
     [InlineData(255)]
     public void Byte_fallback_without_all_bytes_is_refused(int count)
     {
-        var bytes = Enumerable.Range(0, count).Select(b => ($"<0x{b:X2}>", 6));
+        IEnumerable<(string, int)> bytes = Enumerable.Range(0, count).Select(b => ($"<0x{b:X2}>", 6));
 
         Assert.Throws<ApertureException>(() => SentencePieceModel.Parse(TokenizerFolder.Model(true, [.. _letters, .. bytes]), "test"));
     }

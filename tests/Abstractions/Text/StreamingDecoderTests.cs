@@ -26,7 +26,7 @@ public sealed class StreamingDecoderTests
     public void Text_that_never_becomes_valid_is_given_out_after_a_while()
     {
         StreamingDecoder decoder = new(new ByteTokenizer());
-        var text = string.Concat(Enumerable.Repeat(0xFF, 40).Select(decoder.Append)) + decoder.Flush();
+        string text = string.Concat(Enumerable.Repeat(0xFF, 40).Select(decoder.Append)) + decoder.Flush();
 
         Assert.Equal(new string('\uFFFD', 40), text);
     }
@@ -36,7 +36,7 @@ public sealed class StreamingDecoderTests
     {
         using TokenizerFolder folder = new TokenizerFolder()
             .WithModel(false, ("<unk>", 2), ("<s>", 3), ("</s>", 3), ("\u2581hi", 1), ("hi", 1), ("\u2581", 1), ("h", 1), ("i", 1));
-        var tokenizer = Tokenizers.FromFolder(folder.Path);
+        ITokenizer tokenizer = Tokenizers.FromFolder(folder.Path);
         StreamingDecoder decoder = new(tokenizer);
 
         Assert.Equal(["", "hi", " hi", "hi", ""], ((int[])[1, 3, 3, 4, 2]).Select(decoder.Append));

@@ -9,7 +9,7 @@ internal sealed class TokenizerFolder : IDisposable
     public TokenizerFolder(params (string Name, string Content)[] files)
     {
         Path = Directory.CreateTempSubdirectory("aperture-text-").FullName;
-        foreach (var (name, content) in files)
+        foreach ((string? name, string? content) in files)
         {
             File.WriteAllText(System.IO.Path.Combine(Path, name), content);
         }
@@ -27,9 +27,9 @@ internal sealed class TokenizerFolder : IDisposable
     public static byte[] Model(bool byteFallback, params (string Piece, int Type)[] pieces)
     {
         using MemoryStream model = new();
-        for (var id = 0; id < pieces.Length; id++)
+        for (int id = 0; id < pieces.Length; id++)
         {
-            var text = Encoding.UTF8.GetBytes(pieces[id].Piece);
+            byte[] text = Encoding.UTF8.GetBytes(pieces[id].Piece);
             Message(model, 1, [(1 << 3) | 2, (byte)text.Length, .. text, (2 << 3) | 5, .. BitConverter.GetBytes((float)-id), 3 << 3, (byte)pieces[id].Type]);
         }
 

@@ -1,4 +1,5 @@
 
+
 namespace Aperture.Text.Tests;
 
 public sealed class TokenizersTests
@@ -34,8 +35,8 @@ public sealed class TokenizersTests
     [Fact]
     public void Options_outrank_the_folder()
     {
-        using var folder = new TokenizerFolder(("tokenizer_config.json", """{"legacy":true,"add_bos_token":true}""")).WithModel(false, _llama);
-        var tokenizer = Tokenizers.FromFolder(folder.Path, new() { Legacy = false, AddBegin = false, AddEnd = true });
+        using TokenizerFolder folder = new TokenizerFolder(("tokenizer_config.json", """{"legacy":true,"add_bos_token":true}""")).WithModel(false, _llama);
+        ITokenizer tokenizer = Tokenizers.FromFolder(folder.Path, new() { Legacy = false, AddBegin = false, AddEnd = true });
 
         Assert.Equal([3, 2, 4, 2], tokenizer.Encode("hi</s>hi"));
     }
@@ -43,8 +44,8 @@ public sealed class TokenizersTests
     [Fact]
     public void Empty_text_gives_the_begin_token_alone()
     {
-        using var folder = new TokenizerFolder().WithModel(false, _llama);
-        var tokenizer = Tokenizers.FromFolder(folder.Path);
+        using TokenizerFolder folder = new TokenizerFolder().WithModel(false, _llama);
+        ITokenizer tokenizer = Tokenizers.FromFolder(folder.Path);
 
         Assert.Equal([1], tokenizer.Encode(""));
         Assert.Empty(tokenizer.Encode("", addSpecialTokens: false));
@@ -53,8 +54,8 @@ public sealed class TokenizersTests
     [Fact]
     public void Added_tokens_are_found_in_the_text_and_count_for_the_size()
     {
-        using var folder = new TokenizerFolder(("added_tokens.json", """{"<image>":20}""")).WithModel(false, _llama);
-        var tokenizer = Tokenizers.FromFolder(folder.Path);
+        using TokenizerFolder folder = new TokenizerFolder(("added_tokens.json", """{"<image>":20}""")).WithModel(false, _llama);
+        ITokenizer tokenizer = Tokenizers.FromFolder(folder.Path);
 
         Assert.Equal([1, 3, 20, 3], tokenizer.Encode("hi<image>hi"));
         Assert.Equal(21, tokenizer.VocabularySize);
@@ -66,7 +67,7 @@ public sealed class TokenizersTests
     public void Byte_level_vocabulary_encodes_and_decodes()
     {
         using TokenizerFolder folder = new(("vocab.json", Gpt2Vocabulary), ("merges.txt", Gpt2Merges));
-        var tokenizer = Tokenizers.FromFolder(folder.Path);
+        ITokenizer tokenizer = Tokenizers.FromFolder(folder.Path);
 
         Assert.Equal([3, 4, 2, 4, 5], tokenizer.Encode("hi hi  hi<|endoftext|>"));
         Assert.Equal("hi hi  hi", tokenizer.Decode([3, 4, 2, 4, 5]));
@@ -90,7 +91,7 @@ public sealed class TokenizersTests
     public void Astral_letters_split_as_letters_and_digits_as_digits()
     {
         // U+1D400 is a letter, U+1D7CE a digit: two words although both are surrogate pairs.
-        var words = new ProxyRegex(PreTokenizers.Gpt2, "test").Matches("\U0001D400\U0001D400\U0001D7CE x");
+        List<(int Start, int Length)> words = new ProxyRegex(PreTokenizers.Gpt2, "test").Matches("\U0001D400\U0001D400\U0001D7CE x");
 
         Assert.Equal([(0, 4), (4, 2), (6, 2)], words);
     }

@@ -22,7 +22,7 @@ public sealed class VisualTokensTests
     [Fact]
     public void Nothing_can_be_kept_of_nothing()
     {
-        using var kept = new VisualTokens(zeros(0, 2), new VisualGrid(2, 2), []).Keep([]);
+        using VisualTokens kept = new VisualTokens(zeros(0, 2), new VisualGrid(2, 2), []).Keep([]);
 
         Assert.Equal([0L, 2L], kept.Rows.shape);
     }

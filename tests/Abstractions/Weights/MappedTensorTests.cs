@@ -12,10 +12,10 @@ public sealed class MappedTensorTests
     public void A_tensor_outlives_its_file()
     {
         using TemporaryFolder folder = new();
-        var path = Saved(folder);
-        var file = SafetensorsFile.Open(path);
-        var whole = file.Load("w");
-        using var part = whole.narrow(0, 1, 1); // [2, 3] -> [1, 3]
+        string path = Saved(folder);
+        SafetensorsFile file = SafetensorsFile.Open(path);
+        Tensor whole = file.Load("w");
+        using Tensor part = whole.narrow(0, 1, 1); // [2, 3] -> [1, 3]
 
         file.Dispose();
         whole.Dispose();
@@ -30,8 +30,8 @@ public sealed class MappedTensorTests
     public void A_file_without_tensors_is_unmapped_at_once_and_gives_no_more()
     {
         using TemporaryFolder folder = new();
-        var path = Saved(folder);
-        var file = SafetensorsFile.Open(path);
+        string path = Saved(folder);
+        SafetensorsFile file = SafetensorsFile.Open(path);
         file.Load("w").Dispose();
 
         file.Dispose();
@@ -45,11 +45,11 @@ public sealed class MappedTensorTests
     public void Many_threads_may_load_and_dispose_while_the_file_is_closed()
     {
         using TemporaryFolder folder = new();
-        var path = Saved(folder);
-        for (var round = 0; round < 20; round++)
+        string path = Saved(folder);
+        for (int round = 0; round < 20; round++)
         {
-            var file = SafetensorsFile.Open(path);
-            var refused = 0;
+            SafetensorsFile file = SafetensorsFile.Open(path);
+            int refused = 0;
             Parallel.For(0, 64, i =>
             {
                 if (i == 32)
@@ -60,7 +60,7 @@ public sealed class MappedTensorTests
 
                 try
                 {
-                    using var tensor = file.Load("w");
+                    using Tensor tensor = file.Load("w");
                     Assert.Equal(21f, tensor.sum().item<float>());
                 }
                 catch (ObjectDisposedException)
@@ -75,8 +75,8 @@ public sealed class MappedTensorTests
 
     private static string Saved(TemporaryFolder folder)
     {
-        var path = folder["w.safetensors"];
-        using var values = tensor(new float[] { 1, 2, 3, 4, 5, 6 }).reshape(2, 3); // [6] -> [2, 3]
+        string path = folder["w.safetensors"];
+        using Tensor values = tensor(new float[] { 1, 2, 3, 4, 5, 6 }).reshape(2, 3); // [6] -> [2, 3]
         SafetensorsWriter.Save(path, new Dictionary<string, Tensor> { ["w"] = values });
         return path;
     }

@@ -11,8 +11,8 @@ internal static class MemoryMap
     /// <summary>The address of a contiguous tensor's first element.</summary>
     public static unsafe nint Address(Tensor tensor)
     {
-        using var flat = tensor.view(-1);
-        using var first = flat.narrow(0, 0, 1);
+        using Tensor flat = tensor.view(-1);
+        using Tensor first = flat.narrow(0, 0, 1);
         return (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
     }
 
@@ -20,7 +20,7 @@ internal static class MemoryMap
     public static bool Contains(string path, nint address) =>
         File.ReadLines("/proc/self/maps").Where(line => line.EndsWith(path, StringComparison.Ordinal)).Any(line =>
         {
-            var range = line.Split(' ')[0].Split('-').Select(text => nint.Parse(text, NumberStyles.HexNumber)).ToArray();
+            nint[] range = line.Split(' ')[0].Split('-').Select(text => nint.Parse(text, NumberStyles.HexNumber)).ToArray();
             return range[0] <= address && address < range[1];
         });
 
@@ -28,8 +28,8 @@ internal static class MemoryMap
     public static long ResidentKilobytes(string path)
     {
         long total = 0;
-        var inFile = false;
-        foreach (var line in File.ReadLines("/proc/self/smaps"))
+        bool inFile = false;
+        foreach (string line in File.ReadLines("/proc/self/smaps"))
         {
             if (line.Contains('-', StringComparison.Ordinal)
                 && line.Contains(' ', StringComparison.Ordinal)

@@ -31,15 +31,15 @@ internal sealed class PickleBytes
 
     public PickleBytes Text(string text)
     {
-        var utf8 = Encoding.UTF8.GetBytes(text);
-        var length = new byte[4];
+        byte[] utf8 = Encoding.UTF8.GetBytes(text);
+        byte[] length = new byte[4];
         BinaryPrimitives.WriteInt32LittleEndian(length, utf8.Length);
         return Raw((byte)'X').Raw(length).Raw(utf8);
     }
 
     public PickleBytes Int(int value)
     {
-        var bytes = new byte[4];
+        byte[] bytes = new byte[4];
         BinaryPrimitives.WriteInt32LittleEndian(bytes, value);
         return Raw((byte)'J').Raw(bytes);
     }
@@ -54,7 +54,7 @@ internal sealed class PickleBytes
     /// <summary>A float tensor on a storage that is a file of its own within the pickle, as modules are pickled without torch.save.</summary>
     public PickleBytes NestedTensor(params float[] values)
     {
-        var file = Legacy(new PickleBytes().Storage("1", values.Length, legacy: true).Stop(), ("1", values));
+        byte[] file = Legacy(new PickleBytes().Storage("1", values.Length, legacy: true).Stop(), ("1", values));
         Global("torch._utils", "_rebuild_tensor_v2").Mark();
         Global("torch.storage", "_load_from_bytes").Mark().Raw((byte)'B').Raw(BitConverter.GetBytes(file.Length)).Raw(file).Tuple().Reduce();
         return Window(0, [values.Length], [1]);
@@ -82,11 +82,11 @@ internal sealed class PickleBytes
     public static byte[] Zip(byte[] pickle, params (string Name, byte[] Bytes)[] entries)
     {
         MemoryStream stream = new();
-        using (var zip = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true))
+        using (ZipArchive zip = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true))
         {
-            foreach (var (name, bytes) in entries.Prepend(("data.pkl", pickle)))
+            foreach ((string? name, byte[]? bytes) in entries.Prepend(("data.pkl", pickle)))
             {
-                using var entry = zip.CreateEntry($"archive/{name}", CompressionLevel.NoCompression).Open();
+                using Stream entry = zip.CreateEntry($"archive/{name}", CompressionLevel.NoCompression).Open();
                 entry.Write(bytes);
             }
         }
@@ -102,10 +102,10 @@ internal sealed class PickleBytes
         stream.Write(new PickleBytes().Int(1001).Stop());
         stream.Write(new PickleBytes().Dictionary().Mark().Text("little_endian").Raw(0x88).SetItems().Stop());
         stream.Write(pickle);
-        var keys = new PickleBytes().Raw((byte)']').Mark();
+        PickleBytes keys = new PickleBytes().Raw((byte)']').Mark();
         Array.ForEach(storages, storage => keys.Text(storage.Key));
         stream.Write(keys.Raw((byte)'e').Stop());
-        foreach (var (_, values) in storages)
+        foreach ((string _, float[]? values) in storages)
         {
             stream.Write(BitConverter.GetBytes((long)values.Length));
             stream.Write(Floats(values));

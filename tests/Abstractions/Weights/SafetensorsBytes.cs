@@ -9,8 +9,8 @@ internal static class SafetensorsBytes
 {
     public static byte[] Of(string header, params byte[] data)
     {
-        var json = Encoding.UTF8.GetBytes(header);
-        var bytes = new byte[8 + json.Length + data.Length];
+        byte[] json = Encoding.UTF8.GetBytes(header);
+        byte[] bytes = new byte[8 + json.Length + data.Length];
         BinaryPrimitives.WriteInt64LittleEndian(bytes, json.Length);
         json.CopyTo(bytes, 8);
         data.CopyTo(bytes, 8 + json.Length);

@@ -24,7 +24,7 @@ public sealed class SafetensorsFileTests
     public void Open_names_file_and_tensor_of_a_damaged_entry(string header, string fault)
     {
         using TemporaryFolder folder = new();
-        var path = folder.Write("bad.safetensors", SafetensorsBytes.Of(header, new byte[8]));
+        string path = folder.Write("bad.safetensors", SafetensorsBytes.Of(header, new byte[8]));
 
         ApertureException error = Assert.Throws<ApertureException>(() => SafetensorsFile.Open(path));
 
@@ -42,8 +42,8 @@ public sealed class SafetensorsFileTests
     public void Open_refuses_a_file_cut_off_anywhere(int length)
     {
         using TemporaryFolder folder = new();
-        var whole = SafetensorsBytes.Of("""{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", new byte[8]);
-        var path = folder.Write("cut.safetensors", whole[..Math.Min(length, whole.Length - 1)]);
+        byte[] whole = SafetensorsBytes.Of("""{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", new byte[8]);
+        string path = folder.Write("cut.safetensors", whole[..Math.Min(length, whole.Length - 1)]);
 
         Assert.Contains(path, Assert.Throws<ApertureException>(() => SafetensorsFile.Open(path)).Message, StringComparison.Ordinal);
     }
@@ -59,21 +59,21 @@ public sealed class SafetensorsFileTests
     public void Random_damage_gives_an_answer_or_an_error_but_nothing_else()
     {
         using TemporaryFolder folder = new();
-        using var weight = torch.zeros(2, 3);
-        using var bias = torch.ones(4, ScalarType.Int16);
+        using Tensor weight = torch.zeros(2, 3);
+        using Tensor bias = torch.ones(4, ScalarType.Int16);
         SafetensorsWriter.Save(folder["good.safetensors"], new Dictionary<string, Tensor> { ["a.weight"] = weight, ["b"] = bias });
-        var good = File.ReadAllBytes(folder["good.safetensors"]);
+        byte[] good = File.ReadAllBytes(folder["good.safetensors"]);
 
         Gen.Select(Gen.Int[0, good.Length - 1], Gen.Byte, Gen.Int[0, good.Length]).Sample(
             (place, value, length) =>
             {
-                var bytes = good.ToArray();
+                byte[] bytes = good.ToArray();
                 bytes[place] = value;
-                var path = folder.Write("damaged.safetensors", bytes[..(value % 4 == 0 ? length : bytes.Length)]);
+                string path = folder.Write("damaged.safetensors", bytes[..(value % 4 == 0 ? length : bytes.Length)]);
                 try
                 {
-                    using var file = SafetensorsFile.Open(path);
-                    foreach (var name in file.Names)
+                    using SafetensorsFile file = SafetensorsFile.Open(path);
+                    foreach (string name in file.Names)
                     {
                         file.Load(name).Dispose();
                     }
@@ -92,23 +92,23 @@ public sealed class SafetensorsFileTests
     {
         const int Megabytes = 32;
         using TemporaryFolder folder = new();
-        var path = folder["large.safetensors"];
-        using (var values = torch.ones(Megabytes << 18))
+        string path = folder["large.safetensors"];
+        using (Tensor values = torch.ones(Megabytes << 18))
         {
             SafetensorsWriter.Save(path, new Dictionary<string, Tensor> { ["w"] = values });
         }
 
-        using var file = SafetensorsFile.Open(path);
-        using var tensor = file.Load("w");
+        using SafetensorsFile file = SafetensorsFile.Open(path);
+        using Tensor tensor = file.Load("w");
 
         Assert.True(MemoryMap.Contains(path, MemoryMap.Address(tensor)));
         Assert.InRange(MemoryMap.ResidentKilobytes(path), 0, 1024);
-        using var sum = tensor.sum();
+        using Tensor sum = tensor.sum();
         Assert.Equal(Megabytes << 18, sum.item<float>());
         Assert.InRange(MemoryMap.ResidentKilobytes(path), Megabytes << 10, (Megabytes << 10) + 64);
         file.ReleasePages("w");
         Assert.InRange(MemoryMap.ResidentKilobytes(path), 0, 1024);
-        using var again = tensor.sum();
+        using Tensor again = tensor.sum();
         Assert.Equal(Megabytes << 18, again.item<float>());
     }
 
@@ -117,10 +117,10 @@ public sealed class SafetensorsFileTests
     {
         using TemporaryFolder folder = new();
         string header = """{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"w":{"dtype":"F32","shape":[2],"data_offsets":[1,9]}}""";
-        var path = folder.Write("odd.safetensors", SafetensorsBytes.Of(header, [9, .. BitConverter.GetBytes(1.5f), .. BitConverter.GetBytes(-2f)]));
+        string path = folder.Write("odd.safetensors", SafetensorsBytes.Of(header, [9, .. BitConverter.GetBytes(1.5f), .. BitConverter.GetBytes(-2f)]));
 
-        using var file = SafetensorsFile.Open(path);
-        using var tensor = file.Load("w");
+        using SafetensorsFile file = SafetensorsFile.Open(path);
+        using Tensor tensor = file.Load("w");
 
         Assert.False(MemoryMap.Contains(path, MemoryMap.Address(tensor)));
         Assert.Equal([1.5f, -2f], tensor.data<float>().ToArray());
@@ -131,9 +131,9 @@ public sealed class SafetensorsFileTests
     {
         using TemporaryFolder folder = new();
         string header = """{"w":{"dtype":"U64","shape":[2],"data_offsets":[0,16]}}""";
-        var path = folder.Write("u64.safetensors", SafetensorsBytes.Of(header, [.. BitConverter.GetBytes(7UL), .. BitConverter.GetBytes(ulong.MaxValue)]));
-        using var file = SafetensorsFile.Open(path);
-        var live = LiveTensors.Settled();
+        string path = folder.Write("u64.safetensors", SafetensorsBytes.Of(header, [.. BitConverter.GetBytes(7UL), .. BitConverter.GetBytes(ulong.MaxValue)]));
+        using SafetensorsFile file = SafetensorsFile.Open(path);
+        long live = LiveTensors.Settled();
 
         ApertureException error = Assert.Throws<ApertureException>(() => file.Load("w"));
 
@@ -145,9 +145,9 @@ public sealed class SafetensorsFileTests
     public void Load_of_an_unknown_name_names_a_near_one()
     {
         using TemporaryFolder folder = new();
-        var path = folder.Write(
+        string path = folder.Write(
             "w.safetensors", SafetensorsBytes.Of("""{"model.norm.weight":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", new byte[8]));
-        using var file = SafetensorsFile.Open(path);
+        using SafetensorsFile file = SafetensorsFile.Open(path);
 
         Assert.Contains("near it: model.norm.weight", Assert.Throws<ApertureException>(() => file.Load("norm.weight")).Message, StringComparison.Ordinal);
     }
@@ -156,14 +156,14 @@ public sealed class SafetensorsFileTests
     public void Loading_leaves_no_live_tensors_behind()
     {
         using TemporaryFolder folder = new();
-        var header
+        string header
             = """{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"f8":{"dtype":"F8_E4M3","shape":[],"data_offsets":[8,9]},"none":{"dtype":"I64","shape":[0,3],"data_offsets":[9,9]}}""";
-        var path = folder.Write("w.safetensors", SafetensorsBytes.Of(header, new byte[9]));
-        var live = LiveTensors.Settled();
+        string path = folder.Write("w.safetensors", SafetensorsBytes.Of(header, new byte[9]));
+        long live = LiveTensors.Settled();
 
-        using (var file = SafetensorsFile.Open(path))
+        using (SafetensorsFile file = SafetensorsFile.Open(path))
         {
-            foreach (var name in file.Names)
+            foreach (string name in file.Names)
             {
                 file.Load(name).Dispose();
             }
@@ -176,8 +176,8 @@ public sealed class SafetensorsFileTests
     public void Use_after_dispose_is_a_programming_error()
     {
         using TemporaryFolder folder = new();
-        var path = folder.Write("w.safetensors", SafetensorsBytes.Of("""{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", new byte[8]));
-        var file = SafetensorsFile.Open(path);
+        string path = folder.Write("w.safetensors", SafetensorsBytes.Of("""{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", new byte[8]));
+        SafetensorsFile file = SafetensorsFile.Open(path);
         file.Dispose();
         file.Dispose();
 

@@ -11,27 +11,27 @@ public sealed class SafetensorsWriterTests
     public void Save_and_open_keep_values_types_shapes_and_metadata()
     {
         using TemporaryFolder folder = new();
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         ScalarType[] types =
         [
             ScalarType.Bool, ScalarType.Byte, ScalarType.Int8, ScalarType.Int16, ScalarType.Int32, ScalarType.Int64, ScalarType.Float16, ScalarType.BFloat16,
             ScalarType.Float32, ScalarType.Float64,
         ];
-        var tensors = types.ToDictionary(type => $"of {type} \"ü\"", type => torch.arange(0, 15).remainder(2).reshape(3, 5).to(type));
+        Dictionary<string, Tensor> tensors = types.ToDictionary(type => $"of {type} \"ü\"", type => torch.arange(0, 15).remainder(2).reshape(3, 5).to(type));
         tensors.Add("scalar", torch.tensor(3.5f));
         tensors.Add("empty", torch.zeros(2, 0, 3));
         tensors.Add("transposed", torch.arange(6, ScalarType.Float32).reshape(2, 3).t());
         tensors.Add("complex", torch.ones(2, ScalarType.ComplexFloat32));
-        var path = folder["all.safetensors"];
+        string path = folder["all.safetensors"];
 
         SafetensorsWriter.Save(path, tensors, new Dictionary<string, string> { ["format"] = "pt", ["note"] = "中 \"" });
 
-        using var file = SafetensorsFile.Open(path);
+        using SafetensorsFile file = SafetensorsFile.Open(path);
         Assert.Equal(tensors.Keys.Order(StringComparer.Ordinal), file.Names.Order(StringComparer.Ordinal));
         Assert.Equal("中 \"", file.Metadata["note"]);
-        foreach (var (name, tensor) in tensors)
+        foreach ((string? name, Tensor? tensor) in tensors)
         {
-            using var loaded = file.Load(name);
+            using Tensor loaded = file.Load(name);
             Assert.Equal(tensor.dtype, loaded.dtype);
             Assert.Equal(tensor.shape, loaded.shape);
             Assert.True(tensor.Equals(loaded), name);
@@ -43,17 +43,19 @@ public sealed class SafetensorsWriterTests
     public void A_file_that_is_not_completed_leaves_the_old_one_and_nothing_else()
     {
         using TemporaryFolder folder = new();
-        using var values = torch.ones(3);
-        var path = folder["model.safetensors"];
+        using Tensor values = torch.ones(3);
+        string path = folder["model.safetensors"];
         SafetensorsWriter.Save(path, new Dictionary<string, Tensor> { ["old"] = values });
 
-        using (var writer = SafetensorsWriter.Create(path, [new TensorLayout("a", ScalarType.Float32, [3]), new TensorLayout("b", ScalarType.Float32, [3])]))
+        using (
+            SafetensorsWriter writer = SafetensorsWriter.Create(
+                path, [new TensorLayout("a", ScalarType.Float32, [3]), new TensorLayout("b", ScalarType.Float32, [3])]))
         {
             writer.Write("a", values);
             Assert.Throws<InvalidOperationException>(writer.Complete);
         }
 
-        using var file = SafetensorsFile.Open(path);
+        using SafetensorsFile file = SafetensorsFile.Open(path);
         Assert.Equal(["old"], file.Names);
         Assert.Equal([path], Directory.GetFiles(folder.Root));
     }
@@ -62,17 +64,17 @@ public sealed class SafetensorsWriterTests
     public void Replacing_a_file_does_not_disturb_who_has_it_open()
     {
         using TemporaryFolder folder = new();
-        using var ones = torch.ones(3);
-        using var zeros = torch.zeros(3);
-        var path = folder["model.safetensors"];
+        using Tensor ones = torch.ones(3);
+        using Tensor zeros = torch.zeros(3);
+        string path = folder["model.safetensors"];
         SafetensorsWriter.Save(path, new Dictionary<string, Tensor> { ["w"] = ones });
-        using var open = SafetensorsFile.Open(path);
+        using SafetensorsFile open = SafetensorsFile.Open(path);
 
         SafetensorsWriter.Save(path, new Dictionary<string, Tensor> { ["w"] = zeros });
 
-        using var before = open.Load("w");
-        using var reopened = SafetensorsFile.Open(path);
-        using var after = reopened.Load("w");
+        using Tensor before = open.Load("w");
+        using SafetensorsFile reopened = SafetensorsFile.Open(path);
+        using Tensor after = reopened.Load("w");
         Assert.True(before.Equals(ones));
         Assert.True(after.Equals(zeros));
     }
@@ -81,8 +83,8 @@ public sealed class SafetensorsWriterTests
     public void Write_refuses_what_the_layout_does_not_hold()
     {
         using TemporaryFolder folder = new();
-        using var values = torch.ones(3);
-        using var writer = SafetensorsWriter.Create(folder["w.safetensors"], [new TensorLayout("a", ScalarType.Float32, [2])]);
+        using Tensor values = torch.ones(3);
+        using SafetensorsWriter writer = SafetensorsWriter.Create(folder["w.safetensors"], [new TensorLayout("a", ScalarType.Float32, [2])]);
 
         Assert.Contains("[3]", Assert.Throws<ArgumentException>(() => writer.Write("a", values)).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => writer.Write("b", values));
@@ -92,7 +94,7 @@ public sealed class SafetensorsWriterTests
     public void Create_refuses_names_and_types_that_the_format_does_not_hold()
     {
         using TemporaryFolder folder = new();
-        var path = folder["w.safetensors"];
+        string path = folder["w.safetensors"];
 
         Assert.Throws<ApertureException>(() => SafetensorsWriter.Create(path, [new TensorLayout("__metadata__", ScalarType.Float32, [2])]));
         Assert.Throws<ApertureException>(() => SafetensorsWriter.Create(path, [new TensorLayout("w", ScalarType.ComplexFloat64, [2])]));
@@ -107,13 +109,13 @@ public sealed class SafetensorsWriterTests
     public void Shards_are_filled_in_order_and_open_as_one_checkpoint()
     {
         using TemporaryFolder folder = new();
-        using var scope = NewDisposeScope();
-        var names = Enumerable.Range(0, 5).Select(i => $"layers.{i}.weight").ToList();
-        var layout = names.ConvertAll(name => new TensorLayout(name, ScalarType.Float32, [10]));
+        using DisposeScope scope = NewDisposeScope();
+        List<string> names = Enumerable.Range(0, 5).Select(i => $"layers.{i}.weight").ToList();
+        List<TensorLayout> layout = names.ConvertAll(name => new TensorLayout(name, ScalarType.Float32, [10]));
 
-        using (var writer = ShardedSafetensorsWriter.Create(folder.Root, layout, maxShardBytes: 80))
+        using (ShardedSafetensorsWriter writer = ShardedSafetensorsWriter.Create(folder.Root, layout, maxShardBytes: 80))
         {
-            foreach (var (i, name) in names.Index().Reverse())
+            foreach ((int i, string? name) in names.Index().Reverse())
             {
                 writer.Write(name, torch.full([10], (float)i));
             }
@@ -125,11 +127,11 @@ public sealed class SafetensorsWriterTests
         Assert.Equal(
             ["model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors", "model.safetensors.index.json"],
             Directory.GetFiles(folder.Root).Select(Path.GetFileName).Order(StringComparer.Ordinal));
-        using var source = WeightFiles.Open(folder.Root);
+        using IWeightSource source = WeightFiles.Open(folder.Root);
         Assert.Equal(names, source.Names);
-        foreach (var (i, name) in names.Index())
+        foreach ((int i, string? name) in names.Index())
         {
-            using var loaded = source.Load(name);
+            using Tensor loaded = source.Load(name);
             Assert.Equal(Enumerable.Repeat((float)i, 10), loaded.data<float>().ToArray());
         }
     }
@@ -138,10 +140,10 @@ public sealed class SafetensorsWriterTests
     public void A_forgotten_tensor_leaves_no_shard_behind()
     {
         using TemporaryFolder folder = new();
-        using var values = torch.ones(10);
+        using Tensor values = torch.ones(10);
 
         using (
-            var writer = ShardedSafetensorsWriter.Create(
+            ShardedSafetensorsWriter writer = ShardedSafetensorsWriter.Create(
                 folder.Root, [new TensorLayout("a", ScalarType.Float32, [10]), new TensorLayout("b", ScalarType.Float32, [10])], maxShardBytes: 40))
         {
             writer.Write("a", values);

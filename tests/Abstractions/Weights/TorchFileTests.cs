@@ -22,16 +22,16 @@ public sealed class TorchFileTests
             .Tensor("0", 6, 0, [3, 2], [1, 3])
             .SetItems()
             .Stop();
-        var path = folder.Write("w.pth", PickleBytes.Zip(pickle, ("data/0", PickleBytes.Floats(1, 2, 3, 4, 5, 6))));
-        var live = LiveTensors.Settled();
+        string path = folder.Write("w.pth", PickleBytes.Zip(pickle, ("data/0", PickleBytes.Floats(1, 2, 3, 4, 5, 6))));
+        long live = LiveTensors.Settled();
 
-        using (var file = WeightFiles.Open(path))
+        using (IWeightSource file = WeightFiles.Open(path))
         {
-            using var w = file.Load("w");
-            using var transposed = file.Load("w_t");
+            using Tensor w = file.Load("w");
+            using Tensor transposed = file.Load("w_t");
             Assert.Equal([1f, 2f, 3f, 4f, 5f, 6f], w.data<float>().ToArray());
             Assert.Equal([1L, 3L], transposed.stride());
-            using var back = transposed.t();
+            using Tensor back = transposed.t();
             Assert.True(back.Equals(w));
             Assert.Equal(MemoryMap.Address(w), MemoryMap.Address(back));
             file.ReleasePages("w");
@@ -44,14 +44,14 @@ public sealed class TorchFileTests
     public void Legacy_storages_share_memory_even_where_the_file_does_not_align_them()
     {
         using TemporaryFolder folder = new();
-        for (var padding = 0; padding < 4; padding++)
+        for (int padding = 0; padding < 4; padding++)
         {
-            var pickle = new PickleBytes().Dictionary().Mark().Text("a" + new string('x', padding)).Tensor("k", 2, 0, [2], [1], legacy: true)
+            byte[] pickle = new PickleBytes().Dictionary().Mark().Text("a" + new string('x', padding)).Tensor("k", 2, 0, [2], [1], legacy: true)
                 .Text("tied").Tensor("k", 2, 0, [2], [1], legacy: true).SetItems().Stop();
-            using var file = WeightFiles.Open(folder.Write($"{padding}.pth", PickleBytes.Legacy(pickle, ("k", [1.5f, -2f]))));
+            using IWeightSource file = WeightFiles.Open(folder.Write($"{padding}.pth", PickleBytes.Legacy(pickle, ("k", [1.5f, -2f]))));
 
-            using var a = file.Load(file.Names.First());
-            using var tied = file.Load("tied");
+            using Tensor a = file.Load(file.Names.First());
+            using Tensor tied = file.Load("tied");
 
             Assert.Equal([1.5f, -2f], a.data<float>().ToArray());
             Assert.Equal(MemoryMap.Address(a), MemoryMap.Address(tied));
@@ -70,8 +70,8 @@ public sealed class TorchFileTests
     public void A_window_that_leaves_its_storage_is_refused(int count, int offset, int[] shape, int[] strides)
     {
         using TemporaryFolder folder = new();
-        var pickle = new PickleBytes().Dictionary().Mark().Text("w").Tensor("0", count, offset, shape, strides).SetItems().Stop();
-        var path = folder.Write("w.pth", PickleBytes.Zip(pickle, ("data/0", new byte[count * 4])));
+        byte[] pickle = new PickleBytes().Dictionary().Mark().Text("w").Tensor("0", count, offset, shape, strides).SetItems().Stop();
+        string path = folder.Write("w.pth", PickleBytes.Zip(pickle, ("data/0", new byte[count * 4])));
 
         Assert.Contains(path, Assert.Throws<ApertureException>(() => WeightFiles.Open(path)).Message, StringComparison.Ordinal);
     }
@@ -80,21 +80,21 @@ public sealed class TorchFileTests
     public void Unknown_classes_are_refused_by_name_and_inert_when_lenient()
     {
         using TemporaryFolder folder = new();
-        var pickle = new PickleBytes().Dictionary().Mark()
+        byte[] pickle = new PickleBytes().Dictionary().Mark()
             .Text("args").Global("os", "system").Mark().Text("exit 1").Tuple().Reduce()
             .Text("state_dict").Dictionary().Mark().Text("module.w").Tensor("0", 1, 0, [1], [1]).SetItems()
             .SetItems().Stop();
-        var path = folder.Write("w.pth", PickleBytes.Zip(pickle, ("data/0", PickleBytes.Floats(3))));
+        string path = folder.Write("w.pth", PickleBytes.Zip(pickle, ("data/0", PickleBytes.Floats(3))));
 
         Assert.Contains("'os.system'", Assert.Throws<ApertureException>(() => WeightFiles.Open(path)).Message, StringComparison.Ordinal);
 
-        using var file = TorchFile.Open(path, _lenient);
+        using TorchFile file = TorchFile.Open(path, _lenient);
         Assert.Equal(["w"], file.Names);
-        Assert.True(((PickledDictionary)file.Content!).TryGetValue("args", out var args));
+        Assert.True(((PickledDictionary)file.Content!).TryGetValue("args", out object? args));
         Assert.Equal("os.system", Assert.IsType<PickledObject>(args).ClassName);
-        using var raw = TorchFile.Open(path, _lenient with { Container = "", StripModule = false });
+        using TorchFile raw = TorchFile.Open(path, _lenient with { Container = "", StripModule = false });
         Assert.Equal(["state_dict.module.w"], raw.Names);
-        using var named = TorchFile.Open(path, _lenient with { Container = "state_dict", StripModule = false });
+        using TorchFile named = TorchFile.Open(path, _lenient with { Container = "state_dict", StripModule = false });
         Assert.Equal(["module.w"], named.Names);
         Assert.Contains(
             "state_dict", Assert.Throws<ApertureException>(() => TorchFile.Open(path, _lenient with { Container = "ema" })).Message, StringComparison.Ordinal);
@@ -104,13 +104,13 @@ public sealed class TorchFileTests
     public void A_wrapper_that_holds_tensors_goes_before_values_beside_it()
     {
         using TemporaryFolder folder = new();
-        var pickle = new PickleBytes().Dictionary().Mark()
+        byte[] pickle = new PickleBytes().Dictionary().Mark()
             .Text("best").Tensor("0", 1, 0, [], [])
             .Text("state_dict").Dictionary().Mark().Text("w").Tensor("0", 1, 0, [1], [1]).SetItems()
             .SetItems().Stop();
-        var path = folder.Write("w.pth", PickleBytes.Zip(pickle, ("data/0", PickleBytes.Floats(3))));
+        string path = folder.Write("w.pth", PickleBytes.Zip(pickle, ("data/0", PickleBytes.Floats(3))));
 
-        using var file = WeightFiles.Open(path);
+        using IWeightSource file = WeightFiles.Open(path);
 
         Assert.Equal(["w"], file.Names);
     }
@@ -119,7 +119,7 @@ public sealed class TorchFileTests
     public void A_pickled_module_gives_parameters_buffers_and_children_when_lenient()
     {
         using TemporaryFolder folder = new();
-        var pickle = new PickleBytes().Dictionary().Mark().Text("G_ema")
+        byte[] pickle = new PickleBytes().Dictionary().Mark().Text("G_ema")
             .Global("nets", "Generator").Raw((byte)')', 0x81).Dictionary().Mark()
             .Text("_parameters").Dictionary().Mark().Text("w").NestedTensor(1, 2).Text("bias").Raw((byte)'N').SetItems()
             .Text("_buffers").Dictionary().Mark().Text("mean").NestedTensor(3).Text("cache").NestedTensor(9).SetItems()
@@ -130,13 +130,13 @@ public sealed class TorchFileTests
                 .SetItems()
             .SetItems().Raw((byte)'b')
             .SetItems().Stop();
-        var path = folder.Write("network.pkl", pickle);
+        string path = folder.Write("network.pkl", pickle);
 
         Assert.Contains("'nets.Generator'", Assert.Throws<ApertureException>(() => TorchFile.Open(path)).Message, StringComparison.Ordinal);
-        using var file = TorchFile.Open(path, _lenient with { Container = "G_ema" });
+        using TorchFile file = TorchFile.Open(path, _lenient with { Container = "G_ema" });
 
         Assert.Equal(["w", "mean", "fc.w"], file.Names);
-        using var w = file.Load("fc.w");
+        using Tensor w = file.Load("fc.w");
         Assert.Equal([4f, 5f, 6f], w.data<float>().ToArray());
     }
 
@@ -144,13 +144,13 @@ public sealed class TorchFileTests
     public void An_object_without_tensors_opens_only_when_asked_for()
     {
         using TemporaryFolder folder = new();
-        var path = folder.Write(
+        string path = folder.Write(
             "vocab.pkl", new PickleBytes().Dictionary().Mark().Text("words").Raw((byte)']').Mark().Text("a").Text("the").Raw((byte)'e').SetItems().Stop());
 
         Assert.Contains("holds no tensors", Assert.Throws<ApertureException>(() => TorchFile.Open(path, _lenient)).Message, StringComparison.Ordinal);
-        using var file = TorchFile.Open(path, _lenient with { RequireTensors = false });
+        using TorchFile file = TorchFile.Open(path, _lenient with { RequireTensors = false });
 
-        Assert.True(((PickledDictionary)file.Content!).TryGetValue("words", out var words));
+        Assert.True(((PickledDictionary)file.Content!).TryGetValue("words", out object? words));
         Assert.Equal(["a", "the"], Assert.IsType<PickledSequence>(words));
     }
 
@@ -174,9 +174,9 @@ public sealed class TorchFileTests
             .SetItems()
             .SetItems()
             .Stop();
-        var path = folder.Write("w.pth", PickleBytes.Zip(pickle, ("data/0", PickleBytes.Floats(3))));
+        string path = folder.Write("w.pth", PickleBytes.Zip(pickle, ("data/0", PickleBytes.Floats(3))));
 
-        using var file = WeightFiles.Open(path);
+        using IWeightSource file = WeightFiles.Open(path);
 
         Assert.Equal(["inner.w"], file.Names);
     }
@@ -186,26 +186,26 @@ public sealed class TorchFileTests
     {
         using TemporaryFolder folder = new();
         PickleBytes deep = new();
-        for (var i = 0; i < 100_000; i++)
+        for (int i = 0; i < 100_000; i++)
         {
             deep.Raw((byte)']');
         }
 
-        for (var i = 1; i < 100_000; i++)
+        for (int i = 1; i < 100_000; i++)
         {
             deep.Raw((byte)'a');
         }
 
         // Each list holds the one before it twice: 64 lines name 2^64 values.
-        var wide = new PickleBytes().Raw((byte)']', (byte)'q', 0);
+        PickleBytes wide = new PickleBytes().Raw((byte)']', (byte)'q', 0);
         for (byte i = 1; i < 64; i++)
         {
             wide.Raw((byte)']', (byte)'q', i, (byte)'(', (byte)'h', (byte)(i - 1), (byte)'h', (byte)(i - 1), (byte)'e');
         }
 
-        foreach (var pickle in (byte[][])[deep.Stop(), wide.Stop()])
+        foreach (byte[] pickle in (byte[][])[deep.Stop(), wide.Stop()])
         {
-            var path = folder.Write("w.pth", PickleBytes.Zip(pickle));
+            string path = folder.Write("w.pth", PickleBytes.Zip(pickle));
             Assert.Contains("deeper or more often", Assert.Throws<ApertureException>(() => WeightFiles.Open(path)).Message, StringComparison.Ordinal);
         }
     }
@@ -217,8 +217,8 @@ public sealed class TorchFileTests
     public void An_archive_that_is_no_checkpoint_is_refused(string extra, string fault)
     {
         using TemporaryFolder folder = new();
-        var pickle = new PickleBytes().Dictionary().Stop();
-        var path = folder.Write("w.pth", PickleBytes.Zip(pickle, (extra == "data.pkl" ? "second/data.pkl" : extra, pickle)));
+        byte[] pickle = new PickleBytes().Dictionary().Stop();
+        string path = folder.Write("w.pth", PickleBytes.Zip(pickle, (extra == "data.pkl" ? "second/data.pkl" : extra, pickle)));
 
         Assert.Contains(fault, Assert.Throws<ApertureException>(() => WeightFiles.Open(path)).Message, StringComparison.Ordinal);
     }
@@ -227,17 +227,17 @@ public sealed class TorchFileTests
     public void Shards_with_an_index_open_as_one_checkpoint()
     {
         using TemporaryFolder folder = new();
-        foreach (var name in (string[])["a", "b"])
+        foreach (string name in (string[])["a", "b"])
         {
-            var pickle = new PickleBytes().Dictionary().Mark().Text(name).Tensor("0", 1, 0, [1], [1]).SetItems().Stop();
+            byte[] pickle = new PickleBytes().Dictionary().Mark().Text(name).Tensor("0", 1, 0, [1], [1]).SetItems().Stop();
             folder.Write($"pytorch_model-{name}.bin", PickleBytes.Zip(pickle, ("data/0", PickleBytes.Floats(name[0]))));
         }
 
         File.WriteAllText(folder["pytorch_model.bin.index.json"], """{"weight_map":{"a":"pytorch_model-a.bin","b":"pytorch_model-b.bin"}}""");
 
-        using var source = WeightFiles.Open(folder.Root);
+        using IWeightSource source = WeightFiles.Open(folder.Root);
 
-        using var b = source.Load("b");
+        using Tensor b = source.Load("b");
         Assert.Equal('b', b.item<float>());
         source.ReleasePages();
     }
@@ -248,25 +248,25 @@ public sealed class TorchFileTests
     public void Random_damage_gives_an_answer_or_an_error_but_nothing_else(bool legacy)
     {
         using TemporaryFolder folder = new();
-        var pickle = new PickleBytes().Dictionary().Raw((byte)'q', 0).Mark()
+        byte[] pickle = new PickleBytes().Dictionary().Raw((byte)'q', 0).Mark()
             .Text("w").Tensor("0", 6, 0, [2, 3], [3, 1], legacy).Text("t").Tensor("0", 6, 1, [2, 2], [1, 3], legacy)
             .Text("list").Raw((byte)']').Mark().Int(3).Raw((byte)'G', 0, 0, 0, 0, 0, 0, 0, 0).Raw(0x8A, 1, 5).Raw((byte)'e').SetItems().Stop();
-        var good = legacy
+        byte[] good = legacy
             ? PickleBytes.Legacy(pickle, ("0", new float[6]))
             : PickleBytes.Zip(pickle, ("data/0", new byte[24]), ("byteorder", "little"u8.ToArray()));
-        var live = LiveTensors.Settled();
+        long live = LiveTensors.Settled();
 
         Gen.Select(Gen.Int[0, good.Length - 1], Gen.Byte, Gen.Int[0, good.Length - 1], Gen.Byte).Sample(
             (first, firstValue, second, secondValue) =>
             {
-                var bytes = good.ToArray();
+                byte[] bytes = good.ToArray();
                 bytes[first] = firstValue;
                 bytes[second] = secondValue;
-                var path = folder.Write("damaged.pth", firstValue % 8 == 0 ? bytes[..second] : bytes);
+                string path = folder.Write("damaged.pth", firstValue % 8 == 0 ? bytes[..second] : bytes);
                 try
                 {
-                    using var file = TorchFile.Open(path, _lenient);
-                    foreach (var name in file.Names)
+                    using TorchFile file = TorchFile.Open(path, _lenient);
+                    foreach (string name in file.Names)
                     {
                         file.LoadCopy(name).Dispose();
                     }

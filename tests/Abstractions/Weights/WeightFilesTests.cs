@@ -16,13 +16,13 @@ public sealed class WeightFilesTests
         Save(folder["part.safetensors"], "sharded", 1);
         File.WriteAllText(folder["model.safetensors.index.json"], """{"metadata":{},"weight_map":{"sharded":"part.safetensors"}}""");
 
-        using (var sharded = WeightFiles.Open(folder.Root))
+        using (IWeightSource sharded = WeightFiles.Open(folder.Root))
         {
             Assert.Equal(["sharded"], sharded.Names);
         }
 
         Save(folder["model.safetensors"], "single", 1);
-        using var single = WeightFiles.Open(folder.Root);
+        using IWeightSource single = WeightFiles.Open(folder.Root);
         Assert.Equal(["single"], single.Names);
     }
 
@@ -33,7 +33,7 @@ public sealed class WeightFilesTests
         Assert.Contains("holds no weights", Assert.Throws<ApertureException>(() => WeightFiles.Open(folder.Root)).Message, StringComparison.Ordinal);
         Save(folder["projector.safetensors"], "w", 1);
 
-        using (var source = WeightFiles.Open(folder.Root))
+        using (IWeightSource source = WeightFiles.Open(folder.Root))
         {
             Assert.Equal(["w"], source.Names);
         }
@@ -47,10 +47,10 @@ public sealed class WeightFilesTests
     {
         using TemporaryFolder folder = new();
         Save(folder["w.bin"], "w", 1);
-        using var source = WeightFiles.Open(folder["w.bin"]);
+        using IWeightSource source = WeightFiles.Open(folder["w.bin"]);
         Assert.Equal(["w"], source.Names);
 
-        var pointer = folder.Write("pytorch_model.bin", Encoding.UTF8.GetBytes("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"));
+        string pointer = folder.Write("pytorch_model.bin", Encoding.UTF8.GetBytes("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"));
         Assert.Contains("Git LFS pointer", Assert.Throws<ApertureException>(() => WeightFiles.Open(pointer)).Message, StringComparison.Ordinal);
     }
 
@@ -79,11 +79,11 @@ public sealed class WeightFilesTests
         Save(folder["base.safetensors"], "w", 1);
         Save(folder["tuned.safetensors"], "w", 2);
         Save(folder["more.safetensors"], "v", 3);
-        var tuned = WeightFiles.Open(folder["tuned.safetensors"]);
+        IWeightSource tuned = WeightFiles.Open(folder["tuned.safetensors"]);
 
-        using (var all = new CombinedWeights([WeightFiles.Open(folder["base.safetensors"]), tuned, WeightFiles.Open(folder["more.safetensors"])]))
+        using (CombinedWeights all = new CombinedWeights([WeightFiles.Open(folder["base.safetensors"]), tuned, WeightFiles.Open(folder["more.safetensors"])]))
         {
-            using var w = all.Load("w");
+            using Tensor w = all.Load("w");
             Assert.Equal(2, w.item<float>());
             Assert.Equal(["v", "w"], all.Names.Order());
             all.ReleasePages();
@@ -96,12 +96,12 @@ public sealed class WeightFilesTests
     public void Views_rename_and_choose_without_owning()
     {
         using TemporaryFolder folder = new();
-        var path = folder["w.safetensors"];
-        using var values = torch.ones(2, 3);
+        string path = folder["w.safetensors"];
+        using Tensor values = torch.ones(2, 3);
         SafetensorsWriter.Save(path, new Dictionary<string, Tensor> { ["llm.a"] = values, ["llm.b"] = values, ["vision.a"] = values });
-        using var source = WeightFiles.Open(path);
+        using IWeightSource source = WeightFiles.Open(path);
 
-        using (var llm = source.Under("llm."))
+        using (IWeightSource llm = source.Under("llm."))
         {
             Assert.Equal(["a", "b"], llm.Names.Order());
             Assert.Equal(["model.a", "model.b"], llm.WithPrefix("model.").Names.Order());
@@ -113,7 +113,7 @@ public sealed class WeightFilesTests
         Assert.Contains(
             "would both be called 'a'", Assert.Throws<ApertureException>(() => source.Rename(name => name[(name.IndexOf('.') + 1)..])).Message,
             StringComparison.Ordinal);
-        using var still = source.Load("llm.a", -1, 3);
+        using Tensor still = source.Load("llm.a", -1, 3);
         Assert.Contains("this model needs [3, 3]", Assert.Throws<ApertureException>(() => source.Load("llm.a", 3, 3)).Message, StringComparison.Ordinal);
     }
 
@@ -122,9 +122,9 @@ public sealed class WeightFilesTests
     {
         using TemporaryFolder folder = new();
         Save(folder["w.safetensors"], "w", 5);
-        var live = LiveTensors.Settled();
+        long live = LiveTensors.Settled();
         Tensor copy;
-        using (var source = WeightFiles.Open(folder["w.safetensors"]))
+        using (IWeightSource source = WeightFiles.Open(folder["w.safetensors"]))
         {
             copy = source.LoadCopy("w", ScalarType.Float64);
         }
@@ -138,7 +138,7 @@ public sealed class WeightFilesTests
 
     private static void Save(string path, string name, float value)
     {
-        using var tensor = torch.tensor(value);
+        using Tensor tensor = torch.tensor(value);
         SafetensorsWriter.Save(path, new Dictionary<string, Tensor> { [name] = tensor });
     }
 }

@@ -17,11 +17,11 @@ internal static class CheckpointTensors
     /// <summary>Fails unless the checkpoint holds exactly the listed tensors, each as listed.</summary>
     public static void Check(JsonElement list, IWeightSource source)
     {
-        var entries = list.ValueKind == JsonValueKind.Array
+        Dictionary<string, JsonElement> entries = list.ValueKind == JsonValueKind.Array
             ? list.EnumerateArray().ToDictionary(entry => entry.GetProperty("name").GetString()!)
             : list.EnumerateObject().ToDictionary(entry => entry.Name, entry => entry.Value);
         Assert.Equal(entries.Keys.Order(StringComparer.Ordinal), source.Names.Order(StringComparer.Ordinal));
-        foreach (var (name, entry) in entries)
+        foreach ((string name, JsonElement entry) in entries)
         {
             CheckOne(name, entry, source);
         }
@@ -29,17 +29,17 @@ internal static class CheckpointTensors
 
     private static void CheckOne(string name, JsonElement entry, IWeightSource source)
     {
-        using var scope = NewDisposeScope();
-        var info = source.Describe(name);
-        var tensor = source.Load(name);
+        using DisposeScope scope = NewDisposeScope();
+        WeightInfo info = source.Describe(name);
+        Tensor tensor = source.Load(name);
         Assert.Equal(entry.GetProperty("shape").EnumerateArray().Select(size => size.GetInt64()), info.Shape);
         Assert.Equal(info.Shape, tensor.shape);
-        if (entry.TryGetProperty("dtype", out var dtype))
+        if (entry.TryGetProperty("dtype", out JsonElement dtype))
         {
             Assert.Equal(StoredType(dtype.GetString()!), info.StoredType);
         }
 
-        var values = tensor.to(ScalarType.Float64).reshape(-1);
+        Tensor values = tensor.to(ScalarType.Float64).reshape(-1);
         CheckValue(name, entry, "sum", () => values.sum(), values);
         CheckValue(name, entry, "abs_sum", () => values.abs().sum(), values);
         CheckValue(name, entry, "first", () => values[0], values);
@@ -48,14 +48,14 @@ internal static class CheckpointTensors
 
     private static void CheckValue(string name, JsonElement entry, string field, Func<Tensor> compute, Tensor values)
     {
-        if (!entry.TryGetProperty(field, out var recorded) || recorded.ValueKind != JsonValueKind.Number || values.numel() == 0)
+        if (!entry.TryGetProperty(field, out JsonElement recorded) || recorded.ValueKind != JsonValueKind.Number || values.numel() == 0)
         {
             return;
         }
 
-        var expected = recorded.GetDouble();
-        var actual = compute().item<double>();
-        var scale = Math.Max(values.abs().sum().item<double>(), double.Epsilon);
+        double expected = recorded.GetDouble();
+        double actual = compute().item<double>();
+        double scale = Math.Max(values.abs().sum().item<double>(), double.Epsilon);
         if (Math.Abs(actual - expected) > SumTolerance * scale)
         {
             throw new XunitException($"{name}: {field} is {actual:G9}, expected {expected:G9}");

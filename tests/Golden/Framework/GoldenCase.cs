@@ -49,14 +49,14 @@ public sealed class GoldenCase : IDisposable
     public JsonElement Config => Meta.GetProperty("config");
 
     /// <summary>Relative to the largest absolute value of the compared tensor; 0 means bit for bit.</summary>
-    public double Tolerance => Meta.TryGetProperty("tolerance", out var value) ? value.GetDouble() : DefaultTolerance;
+    public double Tolerance => Meta.TryGetProperty("tolerance", out JsonElement value) ? value.GetDouble() : DefaultTolerance;
 
     /// <summary>The names of all tensors of the case file, weights included.</summary>
     public IEnumerable<string> Names => _file?.Names ?? [];
 
     internal static GoldenCase Open(GoldenFile file)
     {
-        var meta = GoldenFile.ReadMeta(file.Path) ?? throw new ApertureException($"'{file.Path}' describes no case.");
+        JsonDocument meta = GoldenFile.ReadMeta(file.Path) ?? throw new ApertureException($"'{file.Path}' describes no case.");
         try
         {
             return new GoldenCase(file, meta);
@@ -84,7 +84,7 @@ public sealed class GoldenCase : IDisposable
     /// <summary>The path of a file beside the case; it must exist.</summary>
     public string FileBeside(string relative)
     {
-        var path = System.IO.Path.Combine(Folder, relative);
+        string path = System.IO.Path.Combine(Folder, relative);
         return File.Exists(path) || Directory.Exists(path) ? path : throw new XunitException($"{Area}/{Name} names '{relative}', which is not beside it.");
     }
 
@@ -94,13 +94,13 @@ public sealed class GoldenCase : IDisposable
     /// </summary>
     public IWeightSource Weights(string? part = null)
     {
-        var without = Meta.TryGetProperty("weights_without", out var patterns)
+        List<string> without = Meta.TryGetProperty("weights_without", out JsonElement patterns)
             ? patterns.EnumerateArray().Select(pattern => pattern.GetString()!).ToList()
             : [];
         List<IWeightSource> sources = new();
-        foreach (var file in WeightFileNames(part))
+        foreach (string file in WeightFileNames(part))
         {
-            var opened = WeightFiles.Open(FileBeside(file));
+            IWeightSource opened = WeightFiles.Open(FileBeside(file));
             _opened.Add(opened);
             sources.Add(Published(opened).Where(name => !without.Exists(pattern => FileSystemName.MatchesSimpleExpression(pattern, name, ignoreCase: false))));
         }
@@ -118,7 +118,7 @@ public sealed class GoldenCase : IDisposable
     /// </summary>
     public void Compare(string tensor, Tensor actual, double? tolerance = null)
     {
-        var allowed = tolerance ?? Tolerance;
+        double allowed = tolerance ?? Tolerance;
         TensorComparison.Check($"{Area}/{Name}: {tensor}", Stored(tensor), actual, allowed);
         _settled.Add(tensor);
     }
@@ -130,7 +130,7 @@ public sealed class GoldenCase : IDisposable
     public void NotCompared(string tensorOrPattern, string reason)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
-        var matched = Accountable.Where(name => FileSystemName.MatchesSimpleExpression(tensorOrPattern, name, ignoreCase: false)).ToList();
+        List<string> matched = Accountable.Where(name => FileSystemName.MatchesSimpleExpression(tensorOrPattern, name, ignoreCase: false)).ToList();
         if (matched.Count == 0)
         {
             throw new XunitException($"{Area}/{Name} excuses '{tensorOrPattern}' ({reason}), which it does not hold.");
@@ -141,7 +141,7 @@ public sealed class GoldenCase : IDisposable
 
     public void Dispose()
     {
-        foreach (var tensor in _tensors.Values)
+        foreach (Tensor tensor in _tensors.Values)
         {
             tensor.Dispose();
         }
@@ -154,7 +154,7 @@ public sealed class GoldenCase : IDisposable
     /// <summary>Fails if a tensor was neither read, compared nor excused.</summary>
     internal void CheckSettled()
     {
-        var left = Accountable.Where(name => !_settled.Contains(name)).ToList();
+        List<string> left = Accountable.Where(name => !_settled.Contains(name)).ToList();
         if (left.Count > 0)
         {
             throw new XunitException($"{Area}/{Name}: the runner neither read, compared nor excused {left.Count} tensors: {string.Join(", ", left.Take(20))}.");
@@ -171,7 +171,7 @@ public sealed class GoldenCase : IDisposable
 
     private IEnumerable<string> WeightFileNames(string? part)
     {
-        if (!Meta.TryGetProperty("weights", out var weights) || weights.ValueKind == JsonValueKind.Null)
+        if (!Meta.TryGetProperty("weights", out JsonElement weights) || weights.ValueKind == JsonValueKind.Null)
         {
             return [];
         }
@@ -187,13 +187,15 @@ public sealed class GoldenCase : IDisposable
         }
 
         ArgumentNullException.ThrowIfNull(part);
-        var files = weights.TryGetProperty(part, out var named) ? named : throw new XunitException($"{Area}/{Name} names no weights for the part '{part}'.");
+        JsonElement files = weights.TryGetProperty(part, out JsonElement named)
+            ? named
+            : throw new XunitException($"{Area}/{Name} names no weights for the part '{part}'.");
         return files.ValueKind == JsonValueKind.Array ? files.EnumerateArray().Select(file => file.GetString()!).ToList() : [files.GetString()!];
     }
 
     private Tensor Stored(string tensor)
     {
-        if (!_tensors.TryGetValue(tensor, out var stored))
+        if (!_tensors.TryGetValue(tensor, out Tensor? stored))
         {
             if (!Has(tensor))
             {

@@ -13,7 +13,7 @@ internal sealed record GoldenFile(string Path, string Area, string Kind, string 
     /// <summary>Reads area and kind of a file; null where it is not a case (no kind, or only weights of others).</summary>
     public static GoldenFile? Read(string path)
     {
-        using var meta = ReadMeta(path);
+        using JsonDocument? meta = ReadMeta(path);
         if (meta is null || Text(meta.RootElement, "kind") is not { } kind || Text(meta.RootElement, "area") is not { } area || kind == "weights")
         {
             return null;
@@ -27,7 +27,7 @@ internal sealed record GoldenFile(string Path, string Area, string Kind, string 
     {
         if (path.EndsWith(".json", StringComparison.Ordinal))
         {
-            var document = JsonDocument.Parse(File.ReadAllBytes(path), new JsonDocumentOptions { MaxDepth = MaxDepth });
+            JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path), new JsonDocumentOptions { MaxDepth = MaxDepth });
             if (document.RootElement.ValueKind == JsonValueKind.Object)
             {
                 return document;
@@ -37,10 +37,10 @@ internal sealed record GoldenFile(string Path, string Area, string Kind, string 
             return null;
         }
 
-        using var file = SafetensorsFile.Open(path);
-        return file.Metadata.TryGetValue("json", out var json) ? JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = MaxDepth }) : null;
+        using SafetensorsFile file = SafetensorsFile.Open(path);
+        return file.Metadata.TryGetValue("json", out string? json) ? JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = MaxDepth }) : null;
     }
 
     private static string? Text(JsonElement root, string name) =>
-        root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        root.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 }

@@ -24,7 +24,7 @@ internal static class GoldenFolders
     public static SortedDictionary<string, GoldenListing> List(IEnumerable<string> folders)
     {
         SortedDictionary<string, GoldenListing> cases = new(StringComparer.Ordinal);
-        foreach (var folder in folders)
+        foreach (string folder in folders)
         {
             if (!Directory.Exists(folder))
             {
@@ -47,9 +47,9 @@ internal static class GoldenFolders
 
     private static void AddFolder(SortedDictionary<string, GoldenListing> cases, IEnumerable<string> files)
     {
-        var found = false;
-        var damaged = new List<(string Path, string Fault)>();
-        foreach (var path in files)
+        bool found = false;
+        List<(string Path, string Fault)> damaged = new List<(string Path, string Fault)>();
+        foreach (string path in files)
         {
             try
             {
@@ -67,7 +67,7 @@ internal static class GoldenFolders
         }
 
         // Files damaged on purpose are inputs of a case and lie in folders of their own; one among cases is a case that broke.
-        foreach (var (path, fault) in found ? damaged : [])
+        foreach ((string path, string fault) in found ? damaged : [])
         {
             cases.Add(path, new GoldenListing(null, fault));
         }
@@ -75,7 +75,7 @@ internal static class GoldenFolders
 
     private static string RepositoryRoot()
     {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
         {
             if (File.Exists(Path.Combine(folder.FullName, "Host.sln")))
             {

@@ -10,15 +10,15 @@ internal static class GoldenRunners
     public static bool Exists(GoldenFile file) => _types.ContainsKey((file.Area, file.Kind));
 
     public static IGoldenRunner? For(GoldenFile file) =>
-        _types.TryGetValue((file.Area, file.Kind), out var type) ? (IGoldenRunner)Activator.CreateInstance(type)! : null;
+        _types.TryGetValue((file.Area, file.Kind), out Type? type) ? (IGoldenRunner)Activator.CreateInstance(type)! : null;
 
     private static Dictionary<(string Area, string Kind), Type> Find()
     {
-        var types = new Dictionary<(string Area, string Kind), Type>();
+        Dictionary<(string Area, string Kind), Type> types = new Dictionary<(string Area, string Kind), Type>();
         IEnumerable<Type> concrete = Assembly.GetExecutingAssembly().GetTypes().Where(type => type is { IsAbstract: false, IsInterface: false });
         foreach (Type type in concrete.Where(typeof(IGoldenRunner).IsAssignableFrom))
         {
-            var runner = (IGoldenRunner)Activator.CreateInstance(type)!;
+            IGoldenRunner runner = (IGoldenRunner)Activator.CreateInstance(type)!;
             if (!types.TryAdd((runner.Area, runner.Kind), type))
             {
                 throw new InvalidOperationException($"{type} and {types[(runner.Area, runner.Kind)]} both run {runner.Area}/{runner.Kind}.");

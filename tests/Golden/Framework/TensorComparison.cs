@@ -13,7 +13,7 @@ internal static class TensorComparison
     /// </summary>
     public static void Check(string what, Tensor expected, Tensor actual, double tolerance)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         if (!expected.shape.AsSpan().SequenceEqual(actual.shape))
         {
             throw new XunitException($"{what}: shape [{string.Join(", ", actual.shape)}], expected [{string.Join(", ", expected.shape)}].");
@@ -24,7 +24,7 @@ internal static class TensorComparison
             return;
         }
 
-        var actualOnCpu = actual.detach().cpu();
+        Tensor actualOnCpu = actual.detach().cpu();
         if (!expected.is_floating_point() && !expected.is_complex() && !actualOnCpu.is_floating_point() && !actualOnCpu.is_complex())
         {
             CheckWhole(what, expected.to(ScalarType.Int64), actualOnCpu.to(ScalarType.Int64), tolerance);
@@ -45,7 +45,7 @@ internal static class TensorComparison
             return;
         }
 
-        var wrong = expected.ne(actual);
+        Tensor wrong = expected.ne(actual);
         if (wrong.any().item<bool>())
         {
             throw Differs(what, expected, actual, wrong, "must be equal");
@@ -54,22 +54,22 @@ internal static class TensorComparison
 
     private static void CheckReal(string what, Tensor expected, Tensor actual, double tolerance)
     {
-        var finite = expected.isfinite();
-        var sameSpecials = expected.isnan().logical_and(actual.isnan()).logical_or(expected.eq(actual));
-        var wrongSpecials = finite.logical_not().logical_and(sameSpecials.logical_not()).logical_or(finite.logical_and(actual.isfinite().logical_not()));
+        Tensor finite = expected.isfinite();
+        Tensor sameSpecials = expected.isnan().logical_and(actual.isnan()).logical_or(expected.eq(actual));
+        Tensor wrongSpecials = finite.logical_not().logical_and(sameSpecials.logical_not()).logical_or(finite.logical_and(actual.isfinite().logical_not()));
         if (wrongSpecials.any().item<bool>())
         {
             throw Differs(what, expected, actual, wrongSpecials, "must be NaN or infinite in the same places");
         }
 
-        var zero = torch.zeros_like(expected);
-        var difference = torch.where(finite, actual - expected, zero).abs();
-        var scale = torch.where(finite, expected, zero).abs().max().item<double>();
-        var allowed = tolerance * (scale > 0 ? scale : 1);
-        var wrong = difference.gt(allowed);
+        Tensor zero = torch.zeros_like(expected);
+        Tensor difference = torch.where(finite, actual - expected, zero).abs();
+        double scale = torch.where(finite, expected, zero).abs().max().item<double>();
+        double allowed = tolerance * (scale > 0 ? scale : 1);
+        Tensor wrong = difference.gt(allowed);
         if (wrong.any().item<bool>())
         {
-            var largest = difference.max().item<double>();
+            double largest = difference.max().item<double>();
             throw Differs(
                 what, expected, actual, wrong,
                 $"largest difference {largest:G4}, allowed {allowed:G4} ({tolerance:G3} of {scale:G4}), relative {largest / (scale > 0 ? scale : 1):G3}");
@@ -78,12 +78,12 @@ internal static class TensorComparison
 
     private static XunitException Differs(string what, Tensor expected, Tensor actual, Tensor wrong, string rule)
     {
-        var places = wrong.nonzero();
+        Tensor places = wrong.nonzero();
         List<string> lines = new();
         for (long i = 0; i < Math.Min(5, places.shape[0]); i++)
         {
-            var place = places[i].data<long>().ToArray();
-            var indices = place.Select(index => TensorIndex.Single(index)).ToArray();
+            long[] place = places[i].data<long>().ToArray();
+            TensorIndex[] indices = place.Select(index => TensorIndex.Single(index)).ToArray();
             lines.Add($"[{string.Join(", ", place)}] is {Value(actual, indices)}, expected {Value(expected, indices)}");
         }
 
@@ -92,7 +92,7 @@ internal static class TensorComparison
 
     private static string Value(Tensor tensor, TensorIndex[] indices)
     {
-        var value = indices.Length == 0 ? tensor : tensor[indices];
+        Tensor value = indices.Length == 0 ? tensor : tensor[indices];
         return value.dtype == ScalarType.Int64 ? value.item<long>().ToString() : value.item<double>().ToString("G9");
     }
 }

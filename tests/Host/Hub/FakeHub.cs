@@ -105,7 +105,7 @@ internal sealed class FakeHub : IDisposable
 
     private LoopbackServer.Reply List(string repo, string revision)
     {
-        var files = _files.Where(f => f.Key.Repo == repo).ToList();
+        List<KeyValuePair<(string Repo, string File), (byte[] Content, bool IsLfs)>> files = _files.Where(f => f.Key.Repo == repo).ToList();
         if (files.Count == 0)
         {
             return Error(404, "RepoNotFound");

@@ -149,7 +149,7 @@ public class HubDownloadTests
     private static byte[] Gzip(byte[] content)
     {
         MemoryStream buffer = new();
-        using (var gzip = new GZipStream(buffer, CompressionLevel.Optimal))
+        using (GZipStream gzip = new GZipStream(buffer, CompressionLevel.Optimal))
         {
             gzip.Write(content);
         }

@@ -31,7 +31,7 @@ public class KeyReaderTests
     [InlineData("\x1b[9999x", "Unknown", "", 0)]
     public void Bytes_of_terminals_become_keys(string bytes, string key, string text, int modifiers)
     {
-        var reader = new KeyReader(new FakeTerminal().Type(bytes));
+        KeyReader reader = new KeyReader(new FakeTerminal().Type(bytes));
         Assert.Equal(new KeyPress(Enum.Parse<Key>(key), text, (KeyModifiers)modifiers), reader.Next(TimeSpan.FromSeconds(1)));
         Assert.Equal(Key.EndOfInput, reader.Next(TimeSpan.FromSeconds(1))!.Value.Key);
     }
@@ -39,7 +39,7 @@ public class KeyReaderTests
     [Fact]
     public void A_sequence_that_arrives_in_parts_is_one_key()
     {
-        var reader = new KeyReader(new FakeTerminal().Type("\x1b", "[", "1;", "5D", "x"));
+        KeyReader reader = new KeyReader(new FakeTerminal().Type("\x1b", "[", "1;", "5D", "x"));
         Assert.Equal(new KeyPress(Key.Left, "", KeyModifiers.Control), reader.Next(TimeSpan.FromSeconds(1)));
         Assert.Equal(new KeyPress(Key.Text, "x"), reader.Next(TimeSpan.FromSeconds(1)));
     }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Aperture.Scripting;
 using CsCheck;
+using Microsoft.CodeAnalysis.CSharp;
 
 namespace Aperture.Host.Tests.Scripting;
 
@@ -108,7 +109,7 @@ public class DeclarationTests
     private static int LengthOfChain(ScriptSession session)
     {
         int length = 0;
-        for (var compilation = session.View.Previous; compilation is not null; compilation = compilation.ScriptCompilationInfo?.PreviousScriptCompilation)
+        for (CSharpCompilation? link = session.View.Previous; link is not null; link = link.ScriptCompilationInfo?.PreviousScriptCompilation)
         {
             length++;
         }

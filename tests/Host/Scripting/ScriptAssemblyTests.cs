@@ -56,7 +56,7 @@ public class ScriptAssemblyTests
         Assert.Same(instance, Value(session, "using Sample; Box.Instance"));
         Value(session, "record Holder(Box Box); var held = new Holder(Box.Instance); class Own { }");
         object own = Value(session, "await Task.Yield(); return new Own();")!;
-        var weak = (new WeakReference(context), new WeakReference(AssemblyLoadContext.GetLoadContext(own.GetType().Assembly)));
+        (WeakReference, WeakReference) weak = (new WeakReference(context), new WeakReference(AssemblyLoadContext.GetLoadContext(own.GetType().Assembly)));
         context.Unload();
         return weak;
     }

@@ -8,7 +8,7 @@ internal sealed class ScriptFixture : IDisposable
     {
         Folder = Directory.CreateTempSubdirectory("aperture-script-").FullName;
         Globals = new TestGlobals(Output) { Args = args };
-        var options = new ScriptSessionOptions { BaseFolder = Folder, CacheFolder = Path.Combine(Folder, "cache") };
+        ScriptSessionOptions options = new ScriptSessionOptions { BaseFolder = Folder, CacheFolder = Path.Combine(Folder, "cache") };
         Session = new ScriptSession(typeof(TestGlobals), Globals, change?.Invoke(options) ?? options);
     }
 

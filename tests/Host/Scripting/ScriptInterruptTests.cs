@@ -108,7 +108,7 @@ public class ScriptInterruptTests
         interrupt.Press();
         Assert.IsType<ScriptResult.Cancelled>(await later);
         Assert.Equal(false, await f.Value("seen.IsCompleted")); // Another entry was stopped.
-        var background = (Task<bool>)(await f.Value("seen"))!;
+        Task<bool> background = (Task<bool>)(await f.Value("seen"))!;
         f.Session.Dispose();
         Assert.True(await background.WaitAsync(TimeSpan.FromSeconds(60)));
     }

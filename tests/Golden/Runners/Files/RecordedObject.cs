@@ -18,7 +18,7 @@ internal static class RecordedObject
     /// <summary>Compares the tree with what was read; <paramref name="at"/> says where in the tree this value is.</summary>
     public static void Check(string at, JsonElement record, object? actual, TorchFile file)
     {
-        var (kind, value) = record.EnumerateObject().Select(property => (property.Name, property.Value)).First();
+        (string kind, JsonElement value) = record.EnumerateObject().Select(property => (property.Name, property.Value)).First();
         switch (kind)
         {
             case "dict":
@@ -56,9 +56,9 @@ internal static class RecordedObject
     private static void CheckDictionary(string at, JsonElement record, PickledDictionary actual, TorchFile file)
     {
         Assert.Equal(record.GetProperty("type").GetString(), actual.TypeName);
-        var expected = record.GetProperty("dict").EnumerateArray().ToList();
+        List<JsonElement> expected = record.GetProperty("dict").EnumerateArray().ToList();
         Assert.Equal(expected.Count, actual.Count);
-        foreach (var (entry, pair) in expected.Zip(actual))
+        foreach ((JsonElement entry, KeyValuePair<object?, object?> pair) in expected.Zip(actual))
         {
             Check($"{at}.key", entry[0], pair.Key, file);
             Check($"{at}.{pair.Key}", entry[1], pair.Value, file);
@@ -77,7 +77,7 @@ internal static class RecordedObject
             },
             actual.Kind);
         Assert.Equal(expected.GetArrayLength(), actual.Count);
-        foreach (var (item, value) in expected.EnumerateArray().Zip(actual))
+        foreach ((JsonElement item, object? value) in expected.EnumerateArray().Zip(actual))
         {
             if (item.ValueKind == JsonValueKind.Object)
             {
@@ -95,7 +95,7 @@ internal static class RecordedObject
         Assert.True(parameter == actual.IsParameter, $"{at}: parameter or not");
         Assert.Equal(expected.GetProperty("requires_grad").GetBoolean(), actual.RequiresGrad);
         Assert.Equal(expected.GetProperty("offset").GetInt64(), actual.Offset);
-        using var tensor = file.Load(actual);
+        using TorchSharp.torch.Tensor tensor = file.Load(actual);
         Assert.Equal(expected.GetProperty("stride").EnumerateArray().Select(step => step.GetInt64()), tensor.stride());
         RecordedTensor.Check(expected, tensor);
     }
@@ -104,8 +104,8 @@ internal static class RecordedObject
     {
         Assert.Equal(expected.GetProperty("shape").EnumerateArray().Select(size => size.GetInt64()), actual.Shape);
         Assert.False(actual.IsColumnMajor);
-        var bytes = actual.Bytes.ToArray();
-        var values = expected.GetProperty("values").EnumerateArray().Select(value => value.GetDouble());
+        byte[] bytes = actual.Bytes.ToArray();
+        IEnumerable<double> values = expected.GetProperty("values").EnumerateArray().Select(value => value.GetDouble());
         Assert.Equal(values, (expected.GetProperty("dtype").GetString(), actual.StoredTypeName) switch
         {
             ("float32", "F32") => Enumerable.Range(0, bytes.Length / 4).Select(i => (double)BitConverter.ToSingle(bytes, i * 4)),
@@ -120,7 +120,7 @@ internal static class RecordedObject
     private static void CheckOpaque(string at, JsonElement record, PickledObject actual, TorchFile file)
     {
         Assert.Equal(record.GetProperty("opaque").GetString(), actual.ClassName);
-        if (record.TryGetProperty("state", out var state))
+        if (record.TryGetProperty("state", out JsonElement state))
         {
             Check($"{at}.state", state, actual.State, file);
         }
@@ -128,7 +128,7 @@ internal static class RecordedObject
 
     private static void CheckPlain(string at, JsonElement expected, object? actual)
     {
-        var same = actual switch
+        bool same = actual switch
         {
             null => expected.ValueKind == JsonValueKind.Null,
             bool flag => flag ? expected.ValueKind == JsonValueKind.True : expected.ValueKind == JsonValueKind.False,

@@ -13,8 +13,8 @@ internal static class RecordedTensor
     /// <summary>Loads a tensor and compares it with the record: loaded type, shape and every value, NaN and the sign of zero included.</summary>
     public static void Check(string name, JsonElement record, IWeightSource source)
     {
-        var info = source.Describe(name);
-        using var tensor = source.Load(name);
+        WeightInfo info = source.Describe(name);
+        using Tensor tensor = source.Load(name);
         Assert.Equal(tensor.dtype, info.ScalarType);
         Assert.Equal(tensor.shape, info.Shape);
         Check(record, tensor);
@@ -25,7 +25,7 @@ internal static class RecordedTensor
     {
         Assert.Equal(LoadedType(record.GetProperty("dtype").GetString()!), tensor.dtype);
         Assert.Equal(record.GetProperty("shape").EnumerateArray().Select(size => size.GetInt64()), tensor.shape);
-        var values = record.GetProperty("values").EnumerateArray().ToList();
+        List<JsonElement> values = record.GetProperty("values").EnumerateArray().ToList();
         Assert.Equal(values.Count, tensor.numel());
         if (tensor.is_floating_point() || tensor.is_complex())
         {
@@ -33,8 +33,8 @@ internal static class RecordedTensor
         }
         else
         {
-            using var whole = tensor.to(ScalarType.Int64);
-            using var flat = whole.reshape(-1);
+            using Tensor whole = tensor.to(ScalarType.Int64);
+            using Tensor flat = whole.reshape(-1);
             Assert.Equal(values.Select(value => value.GetInt64()), flat.data<long>().ToArray());
         }
     }
@@ -59,13 +59,15 @@ internal static class RecordedTensor
 
     private static void CheckReal(List<JsonElement> values, Tensor tensor)
     {
-        using var real = tensor.is_complex() ? torch.view_as_real(tensor) : tensor.alias();
-        using var wide = real.to(ScalarType.Float64);
-        using var flat = wide.reshape(-1);
-        var expected = values.SelectMany(value => value.ValueKind == JsonValueKind.Array ? value.EnumerateArray().ToList() : [value]).Select(Number).ToArray();
-        var actual = flat.data<double>().ToArray();
+        using Tensor real = tensor.is_complex() ? torch.view_as_real(tensor) : tensor.alias();
+        using Tensor wide = real.to(ScalarType.Float64);
+        using Tensor flat = wide.reshape(-1);
+        double[] expected = values.SelectMany(value => value.ValueKind == JsonValueKind.Array ? value.EnumerateArray().ToList() : [value])
+            .Select(Number)
+            .ToArray();
+        double[] actual = flat.data<double>().ToArray();
         Assert.Equal(expected.Length, actual.Length);
-        for (var i = 0; i < expected.Length; i++)
+        for (int i = 0; i < expected.Length; i++)
         {
             Assert.True(
                 double.IsNaN(expected[i]) ? double.IsNaN(actual[i]) : BitConverter.DoubleToInt64Bits(expected[i]) == BitConverter.DoubleToInt64Bits(actual[i]),

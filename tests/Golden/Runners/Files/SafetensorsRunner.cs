@@ -16,19 +16,19 @@ public sealed class SafetensorsRunner : IGoldenRunner
 
     public void Run(GoldenCase golden)
     {
-        var folder = golden.FileBeside("safetensors");
+        string folder = golden.FileBeside("safetensors");
         List<string> failures = new();
-        foreach (var file in golden.Meta.GetProperty("valid").EnumerateObject())
+        foreach (JsonProperty file in golden.Meta.GetProperty("valid").EnumerateObject())
         {
             Try(failures, file.Name, () => CheckContent(golden, Path.Combine(folder, file.Name), file.Value));
         }
 
-        foreach (var file in golden.Meta.GetProperty("verdicts").EnumerateObject())
+        foreach (JsonProperty file in golden.Meta.GetProperty("verdicts").EnumerateObject())
         {
             Try(failures, file.Name, () => CheckVerdict(golden, Path.Combine(folder, file.Name), file.Value));
         }
 
-        foreach (var path in Directory.GetDirectories(folder).SelectMany(sub => Directory.GetFiles(sub, "index_*.json")))
+        foreach (string? path in Directory.GetDirectories(folder).SelectMany(sub => Directory.GetFiles(sub, "index_*.json")))
         {
             Try(failures, Path.GetFileName(path), () => MustRefuse(path));
         }
@@ -50,17 +50,17 @@ public sealed class SafetensorsRunner : IGoldenRunner
 
     private static void CheckContent(GoldenCase golden, string path, JsonElement expected)
     {
-        using var source = WeightFiles.Open(golden.FileBeside(path));
-        var tensors = expected.GetProperty("tensors");
+        using IWeightSource source = WeightFiles.Open(golden.FileBeside(path));
+        JsonElement tensors = expected.GetProperty("tensors");
         Assert.Equal(tensors.EnumerateObject().Select(tensor => tensor.Name).Order(StringComparer.Ordinal), source.Names.Order(StringComparer.Ordinal));
-        foreach (var tensor in tensors.EnumerateObject())
+        foreach (JsonProperty tensor in tensors.EnumerateObject())
         {
             RecordedTensor.Check(tensor.Name, tensor.Value, source);
         }
 
-        if (expected.TryGetProperty("metadata", out var metadata))
+        if (expected.TryGetProperty("metadata", out JsonElement metadata))
         {
-            var texts = metadata.ValueKind == JsonValueKind.Object
+            Dictionary<string, string> texts = metadata.ValueKind == JsonValueKind.Object
                 ? metadata.EnumerateObject().ToDictionary(text => text.Name, text => text.Value.GetString()!)
                 : [];
             Assert.Equal(texts, new Dictionary<string, string>(((SafetensorsFile)source).Metadata));
@@ -76,12 +76,12 @@ public sealed class SafetensorsRunner : IGoldenRunner
         }
 
         // The official reader takes a key that is repeated exactly; ours says which one it is. Nothing else may be stricter.
-        if (IsRefused(path, out var message) && message.Contains("twice", StringComparison.Ordinal))
+        if (IsRefused(path, out string? message) && message.Contains("twice", StringComparison.Ordinal))
         {
             return;
         }
 
-        var unreadable = verdict.GetProperty("tensors")
+        List<JsonProperty> unreadable = verdict.GetProperty("tensors")
             .EnumerateObject()
             .Where(tensor => tensor.Value.GetProperty("values").ValueKind == JsonValueKind.Null)
             .ToList();
@@ -91,8 +91,8 @@ public sealed class SafetensorsRunner : IGoldenRunner
             return;
         }
 
-        using var source = WeightFiles.Open(path);
-        foreach (var tensor in unreadable)
+        using IWeightSource source = WeightFiles.Open(path);
+        foreach (JsonProperty tensor in unreadable)
         {
             Assert.Contains(tensor.Name, Assert.Throws<ApertureException>(() => source.Load(tensor.Name).Dispose()).Message, StringComparison.Ordinal);
         }
@@ -100,7 +100,7 @@ public sealed class SafetensorsRunner : IGoldenRunner
 
     private static void MustRefuse(string path)
     {
-        Assert.True(IsRefused(path, out var message), "was opened, but must be refused");
+        Assert.True(IsRefused(path, out string? message), "was opened, but must be refused");
         Assert.Contains(path, message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', message);
     }
@@ -109,8 +109,8 @@ public sealed class SafetensorsRunner : IGoldenRunner
     {
         try
         {
-            using var source = WeightFiles.Open(path);
-            foreach (var name in source.Names.Where(name => source.Describe(name).StoredType != "F4"))
+            using IWeightSource source = WeightFiles.Open(path);
+            foreach (string? name in source.Names.Where(name => source.Describe(name).StoredType != "F4"))
             {
                 source.Load(name).Dispose();
             }

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using Aperture.Pipelines;
 using Aperture.Weights;
+using TorchSharp;
 using Xunit.Sdk;
 using static TorchSharp.torch;
 
@@ -23,17 +24,17 @@ public sealed class TorchRunner : IGoldenRunner
 
     public void Run(GoldenCase golden)
     {
-        var folder = golden.FileBeside(Kind);
+        string folder = golden.FileBeside(Kind);
         List<string> failures = new();
-        foreach (var file in golden.Meta.GetProperty("files").EnumerateObject())
+        foreach (JsonProperty file in golden.Meta.GetProperty("files").EnumerateObject())
         {
             Try(failures, file.Name, () => CheckFile(golden.FileBeside(Path.Combine(folder, file.Name)), file.Value));
         }
 
-        foreach (var file in golden.Meta.GetProperty("hostile").EnumerateObject())
+        foreach (JsonProperty file in golden.Meta.GetProperty("hostile").EnumerateObject())
         {
-            var path = golden.FileBeside(Path.Combine(folder, file.Name));
-            var mustOpen = file.Value.GetString() == "accepted" && !file.Name.StartsWith("bad_", StringComparison.Ordinal);
+            string path = golden.FileBeside(Path.Combine(folder, file.Name));
+            bool mustOpen = file.Value.GetString() == "accepted" && !file.Name.StartsWith("bad_", StringComparison.Ordinal);
             Try(failures, file.Name, mustOpen ? () => LoadAll(path, _strict) : () => MustRefuse(path, file.Name));
         }
 
@@ -63,8 +64,8 @@ public sealed class TorchRunner : IGoldenRunner
 
     private static void LoadAll(string path, WeightFileOptions options)
     {
-        using var source = WeightFiles.Open(path, options);
-        foreach (var name in source.Names)
+        using IWeightSource source = WeightFiles.Open(path, options);
+        foreach (string name in source.Names)
         {
             source.Load(name).Dispose();
         }
@@ -72,16 +73,16 @@ public sealed class TorchRunner : IGoldenRunner
 
     private static void CheckFile(string path, JsonElement expected)
     {
-        var content = expected.GetProperty("content");
+        JsonElement content = expected.GetProperty("content");
         if (RecordedObject.Mentions(content, "opaque"))
         {
             Assert.Contains("names '", Assert.Throws<ApertureException>(() => LoadAll(path, _strict)).Message, StringComparison.Ordinal);
         }
 
-        using var file = TorchFile.Open(path, RecordedObject.Mentions(content, "opaque") ? _lenient : _strict);
+        using TorchFile file = TorchFile.Open(path, RecordedObject.Mentions(content, "opaque") ? _lenient : _strict);
         RecordedObject.Check("", content, file.Content, file);
         CheckFlattened(path, file);
-        foreach (var group in expected.GetProperty("shared_storage").EnumerateArray())
+        foreach (JsonElement group in expected.GetProperty("shared_storage").EnumerateArray())
         {
             CheckShared(file, group.EnumerateArray().Select(name => name.GetString()!).ToList());
         }
@@ -89,15 +90,15 @@ public sealed class TorchRunner : IGoldenRunner
 
     private static void CheckFlattened(string path, TorchFile file)
     {
-        var stem = Path.GetFileName(path).Split('.')[0];
-        using var flattened = SafetensorsFile.Open(Path.Combine(Path.GetDirectoryName(path)!, $"{stem}.expected.safetensors"));
+        string stem = Path.GetFileName(path).Split('.')[0];
+        using SafetensorsFile flattened = SafetensorsFile.Open(Path.Combine(Path.GetDirectoryName(path)!, $"{stem}.expected.safetensors"));
         Assert.Equal(flattened.Names.Order(StringComparer.Ordinal), file.Names.Order(StringComparer.Ordinal));
-        foreach (var name in flattened.Names)
+        foreach (string name in flattened.Names)
         {
-            using var scope = NewDisposeScope();
-            var loaded = file.Load(name);
-            var actual = loaded.is_complex() ? view_as_real(loaded) : loaded;
-            var expected = flattened.Load(name);
+            using DisposeScope scope = NewDisposeScope();
+            Tensor loaded = file.Load(name);
+            Tensor actual = loaded.is_complex() ? view_as_real(loaded) : loaded;
+            Tensor expected = flattened.Load(name);
             Assert.Equal(expected.dtype, actual.dtype);
             TensorComparison.Check($"{Path.GetFileName(path)}: {name}", expected, actual, 0);
         }
@@ -105,7 +106,8 @@ public sealed class TorchRunner : IGoldenRunner
 
     private static void CheckShared(TorchFile file, List<string> group)
     {
-        var origins = file.Names.Where(name => file.Describe(name).Shape.All(size => size > 0)).ToDictionary(name => name, name => Origin(file, name));
+        Dictionary<string, nint> origins = file.Names.Where(name => file.Describe(name).Shape.All(size => size > 0))
+            .ToDictionary(name => name, name => Origin(file, name));
         Assert.True(group.Select(name => origins[name]).Distinct().Count() == 1, $"{string.Join(", ", group)} share no memory");
         Assert.DoesNotContain(origins[group[0]], origins.Where(origin => !group.Contains(origin.Key)).Select(origin => origin.Value));
     }
@@ -113,8 +115,8 @@ public sealed class TorchRunner : IGoldenRunner
     /// <summary>The address of element 0 of the storage.</summary>
     private static unsafe nint Origin(TorchFile file, string name)
     {
-        using var tensor = file.Load(name);
-        using var first = tensor.as_strided([1], [1], 0);
+        using Tensor tensor = file.Load(name);
+        using Tensor first = tensor.as_strided([1], [1], 0);
         return (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
     }
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Aperture.Decoding;
 using Aperture.Measuring;
 using Aperture.Plugins;
@@ -38,7 +39,7 @@ internal sealed class CalibrationCase : ICalibrationModel, IDisposable
     public CalibrationOptions Options(double reduction) => new()
     {
         TargetReduction = reduction,
-        Strict = !_golden.Config.TryGetProperty("strict", out var strict) || strict.GetBoolean(),
+        Strict = !_golden.Config.TryGetProperty("strict", out JsonElement strict) || strict.GetBoolean(),
         Samples = Samples,
         FlopsHidden = _golden.Config.Int("flops_hidden"),
         FlopsIntermediate = _golden.Config.Int("flops_intermediate"),

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Aperture.Images;
+using TorchSharp;
 using Xunit.Sdk;
 
 namespace Aperture.Golden.Tests.Images;
@@ -17,8 +18,8 @@ public sealed class ClipProcessorRunner : IGoldenRunner
 
     public void Run(GoldenCase golden)
     {
-        var config = ClipImageProcessorConfig.Parse(golden.Config, golden.Name);
-        foreach (var name in golden.Names.Where(name => name.StartsWith("out.", StringComparison.Ordinal)))
+        ClipImageProcessorConfig config = ClipImageProcessorConfig.Parse(golden.Config, golden.Name);
+        foreach (string? name in golden.Names.Where(name => name.StartsWith("out.", StringComparison.Ordinal)))
         {
             Compare(golden, config, name);
         }
@@ -27,31 +28,32 @@ public sealed class ClipProcessorRunner : IGoldenRunner
         bool refuses = golden.Meta.TryGetProperty("official_errors", out JsonElement errors);
         foreach (string refused in refuses ? errors.EnumerateObject().Select(error => error.Name).ToArray() : [])
         {
-            var (variant, file) = Parse(golden, refused);
-            using var values = Processor(config, variant).Process(Load(golden, file));
+            (string variant, string file) = Parse(golden, refused);
+            using torch.Tensor values = Processor(config, variant).Process(Load(golden, file));
             Assert.Equal([3, config.CropHeight, config.CropWidth], values.shape);
-            using var finite = values.isfinite().all();
+            using torch.Tensor finite = values.isfinite().all();
             Assert.True(finite.item<bool>());
         }
     }
 
     private static void Compare(GoldenCase golden, ClipImageProcessorConfig config, string name)
     {
-        var (variant, file) = Parse(golden, name);
-        var image = Load(golden, file);
+        (string variant, string file) = Parse(golden, name);
+        Image image = Load(golden, file);
         if (variant == "expand2square")
         {
-            var (red, green, blue) = new ClipImageProcessor(config).PaddingColour;
-            using var padded = image.PadToSquare(red, green, blue).ToTensor();
+            (byte red, byte green, byte blue) = new ClipImageProcessor(config).PaddingColour;
+            using torch.Tensor padded = image.PadToSquare(red, green, blue).ToTensor();
             golden.CompareExact(name, padded);
             return;
         }
 
         // The crop of these variants is recorded nowhere but in the output's shape.
-        var shape = golden.Get(name).shape;
-        var cropOnly = variant is "crop_only" or "crop_only_zero_padded";
-        var processor = Processor(cropOnly ? config with { DoResize = false, CropHeight = (int)shape[1], CropWidth = (int)shape[2] } : config, variant);
-        using var values = processor.Process(variant == "convert_rgb_first" ? image.ConvertToRgb() : image);
+        long[] shape = golden.Get(name).shape;
+        bool cropOnly = variant is "crop_only" or "crop_only_zero_padded";
+        ClipImageProcessor processor = Processor(
+            cropOnly ? config with { DoResize = false, CropHeight = (int)shape[1], CropWidth = (int)shape[2] } : config, variant);
+        using torch.Tensor values = processor.Process(variant == "convert_rgb_first" ? image.ConvertToRgb() : image);
         golden.Compare(name, values);
     }
 
@@ -64,8 +66,8 @@ public sealed class ClipProcessorRunner : IGoldenRunner
 
     private static (string Variant, string File) Parse(GoldenCase golden, string name)
     {
-        var parts = name.Split('.', 3);
-        return parts[1].StartsWith("photo", StringComparison.Ordinal) && int.TryParse(parts[1]["photo".Length..], CultureInfo.InvariantCulture, out var index)
+        string[] parts = name.Split('.', 3);
+        return parts[1].StartsWith("photo", StringComparison.Ordinal) && int.TryParse(parts[1]["photo".Length..], CultureInfo.InvariantCulture, out int index)
             ? (parts[2], golden.Config.GetProperty("photos")[index].GetString()!)
             : (parts[1], parts[2]);
     }

@@ -17,15 +17,15 @@ public sealed class DecodeRunner : IGoldenRunner
     public void Run(GoldenCase golden)
     {
         List<string> failures = new();
-        if (golden.Meta.TryGetProperty("files", out var files))
+        if (golden.Meta.TryGetProperty("files", out JsonElement files))
         {
-            foreach (var file in files.EnumerateObject())
+            foreach (JsonProperty file in files.EnumerateObject())
             {
                 Try(failures, file.Name, () => CheckFile(golden, file.Name, file.Value));
             }
         }
 
-        foreach (var tensor in golden.Names.Where(name => name.StartsWith("out.", StringComparison.Ordinal)))
+        foreach (string? tensor in golden.Names.Where(name => name.StartsWith("out.", StringComparison.Ordinal)))
         {
             Try(failures, tensor, () => CheckTensor(golden, tensor));
         }
@@ -47,22 +47,22 @@ public sealed class DecodeRunner : IGoldenRunner
 
     private static void CheckTensor(GoldenCase golden, string tensor)
     {
-        var parts = tensor.Split('.', 3);
+        string[] parts = tensor.Split('.', 3);
         if (parts[1] == "gif_frame" && parts[2] != "0")
         {
             golden.NotCompared(tensor, "of an animation only the first frame is read");
             return;
         }
 
-        var image = Image.Load(golden.FileBeside(Path.Combine("files", parts[1] == "gif_frame" ? Animation : parts[2])));
-        using var actual = (parts[1] == "rgba" ? image.ConvertToRgba() : image.ConvertToRgb()).ToTensor();
+        Image image = Image.Load(golden.FileBeside(Path.Combine("files", parts[1] == "gif_frame" ? Animation : parts[2])));
+        using TorchSharp.torch.Tensor actual = (parts[1] == "rgba" ? image.ConvertToRgba() : image.ConvertToRgb()).ToTensor();
         golden.CompareExact(tensor, actual);
     }
 
     private static void CheckFile(GoldenCase golden, string name, JsonElement recorded)
     {
-        var path = golden.FileBeside(Path.Combine("files", name));
-        var format = recorded.TryGetProperty("format", out var text) ? text.GetString()! : "";
+        string path = golden.FileBeside(Path.Combine("files", name));
+        string format = recorded.TryGetProperty("format", out JsonElement text) ? text.GetString()! : "";
         if (recorded.TryGetProperty("error", out _) || format is "TIFF" or "PPM")
         {
             ApertureException error = Assert.Throws<ApertureException>(() => Image.Load(path));
@@ -71,17 +71,17 @@ public sealed class DecodeRunner : IGoldenRunner
             return;
         }
 
-        var image = Image.Load(path);
+        Image image = Image.Load(path);
         Assert.Equal([image.Width, image.Height], RecordedPixels.Integers(recorded.GetProperty("size")));
         RecordedPixels.Check("rgb", recorded.GetProperty("rgb"), image.ConvertToRgb());
         RecordedPixels.Check("l", recorded.GetProperty("l"), image.ConvertToL());
-        if (recorded.TryGetProperty("rgba", out var rgba))
+        if (recorded.TryGetProperty("rgba", out JsonElement rgba))
         {
             RecordedPixels.Check("rgba", rgba, image.ConvertToRgba());
         }
 
-        Assert.Equal(recorded.TryGetProperty("exif_orientation", out var orientation) ? orientation.GetInt32() : 1, (int)image.Orientation);
-        if (recorded.TryGetProperty("rgb_after_exif_transpose", out var turned))
+        Assert.Equal(recorded.TryGetProperty("exif_orientation", out JsonElement orientation) ? orientation.GetInt32() : 1, (int)image.Orientation);
+        if (recorded.TryGetProperty("rgb_after_exif_transpose", out JsonElement turned))
         {
             RecordedPixels.Check("turned upright", turned, image.ConvertToRgb().ApplyOrientation());
             RecordedPixels.Check("turned upright, then RGB", turned, image.ApplyOrientation().ConvertToRgb());
@@ -92,7 +92,7 @@ public sealed class DecodeRunner : IGoldenRunner
 
     private static void CheckMode(Image image, JsonElement recorded, string format)
     {
-        var mode = recorded.GetProperty("mode").GetString()!;
+        string mode = recorded.GetProperty("mode").GetString()!;
         if (format == "BMP" || mode == "CMYK")
         {
             Assert.Equal(ImageMode.RGB, image.Mode); // kept as the colours they stand for

@@ -11,25 +11,25 @@ internal static class RecordedPixels
 
     public static long Sum(Image image)
     {
-        var sum = 0L;
+        long sum = 0L;
         switch (image.Mode)
         {
             case ImageMode.I:
-                foreach (var value in image.IntegerPixels)
+                foreach (int value in image.IntegerPixels)
                 {
                     sum += value;
                 }
 
                 break;
             case ImageMode.Bilevel:
-                foreach (var value in image.Pixels)
+                foreach (byte value in image.Pixels)
                 {
                     sum += value / 255;
                 }
 
                 break;
             default:
-                foreach (var value in image.Pixels)
+                foreach (byte value in image.Pixels)
                 {
                     sum += value;
                 }
@@ -42,23 +42,24 @@ internal static class RecordedPixels
 
     public static int[] Pixel(Image image, int x, int y)
     {
-        var pixel = image.Pixels.Slice((y * image.Width + x) * image.Channels, image.Channels);
+        ReadOnlySpan<byte> pixel = image.Pixels.Slice((y * image.Width + x) * image.Channels, image.Channels);
         return Array.ConvertAll(pixel.ToArray(), value => (int)value);
     }
 
     /// <summary>Checks shape, sums and pixels before the hash, so that a failure says where the pixels differ.</summary>
     public static void Check(string what, JsonElement recorded, Image image)
     {
-        if (recorded.TryGetProperty("shape", out var shape))
+        if (recorded.TryGetProperty("shape", out JsonElement shape))
         {
             Assert.True(
                 Integers(shape).SequenceEqual([image.Height, image.Width, image.Channels]),
                 $"{what}: {image.Height}x{image.Width}x{image.Channels}, recorded {shape.GetRawText()}");
         }
 
-        foreach (var (field, x, y) in new[] { ("first", 0, 0), ("last", image.Width - 1, image.Height - 1), ("middle", image.Width / 2, image.Height / 2) })
+        (string, int, int)[] corners = [("first", 0, 0), ("last", image.Width - 1, image.Height - 1), ("middle", image.Width / 2, image.Height / 2)];
+        foreach ((string field, int x, int y) in corners)
         {
-            if (recorded.TryGetProperty(field, out var pixel))
+            if (recorded.TryGetProperty(field, out JsonElement pixel))
             {
                 Assert.True(
                     Integers(pixel).SequenceEqual(Pixel(image, x, y)),
@@ -66,7 +67,7 @@ internal static class RecordedPixels
             }
         }
 
-        if (recorded.TryGetProperty("sum", out var sum))
+        if (recorded.TryGetProperty("sum", out JsonElement sum))
         {
             Assert.True(sum.GetInt64() == Sum(image), $"{what}: sum {Sum(image)}, recorded {sum.GetInt64()}");
         }

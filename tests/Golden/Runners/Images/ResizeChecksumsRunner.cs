@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Aperture.Images;
 
 namespace Aperture.Golden.Tests.Images;
@@ -13,15 +14,15 @@ public sealed class ResizeChecksumsRunner : IGoldenRunner
 
     public void Run(GoldenCase golden)
     {
-        var inputs = golden.Meta.GetProperty("inputs")
+        Dictionary<string, Image> inputs = golden.Meta.GetProperty("inputs")
             .EnumerateObject()
             .ToDictionary(input => input.Name, input => Image.Load(golden.FileBeside(input.Value.GetString()!)).ConvertToRgb());
         List<string> failures = new();
-        foreach (var row in golden.Meta.GetProperty("rows").EnumerateArray())
+        foreach (JsonElement row in golden.Meta.GetProperty("rows").EnumerateArray())
         {
-            var (input, filter, size) = (row[0].GetString()!, row[1].GetString()!, RecordedPixels.Integers(row[2]));
-            var image = PilResize.Resize(inputs[input], size[0], size[1], Enum.Parse<ResampleFilter>(filter, ignoreCase: true));
-            var pixel = RecordedPixels.Pixel(image, size[0] / 2, size[1] / 3);
+            (string input, string filter, int[] size) = (row[0].GetString()!, row[1].GetString()!, RecordedPixels.Integers(row[2]));
+            Image image = PilResize.Resize(inputs[input], size[0], size[1], Enum.Parse<ResampleFilter>(filter, ignoreCase: true));
+            int[] pixel = RecordedPixels.Pixel(image, size[0] / 2, size[1] / 3);
             if (image.Width != size[0]
                 || image.Height != size[1]
                 || RecordedPixels.Sha256(image) != row[3].GetString()

@@ -16,13 +16,13 @@ public sealed class ResizeRunner : IGoldenRunner
     public void Run(GoldenCase golden)
     {
         List<string> failures = new();
-        foreach (var name in golden.Names.Where(name => name.StartsWith("out.", StringComparison.Ordinal)))
+        foreach (string? name in golden.Names.Where(name => name.StartsWith("out.", StringComparison.Ordinal)))
         {
             try
             {
-                var image = Compute(golden, name);
-                using var pixels = image.ToTensor();
-                using var actual = image.Mode == ImageMode.Bilevel ? pixels / 255 : pixels.alias();
+                Image image = Compute(golden, name);
+                using torch.Tensor pixels = image.ToTensor();
+                using torch.Tensor actual = image.Mode == ImageMode.Bilevel ? pixels / 255 : pixels.alias();
                 golden.CompareExact(name, actual);
             }
             catch (XunitException fault)
@@ -37,15 +37,15 @@ public sealed class ResizeRunner : IGoldenRunner
     private static Image Compute(GoldenCase golden, string name)
     {
         // out.<what>[.<filter>.<width>x<height>]; <what> may itself hold a dot (reducing_gap_2.0) or be left out
-        var parts = name.Split('.')[1..];
-        var dimensions = parts[^1].Split('x');
-        if (parts.Length < 2 || dimensions.Length != 2 || !int.TryParse(dimensions[0], out var width) || !int.TryParse(dimensions[1], out var height))
+        string[] parts = name.Split('.')[1..];
+        string[] dimensions = parts[^1].Split('x');
+        if (parts.Length < 2 || dimensions.Length != 2 || !int.TryParse(dimensions[0], out int width) || !int.TryParse(dimensions[1], out int height))
         {
             return Special(golden, name, parts[0]);
         }
 
-        var filter = parts[^2] == "default" ? ResampleFilter.Bicubic : Enum.Parse<ResampleFilter>(parts[^2], ignoreCase: true);
-        var what = string.Join('.', parts[..^2]);
+        ResampleFilter filter = parts[^2] == "default" ? ResampleFilter.Bicubic : Enum.Parse<ResampleFilter>(parts[^2], ignoreCase: true);
+        string what = string.Join('.', parts[..^2]);
         if (what.StartsWith("mode_", StringComparison.Ordinal))
         {
             return PilResize.Resize(Input(golden, $"in.{what}"), width, height, filter);
@@ -59,7 +59,7 @@ public sealed class ResizeRunner : IGoldenRunner
 
         if (what.StartsWith("box", StringComparison.Ordinal))
         {
-            var edges = golden.Config.GetProperty("box")[int.Parse(what["box".Length..], CultureInfo.InvariantCulture)].EnumerateArray()
+            double[] edges = golden.Config.GetProperty("box")[int.Parse(what["box".Length..], CultureInfo.InvariantCulture)].EnumerateArray()
                 .Select(edge => edge.GetDouble())
                 .ToArray();
             return PilResize.Resize(Input(golden, "in.rgb"), width, height, filter, new ImageBox(edges[0], edges[1], edges[2], edges[3]));
@@ -71,9 +71,9 @@ public sealed class ResizeRunner : IGoldenRunner
 
     private static Image Special(GoldenCase golden, string name, string what)
     {
-        var image = Input(golden, "in.rgb");
-        var shape = golden.Get(name).shape;
-        var numbers = what.Split('_')[^1].Split('x').Select(text => int.TryParse(text, out var number) ? number : 0).ToArray();
+        Image image = Input(golden, "in.rgb");
+        long[] shape = golden.Get(name).shape;
+        int[] numbers = what.Split('_')[^1].Split('x').Select(text => int.TryParse(text, out int number) ? number : 0).ToArray();
         return what switch
         {
             "crop_outside" => image.Crop(-4, -3, (int)shape[1], (int)shape[0]),
@@ -86,9 +86,9 @@ public sealed class ResizeRunner : IGoldenRunner
 
     private static Image Input(GoldenCase golden, string name)
     {
-        var tensor = golden.Get(name);
-        var (height, width) = ((int)tensor.shape[0], (int)tensor.shape[1]);
-        var mode = name[(name.LastIndexOfAny(['.', '_']) + 1)..].ToUpperInvariant();
+        torch.Tensor tensor = golden.Get(name);
+        (int height, int width) = ((int)tensor.shape[0], (int)tensor.shape[1]);
+        string mode = name[(name.LastIndexOfAny(['.', '_']) + 1)..].ToUpperInvariant();
         switch (mode)
         {
             case "I":

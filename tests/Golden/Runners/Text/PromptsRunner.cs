@@ -15,9 +15,9 @@ public partial class PromptsRunner : IGoldenRunner
     public void Run(GoldenCase golden)
     {
         TextFailures failures = new();
-        if (golden.Meta.TryGetProperty("templates", out var repositories))
+        if (golden.Meta.TryGetProperty("templates", out JsonElement repositories))
         {
-            foreach (var template in repositories.EnumerateObject().SelectMany(repository => repository.Value.EnumerateObject()))
+            foreach (JsonProperty template in repositories.EnumerateObject().SelectMany(repository => repository.Value.EnumerateObject()))
             {
                 CompareTemplate(failures, PromptTemplates.Get(template.Name), template.Value);
             }
@@ -32,12 +32,12 @@ public partial class PromptsRunner : IGoldenRunner
             ["ids_phi2"] = PublishedTokenizers.FlashSloth(golden),
             ["ids_qwen2_internvl"] = PublishedTokenizers.InternVl(golden),
         };
-        foreach (var item in Items(golden, "prompts").Concat(Items(golden, "internvl")))
+        foreach (JsonElement item in Items(golden, "prompts").Concat(Items(golden, "internvl")))
         {
             ComparePrompt(failures, item, tokenizers);
         }
 
-        foreach (var item in Items(golden, "image_splitting"))
+        foreach (JsonElement item in Items(golden, "image_splitting"))
         {
             CompareIds(failures, item, item.GetProperty("text").GetString()!, tokenizers);
         }
@@ -46,16 +46,16 @@ public partial class PromptsRunner : IGoldenRunner
     }
 
     private static IEnumerable<JsonElement> Items(GoldenCase golden, string name)
-        => golden.Meta.TryGetProperty(name, out var list) ? list.EnumerateArray() : [];
+        => golden.Meta.TryGetProperty(name, out JsonElement list) ? list.EnumerateArray() : [];
 
     private static PromptTemplate Template(JsonElement item)
     {
         // VILA's first release has another template of the same name.
-        var name = item.GetProperty("template").GetString()!;
-        var template = PromptTemplates.Get(name);
-        return item.TryGetProperty("sep", out var separator)
+        string name = item.GetProperty("template").GetString()!;
+        PromptTemplate template = PromptTemplates.Get(name);
+        return item.TryGetProperty("sep", out JsonElement separator)
             && separator.GetString() != template.Separator
-            && PromptTemplates.All.TryGetValue(name + "_2024_05", out var first)
+            && PromptTemplates.All.TryGetValue(name + "_2024_05", out PromptTemplate? first)
             ? first
             : template;
     }
@@ -69,18 +69,18 @@ public partial class PromptsRunner : IGoldenRunner
             failures, recorded, "system_template", template.Name,
             template.SystemTemplate.Replace("{system_message}", template.SystemMessage.Length == 0 ? "" : "{system_message}", StringComparison.Ordinal));
         Optional(failures, recorded, "system_message", template.Name, template.SystemMessage);
-        if (recorded.TryGetProperty("version", out var version) && version.GetString() != "Unknown")
+        if (recorded.TryGetProperty("version", out JsonElement version) && version.GetString() != "Unknown")
         {
             failures.Equal($"{template.Name}: version", version.GetString(), template.Version);
         }
 
-        if (recorded.TryGetProperty("roles", out var roles))
+        if (recorded.TryGetProperty("roles", out JsonElement roles))
         {
             failures.Equal($"{template.Name}: user", roles[0].GetString(), template.UserRole);
             failures.Equal($"{template.Name}: assistant", roles[1].GetString(), template.AssistantRole);
         }
 
-        if (recorded.TryGetProperty("messages", out var messages))
+        if (recorded.TryGetProperty("messages", out JsonElement messages))
         {
             failures.Equal(
                 $"{template.Name}: examples", string.Concat(messages.EnumerateArray().Select(message => message[1].GetString() + "\0")),
@@ -90,7 +90,7 @@ public partial class PromptsRunner : IGoldenRunner
 
     private static void Optional(TextFailures failures, JsonElement recorded, string property, string name, string? actual)
     {
-        if (recorded.TryGetProperty(property, out var value))
+        if (recorded.TryGetProperty(property, out JsonElement value))
         {
             failures.Equal($"{name}: {property}", value.GetString(), actual);
         }
@@ -98,19 +98,19 @@ public partial class PromptsRunner : IGoldenRunner
 
     private static void ComparePrompt(TextFailures failures, JsonElement item, Dictionary<string, ITokenizer?> tokenizers)
     {
-        var template = Template(item);
+        PromptTemplate template = Template(item);
         if (item.TryGetProperty("sep", out _))
         {
             CompareTemplate(failures, template, item);
         }
 
         // InternVL's own field is the end of the text, not of the answer; the run scripts of the others take the separator.
-        if (item.TryGetProperty("stop_str", out var stop) && !item.TryGetProperty("stop_token_ids", out _))
+        if (item.TryGetProperty("stop_str", out JsonElement stop) && !item.TryGetProperty("stop_token_ids", out _))
         {
             failures.Equal($"{template.Name}: stop", stop.GetString(), template.StopString);
         }
 
-        var turns = item.GetProperty("turns").EnumerateArray().Select(turn => new PromptTurn(turn[0].GetString()!, turn[1].GetString())).ToList();
+        List<PromptTurn> turns = item.GetProperty("turns").EnumerateArray().Select(turn => new PromptTurn(turn[0].GetString()!, turn[1].GetString())).ToList();
         string what = $"{template.Name}: {item.GetProperty("turns").GetRawText()}";
         if (item.TryGetProperty("error", out _))
         {
@@ -118,14 +118,14 @@ public partial class PromptsRunner : IGoldenRunner
             return;
         }
 
-        var prompt = template.Render(turns);
+        string prompt = template.Render(turns);
         failures.Equal(what, item.GetProperty("prompt").GetString(), prompt);
-        foreach (var property in item.EnumerateObject())
+        foreach (JsonProperty property in item.EnumerateObject())
         {
             if (Expanded().Match(property.Name) is { Success: true } match)
             {
-                var count = int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) * int.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture);
-                var images = prompt.Split(ImagePrompts.Placeholder).Length - 1;
+                int count = int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) * int.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture);
+                int images = prompt.Split(ImagePrompts.Placeholder).Length - 1;
                 prompt = ImagePrompts.ExpandInternVl(prompt, [.. Enumerable.Repeat(count, images)]);
                 failures.Equal($"{what}: expanded", property.Value.GetString(), prompt);
             }
@@ -136,14 +136,14 @@ public partial class PromptsRunner : IGoldenRunner
 
     private static void CompareIds(TextFailures failures, JsonElement item, string prompt, Dictionary<string, ITokenizer?> tokenizers)
     {
-        foreach (var property in item.EnumerateObject().Where(property => property.Name.StartsWith("ids", StringComparison.Ordinal)))
+        foreach (JsonProperty property in item.EnumerateObject().Where(property => property.Name.StartsWith("ids", StringComparison.Ordinal)))
         {
-            var tokenizer = tokenizers.TryGetValue(property.Name, out var known)
+            ITokenizer? tokenizer = tokenizers.TryGetValue(property.Name, out ITokenizer? known)
                 ? known
                 : throw new NotSupportedException($"No vocabulary is known for '{property.Name}'.");
             if (tokenizer is not null)
             {
-                var ids = property.Name == "ids_qwen2_internvl" ? tokenizer.Encode(prompt) : ImagePrompts.Encode(prompt, tokenizer);
+                int[] ids = property.Name == "ids_qwen2_internvl" ? tokenizer.Encode(prompt) : ImagePrompts.Encode(prompt, tokenizer);
                 failures.SameIds($"{property.Name} of '{prompt}'", TextFailures.Ids(property.Value), ids);
             }
         }

@@ -13,7 +13,7 @@ internal static class PublishedTokenizers
 
     public static ITokenizer? FlashSloth(GoldenCase golden)
     {
-        var runs = Enumerable.Range(0, 30).Select(i => new AddedToken(50257 + i, new(' ', 31 - i)) { Special = false })
+        IEnumerable<AddedToken> runs = Enumerable.Range(0, 30).Select(i => new AddedToken(50257 + i, new(' ', 31 - i)) { Special = false })
             .Concat(Enumerable.Range(0, 8).Select(i => new AddedToken(50287 + i, new('\t', 9 - i)) { Special = false }));
         return Vocabularies.Open(golden, "gpt2", Vocabularies.Gpt2, new()
         {
@@ -25,7 +25,8 @@ internal static class PublishedTokenizers
 
     public static ITokenizer? InternVl(GoldenCase golden)
     {
-        var added = ((string[])["<|endoftext|>", "<|im_start|>", "<|im_end|>", .. _internVlTokens]).Select((token, i) => new AddedToken(151643 + i, token));
+        IEnumerable<AddedToken> added = ((string[])["<|endoftext|>", "<|im_start|>", "<|im_end|>", .. _internVlTokens])
+            .Select((token, i) => new AddedToken(151643 + i, token));
         return Vocabularies.Open(
             golden, "qwen2", Vocabularies.Qwen2, new() { Class = "Qwen2Tokenizer", Fast = false, SkipHashMerges = true, AddedTokens = [.. added] });
     }

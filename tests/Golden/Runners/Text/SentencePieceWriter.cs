@@ -11,18 +11,18 @@ internal static class SentencePieceWriter
     public static byte[] Write(IReadOnlyList<string> pieces, IReadOnlyList<(string Left, string Right)> merges)
     {
         Dictionary<string, float> scores = new(StringComparer.Ordinal);
-        for (var i = 0; i < merges.Count; i++)
+        for (int i = 0; i < merges.Count; i++)
         {
             scores.TryAdd(merges[i].Left + merges[i].Right, -i);
         }
 
         using MemoryStream model = new();
-        for (var id = 0; id < pieces.Count; id++)
+        for (int id = 0; id < pieces.Count; id++)
         {
             using MemoryStream piece = new();
             Bytes(piece, 1, Encoding.UTF8.GetBytes(pieces[id]));
             piece.WriteByte((2 << 3) | 5);
-            piece.Write(BitConverter.GetBytes(scores.TryGetValue(pieces[id], out var score) ? score : id < FirstNormal ? 0 : -merges.Count - id));
+            piece.Write(BitConverter.GetBytes(scores.TryGetValue(pieces[id], out float score) ? score : id < FirstNormal ? 0 : -merges.Count - id));
             Number(piece, 3, id == 0 ? 2u : id < FirstByte ? 3u : id < FirstNormal ? 6u : 1u);
             Bytes(model, 1, piece.ToArray());
         }
@@ -43,12 +43,12 @@ internal static class SentencePieceWriter
     public static string WriteJson(IReadOnlyList<string> pieces, IReadOnlyList<(string Left, string Right)> merges)
     {
         JsonObject vocabulary = new();
-        for (var id = 0; id < pieces.Count; id++)
+        for (int id = 0; id < pieces.Count; id++)
         {
             vocabulary[pieces[id]] = id;
         }
 
-        var root = JsonNode.Parse("""
+        JsonNode root = JsonNode.Parse("""
             {"added_tokens":[{"id":0,"content":"<unk>","special":true},{"id":1,"content":"<s>","special":true},{"id":2,"content":"</s>","special":true}],
              "normalizer":{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},{"type":"Replace","pattern":{"String":" "},"content":"▁"}]},
              "pre_tokenizer":null,

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Aperture.Text;
 
 namespace Aperture.Golden.Tests.Text;
@@ -11,24 +12,24 @@ public sealed class StoppingRunner : IGoldenRunner
 
     public void Run(GoldenCase golden)
     {
-        var tokenizer = PublishedTokenizers.Llama2(golden, legacy: false);
+        ITokenizer? tokenizer = PublishedTokenizers.Llama2(golden, legacy: false);
         Skip.If(tokenizer is null, PublishedTokenizers.Needed("llama-tokenizer-js"));
         TextFailures failures = new();
-        foreach (var item in golden.Meta.GetProperty("cases").EnumerateArray())
+        foreach (JsonElement item in golden.Meta.GetProperty("cases").EnumerateArray())
         {
-            var prompt = TextFailures.Ids(item.GetProperty("prompt_ids"));
-            var output = TextFailures.Ids(item.GetProperty("output_ids"));
+            int[] prompt = TextFailures.Ids(item.GetProperty("prompt_ids"));
+            int[] output = TextFailures.Ids(item.GetProperty("output_ids"));
             StopCriteria criteria = new(
                 [.. item.GetProperty("keywords").EnumerateArray().Select(keyword => keyword.GetString()!)], tokenizer!, prompt.Length);
-            var what = item.GetProperty("keywords").GetRawText();
-            var index = 0;
-            foreach (var ids in item.GetProperty("keyword_ids").EnumerateArray())
+            string what = item.GetProperty("keywords").GetRawText();
+            int index = 0;
+            foreach (JsonElement ids in item.GetProperty("keyword_ids").EnumerateArray())
             {
                 failures.SameIds($"ids of keyword {index} of {what}", TextFailures.Ids(ids), criteria.KeywordIds[index++]);
             }
 
-            var verdicts = item.GetProperty("stop").EnumerateArray().Select(stop => stop.GetBoolean()).ToList();
-            for (var i = 0; i < verdicts.Count; i++)
+            List<bool> verdicts = item.GetProperty("stop").EnumerateArray().Select(stop => stop.GetBoolean()).ToList();
+            for (int i = 0; i < verdicts.Count; i++)
             {
                 failures.Equal(
                     $"{what} after {i + 1} new ids of {item.GetProperty("output_ids").GetRawText()}", verdicts[i],

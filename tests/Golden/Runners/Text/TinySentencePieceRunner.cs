@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Aperture.Text;
 
 namespace Aperture.Golden.Tests.Text;
@@ -12,18 +13,18 @@ public sealed class TinySentencePieceRunner : IGoldenRunner
     public void Run(GoldenCase golden)
     {
         TextFailures failures = new();
-        foreach (var named in golden.Meta.GetProperty("models").EnumerateObject())
+        foreach (JsonProperty named in golden.Meta.GetProperty("models").EnumerateObject())
         {
-            var model = SentencePieceModel.Load(golden.FileBeside(named.Value.GetString()!));
-            foreach (var item in golden.Meta.GetProperty("cases").GetProperty(named.Name).EnumerateArray())
+            SentencePieceModel model = SentencePieceModel.Load(golden.FileBeside(named.Value.GetString()!));
+            foreach (JsonElement item in golden.Meta.GetProperty("cases").GetProperty(named.Name).EnumerateArray())
             {
-                var text = item.GetProperty("text").GetString()!;
-                var ids = TextFailures.Ids(item.GetProperty("ids"));
-                var actual = model.Encode(text);
+                string text = item.GetProperty("text").GetString()!;
+                int[] ids = TextFailures.Ids(item.GetProperty("ids"));
+                int[] actual = model.Encode(text);
                 failures.SameIds($"{named.Name}: ids of '{text}'", ids, actual);
                 failures.Equal($"{named.Name}: decode of '{text}'", item.GetProperty("decode").GetString(), model.Decode(ids));
-                var pieces = item.GetProperty("pieces").EnumerateArray().Select(piece => piece.GetString()!).ToList();
-                for (var i = 0; i < Math.Min(ids.Length, pieces.Count); i++)
+                List<string> pieces = item.GetProperty("pieces").EnumerateArray().Select(piece => piece.GetString()!).ToList();
+                for (int i = 0; i < Math.Min(ids.Length, pieces.Count); i++)
                 {
                     // The library reports an unknown piece by its surface.
                     if (ids[i] != model.UnknownId)

@@ -16,10 +16,10 @@ public sealed partial class TokenizerRunner : IGoldenRunner
 
     public void Run(GoldenCase golden)
     {
-        var className = golden.Config.GetProperty("class").GetString()!;
-        var vocabulary = golden.Meta.GetProperty("vocabulary");
+        string className = golden.Config.GetProperty("class").GetString()!;
+        JsonElement vocabulary = golden.Meta.GetProperty("vocabulary");
         string? folder;
-        if (vocabulary.TryGetProperty("sha256", out var sha))
+        if (vocabulary.TryGetProperty("sha256", out JsonElement sha))
         {
             folder = Vocabularies.Folder(sha.GetString()!, className);
             Skip.If(
@@ -32,13 +32,14 @@ public sealed partial class TokenizerRunner : IGoldenRunner
             folder = golden.FileBeside(vocabulary.GetProperty("path").GetString()!);
         }
 
-        var isFast = className == "PreTrainedTokenizerFast";
-        var options = Options(golden.Config, className, folder!) with { Fast = isFast ? null : false };
-        var slow = WithRoles(golden.Config, folder!, ref options);
-        var fast = isFast || className == "LlamaTokenizer" ? null : Tokenizers.FromFolder(folder!, options with { Fast = true, SkipHashMerges = false });
+        bool isFast = className == "PreTrainedTokenizerFast";
+        TokenizerOptions options = Options(golden.Config, className, folder!) with { Fast = isFast ? null : false };
+        ITokenizer slow = WithRoles(golden.Config, folder!, ref options);
+        bool onlyOne = isFast || className == "LlamaTokenizer";
+        ITokenizer? fast = onlyOne ? null : Tokenizers.FromFolder(folder!, options with { Fast = true, SkipHashMerges = false });
 
         TextFailures failures = new();
-        foreach (var item in golden.Meta.GetProperty("cases").EnumerateArray())
+        foreach (JsonElement item in golden.Meta.GetProperty("cases").EnumerateArray())
         {
             Compare(failures, golden.Config, item, slow, fast);
         }
@@ -49,11 +50,11 @@ public sealed partial class TokenizerRunner : IGoldenRunner
     /// <summary>Opens the tokenizer with the roles that the configuration names as special tokens, as the recording code passed them to the class.</summary>
     private static ITokenizer WithRoles(JsonElement config, string folder, ref TokenizerOptions options)
     {
-        var tokenizer = Tokenizers.FromFolder(folder, options);
+        ITokenizer tokenizer = Tokenizers.FromFolder(folder, options);
         List<AddedToken> roles = new();
-        foreach (var token in (string[])["<s>", "</s>", "<unk>"])
+        foreach (string token in (string[])["<s>", "</s>", "<unk>"])
         {
-            if (config.TryGetProperty("bos", out var begin)
+            if (config.TryGetProperty("bos", out JsonElement begin)
                 && tokenizer.IdOf("<s>") == begin.GetInt32()
                 && tokenizer.IdOf(token) is { } id
                 && !tokenizer.IsSpecial(id))
@@ -68,23 +69,23 @@ public sealed partial class TokenizerRunner : IGoldenRunner
 
     private static void Compare(TextFailures failures, JsonElement config, JsonElement item, ITokenizer slow, ITokenizer? fast)
     {
-        var text = item.GetProperty("text").GetString()!;
-        var shown = JsonSerializer.Serialize(text.Length > 80 ? text[..80] : text);
-        var ids = TextFailures.Ids(item.GetProperty("ids"));
+        string text = item.GetProperty("text").GetString()!;
+        string shown = JsonSerializer.Serialize(text.Length > 80 ? text[..80] : text);
+        int[] ids = TextFailures.Ids(item.GetProperty("ids"));
         failures.SameIds($"ids of {shown}", ids, slow.Encode(text));
-        var prefix = config.TryGetProperty("prefix", out var count) ? count.GetInt32() : 0;
-        var suffix = slow.Encode("").Length - prefix;
-        var plain = item.TryGetProperty("plain", out var recorded) ? TextFailures.Ids(recorded) : ids[prefix..^suffix];
+        int prefix = config.TryGetProperty("prefix", out JsonElement count) ? count.GetInt32() : 0;
+        int suffix = slow.Encode("").Length - prefix;
+        int[] plain = item.TryGetProperty("plain", out JsonElement recorded) ? TextFailures.Ids(recorded) : ids[prefix..^suffix];
         failures.SameIds($"plain ids of {shown}", plain, slow.Encode(text, addSpecialTokens: false));
         if (fast is not null && item.TryGetProperty("offsets", out _))
         {
-            var expected = item.TryGetProperty("fast_plain", out var differing) ? TextFailures.Ids(differing) : plain;
+            int[] expected = item.TryGetProperty("fast_plain", out JsonElement differing) ? TextFailures.Ids(differing) : plain;
             failures.SameIds($"fast ids of {shown}", expected, fast.Encode(text, addSpecialTokens: false));
         }
 
         failures.Equal($"decode of {shown}", item.GetProperty("decode").GetString(), slow.Decode(ids, skipSpecialTokens: false));
         failures.Equal($"decode without special tokens of {shown}", item.GetProperty("decode_skip").GetString(), slow.Decode(ids, skipSpecialTokens: true));
-        if (item.TryGetProperty("decode_clean", out var clean))
+        if (item.TryGetProperty("decode_clean", out JsonElement clean))
         {
             failures.Equal($"clean decode of {shown}", clean.GetString(), DecodedText.CleanUp(slow.Decode(ids, skipSpecialTokens: true)));
         }
@@ -93,9 +94,9 @@ public sealed partial class TokenizerRunner : IGoldenRunner
     private static TokenizerOptions Options(JsonElement config, string className, string folder) => new()
     {
         Class = className == "PreTrainedTokenizerFast" ? null : className,
-        Legacy = config.TryGetProperty("legacy", out var legacy) ? legacy.GetBoolean() : null,
-        LowerCase = config.TryGetProperty("do_lower_case", out var lower) ? lower.GetBoolean() : null,
-        RepairText = config.TryGetProperty("ftfy", out var ftfy) && ftfy.ValueKind != JsonValueKind.False,
+        Legacy = config.TryGetProperty("legacy", out JsonElement legacy) ? legacy.GetBoolean() : null,
+        LowerCase = config.TryGetProperty("do_lower_case", out JsonElement lower) ? lower.GetBoolean() : null,
+        RepairText = config.TryGetProperty("ftfy", out JsonElement ftfy) && ftfy.ValueKind != JsonValueKind.False,
 
         // The recorded Python class is that of transformers 4.37.
         SkipHashMerges = className == "Qwen2Tokenizer",
@@ -105,10 +106,10 @@ public sealed partial class TokenizerRunner : IGoldenRunner
     private static IEnumerable<AddedToken> Added(JsonElement config, string className, string folder)
     {
         // FlashSloth adds its tokens on top of those that Phi-2 ships.
-        var added = config.TryGetProperty("added", out var value) ? value : default;
+        JsonElement added = config.TryGetProperty("added", out JsonElement value) ? value : default;
         if (className == "CodeGenTokenizer")
         {
-            foreach (var token in WhiteSpaceRuns("50257..50286 = runs of 31..2 spaces, 50287..50294 = runs of 9..2 tabs"))
+            foreach (AddedToken token in WhiteSpaceRuns("50257..50286 = runs of 31..2 spaces, 50287..50294 = runs of 9..2 tabs"))
             {
                 yield return token;
             }
@@ -121,14 +122,14 @@ public sealed partial class TokenizerRunner : IGoldenRunner
             yield return new(151_645, "<|im_end|>");
         }
 
-        var tokens = added.ValueKind switch
+        IEnumerable<AddedToken> tokens = added.ValueKind switch
         {
             JsonValueKind.Object
                 => added.EnumerateObject().Select(token => new AddedToken(token.Value.GetInt32(), token.Name) { Special = token.Name != "<learnable>" }),
             JsonValueKind.String => Listed(added.GetString()!).Concat(WhiteSpaceRuns(added.GetString()!)),
             _ => [],
         };
-        foreach (var token in tokens)
+        foreach (AddedToken token in tokens)
         {
             yield return token;
         }
@@ -143,8 +144,8 @@ public sealed partial class TokenizerRunner : IGoldenRunner
 
         foreach (Match match in TokenRange().Matches(text))
         {
-            var first = Array.IndexOf(_boxTokens, match.Groups[1].Value);
-            for (var i = 0; i <= Number(match, 4) - Number(match, 3); i++)
+            int first = Array.IndexOf(_boxTokens, match.Groups[1].Value);
+            for (int i = 0; i <= Number(match, 4) - Number(match, 3); i++)
             {
                 yield return new(Number(match, 3) + i, _boxTokens[first + i]);
             }
@@ -155,7 +156,7 @@ public sealed partial class TokenizerRunner : IGoldenRunner
     {
         foreach (Match match in Runs().Matches(text))
         {
-            for (var i = 0; i <= Number(match, 2) - Number(match, 1); i++)
+            for (int i = 0; i <= Number(match, 2) - Number(match, 1); i++)
             {
                 yield return new(Number(match, 1) + i, new(match.Groups[5].Value == "spaces" ? ' ' : '\t', Number(match, 3) - i))
                 {

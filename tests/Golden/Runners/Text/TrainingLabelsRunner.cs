@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Aperture.Text;
 
 namespace Aperture.Golden.Tests.Text;
@@ -13,19 +14,19 @@ public sealed class TrainingLabelsRunner : IGoldenRunner
 
     public void Run(GoldenCase golden)
     {
-        var maxLength = golden.Config.TryGetProperty("model_max_length", out var value) ? value.GetInt32() : DefaultMaxLength;
+        int maxLength = golden.Config.TryGetProperty("model_max_length", out JsonElement value) ? value.GetInt32() : DefaultMaxLength;
         TextFailures failures = new();
-        foreach (var item in golden.Meta.GetProperty("cases").EnumerateArray())
+        foreach (JsonElement item in golden.Meta.GetProperty("cases").EnumerateArray())
         {
-            var tokenizer = PublishedTokenizers.Llama2(golden, item.GetProperty("legacy").GetBoolean());
+            ITokenizer? tokenizer = PublishedTokenizers.Llama2(golden, item.GetProperty("legacy").GetBoolean());
             Skip.If(tokenizer is null, PublishedTokenizers.Needed("llama-tokenizer-js"));
-            var messages = item.GetProperty("conversation")
+            List<TrainingMessage> messages = item.GetProperty("conversation")
                 .EnumerateArray()
                 .Select(message => new TrainingMessage(message[0].GetString()!, message[1].GetString()!))
                 .ToList();
-            var template = PromptTemplates.Get(item.GetProperty("version").GetString()!);
-            var hasImage = messages.Exists(message => message.Value.Contains(ImagePrompts.Placeholder, StringComparison.Ordinal));
-            var sample = TrainingLabels.Create(messages, template, tokenizer!, hasImage, maxLength);
+            PromptTemplate template = PromptTemplates.Get(item.GetProperty("version").GetString()!);
+            bool hasImage = messages.Exists(message => message.Value.Contains(ImagePrompts.Placeholder, StringComparison.Ordinal));
+            TrainingSample sample = TrainingLabels.Create(messages, template, tokenizer!, hasImage, maxLength);
             string what = $"{template.Name} {item.GetProperty("legacy").GetRawText()} {item.GetProperty("conversation").GetRawText()}";
             failures.Equal(
                 $"{what}: messages", string.Join('\0', item.GetProperty("after_multimodal").EnumerateArray().Select(text => text.GetString())),

@@ -31,12 +31,12 @@ internal static class Vocabularies
         lock (_lock)
         {
             Search();
-            if (!_files.TryGetValue(sha256, out var file))
+            if (!_files.TryGetValue(sha256, out string? file))
             {
                 return null;
             }
 
-            if (!_folders.TryGetValue((sha256, className), out var folder))
+            if (!_folders.TryGetValue((sha256, className), out string? folder))
             {
                 folder = Path.Combine(AppContext.BaseDirectory, "vocabularies", $"{sha256[..12]}-{className}-{Environment.ProcessId}");
                 Directory.CreateDirectory(folder);
@@ -52,8 +52,8 @@ internal static class Vocabularies
     /// <summary>Opens a vocabulary: from APERTURE_VOCAB, else from a folder beside the case that holds the part of it that the case needs.</summary>
     public static ITokenizer? Open(GoldenCase golden, string name, string sha256, TokenizerOptions options)
     {
-        var beside = Path.Combine(golden.Folder, "vocabularies", name);
-        var folder = Folder(sha256, options.Class!) ?? (Directory.Exists(beside) ? beside : null);
+        string beside = Path.Combine(golden.Folder, "vocabularies", name);
+        string? folder = Folder(sha256, options.Class!) ?? (Directory.Exists(beside) ? beside : null);
         return folder is null ? null : Tokenizers.FromFolder(folder, options);
     }
 
@@ -65,10 +65,10 @@ internal static class Vocabularies
         }
 
         _searched = true;
-        foreach (var path in Directory.EnumerateFiles(root, "*", SearchOption.AllDirectories)
+        foreach (string? path in Directory.EnumerateFiles(root, "*", SearchOption.AllDirectories)
             .Where(path => Path.GetFileName(path) is "tokenizer.json" or "vocab.json" or "llama-tokenizer.js" or "bpe_simple_vocab_16e6.txt.gz"))
         {
-            using var stream = File.OpenRead(path);
+            using FileStream stream = File.OpenRead(path);
             _files[Convert.ToHexStringLower(SHA256.HashData(stream))] = path;
         }
     }
@@ -78,7 +78,7 @@ internal static class Vocabularies
         switch (sha256)
         {
             case Llama2:
-                var (vocabulary, merges) = LlamaPackage(file);
+                (string[] vocabulary, (string Left, string Right)[] merges) = LlamaPackage(file);
                 if (className == "LlamaTokenizer")
                 {
                     File.WriteAllBytes(Path.Combine(folder, "tokenizer.model"), SentencePieceWriter.Write(vocabulary, merges));
@@ -109,13 +109,13 @@ internal static class Vocabularies
             return;
         }
 
-        using var document = JsonDocument.Parse(File.ReadAllBytes(file));
-        var model = document.RootElement.GetProperty("model");
-        var merges = model.GetProperty("merges").EnumerateArray().Select(merge => merge.GetString()!).ToList();
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(file));
+        JsonElement model = document.RootElement.GetProperty("model");
+        List<string> merges = model.GetProperty("merges").EnumerateArray().Select(merge => merge.GetString()!).ToList();
         if (className == "LlamaTokenizer")
         {
-            var pieces = new string[model.GetProperty("vocab").EnumerateObject().Count()];
-            foreach (var entry in model.GetProperty("vocab").EnumerateObject())
+            string[] pieces = new string[model.GetProperty("vocab").EnumerateObject().Count()];
+            foreach (JsonProperty entry in model.GetProperty("vocab").EnumerateObject())
             {
                 pieces[entry.Value.GetInt32()] = entry.Name;
             }
@@ -130,17 +130,17 @@ internal static class Vocabularies
 
     private static (string Left, string Right) Split(string merge)
     {
-        var blank = merge.IndexOf(' ');
+        int blank = merge.IndexOf(' ');
         return (merge[..blank], merge[(blank + 1)..]);
     }
 
     private static (string[] Vocabulary, (string Left, string Right)[] Merges) LlamaPackage(string file)
     {
-        var script = File.ReadAllText(file);
-        var vocabulary = Encoding.UTF8.GetString(Convert.FromBase64String(Constant(script, "llama_vocab_base64"))).Split('\n');
-        var binary = Convert.FromBase64String(Constant(script, "llama_merges_binary"));
-        var merges = new (string, string)[binary.Length / 4];
-        for (var i = 0; i < merges.Length; i++)
+        string script = File.ReadAllText(file);
+        string[] vocabulary = Encoding.UTF8.GetString(Convert.FromBase64String(Constant(script, "llama_vocab_base64"))).Split('\n');
+        byte[] binary = Convert.FromBase64String(Constant(script, "llama_merges_binary"));
+        (string, string)[] merges = new (string, string)[binary.Length / 4];
+        for (int i = 0; i < merges.Length; i++)
         {
             merges[i] = (vocabulary[BitConverter.ToUInt16(binary, 4 * i)], vocabulary[BitConverter.ToUInt16(binary, (4 * i) + 2)]);
         }
@@ -151,17 +151,17 @@ internal static class Vocabularies
     /// <summary>The longest base64 text in quotes on the line that names a constant.</summary>
     private static string Constant(string script, string name)
     {
-        var at = script.IndexOf(name + " =", StringComparison.Ordinal);
-        var open = script.IndexOfAny(['"', '\'', '`'], at);
+        int at = script.IndexOf(name + " =", StringComparison.Ordinal);
+        int open = script.IndexOfAny(['"', '\'', '`'], at);
         return script[(open + 1)..script.IndexOf(script[open], open + 1)];
     }
 
     private static IEnumerable<string> BertPackage(string file)
     {
-        using var document = JsonDocument.Parse(File.ReadAllBytes(file));
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(file));
         return document.RootElement.EnumerateArray().Select((item, i) =>
         {
-            var token = (item.ValueKind == JsonValueKind.Array ? item[0] : item).GetString()!;
+            string token = (item.ValueKind == JsonValueKind.Array ? item[0] : item).GetString()!;
             return i == 1
                 ? "[unused0]"
                 : token.StartsWith('[') && token.EndsWith(']') && token.Length > 1
