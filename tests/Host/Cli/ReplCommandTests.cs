@@ -217,8 +217,10 @@ public sealed class ReplCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task A_thousand_entries_with_the_same_variables_grow_by_less_than_30_MB()
+    public async Task A_thousand_entries_with_the_same_variables_grow_by_less_than_10_MB()
     {
+        // What the runtime compiles anew because it ran often is no growth either: 13 to 31 MB of the runtime's, 3 MB of the entries'.
+        _folder.Environment["DOTNET_TieredCompilation"] = "0";
         string[] entries =
         [
             "var x = {0};",
@@ -245,7 +247,7 @@ public sealed class ReplCommandTests : IDisposable
                 l => int.Parse(l[3..], System.Globalization.CultureInfo.InvariantCulture)),
         ];
         Assert.Equal(200, output.Split('\n').Count(l => l.Length > 0) - 2);
-        Assert.True(kilobytes[1] - kilobytes[0] < 30 * 1024, $"From entry 100 to entry 1000 the process grew from {kilobytes[0]} to {kilobytes[1]} kB.");
+        Assert.True(kilobytes[1] - kilobytes[0] < 10 * 1024, $"From entry 100 to entry 1000 the process grew from {kilobytes[0]} to {kilobytes[1]} kB.");
     }
 
     private async Task<(int Code, string Output, string Error)> Pipe(string input, params string[] arguments)

@@ -99,7 +99,7 @@ public sealed class ShapeBenchTests
     public async Task A_whole_model_is_asked_un_pruned_and_through_methods_that_need_no_weights()
     {
         using CommandFolder folder = new();
-        ModelShape whole = Shape(32) with
+        ModelShape whole = Shape(8) with
         {
             Vision = new VisionTransformerConfig { HiddenSize = 16, IntermediateSize = 32, Layers = 3, Heads = 2, ImageSize = 336, PatchSize = 14 },
         };

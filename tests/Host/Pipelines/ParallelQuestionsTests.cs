@@ -29,6 +29,7 @@ public sealed class ParallelQuestionsTests(ITestOutputHelper output)
     private readonly Image _shelf = Image.Load(Repository.Path("scripts", "shelf.png"));
 
     [Fact]
+    [Trait("Category", "Process")] // Starts none, but keeps this one busy for long.
     public async Task Five_hundred_questions_over_fresh_pipelines_are_answered_as_each_alone()
     {
         await using EngineSession session = Open();
@@ -45,6 +46,7 @@ public sealed class ParallelQuestionsTests(ITestOutputHelper output)
     }
 
     [Fact]
+    [Trait("Category", "Process")] // Starts none, but keeps this one busy for long.
     public async Task A_thousand_questions_beside_reloads_cancellations_and_disposals_are_right_or_end_in_a_documented_error()
     {
         long before = LiveTensors.Settled();
