@@ -13,9 +13,6 @@ namespace Aperture.Tests;
 [SuppressMessage("Performance", "CA1852", Justification = "Some of the test projects that it is linked to derive from it.")]
 internal class SmallModel : IDisposable
 {
-    private readonly Ops _ops;
-    private readonly RandomWeights _source;
-
     /// <param name="layers">Layers.</param>
     /// <param name="heads">Query heads of 8 channels each, which together are as wide as the rows.</param>
     /// <param name="keyValueHeads">Key and value heads.</param>
@@ -29,36 +26,40 @@ internal class SmallModel : IDisposable
         ScalarType type = ScalarType.Float32,
         Func<string, bool>? has = null,
         Action<string, Tensor>? change = null)
+        : this(SpecOf(layers, heads, keyValueHeads), spec => new RandomWeights(spec, ScalarType.Float32, seed: 3).Where(has ?? (_ => true)), type)
     {
-        _ops = new Ops(CPU, type, threads: 1);
-        Config = new DecoderSpec
-        {
-            HiddenSize = 8 * heads,
-            IntermediateSize = 44,
-            Layers = layers,
-            Heads = heads,
-            KeyValueHeads = keyValueHeads,
-            HeadSize = 8,
-            VocabularySize = 40,
-            Rotary = new RotaryConfig { Theta = 10000, Dimensions = 8, MaxPositions = 256 },
-        };
-        _source = new RandomWeights(Config, ScalarType.Float32, seed: 3);
-        DecoderWeights weights = DecoderWeights.Load(_source.Where(has ?? (_ => true)), "model.", "lm_head", Config, new WeightPolicy(CPU, type, type));
         using (no_grad())
         using (NewDisposeScope())
         {
-            foreach ((string name, Tensor tensor) in weights.Named("model.", "lm_head"))
+            foreach ((string name, Tensor tensor) in Decoder.Weights.Named("model.", "lm_head"))
             {
                 (change ?? Sharpen)(name, tensor);
             }
         }
+    }
 
-        Decoder = new Decoder(Config, weights, _ops, Config.Describe("small"));
+    /// <summary>Over other weights, as they are.</summary>
+    /// <param name="config">The decoder.</param>
+    /// <param name="weights">Makes its weights, which this owns.</param>
+    /// <param name="type">What it computes in.</param>
+    /// <param name="visualTokens">How many tokens a picture stands for; 0 if that varies.</param>
+    protected SmallModel(DecoderSpec config, Func<DecoderSpec, IWeightSource> weights, ScalarType type, int visualTokens = 0)
+    {
+        Config = config;
+        Ops = new Ops(CPU, type, threads: 1);
+        Weights = weights(config);
+        DecoderWeights loaded = DecoderWeights.Load(Weights, "model.", "lm_head", config, new WeightPolicy(CPU, type, type));
+        Decoder = new Decoder(config, loaded, Ops, config.Describe("small", visualTokens));
     }
 
     public DecoderSpec Config { get; }
 
+    public Ops Ops { get; }
+
     public Decoder Decoder { get; }
+
+    /// <summary>What the decoder was loaded from.</summary>
+    protected IWeightSource Weights { get; }
 
     public DecoderInfo Info => Decoder.Info;
 
@@ -86,7 +87,7 @@ internal class SmallModel : IDisposable
     {
         using Tensor nothing = zeros(0, Config.HiddenSize);
         using Tensor packed = cat([nothing, .. rows], 0); // of a single tensor, cat gives that tensor itself
-        return packed.to(_ops.Type, copy: true); // [rows, d]
+        return packed.to(Ops.Type, copy: true); // [rows, d]
     }
 
     /// <summary>Runs prompts; gives the packed rows after the last layer and their layouts.</summary>
@@ -104,7 +105,19 @@ internal class SmallModel : IDisposable
     public void Dispose()
     {
         Decoder.Dispose();
-        _source.Dispose();
-        _ops.Dispose();
+        Weights.Dispose();
+        Ops.Dispose();
     }
+
+    private static DecoderSpec SpecOf(int layers, int heads, int keyValueHeads) => new()
+    {
+        HiddenSize = 8 * heads,
+        IntermediateSize = 44,
+        Layers = layers,
+        Heads = heads,
+        KeyValueHeads = keyValueHeads,
+        HeadSize = 8,
+        VocabularySize = 40,
+        Rotary = new RotaryConfig { Theta = 10000, Dimensions = 8, MaxPositions = 256 },
+    };
 }

@@ -1,42 +1,18 @@
 using Aperture.Decoding;
 using Aperture.Models;
 using Aperture.Sequences;
+using Aperture.Tests;
 using static TorchSharp.torch;
 
 namespace Aperture.Host.Tests.Decoding;
 
-/// <summary>A small decoder with random weights.</summary>
-internal sealed class SmallDecoder : IDisposable
+/// <summary>The small model that all tests share, over weights that a reference can read, with what tests of the decoder itself ask of it.</summary>
+internal sealed class SmallDecoder(DecoderSpec? config = null, ScalarType type = ScalarType.Float32, long seed = 1)
+    : SmallModel(config ?? ConfigOf(), spec => new NoiseWeights(spec, seed), type, visualTokens: 6)
 {
     public const int Vocabulary = 40;
 
-    public SmallDecoder(DecoderSpec? config = null, ScalarType type = ScalarType.Float32, long seed = 1)
-    {
-        Config = config ?? ConfigOf();
-        Source = new NoiseWeights(Config, seed);
-        Ops = new Ops(CPU, type, threads: 1);
-        DecoderInfo info = new()
-        {
-            Model = "small",
-            Layers = Config.Layers,
-            HiddenSize = Config.HiddenSize,
-            IntermediateSize = Config.IntermediateSize,
-            Heads = Config.Heads,
-            KeyValueHeads = Config.KeyValueHeads,
-            HeadSize = Config.HeadSize,
-            VocabularySize = Config.VocabularySize,
-            VisualTokens = 6,
-        };
-        Decoder = new Decoder(Config, DecoderWeights.Load(Source, "model.", "lm_head", Config, new WeightPolicy(CPU, type, type)), Ops, info);
-    }
-
-    public DecoderSpec Config { get; }
-
-    public NoiseWeights Source { get; }
-
-    public Ops Ops { get; }
-
-    public Decoder Decoder { get; }
+    public NoiseWeights Source => (NoiseWeights)Weights;
 
     public static DecoderSpec ConfigOf(
         int layers = 3, int heads = 4, int keyValueHeads = 2, int headSize = 8, int window = 0, int firstWindowLayer = 0, bool bias = false) => new()
@@ -103,11 +79,4 @@ internal sealed class SmallDecoder : IDisposable
     }
 
     public HookTable Table(params IDecoderMethod[] methods) => HookTableBuilder.Build(Decoder.Info, methods);
-
-    public void Dispose()
-    {
-        Decoder.Dispose();
-        Ops.Dispose();
-        Source.Dispose();
-    }
 }
