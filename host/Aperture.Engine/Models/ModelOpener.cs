@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Aperture.Hub;
-using Aperture.Models;
 using Aperture.Plugins;
 using static TorchSharp.torch;
 
@@ -76,7 +75,7 @@ public sealed class ModelOpener(PluginHost plugins, HubCache cache)
         {
             known.Add(family.Name);
             FamilyMatch match = named is null
-                ? family.Recognises(folder)
+                ? Look(family, folder, lease)
                 : string.Equals(named, family.Name, StringComparison.OrdinalIgnoreCase)
                 ? FamilyMatch.Named
                 : FamilyMatch.None;
@@ -92,6 +91,23 @@ public sealed class ModelOpener(PluginHost plugins, HubCache cache)
         }
 
         return best is { } found ? (search.Take(found.Lease), found.Part) : throw Unknown(folder, named, known, search.Failures);
+    }
+
+    // A family that breaks on a folder is named: it may be why the folder's own family is never asked.
+    private static FamilyMatch Look(IModelFamily family, ModelFolder folder, PluginLease lease)
+    {
+        try
+        {
+            return family.Recognises(folder);
+        }
+        catch (Exception e) when (e is not (ApertureException or OperationCanceledException))
+        {
+            string message = $"{e.GetType().Name}: {e.Message.ReplaceLineEndings(" ").TrimEnd('.', ' ')}";
+            throw new ApertureException(
+                $"Plugin '{lease.Entry.Id}': its model family '{family.Name}' looked at '{folder.Path}' and threw {message}; name the folder's family "
+                + "(--family, ModelOptions.Family) or leave the plugin out.",
+                e);
+        }
     }
 
     private static ApertureException Unknown(ModelFolder folder, string? named, List<string> known, IReadOnlyList<string> failures)

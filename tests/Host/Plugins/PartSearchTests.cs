@@ -1,4 +1,5 @@
 using Aperture.Host.Tests.Cli;
+using Aperture.Host.Tests.Data;
 using Aperture.Hub;
 using Aperture.Models;
 using Aperture.Pipelines;
@@ -53,6 +54,24 @@ public sealed class PartSearchTests : IDisposable
         Assert.Equal((1, $"error: {Told}\n"), (code, error));
         await using PluginHost shipped = new(PluginCatalog.Read());
         Assert.All(Opener(shipped).Families(out _), family => Assert.Contains($" {family.Name} ", output, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_family_that_fails_on_a_folder_is_named_and_can_be_passed_by()
+    {
+        string throwing = _sandbox.Add("ThrowingFamily", "throwing");
+        PluginCatalog catalog = new([new PluginEntry("throwing", throwing), .. PluginCatalog.Read().Entries]);
+        await using PluginHost plugins = new(catalog, new PluginHostOptions { ShadowParent = _sandbox.Shadows });
+        string model = Repository.Path("scripts", "models", "tiny-llava");
+
+        string refusal = Assert.Throws<ApertureException>(() => Opener(plugins).Open(model, new ModelOptions(), CancellationToken.None)).Message;
+        using Model opened = Opener(plugins).Open(model, new ModelOptions { Family = "llava" }, CancellationToken.None);
+
+        Assert.Equal(
+            $"Plugin 'throwing': its model family 'throwing-family' looked at '{model}' and threw InvalidOperationException: no eyes to look with; name the "
+            + "folder's family (--family, ModelOptions.Family) or leave the plugin out.",
+            refusal);
+        Assert.Equal("tiny-llava", opened.Name);
     }
 
     // The broken one stands first, before those that must still be reached.
