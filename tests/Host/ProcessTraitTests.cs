@@ -6,8 +6,8 @@ using Aperture.Host.Tests.Workshop;
 namespace Aperture.Host.Tests;
 
 /// <summary>
-/// <c>dotnet test --filter "Category!=Process"</c> leaves out every test that starts a process (and two long ones of load), because those take most of
-/// the time. Seen in the compiled tests: a test without the trait reaches no start of a process, through helpers neither.
+/// <c>dotnet test --filter "Category!=Process"</c> leaves out every test that starts a process (and a few that keep one busy for long), because those take
+/// most of the time. Seen in the compiled tests: a test without the trait reaches no start of a process, through helpers neither.
 /// </summary>
 public sealed class ProcessTraitTests
 {

@@ -80,6 +80,7 @@ public sealed class ShapeBenchTests
     }
 
     [Fact]
+    [Trait("Category", "Process")] // Starts none, but keeps this one busy for long.
     public async Task Json_is_one_document_with_the_rows_that_were_picked()
     {
         (string output, _) = await Run(Shape(8), new ShapeBenchOptions(Float32, 1, ["Prefill", "fitprune", "gamma-mod"], Json: true, null));
@@ -96,6 +97,7 @@ public sealed class ShapeBenchTests
     }
 
     [Fact]
+    [Trait("Category", "Process")] // Starts none, but keeps this one busy for long.
     public async Task A_whole_model_is_asked_un_pruned_and_through_methods_that_need_no_weights()
     {
         using CommandFolder folder = new();
