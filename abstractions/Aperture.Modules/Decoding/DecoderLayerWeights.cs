@@ -1,4 +1,3 @@
-using Aperture.Decoding;
 using Aperture.Weights;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Aperture.Decoding;
 using Aperture.Models;
 
 namespace Aperture.Decoding;

@@ -1,4 +1,3 @@
-using Aperture.Decoding;
 using Aperture.Measuring;
 using Aperture.Weights;
 using static TorchSharp.torch;

@@ -1,5 +1,4 @@
 using System.Buffers;
-using Aperture.Decoding;
 using Aperture.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;

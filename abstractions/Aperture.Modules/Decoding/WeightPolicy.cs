@@ -1,4 +1,3 @@
-using Aperture.Decoding;
 using Aperture.Kernels;
 using Aperture.Weights;
 using static TorchSharp.torch;

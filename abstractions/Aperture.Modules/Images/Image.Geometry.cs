@@ -1,4 +1,3 @@
-
 namespace Aperture.Images;
 
 public sealed partial class Image

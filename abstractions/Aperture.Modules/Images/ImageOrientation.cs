@@ -1,4 +1,3 @@
-
 namespace Aperture.Images;
 
 /// <summary>The EXIF orientation tag (0x0112): how the stored pixels have to be turned to be shown upright. The values are EXIF's.</summary>

@@ -1,4 +1,3 @@
-
 namespace Aperture.Weights;
 
 /// <summary>How <see cref="WeightFiles"/> reads PyTorch pickles. Safetensors files need none of it.</summary>

@@ -1,4 +1,3 @@
-
 namespace Aperture.Hub;
 
 /// <summary>Finds a model's folder on this machine by what a user writes for it. Downloads nothing.</summary>

@@ -1,7 +1,6 @@
 using Aperture.Decoding;
 using Aperture.Generation;
 using Aperture.Measuring;
-using Aperture.Models;
 using Aperture.Plugins;
 using Aperture.Requests;
 using Aperture.Scheduling;

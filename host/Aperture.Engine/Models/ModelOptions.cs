@@ -1,5 +1,4 @@
 using Aperture.Images;
-using Aperture.Models;
 using static TorchSharp.torch;
 
 namespace Aperture.Models;

@@ -1,7 +1,6 @@
 using Aperture.Decoding;
 using Aperture.Measuring;
 using Aperture.Models;
-using Aperture.Requests;
 using Aperture.Tasks;
 
 namespace Aperture.Requests;

@@ -1,5 +1,4 @@
 using Aperture.Images;
-using Aperture.Tasks;
 
 namespace Aperture.Tasks;
 

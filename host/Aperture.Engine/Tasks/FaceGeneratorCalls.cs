@@ -1,5 +1,3 @@
-using Aperture.Tasks;
-
 namespace Aperture.Tasks;
 
 /// <summary>Calls of a face generator.</summary>

@@ -2,7 +2,6 @@ using Aperture.Models;
 using Aperture.Plugins;
 using Aperture.Requests;
 using Aperture.Scheduling;
-using Aperture.Tasks;
 using static TorchSharp.torch;
 
 namespace Aperture.Tasks;

@@ -1,5 +1,4 @@
 using Aperture.Images;
-using Aperture.Tasks;
 using Aperture.Vision;
 
 namespace Aperture.Tasks;

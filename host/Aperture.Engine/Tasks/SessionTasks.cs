@@ -4,7 +4,6 @@ using Aperture.Models;
 using Aperture.Plugins;
 using Aperture.Requests;
 using Aperture.Scheduling;
-using Aperture.Tasks;
 using Aperture.Training;
 using static TorchSharp.torch;
 

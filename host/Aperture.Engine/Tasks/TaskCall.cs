@@ -1,5 +1,3 @@
-using Aperture.Tasks;
-
 namespace Aperture.Tasks;
 
 /// <summary>Who listens to a call of a task. What nobody listens to costs nothing.</summary>

@@ -1,5 +1,4 @@
 using Aperture.Pipelines;
-using Aperture.Tasks;
 using Aperture.Weights;
 
 namespace Aperture.Tasks;

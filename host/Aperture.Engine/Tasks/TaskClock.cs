@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Aperture.Measuring;
-using Aperture.Tasks;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,6 +1,5 @@
 using Aperture.Pipelines;
 using Aperture.Plugins;
-using Aperture.Tasks;
 
 namespace Aperture.Tasks;
 

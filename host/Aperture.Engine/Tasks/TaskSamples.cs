@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Aperture.Pipelines;
-using Aperture.Tasks;
 
 namespace Aperture.Tasks;
 

@@ -1,4 +1,3 @@
-using Aperture.Tasks;
 using static TorchSharp.torch;
 
 namespace Aperture.Tasks;

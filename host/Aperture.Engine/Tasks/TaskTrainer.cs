@@ -2,7 +2,6 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Aperture.Plugins;
-using Aperture.Tasks;
 using Aperture.Training;
 using static TorchSharp.torch;
 

@@ -1,4 +1,3 @@
-
 namespace Aperture.Workshop;
 
 /// <summary>How one stage trains.</summary>

@@ -1,4 +1,3 @@
-
 namespace Aperture.Workshop;
 
 /// <summary>A training run of the small model.</summary>

@@ -1,4 +1,3 @@
-
 namespace Aperture.Plugins.DyVte.Analysis;
 
 /// <summary>How many layers still run visual rows in a pipeline: the statistic that DyVTE's evaluation prints, for any method.</summary>

@@ -1,4 +1,3 @@
-
 namespace Aperture.Plugins.DyVte.Analysis;
 
 /// <summary>What an exit after each of some layers does to the answers.</summary>

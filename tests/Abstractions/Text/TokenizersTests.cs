@@ -1,5 +1,3 @@
-
-
 namespace Aperture.Text.Tests;
 
 public sealed class TokenizersTests

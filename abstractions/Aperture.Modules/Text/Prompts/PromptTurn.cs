@@ -1,4 +1,3 @@
-
 namespace Aperture.Text;
 
 /// <summary>One exchange of a conversation.</summary>

@@ -1,4 +1,3 @@
-
 namespace Aperture.Text;
 
 /// <summary>
