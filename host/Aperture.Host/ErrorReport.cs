@@ -33,7 +33,7 @@ internal static class ErrorReport
         else
         {
             Exception inner = shown is TypeInitializationException { InnerException: { } cause } ? cause : shown;
-            terminal.Fail($"{inner.GetType().Name}: {inner.Message}{(WantsTrace ? "" : " (set APERTURE_DEBUG=1 to see where)")}");
+            terminal.Fail($"{TorchText.Of(inner)}{(WantsTrace ? "" : " (set APERTURE_DEBUG=1 to see where)")}");
         }
 
         if (WantsTrace)

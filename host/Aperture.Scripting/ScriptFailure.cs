@@ -10,7 +10,7 @@ internal static class ScriptFailure
     public static ScriptResult.RuntimeError Describe(Exception exception, ScriptAssemblies session)
     {
         Exception inner = Unwrap(exception);
-        foreach (StackFrame frame in new StackTrace(inner, fNeedFileInfo: true).GetFrames())
+        foreach (StackFrame frame in Causes(inner).Reverse().SelectMany(cause => new StackTrace(cause, fNeedFileInfo: true).GetFrames()))
         {
             if (frame.GetMethod() is { } method
                 && session.Owns(method.Module.Assembly)
@@ -21,6 +21,17 @@ internal static class ScriptFailure
         }
 
         return new ScriptResult.RuntimeError(inner, "", 0);
+    }
+
+    // The engine tells what a function of the script threw inside it in a line of its own: the function's line is the cause's.
+    private static IEnumerable<Exception> Causes(Exception exception)
+    {
+        Exception? cause = exception;
+        while (cause is not null)
+        {
+            yield return cause;
+            cause = cause is ApertureException ? cause.InnerException : null;
+        }
     }
 
     private static Exception Unwrap(Exception exception) => exception switch

@@ -1,4 +1,4 @@
-using Aperture.Pipelines;
+using Aperture.Natives;
 
 namespace Aperture.Scripting;
 
@@ -33,7 +33,7 @@ public abstract record ScriptResult
         /// <inheritdoc/>
         public override string ToString()
         {
-            string what = Exception is ApertureException ? Exception.Message : $"{Exception.GetType().Name}: {Exception.Message}";
+            string what = TorchText.Of(Exception);
             return Line == 0 ? what : $"{File}({Line}): {what}";
         }
     }

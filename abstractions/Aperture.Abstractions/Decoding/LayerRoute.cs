@@ -23,8 +23,18 @@ public abstract record LayerRoute
 
     /// <summary>Only some rows run; the others pass by unchanged. The layer's cache gets these rows only.</summary>
     /// <param name="Rows">Rows of the sample, strictly ascending.</param>
+    /// <exception cref="ApertureException">The rows do not ascend, or are negative.</exception>
     public sealed record Subset(int[] Rows) : LayerRoute
     {
+        private readonly int[] _rows = RowSelection.CheckAscending(Rows, Which);
+
+        /// <summary>Rows of the sample, strictly ascending.</summary>
+        public int[] Rows
+        {
+            get => _rows;
+            init => _rows = RowSelection.CheckAscending(value, Which);
+        }
+
         /// <summary>Factor on the attention branch, one a row, float32 <c>[rows]</c>; null means 1. The host disposes it.</summary>
         public Tensor? AttentionScale { get; init; }
 
@@ -35,6 +45,8 @@ public abstract record LayerRoute
         /// Position ids inside the layer, <c>[axes][rows]</c>; null keeps the rows' own. One array alone holds for every axis of the model's positions.
         /// </summary>
         public int[][]? Positions { get; init; }
+
+        private const string Which = "the rows that run";
     }
 
     /// <summary>The plugin computes the layer's output: no attention, no output projection, no cache.</summary>

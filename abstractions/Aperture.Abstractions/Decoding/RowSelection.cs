@@ -7,7 +7,15 @@ public sealed class RowSelection
 
     /// <summary>A selection for a batch.</summary>
     /// <param name="keep">Per sample the rows to keep, strictly ascending; null keeps all rows of that sample.</param>
-    public RowSelection(IReadOnlyList<int[]?> keep) => _keep = [.. keep];
+    /// <exception cref="ApertureException">Rows of a sample do not ascend, or are negative.</exception>
+    public RowSelection(IReadOnlyList<int[]?> keep)
+    {
+        _keep = [.. keep];
+        for (int sample = 0; sample < _keep.Length; sample++)
+        {
+            CheckAscending(_keep[sample] ?? [], $"the rows that go on of sample {sample}");
+        }
+    }
 
     /// <summary>Number of samples.</summary>
     public int Samples => _keep.Length;
@@ -24,4 +32,21 @@ public sealed class RowSelection
 
     /// <summary>Whether nothing is dropped anywhere.</summary>
     public bool KeepsAll => Array.TrueForAll(_keep, k => k is null);
+
+    internal static int[] CheckAscending(int[] rows, string what)
+    {
+        int last = -1;
+        foreach (int row in rows)
+        {
+            if (row <= last)
+            {
+                throw new ApertureException(
+                    row < 0 ? $"Row {row} cannot be among {what}; rows count from 0." : $"Row {row} follows row {last} in {what}; they ascend, each once.");
+            }
+
+            last = row;
+        }
+
+        return rows;
+    }
 }

@@ -10,7 +10,7 @@ public static class VisualTokensExtensions
     /// <param name="tokens">The tokens; consumed.</param>
     /// <param name="rows">The rows that stay, in the order they will have.</param>
     /// <returns>The tokens that stay; the caller disposes them.</returns>
-    /// <exception cref="ApertureException">A row does not exist.</exception>
+    /// <exception cref="ApertureException">A row does not exist, or is kept twice.</exception>
     public static VisualTokens Keep(this VisualTokens tokens, IReadOnlyList<int> rows)
     {
         using (tokens)
@@ -19,6 +19,12 @@ public static class VisualTokensExtensions
             if (Array.FindIndex(kept, row => row < 0 || row >= tokens.Count) is >= 0 and var wrong)
             {
                 throw new ApertureException($"Row {kept[wrong]} cannot be kept: the picture has {tokens.Count} tokens, 0 to {tokens.Count - 1}.");
+            }
+
+            HashSet<int> seen = [];
+            if (Array.FindIndex(kept, row => !seen.Add(row)) is >= 0 and var again)
+            {
+                throw new ApertureException($"Row {kept[again]} is kept twice; name each row once.");
             }
 
             using Tensor index = tensor(Array.ConvertAll(kept, row => (long)row), device: tokens.Rows.device);

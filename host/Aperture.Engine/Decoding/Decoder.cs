@@ -156,8 +156,10 @@ public sealed class Decoder : IDisposable
             ends[sample] = state.Offsets[sample + 1] - 1;
             if (state.Offsets[sample + 1] == state.Offsets[sample])
             {
-                throw new InvalidOperationException(
-                    $"Every row of sequence {sample} was dropped; its last row must stay, because the next token is read from it.");
+                string methods = string.Join(", ", (state.Request.Table?.Methods ?? []).Select(method => method.Name));
+                throw new ApertureException(
+                    $"Every row of sequence {sample} was dropped by the methods of the pipeline ({methods}); its last row must stay, because the next token is "
+                    + "read from it.");
             }
         }
 

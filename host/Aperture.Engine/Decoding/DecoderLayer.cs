@@ -267,9 +267,7 @@ internal sealed class DecoderLayer
     {
         int rows = state.Rows;
         AttentionInput? changed = call?.BeforeAttention(state, n);
-        Tensor input = changed?.Rows is { } given
-            ? Rows.Accept(given, _ops.Type, (rows, _spec.HiddenSize), $"The hook before attention of layer {layer}")
-            : n;
+        Tensor input = changed?.Rows is { } given ? Rows.Accept(given, _ops.Type) : n;
         Tensor q, k, v;
         if (changed?.Deltas is { } deltas)
         {

@@ -34,6 +34,9 @@ public sealed class HookTable
     /// <summary>Callbacks inside the vision tower; null for none.</summary>
     public VisionTrunkHooks? Vision { get; }
 
+    /// <summary>The callbacks inside the vision tower as the method declared them: what was seen through them belongs to them. Null for none.</summary>
+    internal VisionTrunkHooks? DeclaredVision { get; init; }
+
     /// <summary>Layers that never attend: their attention weights are not needed.</summary>
     public IReadOnlySet<int> LayersWithoutAttention { get; }
 
@@ -45,7 +48,10 @@ public sealed class HookTable
         [.. BeforeDecoder.Select(hook => (BeforeDecoderHook)((context, tokens) => clock.Time(() => hook(context, tokens))))],
         Vision is null ? null : Timed(Vision, clock),
         Methods,
-        LayersWithoutAttention);
+        LayersWithoutAttention)
+    {
+        DeclaredVision = DeclaredVision,
+    };
 
     /// <summary>The rows of a phase, one a layer; null where no layer is touched.</summary>
     internal LayerHooks?[]? Phase(DecoderPhase phase) => _rows.GetValueOrDefault(phase);

@@ -32,19 +32,31 @@ public sealed class HookTableBuilder
             throw new ApertureException($"{twice.Key} and {twice.Key} are one router given twice, and a layer cannot follow both; leave one of them out.");
         }
 
+        if (methods.FirstOrDefault(method => methods.Count(other => ReferenceEquals(other, method)) > 1) is { } same)
+        {
+            throw new ApertureException($"{same.Name} is given twice as one object, which has one state a request; leave one out, or make a second object.");
+        }
+
         HookTableBuilder builder = new(decoder);
         foreach (ITokenReducer reducer in methods.OfType<ITokenReducer>())
         {
-            reducer.Declare(new Sites(builder, reducer.Name));
+            builder.Ask(reducer.Name, reducer.Declare);
         }
 
         foreach (ILayerRouter router in methods.OfType<ILayerRouter>())
         {
-            router.Declare(new Sites(builder, router.Name));
+            builder.Ask(router.Name, router.Declare);
         }
 
         return builder.Compile(methods);
     }
+
+    private void Ask(string method, Action<Sites> declare)
+        => new HookSite(method, "when it says where it acts").Prepare(() =>
+        {
+            declare(new Sites(this, method));
+            return true;
+        });
 
     private HookTable Compile(IReadOnlyList<IDecoderMethod> methods)
     {
@@ -69,7 +81,7 @@ public sealed class HookTableBuilder
             }
         }
 
-        return new HookTable(rows, _beforeProjector, _beforeDecoder, _vision?.Hooks, methods, withoutAttention);
+        return new HookTable(rows, _beforeProjector, _beforeDecoder, Vision(), methods, withoutAttention) { DeclaredVision = _vision?.Hooks };
     }
 
     private LayerHooks? Row(int layer, DecoderPhase phase, HashSet<int> withoutAttention)
@@ -96,7 +108,7 @@ public sealed class HookTableBuilder
         LayerHooks row = new()
         {
             BeforeLayer = At<BeforeLayerHook>(s => s.Layer == layer),
-            Route = Routes(layer, phase),
+            Route = At<RouteHook>(s => s.Layer == layer),
             BeforeAttention = At<BeforeAttentionHook>(s => s.Layer == layer),
             AfterAttention = At<AfterAttentionHook>(s => Settled(s.Layer) == layer),
             AfterLayer = At<AfterLayerHook>(s => s.Layer == layer),
@@ -105,15 +117,7 @@ public sealed class HookTableBuilder
         return row == LayerHooks.None ? null : row;
     }
 
-    private (RouteHook, RouteUse, string)[]? Routes(int layer, DecoderPhase phase)
-    {
-        (RouteHook, RouteUse, string)[] routes =
-        [
-            .. _sites.Where(s => s.Hook is RouteHook && s.Layer == layer && s.Phases.HasFlag(phase))
-                .Select(s => ((RouteHook)s.Hook, _routes.First(r => r.Method == s.Method && r.Layer == layer && r.Phases == s.Phases).Use, s.Method)),
-        ];
-        return routes.Length == 0 ? null : routes;
-    }
+    private VisionTrunkHooks? Vision() => _vision is { } own ? VisionGuard.Guard(own.Method, own.Hooks) : null;
 
     private void RefuseConflicts(HashSet<int> withoutAttention)
     {
@@ -180,17 +184,19 @@ public sealed class HookTableBuilder
     {
         public DecoderInfo Decoder => builder._decoder;
 
-        public void BeforeProjector(BeforeProjectorHook hook) => builder._beforeProjector.Add(hook);
+        public void BeforeProjector(BeforeProjectorHook hook) => builder._beforeProjector.Add(HookGuard.Guard(method, hook));
 
-        public void BeforeDecoder(BeforeDecoderHook hook) => builder._beforeDecoder.Add(hook);
+        public void BeforeDecoder(BeforeDecoderHook hook) => builder._beforeDecoder.Add(HookGuard.Guard(method, hook));
 
-        public void BeforeLayer(int layer, DecoderPhase phases, BeforeLayerHook hook) => builder.Add(method, layer, phases, hook);
+        public void BeforeLayer(int layer, DecoderPhase phases, BeforeLayerHook hook)
+            => builder.Add(method, layer, phases, HookGuard.Guard(method, layer, hook));
 
-        public void AfterAttention(int layer, DecoderPhase phases, AfterAttentionHook hook) => builder.Add(method, layer, phases, hook);
+        public void AfterAttention(int layer, DecoderPhase phases, AfterAttentionHook hook)
+            => builder.Add(method, layer, phases, HookGuard.Guard(method, layer, hook));
 
         public void AfterLayer(int layer, DecoderPhase phases, bool needsAttention, AfterLayerHook hook)
         {
-            builder.Add(method, layer, phases, hook);
+            builder.Add(method, layer, phases, HookGuard.Guard(method, layer, hook));
             if (needsAttention)
             {
                 builder._needAttention.Add((method, layer, phases));
@@ -199,11 +205,12 @@ public sealed class HookTableBuilder
 
         public void Route(int layer, DecoderPhase phases, RouteUse use, RouteHook hook)
         {
-            builder.Add(method, layer, phases, hook);
+            builder.Add(method, layer, phases, HookGuard.Guard(method, layer, use, hook));
             builder._routes.Add((method, layer, phases, use));
         }
 
-        public void BeforeAttention(int layer, DecoderPhase phases, BeforeAttentionHook hook) => builder.Add(method, layer, phases, hook);
+        public void BeforeAttention(int layer, DecoderPhase phases, BeforeAttentionHook hook)
+            => builder.Add(method, layer, phases, HookGuard.Guard(method, layer, hook));
 
         public void Vision(VisionTrunkHooks hooks)
             => builder._vision = builder._vision is { } other

@@ -58,7 +58,7 @@ internal sealed class LayerCall
         {
             if (hook(_context, x) is { } given && !ReferenceEquals(given, x))
             {
-                Tensor next = Hold(Rows.Accept(given, x.dtype, (x.size(0), x.size(1)), $"The hook before layer {Layer}"));
+                Tensor next = Hold(Rows.Accept(given, x.dtype));
                 x.Dispose();
                 x = next;
             }
@@ -84,9 +84,13 @@ internal sealed class LayerCall
                 throw new ApertureException($"Two methods change the weights of layer {Layer}'s attention for one sequence; use one of them.");
             }
 
-            if (next.Rows is not null)
+            if (next.Rows is { } given)
             {
-                changed?.Rows?.Dispose();
+                Hold(given);
+                if (changed?.Rows is { } before && !ReferenceEquals(before, given) && !ReferenceEquals(before, n))
+                {
+                    before.Dispose();
+                }
             }
 
             changed = new AttentionInput { Rows = next.Rows ?? changed?.Rows, Deltas = next.Deltas ?? changed?.Deltas };

@@ -8,7 +8,7 @@ internal sealed record LayerHooks
 
     public BeforeLayerHook[]? BeforeLayer { get; init; }
 
-    public (RouteHook Hook, RouteUse Use, string Method)[]? Route { get; init; }
+    public RouteHook[]? Route { get; init; }
 
     public BeforeAttentionHook[]? BeforeAttention { get; init; }
 
@@ -23,9 +23,7 @@ internal sealed record LayerHooks
     public LayerHooks Timed(HookClock clock) => new()
     {
         BeforeLayer = Each(BeforeLayer, hook => (context, rows) => clock.Time(() => hook(context, rows))),
-        Route = Route is null
-            ? null
-            : [.. Route.Select(r => ((RouteHook)((context, rows, normed) => clock.Time(() => r.Hook(context, rows, normed))), r.Use, r.Method))],
+        Route = Each(Route, hook => (context, rows, normed) => clock.Time(() => hook(context, rows, normed))),
         BeforeAttention = Each(BeforeAttention, hook => (context, normed) => clock.Time(() => hook(context, normed))),
         AfterAttention = Each(AfterAttention, hook => (context, statistics) => clock.Time(() => hook(context, statistics))),
         AfterLayer = Each(AfterLayer, hook => (context, rows, statistics) => clock.Time(() => hook(context, rows, statistics))),

@@ -89,7 +89,7 @@ public sealed class RequestContext : IRequestContext, IDisposable
             _nextPositions = [.. nextPositions ?? prompts.Select(prompt => prompt.NextPosition)];
             foreach (IDecoderMethod method in Table?.Methods ?? [])
             {
-                if (method.Begin(this) is { } state)
+                if (new HookSite(method.Name, "when the request begins").Call(() => method.Begin(this)) is { } state)
                 {
                     _states[method] = state;
                 }

@@ -9,7 +9,7 @@ namespace Aperture.Decoding;
 /// own, and what comes back is scattered to where it came from. The next router sees only the rows that still run.
 /// </summary>
 internal sealed class RoutedLayer(
-    DecoderLayer layer, Ops ops, DecoderLayerWeights weights, LayerCall call, (RouteHook Hook, RouteUse Use, string Method)[] routers)
+    DecoderLayer layer, Ops ops, DecoderLayerWeights weights, LayerCall call, RouteHook[] routers)
 {
     private BranchScales _scales = BranchScales.None;
 
@@ -26,12 +26,16 @@ internal sealed class RoutedLayer(
             return layer.Body(state, x, n, call.Layer, weights, call, _scales);
         }
 
-        (RouteHook hook, RouteUse use, string method) = routers[router];
-        IReadOnlyList<LayerRoute> plans = hook(call.ContextOf(state), x, n);
-        Check(plans, state, use, method);
+        IReadOnlyList<LayerRoute> plans = routers[router](call.ContextOf(state), x, n);
         if (plans.All(plan => plan is LayerRoute.All))
         {
             return Run(state, x, n, router + 1);
+        }
+
+        foreach (LayerRoute.Subset subset in plans.OfType<LayerRoute.Subset>())
+        {
+            Hold(subset.AttentionScale);
+            Hold(subset.FeedForwardScale);
         }
 
         List<(int From, Tensor Rows)> replaced = Composites(state, x, n, plans);
@@ -112,11 +116,12 @@ internal sealed class RoutedLayer(
             {
                 int fed = (int)input.size(0);
                 call.CountFeedForward(current, fed);
-                using Tensor accepted = Rows.Accept(input.alias(), ops.Type, (fed, rows.size(1)), $"The replacement of layer {call.Layer}");
+                using Tensor accepted = Rows.Accept(Fitting(input, rows).alias(), ops.Type);
                 using Tensor? factor = _scales.FeedForward?.narrow(0, from, count);
                 return layer.Scaled(layer.FeedForward(accepted, fed, weights, deltas), factor);
             }));
-            replaced.Add((from, call.Hold(Rows.Accept(computed, ops.Type, (count, rows.size(1)), $"The replacement of layer {call.Layer}"))));
+            bool isLent = ReferenceEquals(computed, rows) || ReferenceEquals(computed, normed);
+            replaced.Add((from, call.Hold(Rows.Accept(isLent ? computed.alias() : computed, ops.Type))));
         }
 
         return replaced;
@@ -199,28 +204,16 @@ internal sealed class RoutedLayer(
         return cat(parts, 0).MoveToOuterDisposeScope();
     }
 
-    private void Check(IReadOnlyList<LayerRoute> plans, ForwardState state, RouteUse use, string method)
-    {
-        if (plans.Count != state.Samples)
-        {
-            throw new InvalidOperationException($"{method} gave {plans.Count} plans for {state.Samples} samples in layer {call.Layer}.");
-        }
+    private static Tensor Fitting(Tensor input, Tensor rows)
+        => RowForm.Of(rows).Misfit(input, "rows to the feed-forward network", null, anyFloat: true) is { } wrong
+            ? throw new ApertureException($"{wrong}.")
+            : input;
 
-        foreach (LayerRoute plan in plans)
+    private void Hold(Tensor? factor)
+    {
+        if (factor is not null)
         {
-            RouteUse needed = plan switch
-            {
-                LayerRoute.None => RouteUse.Skip,
-                LayerRoute.Subset => RouteUse.Subset,
-                LayerRoute.Composite => RouteUse.Composite,
-                _ => 0,
-            };
-            bool broken = !use.HasFlag(needed)
-                || (use.HasFlag(RouteUse.NeverAttends) && plan is LayerRoute.All or LayerRoute.Subset && use.HasFlag(RouteUse.NeverAttends));
-            if (broken)
-            {
-                throw new InvalidOperationException($"{method} answered {plan.GetType().Name} in layer {call.Layer} but declared {use}.");
-            }
+            call.Hold(factor);
         }
     }
 

@@ -17,17 +17,8 @@ internal static class Rows
     /// <summary>Rows that a method computed as the kernels read them: in the type computed in, row after row. The source is consumed.</summary>
     /// <param name="given">The method's rows.</param>
     /// <param name="type">The type computed in.</param>
-    /// <param name="expected">How many rows of which width.</param>
-    /// <param name="what">Who gave them, for the message.</param>
-    public static Tensor Accept(Tensor given, ScalarType type, (long Count, long Width) expected, string what)
+    public static Tensor Accept(Tensor given, ScalarType type)
     {
-        if (given.dim() != 2 || given.size(0) != expected.Count || given.size(1) != expected.Width)
-        {
-            string shape = string.Join(", ", given.shape);
-            given.Dispose();
-            throw new InvalidOperationException($"{what} gave rows of shape [{shape}] where [{expected.Count}, {expected.Width}] belong.");
-        }
-
         if (given.dtype == type && given.is_contiguous())
         {
             return given;

@@ -56,7 +56,7 @@ internal sealed class RequestPath(Model model, HookTable? table)
             throw;
         }
 
-        return new Seen(model, images, features, table?.Vision, Elapsed(ref started));
+        return new Seen(model, images, features, table?.DeclaredVision, Elapsed(ref started));
     }
 
     /// <summary>Encodes pictures together, as training code does where the encoder itself is trained.</summary>

@@ -107,7 +107,7 @@ internal sealed class RequestRun(Model model, HookTable? table)
     private void Bring(EnteredRequest entered, int sample, PromptRequest asked, int[] ids, int[] given)
     {
         Seen? kept = asked.Seen, own = null;
-        kept?.Take(model, table?.Vision);
+        kept?.Take(model, table?.DeclaredVision);
         try
         {
             if (kept is null && asked.Images.Count > 0)

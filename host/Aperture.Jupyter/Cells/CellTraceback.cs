@@ -48,11 +48,12 @@ internal sealed class CellTraceback
     {
         Exception shown = TorchNatives.Explain(exception) ?? exception;
         string name = shown.GetType().Name;
-        string message = shown.Message.ReplaceLineEndings(" ");
+        string message = TorchText.OneLine(shown.Message);
         List<string> lines = [$"{Red}{name}{Plain}: {message}", .. Frames(exception)];
         for (Exception? inner = shown.InnerException; inner is not null; inner = inner.InnerException)
         {
-            lines.Add($"caused by {inner.GetType().Name}: {inner.Message.ReplaceLineEndings(" ")}");
+            lines.Add($"caused by {inner.GetType().Name}: {TorchText.OneLine(inner.Message)}");
+            lines.AddRange(Frames(inner));
         }
 
         return new CellError(name, message, lines);

@@ -39,4 +39,15 @@ public sealed class VisualTokensTests
         Assert.Equal($"Row {row} cannot be kept: the picture has 4 tokens, 0 to 3.", error.Message);
         Assert.True(tokens.Rows.IsInvalid);
     }
+
+    [Fact]
+    public void A_row_kept_twice_is_refused_and_the_tokens_are_disposed()
+    {
+        VisualTokens tokens = new(zeros(4, 2), new VisualGrid(2, 2), [0, 1, 2, 3]);
+
+        ApertureException error = Assert.Throws<ApertureException>(() => tokens.Keep([3, 1, 3]));
+
+        Assert.Equal("Row 3 is kept twice; name each row once.", error.Message);
+        Assert.True(tokens.Rows.IsInvalid);
+    }
 }

@@ -1,3 +1,6 @@
+using System.Runtime.InteropServices;
+using Aperture.Scripting;
+
 namespace Aperture.Host.Tests.Cli;
 
 public class ErrorReportTests
@@ -18,6 +21,16 @@ public class ErrorReportTests
         Assert.Equal(
             (1, "error: InvalidOperationException: broken (set APERTURE_DEBUG=1 to see where)\n"),
             Report(new AggregateException(new InvalidOperationException("broken"))));
+
+    [Fact]
+    public void Libtorchs_text_ends_where_its_trace_begins()
+    {
+        const string said = "mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)";
+        ExternalException torch = new($"{said}\nException raised from meta at linear.cpp:77 (most recent call first):\nframe #0: c10::Error");
+
+        Assert.Equal((1, $"error: libtorch: {said} (set APERTURE_DEBUG=1 to see where)\n"), Report(torch));
+        Assert.Equal($"a.csx(3): libtorch: {said}", new ScriptResult.RuntimeError(torch, "a.csx", 3).ToString());
+    }
 
     [Fact]
     public void Cancelling_is_130() => Assert.Equal((130, "Cancelled.\n"), Report(new OperationCanceledException()));

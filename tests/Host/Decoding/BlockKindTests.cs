@@ -110,9 +110,11 @@ public sealed class BlockKindTests
         SequenceLayout[] layouts = [SmallDecoder.LayoutOf(3)];
 
         Assert.False(small.Decoder.Spec.Describe("small").GatedFeedForward);
-        Assert.Throws<NotSupportedException>(() => small.Prefill(layouts, SmallDecoder.Ids(3), Asking((context, _) => context.Dense(LayerMatrix.Gate))));
-        Assert.Throws<InvalidOperationException>(() =>
-            small.Prefill(layouts, SmallDecoder.Ids(3), Asking((_, input) => input.FeedForward(input.Normed, new FeedForwardDeltas(delta.Delta, null)))));
+        Assert.IsType<NotSupportedException>(Refused(Asking((context, _) => context.Dense(LayerMatrix.Gate))));
+        Assert.IsType<InvalidOperationException>(Refused(Asking((_, input) => input.FeedForward(input.Normed, new FeedForwardDeltas(delta.Delta, null)))));
+
+        Exception? Refused(HookTable table)
+            => Assert.Throws<ApertureException>(() => small.Prefill(layouts, SmallDecoder.Ids(3), table)).InnerException;
     }
 
     [Fact]

@@ -97,11 +97,21 @@ public sealed class HookTableTests
     [Fact]
     public void Reducers_of_one_site_act_in_the_order_given()
     {
-        AfterAttentionHook first = (_, _) => null, second = (_, _) => null;
+        List<string> acted = [];
+        HookTable table = HookTableBuilder.Build(_info, [Dropper("a", 1, Noting("a")), Dropper("b", 1, Noting("b"))]);
 
-        HookTable table = HookTableBuilder.Build(_info, [Dropper("a", 1, first), Dropper("b", 1, second)]);
+        foreach (AfterAttentionHook hook in table.Phase(DecoderPhase.Prefill)![1]!.AfterAttention!)
+        {
+            hook(null!, null!);
+        }
 
-        Assert.Equal([first, second], table.Phase(DecoderPhase.Prefill)![1]!.AfterAttention!);
+        Assert.Equal(["a", "b"], acted);
+
+        AfterAttentionHook Noting(string name) => (_, _) =>
+        {
+            acted.Add(name);
+            return null;
+        };
     }
 
     private static string Refusal(params IDecoderMethod[] methods)

@@ -150,17 +150,6 @@ public sealed class RoutingTests
     }
 
     [Fact]
-    public void An_answer_that_was_not_declared_is_refused_with_the_methods_name()
-    {
-        using SmallDecoder small = new();
-        HookTable table = small.Table(ProbeRouter.Of(1, RouteUse.Subset, (_, _) => LayerRoute.Skip));
-
-        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => small.Prefill([SmallDecoder.LayoutOf(4)], SmallDecoder.Ids(4), table));
-
-        Assert.Contains("router", error.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
     public void Two_routers_of_one_layer_see_only_the_rows_that_still_run()
     {
         using SmallDecoder small = new();

@@ -69,6 +69,18 @@ public class ScriptSessionTests
     }
 
     [Fact]
+    public async Task What_the_engine_tells_of_a_function_of_the_script_names_the_functions_line()
+    {
+        using ScriptFixture f = new();
+        const string told = "throw new Aperture.ApertureException(\"own, before the decoder: no\", cause);";
+        f.Write("own.csx", $"void Own()\n{{\n    throw new FormatException(\"no\");\n}}\n\ntry {{ Own(); }}\ncatch (FormatException cause) {{ {told} }}\n");
+
+        ScriptResult.RuntimeError error = Assert.IsType<ScriptResult.RuntimeError>(await f.RunFile("own.csx"));
+
+        Assert.Equal($"{Path.Combine(f.Folder, "own.csx")}(3): own, before the decoder: no", error.ToString());
+    }
+
+    [Fact]
     public async Task A_failed_submission_keeps_what_it_had_assigned_and_hides_nothing_else()
     {
         using ScriptFixture f = new();
