@@ -39,6 +39,18 @@ public sealed record MethodUse(string Name, JsonElement Options)
         return this with { Options = OptionsJson.From(options) };
     }
 
+    /// <summary>Whether another use has the same name and the same options.</summary>
+    /// <param name="other">The other use.</param>
+    internal bool Says(MethodUse other)
+        => string.Equals(Name, other.Name, StringComparison.OrdinalIgnoreCase) && ReferenceEquals(Object, other.Object)
+            && (Options.ValueKind, other.Options.ValueKind) switch
+            {
+                (JsonValueKind.Object, JsonValueKind.Object) => JsonElement.DeepEquals(Options, other.Options),
+                (JsonValueKind.Object, _) => !Options.EnumerateObject().Any(),
+                (_, JsonValueKind.Object) => !other.Options.EnumerateObject().Any(),
+                _ => true,
+            };
+
     /// <summary>Reads the form of the command line: <c>NAME:Reduction=0.6,Seed=1</c>.</summary>
     /// <param name="text">The text.</param>
     /// <exception cref="ApertureException">The form is not NAME or NAME:OPTION=VALUE,….</exception>

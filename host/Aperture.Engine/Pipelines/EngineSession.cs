@@ -93,10 +93,16 @@ public sealed class EngineSession : IAsyncDisposable
     /// <exception cref="ApertureException">The model is not there or cannot be opened.</exception>
     public Pipeline Load(PipelineSpec spec, ModelOptions? options = null, CancellationToken cancellationToken = default)
     {
+        foreach (MethodUse method in spec.Methods)
+        {
+            MethodUseCheck.Named(method, Plugins); // before a large model is opened
+        }
+
         ModelOptions chosen = options ?? spec.Options ?? Defaults;
         string folder = _locator.Resolve(spec.Model);
         Model model = Open(folder, chosen) ?? _requests.Run(_models, token => Open(folder, chosen) ?? Opened(folder, chosen, token), cancellationToken);
-        return new Pipeline(model, this, spec.Methods) { Spec = spec with { Options = options ?? spec.Options } };
+        Pipeline plain = new(model, this, []) { Spec = spec with { Options = options ?? spec.Options } };
+        return spec.Methods.Aggregate(plain, (pipeline, method) => pipeline.With(method));
     }
 
     /// <summary>
@@ -183,7 +189,7 @@ public sealed class EngineSession : IAsyncDisposable
         return [.. methods.Where(method => method.BaselineOption is not null)];
     }
 
-    private void TellOnce(string line)
+    internal void TellOnce(string line)
     {
         lock (_told)
         {

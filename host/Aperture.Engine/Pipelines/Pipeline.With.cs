@@ -15,7 +15,10 @@ public sealed partial class Pipeline
     /// Its options, for example <c>new { Reduction = 0.6 }</c>; null for all defaults. A method of one's own stands under the name in tables.
     /// </param>
     /// <returns>A new pipeline; this one stays as it is.</returns>
-    /// <exception cref="ApertureException">The options are not an object of plain values.</exception>
+    /// <exception cref="ApertureException">
+    /// No plugin offers the method, an option has another name (the message has the nearest ones), the options are not an object of plain values, or the
+    /// pipeline has the method with the same options already.
+    /// </exception>
     public Pipeline With(string method, object? options = null)
         => options switch
         {
@@ -27,9 +30,24 @@ public sealed partial class Pipeline
             _ => With(new MethodUse(method, OptionsJson.From(options))),
         };
 
-    /// <summary>The same model with one method more.</summary>
+    /// <summary>
+    /// The same model with one method more. The plugin that offers it is loaded to see that it does; that values are in range and fit the model is seen when
+    /// the pipeline is built. One that acts already, with other options, is told as a notice.
+    /// </summary>
     /// <param name="method">The method.</param>
-    public Pipeline With(MethodUse method) => new(Model, _session, [.. Methods, method]) { Spec = Spec };
+    /// <exception cref="ApertureException">
+    /// No plugin offers it, an option has another name, or the pipeline has it already: as the same object, or with the same options.
+    /// </exception>
+    public Pipeline With(MethodUse method)
+    {
+        MethodUseCheck.Named(method, _session.Plugins);
+        if (MethodUseCheck.Again(method, Methods) is { } notice)
+        {
+            _session.TellOnce(notice);
+        }
+
+        return new Pipeline(Model, _session, [.. Methods, method]) { Spec = Spec };
+    }
 
     /// <summary>The same model with a method of one's own.</summary>
     /// <param name="method">

@@ -8,11 +8,10 @@ using Aperture.Requests;
 namespace Aperture.Pipelines;
 
 /// <summary>
-/// A model with the methods that act in it, in the order given: a description, which never changes. Describing is free: plugins load and hooks compile at the
-/// first question (or
-/// <see cref="Build"/>), once, however many questions come at a time. <see cref="With(string, object?)"/> gives a new pipeline over the same model. Questions
-/// on one model are answered in the order they were asked, from any thread. Disposing releases the methods, not the model; a question that runs keeps them
-/// until it ends.
+/// A model with the methods that act in it, in the order given: a description, which never changes. Naming a method loads the plugin that offers it, so that a
+/// typo fails at once; hooks compile at the first question (or <see cref="Build"/>), once, however many questions come at a time.
+/// <see cref="With(string, object?)"/> gives a new pipeline over the same model. Questions on one model are answered in the order they were asked, from any
+/// thread. Disposing releases the methods, not the model; a question that runs keeps them until it ends.
 /// </summary>
 public sealed partial class Pipeline : IDisposable
 {

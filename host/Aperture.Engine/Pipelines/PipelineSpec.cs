@@ -113,19 +113,10 @@ public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods
             && Model == other.Model
             && Options == other.Options
             && Methods.Count == other.Methods.Count
-            && Methods.Zip(other.Methods).All(pair => Same(pair.First, pair.Second));
+            && Methods.Zip(other.Methods).All(pair => pair.First.Name == pair.Second.Name && pair.First.Says(pair.Second));
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Model, Options, Methods.Count);
-
-    private static bool Same(MethodUse a, MethodUse b)
-        => a.Name == b.Name && ReferenceEquals(a.Object, b.Object) && (a.Options.ValueKind, b.Options.ValueKind) switch
-        {
-            (JsonValueKind.Object, JsonValueKind.Object) => JsonElement.DeepEquals(a.Options, b.Options),
-            (JsonValueKind.Object, _) => !a.Options.EnumerateObject().Any(),
-            (_, JsonValueKind.Object) => !b.Options.EnumerateObject().Any(),
-            _ => true,
-        };
 
     private static PipelineSpec Parse(JsonElement json, string where)
     {

@@ -107,26 +107,20 @@ public sealed class PluginHost : IAsyncDisposable
     {
         lock (_gate)
         {
-            List<PluginFailure> failures = [];
-            foreach (PluginSlot slot in _slots.Where(slot => slot.Entry.Enabled).OrderByDescending(slot => Precedence(slot, method)))
-            {
-                if (Load(slot) is { } failure)
-                {
-                    failures.Add(failure);
-                }
-                else if (slot.Methods!.Any(known => IsNamed(known.Name, method)))
-                {
-                    return Lease(slot);
-                }
-            }
+            return Lease(Offering(method));
+        }
+    }
 
-            string[] names = [.. _slots.Where(slot => slot.Handle is not null).SelectMany(slot => slot.Methods!).Select(known => known.Name)];
-            throw new ApertureException(string.Join(" ", (string[])
-            [
-                $"There is no method '{method}'; there {(names.Length == 0 ? "are none" : $"are {string.Join(", ", names)}")}.",
-                .. _slots.Where(slot => !slot.Entry.Enabled && IsNamed(slot.Entry.Id, method)).Select(slot => Disabled(slot.Entry)),
-                .. failures.Select(failure => failure.Message),
-            ]));
+    /// <summary>What a plugin says of a method that it offers; loads plugins until one does, as <see cref="LeaseFor(string)"/>.</summary>
+    /// <param name="method">The method's name, in any case.</param>
+    /// <exception cref="ApertureException">No enabled plugin offers it; the message names the nearest ones and all there are.</exception>
+    public PluginMethod Describe(string method)
+    {
+        lock (_gate)
+        {
+            // What was loaded once stays described while it is being reloaded.
+            return _slots.Where(slot => slot.Entry.Enabled).SelectMany(slot => slot.Methods ?? []).FirstOrDefault(known => IsNamed(known.Name, method))
+                ?? Offering(method).Methods!.First(known => IsNamed(known.Name, method));
         }
     }
 
@@ -190,7 +184,7 @@ public sealed class PluginHost : IAsyncDisposable
         {
             IMethodFactory factory = lease.Method(method);
             JsonElement all = PluginDefaults.Apply(factory.Name, lease.Names, lease.Entry.Options, options);
-            return new LeasedMethod(factory.Create(all, decoder, files), lease);
+            return new LeasedMethod(new HookSite(factory.Name, "when it is made").Prepare(() => factory.Create(all, decoder, files)), lease);
         }
         catch
         {
@@ -359,6 +353,30 @@ public sealed class PluginHost : IAsyncDisposable
         }
 
         return slot.Handle is null ? slot.Failure = _loading.Load(slot, _slots) : null;
+    }
+
+    private PluginSlot Offering(string method)
+    {
+        List<PluginFailure> failures = [];
+        foreach (PluginSlot slot in _slots.Where(slot => slot.Entry.Enabled).OrderByDescending(slot => Precedence(slot, method)))
+        {
+            if (Load(slot) is { } failure)
+            {
+                failures.Add(failure);
+            }
+            else if (slot.Methods!.Any(known => IsNamed(known.Name, method)))
+            {
+                return slot;
+            }
+        }
+
+        string[] names = [.. _slots.Where(slot => slot.Handle is not null).SelectMany(slot => slot.Methods!).Select(known => known.Name)];
+        throw new ApertureException(string.Join(" ", (string[])
+        [
+            $"There is no method '{method}'; {(names.Length == 0 ? "there are none" : NearestNames.Told(method, names, "there are"))}.",
+            .. _slots.Where(slot => !slot.Entry.Enabled && IsNamed(slot.Entry.Id, method)).Select(slot => Disabled(slot.Entry)),
+            .. failures.Select(failure => failure.Message),
+        ]));
     }
 
     private PluginLease Lease(PluginSlot slot)

@@ -162,9 +162,9 @@ public sealed class PipelineTests(SmallLlava small) : IClassFixture<SmallLlava>
     public async Task Wrong_methods_and_options_are_one_line(string method, string options, string named)
     {
         await using EngineSession session = small.Open();
-        Pipeline wrong = session.Load(small.Folder).With(method, options);
+        Pipeline plain = session.Load(small.Folder);
 
-        ApertureException error = Assert.ThrowsAny<ApertureException>(() => wrong.Build());
+        ApertureException error = Assert.ThrowsAny<ApertureException>(() => plain.With(method, options).Build());
 
         Assert.Contains(named, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);
