@@ -19,4 +19,11 @@ public sealed class ModelGlobals(EngineSession session)
     /// <summary>Opens a pipeline from its specification.</summary>
     /// <param name="spec">Model and methods.</param>
     public Task<Pipeline> Load(PipelineSpec spec) => Task.Run(() => session.Load(spec));
+
+    /// <summary>
+    /// Frees a model's weights when the questions that were asked have been answered. Pipelines over it then say that it was unloaded; loading it again gives
+    /// new ones.
+    /// </summary>
+    /// <param name="idOrFolder">The model as it was loaded, or its name.</param>
+    public Task Unload(string idOrFolder) => session.UnloadAsync(idOrFolder);
 }

@@ -54,6 +54,20 @@ public sealed class ModelLocator
         return missing.Count == 0 ? folder : throw HubErrors.Incomplete(repo, missing, "it cannot be used");
     }
 
+    /// <summary>The folder of a model; null where <see cref="Resolve"/> finds none.</summary>
+    /// <param name="idOrFolder">As <see cref="Resolve"/> takes it.</param>
+    internal string? Find(string idOrFolder)
+    {
+        try
+        {
+            return Resolve(idOrFolder);
+        }
+        catch (ApertureException)
+        {
+            return null; // whoever looks among open models says what there is
+        }
+    }
+
     private string Shipped() => ShippedModels is { Count: > 0 } names ? $" Models that come with the application: {string.Join(", ", names)}." : "";
 
     private static bool IsModel(string folder) => File.Exists(Path.Combine(folder, "config.json")) || File.Exists(Path.Combine(folder, "model_index.json"));

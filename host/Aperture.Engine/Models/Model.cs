@@ -20,6 +20,7 @@ public sealed class Model : IDisposable
     private readonly ModelOpening _opening;
     private readonly PluginLease? _lease;
     private ModelParts? _parts;
+    private string? _unloaded; // what it is told that asks for it
     private int _isDisposed;
 
     private Model(ModelParts parts, ModelOpening opening, PluginLease? lease) => (_parts, _opening, _lease) = (parts, opening, lease);
@@ -82,7 +83,9 @@ public sealed class Model : IDisposable
     /// <summary>Id of the plugin that its family comes from; null for a model that was assembled without one.</summary>
     internal string? Plugin => _lease?.Entry.Id;
 
-    private ModelParts Parts => _parts ?? throw new ApertureException($"The model '{Name}' is disposed, so it can be asked nothing more; open it anew.");
+    private ModelParts Parts => _parts ?? throw new ApertureException(Gone);
+
+    private string Gone => _unloaded ?? $"The model '{Name}' is disposed, so it can be asked nothing more; open it anew.";
 
     /// <summary>Assembles a model.</summary>
     /// <param name="name">Its name.</param>
@@ -150,6 +153,17 @@ public sealed class Model : IDisposable
     /// <exception cref="ApertureException">The model is disposed.</exception>
     public T Use<T>(Func<CancellationToken, T> work, CancellationToken cancellationToken = default) => Requests.Run(this, work, cancellationToken);
 
+    /// <summary>Takes no more requests, waits for those that run or wait, which end as they would, and disposes the model.</summary>
+    /// <param name="mend">How to have it again, for whoever asks it later.</param>
+    /// <param name="cancellationToken">Ends the waiting; the model stays as it is then.</param>
+    internal async Task UnloadAsync(string mend, CancellationToken cancellationToken)
+    {
+        string told = $"{Name} was unloaded; {mend}.";
+        await Requests.DrainAsync(this, told, cancellationToken).ConfigureAwait(false);
+        _unloaded = told;
+        Dispose();
+    }
+
     /// <summary>
     /// Cancels the requests on the model, waits for them, disposes weights, threads and files, and gives its family's plugin back. A request that has not ended
     /// after
@@ -157,7 +171,7 @@ public sealed class Model : IDisposable
     /// </summary>
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _isDisposed, 1) == 0 && Requests.Close(this, $"The model '{Name}'"))
+        if (Interlocked.Exchange(ref _isDisposed, 1) == 0 && Requests.Close(this, $"The model '{Name}'", Gone))
         {
             _parts = null; // Of the plugin's types: a variable that still holds the model must not keep the plugin in memory.
             _opening.Dispose();

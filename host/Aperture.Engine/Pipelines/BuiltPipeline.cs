@@ -1,4 +1,5 @@
 using Aperture.Decoding;
+using Aperture.Models;
 using Aperture.Requests;
 using Aperture.Scheduling;
 
@@ -15,15 +16,20 @@ internal sealed class BuiltPipeline
 
     /// <param name="methods">The methods; owned.</param>
     /// <param name="table">Their hooks; null for none.</param>
-    public BuiltPipeline(PipelineMethods methods, HookTable? table)
+    /// <param name="model">The model that they act in; borrowed.</param>
+    public BuiltPipeline(PipelineMethods methods, HookTable? table, Model model)
     {
         _methods = methods;
         Table = table;
+        Model = model;
         _leases = new LeaseCount(Free);
     }
 
     /// <summary>The compiled hooks; null where no method acts.</summary>
     public HookTable? Table { get; private set; }
+
+    /// <summary>The model that the methods act in.</summary>
+    public Model Model { get; }
 
     /// <summary>Whether it holds methods of a plugin.</summary>
     public bool Uses(string plugin) => _methods.AreOf(plugin);

@@ -106,6 +106,29 @@ public sealed class EngineSession : IAsyncDisposable
     }
 
     /// <summary>
+    /// Frees a model's weights when the questions that were asked have been answered. Later ones, and pipelines over it, are told that it was unloaded;
+    /// <see cref="Load(string, ModelOptions?, CancellationToken)"/> opens it anew.
+    /// </summary>
+    /// <param name="idOrFolder">The model as it was loaded, or its name; where it is open with several options, all of them go.</param>
+    /// <param name="cancellationToken">Ends the waiting; the model stays open then.</param>
+    /// <exception cref="ApertureException">No such model is open, or the caller is part of a question that runs on it.</exception>
+    public async Task UnloadAsync(string idOrFolder, CancellationToken cancellationToken = default)
+    {
+        foreach ((string folder, ModelOptions options, Model model) in OpenUnder(idOrFolder))
+        {
+            await model.UnloadAsync($"load it again with Models.Load(\"{idOrFolder}\")", cancellationToken).ConfigureAwait(false);
+            ReleaseMethods(built => ReferenceEquals(built.Model, model));
+            lock (_gate)
+            {
+                if (_models.TryGetValue((folder, options), out Model? now) && ReferenceEquals(now, model))
+                {
+                    _models.Remove((folder, options));
+                }
+            }
+        }
+    }
+
+    /// <summary>
     /// Unloads a plugin and loads what its folder holds now. It waits for the questions that are being answered, and later ones wait for it: pipelines with the
     /// plugin's methods let go of them and take the new ones at their next question.
     /// </summary>
@@ -200,6 +223,28 @@ public sealed class EngineSession : IAsyncDisposable
         }
 
         OnNotice?.Invoke(line);
+    }
+
+    private List<(string Folder, ModelOptions Options, Model Model)> OpenUnder(string idOrFolder)
+    {
+        string named = PipelineSpec.IsFile(idOrFolder) && File.Exists(idOrFolder) ? PipelineSpec.Read(idOrFolder).Model : idOrFolder;
+        lock (_gate)
+        {
+            (string Folder, ModelOptions Options, Model Model)[] open =
+            [
+                .. _models.Where(model => !model.Value.IsDisposed).Select(model => (model.Key.Folder, model.Key.Options, model.Value)),
+            ];
+            List<(string, ModelOptions, Model)> found = [.. open.Where(model => string.Equals(model.Model.Name, named, StringComparison.Ordinal))];
+            if (found.Count == 0 && open.Length > 0 && _locator.Find(named) is { } folder)
+            {
+                found = [.. open.Where(model => model.Folder == folder)];
+            }
+
+            string[] names = [.. open.Select(model => model.Model.Name).Distinct(StringComparer.Ordinal)];
+            return found.Count > 0 ? found
+                : throw new ApertureException(
+                    $"The model '{idOrFolder}' is not open; {(names.Length == 0 ? "none is" : NearestNames.Told(named, names, "open are"))}.");
+        }
     }
 
     private Model? Open(string folder, ModelOptions options)

@@ -126,7 +126,7 @@ public sealed partial class Pipeline : IDisposable
             MethodUse[] acting = [.. Acting];
             if (acting.Length == 0 && Model.Decoder.Info.LayersWithoutAttention.Count == 0)
             {
-                return new BuiltPipeline(methods, null);
+                return new BuiltPipeline(methods, null, Model);
             }
 
             foreach (MethodUse method in acting)
@@ -141,7 +141,7 @@ public sealed partial class Pipeline : IDisposable
                 }
             }
 
-            BuiltPipeline built = new(methods, HookTableBuilder.Build(Model.Decoder.Info, methods.All));
+            BuiltPipeline built = new(methods, HookTableBuilder.Build(Model.Decoder.Info, methods.All), Model);
             _session.Track(built);
             return built;
         }

@@ -8,10 +8,11 @@ namespace Aperture.Scheduling;
 /// </summary>
 public sealed class RequestQueue
 {
+    private const string Closed = "The model is disposed or its session is closed, so it can be asked nothing more; open it anew.";
     private readonly Lock _gate = new();
     private readonly List<Turn> _waiting = [];
     private readonly List<Turn> _running = [];
-    private readonly ConditionalWeakTable<object, object> _closed = [];
+    private readonly ConditionalWeakTable<object, string> _closed = []; // with what a later request is told
     private readonly List<(object? Target, TaskCompletionSource Left)> _closing = [];
     private bool _isClosed;
 
@@ -86,11 +87,39 @@ public sealed class RequestQueue
         return await Task.Run(() => work(turn.Token), CancellationToken.None).ConfigureAwait(false);
     }
 
+    /// <summary>Refuses further requests on a target and waits for those there are, which end as they would.</summary>
+    /// <param name="target">What they run on.</param>
+    /// <param name="refusal">What later requests are told.</param>
+    /// <param name="cancellationToken">Ends the waiting; requests are taken again then.</param>
+    /// <exception cref="ApertureException">It is closed, or the caller is part of a request on it.</exception>
+    public async Task DrainAsync(object target, string refusal, CancellationToken cancellationToken = default)
+    {
+        using Work own = Work.Begin(cancellationToken);
+        using Turn last = Enter(target, own.Token, refusal);
+        try
+        {
+            await last.Admitted.ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            lock (_gate)
+            {
+                if (_closed.TryGetValue(target, out string? told) && ReferenceEquals(told, refusal))
+                {
+                    _closed.Remove(target);
+                }
+            }
+
+            throw;
+        }
+    }
+
     /// <summary>Refuses further requests, cancels those there are and waits for the running ones.</summary>
     /// <param name="target">What they run on; null for all, and for ever.</param>
     /// <param name="patience">How long to wait.</param>
+    /// <param name="refusal">What later requests on the target are told; null for that it is disposed.</param>
     /// <returns>Whether none runs any more: only then may what they use be freed.</returns>
-    public async Task<bool> CloseAsync(object? target, TimeSpan patience)
+    public async Task<bool> CloseAsync(object? target, TimeSpan patience, string? refusal = null)
     {
         Task left;
         Turn[] stopped;
@@ -99,7 +128,7 @@ public sealed class RequestQueue
             _isClosed |= target is null;
             if (target is not null)
             {
-                _closed.AddOrUpdate(target, target);
+                _closed.AddOrUpdate(target, refusal ?? Closed);
             }
 
             stopped = [.. _waiting.Concat(_running).Where(turn => IsOf(turn, target))];
@@ -118,10 +147,11 @@ public sealed class RequestQueue
     /// <summary>Closes as <see cref="CloseAsync"/> does and gives notice if something still runs.</summary>
     /// <param name="target">What they run on.</param>
     /// <param name="what">How the notice names it, at the beginning of a sentence.</param>
+    /// <param name="refusal">What later requests on it are told; null for that it is disposed.</param>
     /// <returns>Whether what they run on may be freed.</returns>
-    internal bool Close(object target, string what)
+    internal bool Close(object target, string what, string? refusal = null)
     {
-        bool left = CloseAsync(target, Patience).GetAwaiter().GetResult();
+        bool left = CloseAsync(target, Patience, refusal).GetAwaiter().GetResult();
         if (!left)
         {
             OnNotice?.Invoke(StillRuns(what));
@@ -161,7 +191,8 @@ public sealed class RequestQueue
         return request.GetAwaiter().GetResult();
     }
 
-    private Turn Enter(object? target, CancellationToken cancellationToken)
+    // With a refusal it is the last that may enter.
+    private Turn Enter(object? target, CancellationToken cancellationToken, string? refusal = null)
     {
         cancellationToken.ThrowIfCancellationRequested();
         lock (_gate)
@@ -172,9 +203,15 @@ public sealed class RequestQueue
                     "This was asked from inside a request that it would have to wait for, so neither would ever end; ask after the answer has come.");
             }
 
-            if (_isClosed || (target is not null && _closed.TryGetValue(target, out _)))
+            string? told = _isClosed ? Closed : target is not null && _closed.TryGetValue(target, out string? own) ? own : null;
+            if (told is not null)
             {
-                throw new ApertureException("The model is disposed or its session is closed, so it can be asked nothing more; open it anew.");
+                throw new ApertureException(told);
+            }
+
+            if (refusal is not null)
+            {
+                _closed.AddOrUpdate(target!, refusal);
             }
 
             Turn turn = new(this, target, cancellationToken);
