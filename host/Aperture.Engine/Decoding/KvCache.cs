@@ -54,6 +54,17 @@ public sealed class KvCache : IDisposable
         }
     }
 
+    /// <summary>Lets a row of a sequence and all that came after it go from every layer.</summary>
+    /// <param name="sample">The sequence.</param>
+    /// <param name="first">The name of the row, by <see cref="LayerCache.Row"/>.</param>
+    internal void Truncate(int sample, long first)
+    {
+        foreach (LayerCache[] layer in _layers)
+        {
+            layer[sample].Truncate(first);
+        }
+    }
+
     /// <summary>Disposes the storage.</summary>
     public void Dispose()
     {

@@ -91,6 +91,23 @@ internal sealed class LayerCache : IDisposable
         oldValues.Dispose();
     }
 
+    /// <summary>Lets a row and all that came after it go. Their storage stays for the rows that follow.</summary>
+    /// <param name="first">The name of the row (<see cref="Row"/>), held or not: rows are held in the order of their names.</param>
+    public void Truncate(long first)
+    {
+        int kept = Length;
+        while (kept > 0 && _rows[kept - 1] >= first)
+        {
+            kept--;
+        }
+
+        if (kept < Length)
+        {
+            Bytes = Bytes / Length * kept;
+            Length = kept;
+        }
+    }
+
     /// <summary>Views of the rows held, <c>[kv heads, rows, head]</c>; the caller disposes them.</summary>
     public (Tensor Keys, Tensor Values) View() => (_keys!.narrow(1, 0, Length), _values!.narrow(1, 0, Length));
 

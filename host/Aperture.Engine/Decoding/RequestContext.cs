@@ -53,7 +53,7 @@ public sealed class RequestContext : IRequestContext, IDisposable
     public IDecoderTrace? Trace { get; }
 
     /// <inheritdoc />
-    public CancellationToken Cancellation { get; }
+    public CancellationToken Cancellation { get; internal set; } // a chat's next turn has a token of its own
 
     /// <summary>The cache; null without one.</summary>
     public KvCache? Cache { get; private set; }
@@ -166,6 +166,9 @@ public sealed class RequestContext : IRequestContext, IDisposable
     }
 
     internal void Advance(int sample, int rows) => _nextPositions[sample] += rows;
+
+    /// <summary>Says which position id a sequence's next token gets.</summary>
+    internal void Place(int sample, int next) => _nextPositions[sample] = next;
 
     private static T[] Pick<T>(T[] items, ReadOnlySpan<int> indices)
     {

@@ -15,6 +15,7 @@ public sealed class GenerationSession : IDisposable
 {
     private static readonly Span[] _oneRow = [new Span(SpanKind.Generated, 1)];
     private readonly Decoder _decoder;
+    private readonly List<(int Step, int Rows)> _forwards = []; // those that are whole, with the rows that the first sequence brought
     private NextLogits? _next;
     private double _lastForward;
     private int[]? _unfed; // tokens chosen last, not yet run
@@ -36,7 +37,7 @@ public sealed class GenerationSession : IDisposable
     /// <summary>The request.</summary>
     public RequestContext Request { get; }
 
-    /// <summary>Whether <see cref="Append"/> may follow: every sequence is still in the batch, in its place.</summary>
+    /// <summary>Whether rows may be appended: every sequence is still in the batch, in its place.</summary>
     public bool CanAppend { get; private set; }
 
     /// <summary>Runs the prompts.</summary>
@@ -67,29 +68,32 @@ public sealed class GenerationSession : IDisposable
 
     /// <summary>Runs further rows onto the live cache, such as the next turn of a chat. A token that ended an answer and was not run yet runs first.</summary>
     /// <param name="rows">Packed embedding rows <c>[rows, d]</c>; consumed.</param>
-    /// <param name="spans">What the rows are, one list of spans a sequence. Positions follow the sequence's last one.</param>
+    /// <param name="spans">What the rows are, one list of spans a sequence. Positions follow the sequence's last one, one after the other.</param>
     /// <param name="cancellationToken">Checked between layers.</param>
     public void Append(Tensor rows, IReadOnlyList<IReadOnlyList<Span>> spans, CancellationToken cancellationToken)
+        => Append(rows, [.. spans.Select(own => SequenceLayout.Create(own))], cancellationToken);
+
+    /// <summary>Runs further rows onto the live cache, such as a turn with a picture whose rows are numbered on several axes.</summary>
+    /// <param name="rows">Packed embedding rows <c>[rows, d]</c>; consumed.</param>
+    /// <param name="turns">
+    /// What the rows are, one layout a sequence, numbered from 0 as a packer numbers a prompt: every axis is moved behind the sequence's last position, and the
+    /// row that follows comes after the largest id on any axis.
+    /// </param>
+    /// <param name="cancellationToken">Checked between layers.</param>
+    public void Append(Tensor rows, IReadOnlyList<SequenceLayout> turns, CancellationToken cancellationToken)
     {
-        if (!CanAppend || spans.Count != Request.Samples)
+        if (!CanAppend || turns.Count != Request.Samples)
         {
             rows.Dispose();
             throw CanAppend
-                ? new ArgumentException($"{spans.Count} appended sequences do not fit {Request.Samples} live ones.", nameof(spans))
+                ? new ArgumentException($"{turns.Count} appended sequences do not fit {Request.Samples} live ones.", nameof(turns))
                 : new InvalidOperationException(
                     "Sequences have left the batch since the prompt ran (several prompts, or beams), so nothing can be appended; begin a session of one "
                     + "sequence for a chat.");
         }
 
         using IDisposable mode = inference_mode(); // belongs to the thread; nesting is allowed
-        SequenceLayout[] layouts = new SequenceLayout[spans.Count];
-        for (int sample = 0; sample < layouts.Length; sample++)
-        {
-            IReadOnlyList<Span> all = _unfed is null ? spans[sample] : [.. _oneRow, .. spans[sample]];
-            int count = all.Sum(span => span.Length);
-            layouts[sample] = SequenceLayout.Create(all, [.. Enumerable.Range(Request.NextPosition(sample), count)]);
-        }
-
+        SequenceLayout[] layouts = [.. turns.Select((turn, sample) => Behind(turn, Request.NextPosition(sample), _unfed is not null))];
         if (_unfed is { } tokens)
         {
             rows = WithUnfed(rows, tokens, layouts);
@@ -98,7 +102,10 @@ public sealed class GenerationSession : IDisposable
 
         Request.Step++;
         Forward(rows, layouts, DecoderPhase.Append, cancellationToken);
-        Advance(layouts);
+        for (int sample = 0; sample < layouts.Length; sample++)
+        {
+            Request.Place(sample, Math.Max(Request.NextPosition(sample), layouts[sample].NextPosition));
+        }
     }
 
     /// <summary>Generates from the rows run last.</summary>
@@ -108,6 +115,97 @@ public sealed class GenerationSession : IDisposable
     /// <param name="cancellationToken">Checked between layers and tokens.</param>
     /// <exception cref="ApertureException">An option is out of range.</exception>
     public GenerationResult Generate(GenerationOptions options, GenerationControl control, IReadOnlyList<int[]>? seenIds, CancellationToken cancellationToken)
+        => Generate(options, control, seenIds, [], cancellationToken);
+
+    /// <summary>Disposes the request.</summary>
+    public void Dispose()
+    {
+        _next?.Dispose();
+        _next = null;
+        Request.Dispose();
+    }
+
+    /// <summary>Rows of the one sequence that have run through all layers, dropped or not.</summary>
+    internal int LiveRows => _forwards.Sum(forward => forward.Rows);
+
+    /// <summary>Milliseconds of the prompt, or of what was appended last.</summary>
+    internal double LastForward => _lastForward;
+
+    /// <summary>How many of the first rows of the one sequence are whole forwards: none of them ran together with one behind them.</summary>
+    /// <param name="rows">At most so many.</param>
+    internal int Border(int rows)
+    {
+        int passed = 0;
+        foreach ((_, int count) in _forwards)
+        {
+            if (passed + count > rows)
+            {
+                break;
+            }
+
+            passed += count;
+        }
+
+        return passed;
+    }
+
+    /// <summary>
+    /// Goes back to the first rows of the one sequence: later ones leave the caches, also those of a forward that was stopped on the way, and so does a token
+    /// that was chosen and has not run.
+    /// </summary>
+    /// <param name="rows">How many rows stay.</param>
+    internal void Rewind(int rows)
+    {
+        int forward = 0, left = rows;
+        while (forward < _forwards.Count && left >= _forwards[forward].Rows)
+        {
+            left -= _forwards[forward++].Rows;
+        }
+
+        int step = forward < _forwards.Count ? _forwards[forward].Step : forward > 0 ? _forwards[forward - 1].Step + 1 : 0;
+        Request.Cache!.Truncate(0, LayerCache.Row(step, left));
+        _forwards.RemoveRange(forward, _forwards.Count - forward);
+        if (left > 0)
+        {
+            _forwards.Add((step, left));
+        }
+
+        _next?.Dispose();
+        _next = null;
+        _unfed = null;
+        CanAppend = true;
+    }
+
+    /// <summary>Runs further rows of the one sequence whose positions are given as they stand, after <see cref="Rewind"/>.</summary>
+    /// <param name="rows">Packed embedding rows <c>[rows, d]</c>; consumed.</param>
+    /// <param name="layout">What the rows are.</param>
+    /// <param name="next">The position id of the token that follows.</param>
+    /// <param name="cancellationToken">Checked between layers.</param>
+    internal void Extend(Tensor rows, SequenceLayout layout, int next, CancellationToken cancellationToken)
+    {
+        Request.Step++;
+        Request.Place(0, next);
+        Forward(rows, [layout], DecoderPhase.Append, cancellationToken);
+    }
+
+    /// <summary>Goes on with an answer of the one sequence that was stopped, or that was as long as it might be.</summary>
+    /// <param name="begun">Its tokens so far; all but the last have run.</param>
+    /// <param name="options">How to choose and when to end; the tokens so far count.</param>
+    /// <param name="control">Who listens and who may end it.</param>
+    /// <param name="seenIds">As <see cref="GenerationInput.SeenIds"/>.</param>
+    /// <param name="cancellationToken">Checked between layers and tokens.</param>
+    internal GenerationResult Resume(
+        int[] begun, GenerationOptions options, GenerationControl control, int[] seenIds, CancellationToken cancellationToken)
+    {
+        using IDisposable mode = inference_mode();
+        NextLogits next = DecodeStep([begun[^1]], cancellationToken);
+        _next?.Dispose();
+        _next = next;
+        return Generate(options, control, [seenIds], begun, cancellationToken);
+    }
+
+    private GenerationResult Generate(
+        GenerationOptions options, GenerationControl control, IReadOnlyList<int[]>? seenIds, ReadOnlySpan<int> begun, CancellationToken cancellationToken)
     {
         options.Validate();
         if (options.StopStrings.Count > 0 && control.Stops.Count == 0)
@@ -123,6 +221,10 @@ public sealed class GenerationSession : IDisposable
         for (int sample = 0; sample < samples; sample++)
         {
             histories[sample] = new TokenHistory(seenIds is null ? [] : seenIds[sample], Math.Min(options.MaxNewTokens, 1024));
+            foreach (int token in begun)
+            {
+                histories[sample].Add(token);
+            }
         }
 
         ulong seed = options.Seed ?? (ulong)Random.Shared.NextInt64();
@@ -144,14 +246,6 @@ public sealed class GenerationSession : IDisposable
         return new GenerationResult(sequences, new GenerationTimings(prefill, decode)) { Seed = seed, CacheBytes = Request.Cache!.Bytes };
     }
 
-    /// <summary>Disposes the request.</summary>
-    public void Dispose()
-    {
-        _next?.Dispose();
-        _next = null;
-        Request.Dispose();
-    }
-
     /// <summary>Runs one token of each sequence.</summary>
     internal NextLogits DecodeStep(ReadOnlySpan<int> tokens, CancellationToken cancellationToken)
     {
@@ -165,7 +259,12 @@ public sealed class GenerationSession : IDisposable
         using ForwardState state = _decoder.Begin(Request, DecoderPhase.Decode, layouts);
         using Tensor rows = _decoder.Run(state, _decoder.Embed(tokens), cancellationToken);
         NextLogits logits = new(_decoder.LastLogits(state, rows), _decoder.Spec.VocabularySize);
-        Advance(layouts);
+        _forwards.Add((Request.Step, 1));
+        for (int sample = 0; sample < layouts.Length; sample++)
+        {
+            Request.Advance(sample, 1);
+        }
+
         return logits;
     }
 
@@ -188,14 +287,22 @@ public sealed class GenerationSession : IDisposable
         _next?.Dispose();
         _next = new NextLogits(_decoder.LastLogits(state, output), _decoder.Spec.VocabularySize);
         _lastForward = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+        _forwards.Add((Request.Step, layouts[0].Count));
     }
 
-    private void Advance(SequenceLayout[] layouts)
+    // A turn as it stands behind a sequence, with the row of the token that was not run in front where there is one.
+    private static SequenceLayout Behind(SequenceLayout turn, int next, bool hasUnfed)
     {
-        for (int sample = 0; sample < layouts.Length; sample++)
+        int more = hasUnfed ? 1 : 0;
+        int[] inFront = hasUnfed ? [next] : [];
+        SequenceLayout whole = SequenceLayout.Create(hasUnfed ? [.. _oneRow, .. turn.OriginalSpans] : turn.OriginalSpans);
+        if (turn.Count < turn.OriginalCount)
         {
-            Request.Advance(sample, layouts[sample].Count);
+            whole = whole.Keep([.. Enumerable.Range(0, more), .. turn.Original.ToArray().Select(row => row + more)]);
         }
+
+        return whole.WithPositions([.. Enumerable.Range(0, turn.PositionAxes).Select(
+            axis => (int[])[.. inFront, .. turn.PositionsOf(axis).ToArray().Select(position => next + more + position)])]);
     }
 
     // Puts each sequence's unfed token in front of its appended rows.
