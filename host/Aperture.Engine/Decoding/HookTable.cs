@@ -40,6 +40,9 @@ public sealed class HookTable
     /// <summary>Layers that never attend: their attention weights are not needed.</summary>
     public IReadOnlySet<int> LayersWithoutAttention { get; }
 
+    /// <summary>The methods that act on a prompt and not on rows that are appended to it.</summary>
+    internal IReadOnlyList<PromptOnlyMethod> PromptOnly { get; init; } = [];
+
     /// <summary>The same hooks, each timed by a clock.</summary>
     /// <param name="clock">Where the time is added up.</param>
     public HookTable Timed(HookClock clock) => new(
@@ -51,6 +54,7 @@ public sealed class HookTable
         LayersWithoutAttention)
     {
         DeclaredVision = DeclaredVision,
+        PromptOnly = PromptOnly,
     };
 
     /// <summary>The rows of a phase, one a layer; null where no layer is touched.</summary>

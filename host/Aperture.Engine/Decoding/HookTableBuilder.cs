@@ -81,8 +81,21 @@ public sealed class HookTableBuilder
             }
         }
 
-        return new HookTable(rows, _beforeProjector, _beforeDecoder, Vision(), methods, withoutAttention) { DeclaredVision = _vision?.Hooks };
+        return new HookTable(rows, _beforeProjector, _beforeDecoder, Vision(), methods, withoutAttention)
+        {
+            DeclaredVision = _vision?.Hooks,
+            PromptOnly = [.. PromptOnly()],
+        };
     }
+
+    // A method may declare a site twice, with a hook for each phase.
+    private IEnumerable<PromptOnlyMethod> PromptOnly()
+        => _sites
+            .Where(site => site.Phases.HasFlag(DecoderPhase.Prefill) && !_sites.Exists(other
+                => other.Method == site.Method && other.Layer == site.Layer && other.Hook.GetType() == site.Hook.GetType()
+                    && other.Phases.HasFlag(DecoderPhase.Append)))
+            .GroupBy(site => site.Method)
+            .Select(sites => new PromptOnlyMethod(sites.Key, sites.All(site => site.Hook is AfterAttentionHook or AfterLayerHook)));
 
     private LayerHooks? Row(int layer, DecoderPhase phase, HashSet<int> withoutAttention)
     {

@@ -11,4 +11,7 @@ public enum FinishReason
 
     /// <summary>The largest number of new tokens was reached.</summary>
     Length,
+
+    /// <summary>It was stopped on the way, in a chat that keeps what there was.</summary>
+    Stopped,
 }

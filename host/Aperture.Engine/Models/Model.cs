@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Aperture.Decoding;
 using Aperture.Generation;
 using Aperture.Measuring;
@@ -19,6 +20,7 @@ public sealed class Model : IDisposable
 {
     private readonly ModelOpening _opening;
     private readonly PluginLease? _lease;
+    private readonly ConditionalWeakTable<IDisposable, object> _users = [];
     private ModelParts? _parts;
     private string? _unloaded; // what it is told that asks for it
     private int _isDisposed;
@@ -164,6 +166,9 @@ public sealed class Model : IDisposable
         Dispose();
     }
 
+    /// <summary>Disposes something with the model, unless it is forgotten before: a conversation that holds a cache between requests.</summary>
+    internal void Attach(IDisposable user) => _users.AddOrUpdate(user, user);
+
     /// <summary>
     /// Cancels the requests on the model, waits for them, disposes weights, threads and files, and gives its family's plugin back. A request that has not ended
     /// after
@@ -173,6 +178,11 @@ public sealed class Model : IDisposable
     {
         if (Interlocked.Exchange(ref _isDisposed, 1) == 0 && Requests.Close(this, $"The model '{Name}'", Gone))
         {
+            foreach ((IDisposable user, _) in _users)
+            {
+                user.Dispose();
+            }
+
             _parts = null; // Of the plugin's types: a variable that still holds the model must not keep the plugin in memory.
             _opening.Dispose();
             _lease?.Dispose();

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Aperture.Decoding;
 using Aperture.Models;
 using Aperture.Requests;
@@ -13,6 +14,7 @@ internal sealed class BuiltPipeline
 {
     private readonly PipelineMethods _methods;
     private readonly LeaseCount _leases;
+    private readonly ConditionalWeakTable<IDisposable, object> _users = [];
 
     /// <param name="methods">The methods; owned.</param>
     /// <param name="table">Their hooks; null for none.</param>
@@ -31,6 +33,9 @@ internal sealed class BuiltPipeline
     /// <summary>The model that the methods act in.</summary>
     public Model Model { get; }
 
+    /// <summary>Disposes something with the methods, unless it is forgotten before: a conversation that holds their states between requests.</summary>
+    public void Attach(IDisposable user) => _users.AddOrUpdate(user, user);
+
     /// <summary>Whether it holds methods of a plugin.</summary>
     public bool Uses(string plugin) => _methods.AreOf(plugin);
 
@@ -45,6 +50,12 @@ internal sealed class BuiltPipeline
 
     private void Free()
     {
+        foreach ((IDisposable user, _) in _users)
+        {
+            user.Dispose();
+        }
+
+        _users.Clear();
         Table = null; // The pipeline may keep this object; what it was made of must not stay in memory with it.
         _methods.Dispose();
     }

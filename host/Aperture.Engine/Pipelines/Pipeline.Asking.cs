@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Threading.Channels;
 using Aperture.Generation;
 using Aperture.Images;
 using Aperture.Measuring;
@@ -86,12 +85,12 @@ public sealed partial class Pipeline
     /// <summary>Asks about a picture and hands out the answer piece by piece as it is generated.</summary>
     /// <inheritdoc cref="Ask(Image?, string, GenerationOptions?, CancellationToken)"/>
     public IAsyncEnumerable<string> Stream(Image? image, string question, GenerationOptions? options = null, CancellationToken cancellationToken = default)
-        => Streaming(Of(image, question), options, cancellationToken);
+        => PieceStream.Of((onPiece, token) => RunAsync((run, stop) => run.Ask(Of(image, question), options, onPiece, stop), token), cancellationToken);
 
     /// <summary>Continues a conversation and hands out the answer piece by piece as it is generated.</summary>
     /// <inheritdoc cref="Ask(IReadOnlyList{Message}, GenerationOptions?, CancellationToken)"/>
     public IAsyncEnumerable<string> Stream(IReadOnlyList<Message> messages, GenerationOptions? options = null, CancellationToken cancellationToken = default)
-        => Streaming(Message.Request(messages), options, cancellationToken);
+        => PieceStream.Of((onPiece, token) => RunAsync((run, stop) => run.Ask(Message.Request(messages), options, onPiece, stop), token), cancellationToken);
 
     /// <summary>Asks, and returns when the answer is there.</summary>
     /// <param name="image">The picture; null for a question without one.</param>
@@ -111,43 +110,4 @@ public sealed partial class Pipeline
 
     private Task<Answer> Ask(PromptRequest asked, GenerationOptions? options, CancellationToken cancellationToken)
         => RunAsync((run, token) => run.Ask(asked, options, null, token), cancellationToken);
-
-    private async IAsyncEnumerable<string> Streaming(
-        PromptRequest asked, GenerationOptions? options, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        using CancellationTokenSource left = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Channel<string> pieces = Channel.CreateUnbounded<string>();
-        Task asking = AskingAsync(asked, options, pieces.Writer, left.Token);
-        bool read = false;
-        try
-        {
-            await foreach (string piece in pieces.Reader.ReadAllAsync(CancellationToken.None).ConfigureAwait(false))
-            {
-                yield return piece;
-            }
-
-            read = true;
-        }
-        finally
-        {
-            if (!read)
-            {
-                await left.CancelAsync().ConfigureAwait(false);
-            }
-
-            await asking.ConfigureAwait(read ? ConfigureAwaitOptions.None : ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
-
-    private async Task AskingAsync(PromptRequest asked, GenerationOptions? options, ChannelWriter<string> pieces, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await RunAsync((run, token) => run.Ask(asked, options, piece => pieces.TryWrite(piece), token), cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            pieces.Complete();
-        }
-    }
 }

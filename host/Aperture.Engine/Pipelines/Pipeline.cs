@@ -82,6 +82,19 @@ public sealed partial class Pipeline : IDisposable
     internal T Run<T>(Func<RequestRun, CancellationToken, T> request, CancellationToken cancellationToken)
         => Model.Requests.Run(Model, token => Lease(built => request(new RequestRun(Model, built.Table), token)), cancellationToken);
 
+    /// <summary>Begins a conversation over a live cache.</summary>
+    /// <param name="system">Instructions in front of it; null for the template's own.</param>
+    /// <returns>The chat; the caller disposes it.</returns>
+    public Chat Chat(string? system = null) => new(this, system);
+
+    /// <summary>Runs a request of a conversation when its turn on the model has come.</summary>
+    internal T RunLeased<T>(Func<BuiltPipeline, CancellationToken, T> request, CancellationToken cancellationToken)
+        => Model.Requests.Run(Model, token => Lease(built => request(built, token)), cancellationToken);
+
+    /// <summary>Runs a request of a conversation on a thread of the pool when its turn on the model has come.</summary>
+    internal Task<T> RunLeasedAsync<T>(Func<BuiltPipeline, CancellationToken, T> request, CancellationToken cancellationToken)
+        => Model.Requests.RunAsync(Model, token => Lease(built => request(built, token)), cancellationToken);
+
     private Task<T> RunAsync<T>(Func<RequestRun, CancellationToken, T> request, CancellationToken cancellationToken)
         => Model.Requests.RunAsync(Model, token => Lease(built => request(new RequestRun(Model, built.Table), token)), cancellationToken);
 

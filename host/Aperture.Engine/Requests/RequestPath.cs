@@ -38,8 +38,9 @@ internal sealed class RequestPath(Model model, HookTable? table)
     /// <param name="request">The request.</param>
     /// <param name="images">The pictures.</param>
     /// <param name="sample">The sample whose prompt shows them.</param>
+    /// <param name="first">How many pictures of the sample were seen before.</param>
     /// <returns>What was seen; the caller disposes it.</returns>
-    public Seen See(RequestContext request, IReadOnlyList<Image> images, int sample = 0)
+    public Seen See(RequestContext request, IReadOnlyList<Image> images, int sample = 0, int first = 0)
     {
         long started = Stopwatch.GetTimestamp();
         List<VisionFeatures> features = [];
@@ -47,7 +48,7 @@ internal sealed class RequestPath(Model model, HookTable? table)
         {
             for (int image = 0; image < images.Count; image++)
             {
-                features.Add(Detached(Encode(request, [images[image]], [new PictureTile(image, 0) { Sample = sample }])[0]));
+                features.Add(Detached(Encode(request, [images[image]], [new PictureTile(first + image, 0) { Sample = sample }])[0]));
             }
         }
         catch
@@ -92,15 +93,17 @@ internal sealed class RequestPath(Model model, HookTable? table)
     /// <param name="sample">The sample.</param>
     /// <param name="features">The features; borrowed.</param>
     /// <param name="projectedRows">Added to: rows that went through the projector.</param>
+    /// <param name="first">How many pictures of the sample were projected before.</param>
     /// <returns>The tokens of each picture; the caller disposes them.</returns>
-    public IReadOnlyList<VisualTokens> Project(RequestContext request, int sample, IReadOnlyList<VisionFeatures> features, ref int projectedRows)
+    public IReadOnlyList<VisualTokens> Project(
+        RequestContext request, int sample, IReadOnlyList<VisionFeatures> features, ref int projectedRows, int first = 0)
     {
         List<VisualTokens> tokens = [];
         try
         {
             for (int image = 0; image < features.Count; image++)
             {
-                PictureContext context = new(request, sample, image);
+                PictureContext context = new(request, sample, first + image);
                 using VisionFeatures reduced = BeforeProjector(context, features[image]);
                 projectedRows += (int)reduced.Tokens.size(0);
                 tokens.Add(BeforeDecoder(context, Projector.Project(reduced)));

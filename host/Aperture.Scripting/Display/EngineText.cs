@@ -1,5 +1,6 @@
 using Aperture.Comparing;
 using Aperture.Decoding;
+using Aperture.Generation;
 using Aperture.Measuring;
 using Aperture.Models;
 using Aperture.Pipelines;
@@ -20,6 +21,30 @@ internal static class EngineText
     {
         DecoderInfo info = model.Decoder.Info;
         return new DisplayForm($"{model.Name}: {info.Layers} layers of width {info.HiddenSize}, {model.Ops.Type} on {model.Ops.Device}");
+    }
+
+    public static DisplayForm Describe(Chat chat)
+    {
+        string pipeline = $"{chat.Pipeline.Model.Name}, {chat.Pipeline.Label}";
+        return new DisplayForm(chat.Turns.Count == 0
+            ? $"Chat with {pipeline}: nothing was asked yet"
+            : string.Join('\n', [$"Chat with {pipeline}: {chat.Turns.Count} turn(s)", .. System(chat), .. chat.Turns.Select(Lines)]));
+
+        static IEnumerable<string> System(Chat chat) => chat.System is { } system ? [$"  system  {Indented(system)}"] : [];
+
+        static string Lines(ChatTurn turn)
+        {
+            string pictures = turn.Images.Count == 0 ? "" : $"[{string.Join(", ", turn.Images.Select(image => $"{image.Width}x{image.Height}"))}] ";
+            string end = turn.Answer.Finish switch
+            {
+                FinishReason.Stopped => " … (stopped)",
+                FinishReason.Length => " …",
+                _ => "",
+            };
+            return $"  user    {pictures}{Indented(turn.Question)}\n  model   {Indented(turn.Answer.Text)}{end}";
+        }
+
+        static string Indented(string text) => text.ReplaceLineEndings("\n          ");
     }
 
     public static DisplayForm Describe(Answer answer) => new(

@@ -33,6 +33,7 @@ public sealed class ValueFormatter
             comparison => OfTable(new DisplayTable(Comparison.Heads, comparison.Cells) { Title = comparison.Question, Caption = comparison.Setting })),
         Rule<Measurement>(EngineText.Describe),
         Rule<Pipeline>(EngineText.Describe),
+        Rule<Chat>(EngineText.Describe),
         Rule<Answer>(EngineText.Describe),
         Rule<Model>(EngineText.Describe),
         Rule<WorkProgress>(progress => new DisplayForm(progress.ToString()) { Html = progress.ToHtml() }),
