@@ -12,6 +12,7 @@ internal static class CommandList
         JupyterCommand.Create,
         ReplCommand.Create,
         AskCommand.Create,
+        ChatCommand.Create,
         BenchCommand.Create,
         EvalCommand.Create,
         FitCommand.Create,

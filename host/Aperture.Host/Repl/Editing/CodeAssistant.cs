@@ -6,7 +6,8 @@ namespace Aperture.Host.Repl;
 /// Asks for colours, completions and signatures while the user types, and keeps the newest answers. A change cancels what is still being looked for; the editor
 /// calls <see cref="Poll"/> between keys, so that nothing here blocks typing, not even a compiler that is still loading.
 /// </summary>
-internal sealed class CodeAssistant(SessionIntelligence intelligence) : IDisposable
+/// <param name="intelligence">Knows the code that is typed; null where text is typed, which gets no help.</param>
+internal sealed class CodeAssistant(SessionIntelligence? intelligence) : IDisposable
 {
     private CancellationTokenSource _cancel = new();
     private Task<IReadOnlyList<CodeSpan>>? _colouring;
@@ -31,6 +32,11 @@ internal sealed class CodeAssistant(SessionIntelligence intelligence) : IDisposa
     /// <summary>The text or the cursor changed.</summary>
     public void Ask(string text, int cursor, bool complete)
     {
+        if (intelligence is null)
+        {
+            return;
+        }
+
         _cancel.Cancel();
         _cancel.Dispose();
         _cancel = new CancellationTokenSource();

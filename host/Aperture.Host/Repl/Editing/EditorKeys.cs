@@ -4,7 +4,7 @@ using Aperture.Tasks;
 namespace Aperture.Host.Repl;
 
 /// <summary>What each key does to the entry: the text, the open menu, the search, the help below.</summary>
-internal sealed class EditorKeys(CodeAssistant assistant, SessionIntelligence intelligence, LineHistory history, Predicate<string> isCommand)
+internal sealed class EditorKeys(CodeAssistant assistant, SessionIntelligence? intelligence, LineHistory history, Predicate<string> isCommand)
 {
     private const int IndentWidth = 4;
     private readonly HistoryWalk _walk = new(history);
@@ -224,7 +224,7 @@ internal sealed class EditorKeys(CodeAssistant assistant, SessionIntelligence in
     {
         switch (letter)
         {
-            case "c": Result = new LineEntry.Abandoned(); break;
+            case "c": Result = new LineEntry.Abandoned(Buffer.Text.Length == 0); break;
             case "d" when Buffer.Text.Length == 0: Leave(); break;
             case "d": Buffer.DeleteForward(); break;
             case "a": Buffer.MoveTo(Buffer.LineStart); break;
@@ -384,7 +384,7 @@ internal sealed class EditorKeys(CodeAssistant assistant, SessionIntelligence in
         }
     }
 
-    private void Describe() => _describing = intelligence.DescribeAsync(Buffer.Text, Buffer.Cursor);
+    private void Describe() => _describing = intelligence?.DescribeAsync(Buffer.Text, Buffer.Cursor);
 
     private void Ask(bool complete)
     {

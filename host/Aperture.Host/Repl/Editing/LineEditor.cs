@@ -16,11 +16,15 @@ internal sealed class LineEditor
     private readonly IEditorTerminal _terminal;
     private readonly KeyReader _keys;
     private readonly EditorScreen _screen;
-    private readonly SessionIntelligence _intelligence;
+    private readonly SessionIntelligence? _intelligence;
     private readonly LineHistory _history;
     private readonly Theme _theme;
 
-    public LineEditor(IEditorTerminal terminal, SessionIntelligence intelligence, LineHistory history, Theme theme)
+    /// <param name="terminal">Where it reads and draws.</param>
+    /// <param name="intelligence">Knows the code that is typed; null where text is typed.</param>
+    /// <param name="history">What was entered before.</param>
+    /// <param name="theme">Its colours.</param>
+    public LineEditor(IEditorTerminal terminal, SessionIntelligence? intelligence, LineHistory history, Theme theme)
     {
         (_terminal, _intelligence, _history, _theme) = (terminal, intelligence, history, theme);
         _keys = new KeyReader(terminal);

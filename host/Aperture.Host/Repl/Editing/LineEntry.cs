@@ -13,7 +13,8 @@ internal abstract record LineEntry
     public sealed record Entered(string Text, bool InDetail = false) : LineEntry;
 
     /// <summary>Ctrl+C: the text was thrown away.</summary>
-    public sealed record Abandoned : LineEntry;
+    /// <param name="WasEmpty">Whether there was none.</param>
+    public sealed record Abandoned(bool WasEmpty) : LineEntry;
 
     /// <summary>Ctrl+D at an empty prompt, or the terminal is gone.</summary>
     public sealed record End : LineEntry;
