@@ -66,7 +66,7 @@ public sealed class ValueFormatter
         }
 
         return RecordTable.TryCreate(value, Nested) is { } table
-            ? new DisplayForm(ValueText.Format(value, Nested)) { Table = table }
+            ? new DisplayForm(RecordTable.IsLazy(value) ? table.ToString() : ValueText.Format(value, Nested)) { Table = table }
             : new DisplayForm(ValueText.Format(value, Nested));
     }
 

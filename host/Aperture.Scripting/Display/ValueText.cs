@@ -85,7 +85,7 @@ public static class ValueText
         }
     }
 
-    private static bool OverridesToString(object value)
+    internal static bool OverridesToString(object value)
     {
         Type? declaring = value.GetType().GetMethod(nameof(ToString), Type.EmptyTypes)?.DeclaringType;
         return declaring != typeof(object) && declaring != typeof(ValueType);

@@ -69,6 +69,27 @@ public class ValueFormatterTests
     }
 
     [Fact]
+    public void Lazy_sequences_of_records_become_tables_and_are_read_once_and_no_further_than_shown()
+    {
+        int read = 0;
+        IEnumerable<Row> endless = Enumerable.Range(0, int.MaxValue).Select(i => new Row($"r{read++}", i));
+        DisplayForm form = _formatter.Format(endless);
+        Assert.Equal(50, form.Table!.Rows.Count);
+        Assert.Equal(["r49", "49"], form.Table.Rows[^1]);
+        Assert.Equal("… more", form.Table.Caption);
+        Assert.EndsWith("r49   49\n… more", form.Text);
+        Assert.Equal(51, read);
+
+        Assert.Equal("Name  Count\na     1", _formatter.Format(new[] { new Row("a", 1) }.Where(row => row.Count > 0)).Text);
+        Assert.Equal(2, _formatter.Format(new HashSet<Row> { new("a", 1), new("b", 2) }).Table!.Rows.Count);
+        Assert.Equal("… 10 more", _formatter.Format(Enumerable.Range(0, 60).Select(i => new Row("a", i)).ToHashSet()).Table!.Caption);
+        Assert.Equal("[0, 2, 4]", _formatter.Format(Enumerable.Range(0, 3).Select(i => 2 * i)).Text);
+        Assert.Null(_formatter.Format(Enumerable.Range(0, 3).Select(i => 2 * i)).Table);
+        Assert.Null(_formatter.Format(Enumerable.Empty<Row>().Where(_ => true)).Table);
+        Assert.Null(_formatter.Format(new object[] { new Row("a", 1), "b" }.Where(_ => true)).Table);
+    }
+
+    [Fact]
     public void A_rule_teaches_a_type()
     {
         _formatter.Add<Row>(row => new DisplayForm($"row {row.Name}"));
