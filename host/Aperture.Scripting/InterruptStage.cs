@@ -8,7 +8,7 @@ public enum InterruptStage
 
     /// <summary>
     /// The script's cancellation token has fired: what takes it, and the engine's long work, stops at its next check. A script that then awaits something
-    /// else for half a second is left where it stands.
+    /// else for half a second is left where it stands; one that sleeps or blocks its thread (<c>Thread.Sleep</c>, <c>.Result</c>) is woken at once.
     /// </summary>
     Requested,
 

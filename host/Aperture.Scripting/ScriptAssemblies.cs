@@ -92,9 +92,14 @@ internal sealed class ScriptAssemblies(ScriptLibraries libraries) : IDisposable
 
         protected override nint LoadUnmanagedDll(string unmanagedDllName) => FindNative(unmanagedDllName);
 
-        // From streams, so that the file can be rebuilt while the session lives.
+        // From streams, so that the file can be rebuilt while the session lives; those of packages never are, and some look for files beside their own.
         private Assembly LoadLibrary(string path)
         {
+            if (libraries.FindInPackages(Path.GetFileNameWithoutExtension(path)) == path)
+            {
+                return LoadFromAssemblyPath(path);
+            }
+
             using MemoryStream image = new(File.ReadAllBytes(path), writable: false);
             string symbolsPath = Path.ChangeExtension(path, ".pdb");
             if (!File.Exists(symbolsPath))

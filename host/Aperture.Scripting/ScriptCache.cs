@@ -8,15 +8,10 @@ namespace Aperture.Scripting;
 /// </summary>
 internal sealed class ScriptCache(string folder)
 {
-    private static readonly byte[] _magic = "APSC0001"u8.ToArray();
+    private static readonly byte[] _magic = "APSC0002"u8.ToArray();
 
     /// <summary><c>$XDG_CACHE_HOME/aperture/scripts</c>, or <c>~/.cache/aperture/scripts</c>.</summary>
-    public static string DefaultFolder => Path.Combine(
-        Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache
-            ? cache
-            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"),
-        "aperture",
-        "scripts");
+    public static string DefaultFolder => UserCache.Folder("scripts");
 
     /// <summary>The submission of a key, or null if there is none that is whole.</summary>
     public Submission? Read(string key)
@@ -45,6 +40,9 @@ internal sealed class ScriptCache(string folder)
             reader.ReadString(),
             reader.ReadString(),
             reader.ReadBoolean(),
+            [.. Enumerable.Range(0, reader.ReadInt32()).Select(_ => reader.ReadString())],
+            [.. Enumerable.Range(0, reader.ReadInt32()).Select(_ => new PackageRequest(reader.ReadString(), reader.ReadString()))],
+            [.. Enumerable.Range(0, reader.ReadInt32()).Select(_ => reader.ReadString())],
             [.. Enumerable.Range(0, reader.ReadInt32()).Select(_ => reader.ReadString())],
             reader.ReadBytes(reader.ReadInt32()),
             reader.ReadBytes(reader.ReadInt32()));
@@ -84,18 +82,31 @@ internal sealed class ScriptCache(string folder)
         writer.Write(submission.FactoryType);
         writer.Write(submission.FactoryMethod);
         writer.Write(submission.IsExpression);
-        writer.Write(submission.Libraries.Count);
-        foreach (string library in submission.Libraries)
+        Write(writer, submission.Libraries);
+        writer.Write(submission.Packages.Count);
+        foreach (PackageRequest package in submission.Packages)
         {
-            writer.Write(library);
+            writer.Write(package.Id);
+            writer.Write(package.Version);
         }
 
+        Write(writer, submission.PackageVersions);
+        Write(writer, submission.Usings);
         writer.Write(submission.Image.Length);
         writer.Write(submission.Image);
         writer.Write(submission.Symbols.Length);
         writer.Write(submission.Symbols);
         writer.Flush();
         return body.ToArray();
+    }
+
+    private static void Write(BinaryWriter writer, IReadOnlyList<string> texts)
+    {
+        writer.Write(texts.Count);
+        foreach (string text in texts)
+        {
+            writer.Write(text);
+        }
     }
 
     private string PathOf(string key) => Path.Combine(folder, key + ".script");

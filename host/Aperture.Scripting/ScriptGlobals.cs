@@ -29,7 +29,7 @@ public class ScriptGlobals(IScriptDisplay display)
     internal ScriptSession? Session { get; set; }
 
     /// <summary>Where <see cref="Print"/> and <see cref="Show"/> go.</summary>
-    protected IScriptDisplay Display { get; } = display;
+    protected internal IScriptDisplay Display { get; } = display;
 
     /// <summary>Writes a value as one line of text.</summary>
     public void Print(object? value = null) => Display.Print(value is null ? "" : Display.Formatter.Format(value).Text);

@@ -12,12 +12,28 @@ namespace Aperture.Scripting;
 internal sealed class ScriptLibraries(Func<AssemblyName, Assembly?> resolve)
 {
     private readonly ConcurrentDictionary<string, string> _paths = new(StringComparer.OrdinalIgnoreCase);
+    private readonly ConcurrentDictionary<string, string> _packageAssemblies = new(StringComparer.OrdinalIgnoreCase);
+    private readonly ConcurrentDictionary<string, string> _packageNatives = new(StringComparer.Ordinal);
 
     public static AssemblyLoadContext HostContext { get; } =
         AssemblyLoadContext.GetLoadContext(typeof(ScriptLibraries).Assembly) ?? AssemblyLoadContext.Default;
 
     /// <summary>Adds a DLL named by <c>#r</c>.</summary>
     public void Add(string path) => _paths[Path.GetFileNameWithoutExtension(path)] = path;
+
+    /// <summary>Adds the files of a package.</summary>
+    public void Add(PackageLibrary package)
+    {
+        foreach (string path in package.Assemblies)
+        {
+            _packageAssemblies[Path.GetFileNameWithoutExtension(path)] = path;
+        }
+
+        foreach (string path in package.Natives)
+        {
+            _packageNatives[Path.GetFileName(path)] = path;
+        }
+    }
 
     /// <summary>The assembly that is shared with the script, or null.</summary>
     public Assembly? FindShared(AssemblyName name)
@@ -38,10 +54,18 @@ internal sealed class ScriptLibraries(Func<AssemblyName, Assembly?> resolve)
     }
 
     /// <summary>The DLL for a name that is not shared, or null.</summary>
-    public string? FindFile(string name) => _paths.TryGetValue(name, out string? path) ? path : Beside(name + ".dll");
+    public string? FindFile(string name) => _paths.TryGetValue(name, out string? path) ? path : Beside(name + ".dll") ?? FindInPackages(name);
 
-    /// <summary>A native library that lies beside one of the DLLs, or null.</summary>
-    public string? FindNative(string name) => Beside(name) ?? Beside($"lib{name}.so") ?? Beside(name + ".so");
+    /// <summary>The assembly of a package for a name that is not shared, or null. Its file never changes.</summary>
+    public string? FindInPackages(string name) => _packageAssemblies.GetValueOrDefault(name);
+
+    /// <summary>A native library that lies beside one of the DLLs or comes with a package, or null.</summary>
+    public string? FindNative(string name)
+    {
+        string[] files = [name, $"lib{name}.so", name + ".so"];
+        return files.Select(Beside).FirstOrDefault(path => path is not null)
+            ?? files.Select(file => _packageNatives.GetValueOrDefault(file)).FirstOrDefault(path => path is not null);
+    }
 
     private string? Beside(string file) => _paths.Values
         .Select(p => Path.Combine(Path.GetDirectoryName(p)!, file))

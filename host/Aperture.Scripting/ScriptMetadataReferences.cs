@@ -1,9 +1,11 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Reflection;
 using System.Reflection.Metadata;
 using System.Runtime.CompilerServices;
 using Aperture.Tasks;
 using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.Scripting;
 
 namespace Aperture.Scripting;
 
@@ -11,7 +13,7 @@ namespace Aperture.Scripting;
 /// Turns loaded assemblies into compiler references through the metadata in memory, which works for assemblies without a file too
 /// (single-file publishing, assemblies loaded from streams). Also answers <c>#r</c>.
 /// </summary>
-internal sealed class ScriptMetadataReferences(ScriptLibraries libraries, string baseFolder) : MetadataReferenceResolver
+internal sealed class ScriptMetadataReferences(ScriptLibraries libraries, ScriptPackages packages, string baseFolder) : MetadataReferenceResolver
 {
     // What scripts commonly name; what these refer to is found by ResolveMissingAssembly.
     private static readonly string[] _framework =
@@ -25,7 +27,9 @@ internal sealed class ScriptMetadataReferences(ScriptLibraries libraries, string
         "System.Xml.ReaderWriter", "System.Xml.XDocument", "Microsoft.CSharp", "netstandard",
     ];
 
+    private readonly ScriptMetadataResolver _files = ScriptMetadataResolver.Default.WithBaseDirectory(baseFolder);
     private readonly ConditionalWeakTable<Assembly, PortableExecutableReference> _cache = []; // Weak, so that no plugin stays in memory for it.
+    private readonly ConcurrentDictionary<string, PortableExecutableReference> _ofPackages = new(StringComparer.Ordinal);
     private readonly List<string> _resolvedPaths = [];
 
     public override bool ResolveMissingAssemblies => true;
@@ -46,6 +50,10 @@ internal sealed class ScriptMetadataReferences(ScriptLibraries libraries, string
     public PortableExecutableReference For(Assembly assembly) => _cache.GetValue(assembly, static a => AssemblyMetadata.Create(ReadModule(a)).GetReference(
         documentation: a.Location.Length == 0 ? null : new DocumentationFile(a.Location),
         filePath: a.GetName().Name + ".dll"));
+
+    /// <summary>What the session's packages bring: a <c>#r</c> stands for one assembly only, so submissions are given these beside it.</summary>
+    public IEnumerable<PortableExecutableReference> OfPackages(IReadOnlyList<PackageLibrary> found) =>
+        found.SelectMany(library => library.Assemblies).Select(OfPackage);
 
     /// <summary>The same answers for code that is being written: nothing is noted for a run.</summary>
     public MetadataReferenceResolver WithoutRecord() => new Unrecorded(this);
@@ -87,6 +95,14 @@ internal sealed class ScriptMetadataReferences(ScriptLibraries libraries, string
         string reference, string? baseFilePath, MetadataReferenceProperties properties, out string? libraryPath)
     {
         libraryPath = null;
+        if (PackageRequest.IsPackage(reference))
+        {
+            // A package without an assembly of its own (only its dependencies count) still has to be answered.
+            return packages.Find(reference) is not { } package ? []
+                : package.Assemblies is [string first, ..] ? [OfPackage(first)]
+                : [For(typeof(object).Assembly)];
+        }
+
         bool isPath = reference.EndsWith(".dll", StringComparison.OrdinalIgnoreCase) || reference.EndsWith(".exe", StringComparison.OrdinalIgnoreCase);
         if (!isPath)
         {
@@ -95,14 +111,13 @@ internal sealed class ScriptMetadataReferences(ScriptLibraries libraries, string
                 : [];
         }
 
-        string folder = Path.GetDirectoryName(baseFilePath) is { Length: > 0 } own ? own : baseFolder;
-        string path = Path.GetFullPath(reference, Path.GetFullPath(folder, baseFolder));
-        if (libraries.FindShared(new AssemblyName { Name = Path.GetFileNameWithoutExtension(path) }) is { } shared)
+        if (libraries.FindShared(new AssemblyName { Name = Path.GetFileNameWithoutExtension(reference) }) is { } shared)
         {
             return [For(shared)];
         }
 
-        if (!File.Exists(path))
+        // Roslyn's scripting says which file it is; its own reference to it has no documentation.
+        if (_files.ResolveReference(reference, baseFilePath, properties) is not [{ FilePath: { } path }])
         {
             return [];
         }
@@ -110,6 +125,11 @@ internal sealed class ScriptMetadataReferences(ScriptLibraries libraries, string
         libraryPath = path;
         return [MetadataReference.CreateFromImage(File.ReadAllBytes(path), properties, new DocumentationFile(path), path)];
     }
+
+    private PortableExecutableReference OfPackage(string path) => _ofPackages.GetOrAdd(path, file =>
+        libraries.FindShared(new AssemblyName { Name = Path.GetFileNameWithoutExtension(file) }) is { } shared
+            ? For(shared)
+            : MetadataReference.CreateFromImage(File.ReadAllBytes(file), default, new DocumentationFile(file), file));
 
     public override PortableExecutableReference? ResolveMissingAssembly(MetadataReference definition, AssemblyIdentity referenceIdentity)
     {

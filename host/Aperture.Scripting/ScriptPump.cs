@@ -97,12 +97,15 @@ internal sealed class ScriptPump(WorkScope scope, Action<Exception> onLost, Canc
         }
     }
 
-    /// <summary>Ends a wait, a sleep or the waiting for a lock in which the entry blocks the session's thread: an abort does not reach these.</summary>
-    public void WakeOwner()
+    /// <summary>
+    /// Ends a sleep, a wait or the waiting for a lock in which the entry blocks the session's thread: no token and no abort reaches these.
+    /// A wait for the engine is left alone unless forced, because the engine ends by itself and cleans up.
+    /// </summary>
+    public void WakeOwner(bool force)
     {
         lock (_queue)
         {
-            if (!_isFinished && OwnerIsBlocked)
+            if (!_isFinished && OwnerIsBlocked && (force || !scope.IsAtWork))
             {
                 _wasWoken = true;
                 _owner.Interrupt();

@@ -1,7 +1,6 @@
+using System.Diagnostics;
 using System.Reflection;
-using System.Runtime;
-using Aperture.Requests;
-using Aperture.Scheduling;
+using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 
 namespace Aperture.Scripting;
@@ -13,8 +12,8 @@ namespace Aperture.Scripting;
 /// </summary>
 public sealed class ScriptSession : IDisposable
 {
-    // An abort may hit library code in the middle. An entry that awaits needs none: it is left at its next await.
-    private static readonly TimeSpan _untilAbort = TimeSpan.FromMilliseconds(50);
+    // How long the end of a session waits for an entry to stop and for what it disposes.
+    private static readonly TimeSpan _untilLeft = TimeSpan.FromSeconds(5);
 
     private readonly Type _globalsType;
     private readonly object _globals;
@@ -24,12 +23,16 @@ public sealed class ScriptSession : IDisposable
     private readonly ScriptThread _thread = new();
     private readonly ScriptCache? _cache;
     private readonly ScriptAssemblies _assemblies;
+    private readonly ScriptPackages _packages;
+    private readonly SubmissionRunner _runner;
+    private readonly UsingVariables _usings;
     private readonly CancellationTokenSource _ended = new();
     private SubmissionCompiler? _compiler;
     private DeclarationChain? _declarations;
     private (ScriptSource Source, string Name)? _uncompiled;
     private int _submissions;
     private int _compilations;
+    private TimeSpan _ran;
     private bool _disposed;
 
     /// <summary>Starts a session.</summary>
@@ -53,6 +56,10 @@ public sealed class ScriptSession : IDisposable
         _options = options ?? new ScriptSessionOptions();
         _libraries = new ScriptLibraries(_options.ResolveAssembly);
         _assemblies = new ScriptAssemblies(_libraries);
+        _packages = new ScriptPackages(
+            new PackageRestore(_options.PackageFolder, _options.BaseFolder), _libraries, (globals as ScriptGlobals)?.Display);
+        _runner = new SubmissionRunner(_assemblies, _options.OnBackgroundError, _ended.Token);
+        _usings = new UsingVariables(_options.OnBackgroundError);
         _chain = new SubmissionChain(globals);
         _cache = _options.CacheFolder is { } folder ? new ScriptCache(folder) : null;
     }
@@ -71,7 +78,8 @@ public sealed class ScriptSession : IDisposable
     /// <summary>The variables that hold objects of plugins that have been unloaded.</summary>
     public IReadOnlyList<ScriptVariable> RetiredVariables => [.. Variables.Where(v => RetiredObject.PluginOf(v, _options.RetiredPluginOf) is not null)];
 
-    private SubmissionCompiler Compiler => LazyInitializer.EnsureInitialized(ref _compiler, () => new SubmissionCompiler(_globalsType, _options, _libraries));
+    private SubmissionCompiler Compiler => LazyInitializer.EnsureInitialized(
+        ref _compiler, () => new SubmissionCompiler(_globalsType, _options, _libraries, _packages));
 
     /// <summary>Makes an assembly (of a plugin loaded later) visible to the submissions that follow.</summary>
     public Task AddReferenceAsync(Assembly assembly) => _thread.Run(() =>
@@ -85,7 +93,8 @@ public sealed class ScriptSession : IDisposable
     /// <summary>Loads the compiler ahead of the first submission; a REPL calls it while the user types.</summary>
     public Task WarmUpAsync() => _thread.Run(() =>
     {
-        Compiler.Emit(Compiler.Bind(ScriptSource.FromText("0"), "warm-up", null, CancellationToken.None), CancellationToken.None);
+        (SyntaxTree tree, IReadOnlyList<string> usings) = SubmissionCompiler.Parse(ScriptSource.FromText("0"), CancellationToken.None);
+        Compiler.Emit(Compiler.Link(tree, "warm-up", null), usings, CancellationToken.None);
         return true;
     });
 
@@ -98,12 +107,22 @@ public sealed class ScriptSession : IDisposable
 
     /// <summary>Compiles and runs a submission after those that ran before, and lets <paramref name="interrupt"/> stop it.</summary>
     /// <returns>How it ended. A submission that failed leaves the session as it was, except for what it had declared and assigned before it failed.</returns>
-    public Task<ScriptResult> RunAsync(ScriptSource source, ScriptInterrupt interrupt) => _thread.Run(() => CompileAndRun(source, interrupt));
+    public Task<ScriptResult> RunAsync(ScriptSource source, ScriptInterrupt interrupt) => _thread.Run(() =>
+    {
+        long begun = Stopwatch.GetTimestamp();
+        _ran = TimeSpan.Zero;
+        ScriptResult result = CompileAndRun(source, interrupt);
+        if (result is not ScriptResult.CompileError && ScriptDialect.IsTimed(source.Text) && _globals is ScriptGlobals globals)
+        {
+            globals.Display.Print($"time: {Duration(_ran)}, and {Duration(Stopwatch.GetElapsedTime(begun) - _ran)} to compile");
+        }
+
+        return result;
+    });
 
     /// <summary>
     /// Ends the session: an entry that runs is stopped, what entries left in the background goes no further than to its next await. Its code is unloaded once
-    /// nothing refers to its objects any
-    /// more.
+    /// nothing refers to its objects any more. What <c>using</c> declarations hold is disposed before this returns, unless an entry cannot be stopped.
     /// </summary>
     public void Dispose()
     {
@@ -114,8 +133,9 @@ public sealed class ScriptSession : IDisposable
 
         _disposed = true;
         _ended.Cancel();
-        _thread.Run(() =>
+        Task<bool> end = _thread.Run(() =>
         {
+            _usings.DisposeAll();
             _chain.Clear();
             _declarations = null;
             _compiler = null;
@@ -123,6 +143,10 @@ public sealed class ScriptSession : IDisposable
             return true;
         });
         _thread.Dispose();
+        if (_usings.Any && !_thread.IsCurrent)
+        {
+            end.Wait(_untilLeft);
+        }
     }
 
     private ScriptResult CompileAndRun(ScriptSource source, ScriptInterrupt interrupt)
@@ -134,10 +158,9 @@ public sealed class ScriptSession : IDisposable
                 return RunCached(source, _cache, interrupt);
             }
 
-            CSharpCompilation compilation = Compiler.Bind(source, $"aperture-cell-{_submissions}", Previous(interrupt.Requested), interrupt.Requested);
-            return Emit(compilation, interrupt.Requested, out Submission? submission)
-                ?? RetiredObject.FindUse(compilation, RetiredVariables, _options.RetiredPluginOf)
-                ?? Run(source, submission!, () => compilation, interrupt);
+            return Compile(source, $"aperture-cell-{_submissions}", interrupt.Requested, out CSharpCompilation? compilation, out Submission? submission)
+                ?? RetiredObject.FindUse(compilation!, RetiredVariables, _options.RetiredPluginOf)
+                ?? Run(source, submission!, () => compilation!, interrupt);
         }
         catch (OperationCanceledException) when (interrupt.Requested.IsCancellationRequested)
         {
@@ -150,7 +173,7 @@ public sealed class ScriptSession : IDisposable
         string key = ScriptCacheKey.Compute(source, _globalsType, _options);
         string name = "aperture-script-" + key[..16];
         Submission? submission = cache.Read(key);
-        if (submission is not null)
+        if (submission is not null && HasPackagesOf(submission, interrupt.Requested))
         {
             foreach (string library in submission.Libraries)
             {
@@ -161,22 +184,27 @@ public sealed class ScriptSession : IDisposable
             return Run(source, submission, null, interrupt);
         }
 
-        CSharpCompilation compilation = Compiler.Bind(source, name, null, interrupt.Requested);
-        if (Emit(compilation, interrupt.Requested, out submission) is { } error)
+        if (Compile(source, name, interrupt.Requested, out CSharpCompilation? compilation, out submission) is { } error)
         {
             return error;
         }
 
         cache.Write(key, submission!);
-        return Run(source, submission!, () => compilation, interrupt);
+        return Run(source, submission!, () => compilation!, interrupt);
     }
+
+    // Newer packages than those that it was compiled with may have other members. What cannot be had is told when the script is compiled, with its line.
+    private bool HasPackagesOf(Submission submission, CancellationToken cancellationToken) =>
+        _packages.Require(submission.Packages.Select(package => new PackageDirective(package.ToDirective())), cancellationToken) is null
+        && submission.PackageVersions.SequenceEqual(_packages.Found.Select(library => library.ToString()));
 
     // A script that came from the cache is bound only when a second submission has to see it.
     private CSharpCompilation? Previous(CancellationToken cancellationToken)
     {
         if (_uncompiled is { } cached)
         {
-            if (!Declarations.Add(Compiler.Bind(cached.Source, cached.Name, null, cancellationToken)))
+            SyntaxTree tree = SubmissionCompiler.Parse(cached.Source, cancellationToken).Tree;
+            if (!Declarations.Add(Compiler.Link(tree, cached.Name, null)))
             {
                 _chain.RemoveLast();
             }
@@ -187,10 +215,19 @@ public sealed class ScriptSession : IDisposable
         return Declarations.Last;
     }
 
-    private ScriptResult? Emit(CSharpCompilation compilation, CancellationToken cancellationToken, out Submission? submission)
+    private ScriptResult? Compile(
+        ScriptSource source, string name, CancellationToken cancellationToken, out CSharpCompilation? compilation, out Submission? submission)
     {
+        (compilation, submission) = (null, null);
+        (SyntaxTree tree, IReadOnlyList<string> usings) = SubmissionCompiler.Parse(source, cancellationToken);
+        if (_packages.Require(PackageDirective.Find(tree, Compiler.Sources), cancellationToken) is { } missing)
+        {
+            return new ScriptResult.CompileError([missing]);
+        }
+
+        compilation = Compiler.Link(tree, name, Previous(cancellationToken));
         Interlocked.Increment(ref _compilations);
-        (submission, IReadOnlyList<ScriptDiagnostic> errors) = Compiler.Emit(compilation, cancellationToken);
+        (submission, IReadOnlyList<ScriptDiagnostic> errors) = Compiler.Emit(compilation, usings, cancellationToken);
         return submission is null ? new ScriptResult.CompileError(errors) : null;
     }
 
@@ -203,8 +240,19 @@ public sealed class ScriptSession : IDisposable
             globals.ScriptFolder = source.IsFile ? Path.GetDirectoryName(source.Path)! : _options.BaseFolder;
         }
 
-        ScriptResult result = factory is null ? new ScriptResult.Value(null, false) : Invoke(factory, submission.IsExpression, interrupt);
+        ScriptResult result = new ScriptResult.Value(null, false);
+        if (factory is not null)
+        {
+            result = _runner.Run(factory, _chain.Slots, submission.IsExpression, interrupt);
+            _ran = _runner.Elapsed;
+        }
+
         bool isUseful = result is ScriptResult.Value || _chain.LastLeftSomething();
+        if (isUseful && _chain.Last is { } last)
+        {
+            _usings.Follow(last, submission.Usings);
+        }
+
         if (isUseful && _uncompiled is not null)
         {
             _chain.Keep(); // Whether it declares anything is seen when it is bound, before a second submission.
@@ -231,55 +279,5 @@ public sealed class ScriptSession : IDisposable
         }
     }
 
-    private ScriptResult Invoke(MethodInfo factory, bool isExpression, ScriptInterrupt interrupt)
-    {
-        Func<object?[], Task<object?>> start = factory.CreateDelegate<Func<object?[], Task<object?>>>();
-        object?[] slots = _chain.Slots;
-        Task<object?>? task = null;
-        using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(interrupt.Requested, _ended.Token);
-        using CancellationTokenSource abandon = CancellationTokenSource.CreateLinkedTokenSource(interrupt.Forced, _ended.Token);
-        CancellationTokenSource abort = new(); // Not disposed: the timer may fire it while the entry ends.
-        WorkScope scope = new(stop.Token, abandon.Token);
-        using ScriptPump pump = new(scope, _options.OnBackgroundError, _ended.Token);
-        using Timer force = new(_ =>
-        {
-            pump.WakeOwner();
-            abort.Cancel();
-        });
-        using CancellationTokenRegistration forced = abandon.Token.Register(() => force.Change(_untilAbort, Timeout.InfiniteTimeSpan));
-        SynchronizationContext? outer = SynchronizationContext.Current;
-        SynchronizationContext.SetSynchronizationContext(pump);
-        WorkScope.Current = scope;
-        try
-        {
-#pragma warning disable SYSLIB0046 // The second stage of stopping a script: the user asked twice, and the process may have to be left after it.
-            ControlledExecution.Run(
-                () =>
-                {
-                    task = start(slots);
-                    pump.RunUntilCompleted(task);
-                },
-                abort.Token);
-#pragma warning restore SYSLIB0046
-            ScriptResult.Value value = new(task!.GetAwaiter().GetResult(), isExpression);
-            scope.HandOver(_ended.Token);
-            return value;
-        }
-        catch (Exception e) when (abandon.IsCancellationRequested || (e is OperationCanceledException && stop.IsCancellationRequested))
-        {
-            pump.Abandon();
-            return new ScriptResult.Cancelled();
-        }
-        catch (Exception e)
-        {
-            // The script's own failure, of whatever type: it is the result of the run.
-            scope.HandOver(_ended.Token);
-            return ScriptFailure.Describe(e, _assemblies);
-        }
-        finally
-        {
-            WorkScope.Current = null;
-            SynchronizationContext.SetSynchronizationContext(outer);
-        }
-    }
+    private static string Duration(TimeSpan time) => time.TotalSeconds < 1 ? $"{time.TotalMilliseconds:0.0} ms" : $"{time.TotalSeconds:0.00} s";
 }

@@ -41,6 +41,9 @@ public sealed record ScriptSessionOptions
     /// <summary>The folder of compiled scripts; null keeps none.</summary>
     public string? CacheFolder { get; init; } = ScriptCache.DefaultFolder;
 
+    /// <summary>The folder that remembers which packages <c>#r "nuget: …"</c> stood for, so that only the first start restores them.</summary>
+    public string PackageFolder { get; init; } = UserCache.Folder("packages");
+
     /// <summary>Compile with optimisation. False keeps locals for a debugger.</summary>
     public bool Optimize { get; init; } = true;
 }

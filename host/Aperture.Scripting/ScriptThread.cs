@@ -7,11 +7,16 @@ internal sealed class ScriptThread : IDisposable
 {
     private readonly BlockingCollection<Action> _jobs = [];
 
+    private readonly Thread _thread;
+
     public ScriptThread()
     {
-        Thread thread = new(Loop) { IsBackground = true, Name = "script session" };
-        thread.Start();
+        _thread = new Thread(Loop) { IsBackground = true, Name = "script session" };
+        _thread.Start();
     }
+
+    /// <summary>Whether the caller runs on it.</summary>
+    public bool IsCurrent => Thread.CurrentThread == _thread;
 
     public Task<T> Run<T>(Func<T> job)
     {

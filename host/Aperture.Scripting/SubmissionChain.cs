@@ -27,6 +27,13 @@ internal sealed class SubmissionChain(object globals)
         }
     }
 
+    /// <summary>The object of the submission that has just run; null if it had no code.</summary>
+    public object? Last => _count < _slots.Length ? _slots[_count] : null;
+
+    /// <summary>The variables that the object of a submission holds.</summary>
+    public static IReadOnlyList<FieldInfo> VariablesOf(object submission) =>
+        [.. submission.GetType().GetFields(Declared).Where(field => IsUserNamed(field.Name))];
+
     /// <summary>Keeps the submission that has just run.</summary>
     public void Keep()
     {
@@ -68,7 +75,7 @@ internal sealed class SubmissionChain(object globals)
     /// </summary>
     public bool LastLeftSomething()
     {
-        if (_count >= _slots.Length || _slots[_count] is not { } last)
+        if (Last is not { } last)
         {
             return false;
         }
@@ -76,7 +83,7 @@ internal sealed class SubmissionChain(object globals)
         Type type = last.GetType();
         return type.GetNestedTypes(Declared).Any(t => IsUserNamed(t.Name))
             || type.GetMethods(Declared).Any(m => IsUserNamed(m.Name) && !m.IsSpecialName)
-            || type.GetFields(Declared).Any(f => IsUserNamed(f.Name) && !IsDefault(f.GetValue(last)));
+            || VariablesOf(last).Any(f => !IsDefault(f.GetValue(last)));
     }
 
     /// <summary>The variables that the next submission would see, later ones hiding earlier ones.</summary>
@@ -85,7 +92,7 @@ internal sealed class SubmissionChain(object globals)
         Dictionary<string, ScriptVariable> variables = new(StringComparer.Ordinal);
         foreach (object submission in _slots[1.._count].OfType<object>())
         {
-            foreach (FieldInfo field in submission.GetType().GetFields(Declared).Where(f => IsUserNamed(f.Name)))
+            foreach (FieldInfo field in VariablesOf(submission))
             {
                 variables[field.Name] = new ScriptVariable(field.Name, field.FieldType, field.GetValue(submission));
             }

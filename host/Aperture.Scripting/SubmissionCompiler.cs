@@ -3,36 +3,61 @@ using System.Reflection;
 using System.Text;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Scripting;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
 using Microsoft.CodeAnalysis.Emit;
+using Microsoft.CodeAnalysis.Scripting;
 using Microsoft.CodeAnalysis.Text;
 
 namespace Aperture.Scripting;
 
 /// <summary>Roslyn's part of a session: the chain of script compilations, each seeing the ones before it.</summary>
-internal sealed class SubmissionCompiler(Type globalsType, ScriptSessionOptions options, ScriptLibraries libraries)
+internal sealed class SubmissionCompiler(Type globalsType, ScriptSessionOptions options, ScriptLibraries libraries, ScriptPackages packages)
 {
     public const LanguageVersion Language = LanguageVersion.CSharp14;
 
-    private readonly ScriptMetadataReferences _references = new(libraries, options.BaseFolder);
+    private readonly ScriptMetadataReferences _references = new(libraries, packages, options.BaseFolder);
+    private readonly DialectSources _sources = new(options.BaseFolder);
+    private AddedReferences _added = new([], [], []);
+    private CSharpCompilationOptions? _options;
     private CSharpCompilation? _base;
 
     public static CSharpParseOptions Parsing { get; } = new(Language, DocumentationMode.None, SourceCodeKind.Script);
 
-    /// <summary>What <see cref="AddReference"/> has added: what a submission refers to, beside what those before it do.</summary>
-    public ImmutableArray<MetadataReference> Added { get; private set; } = [];
+    /// <summary>Finds the files of <c>#load</c>.</summary>
+    public SourceReferenceResolver Sources => _sources;
+
+    /// <summary>
+    /// What a submission refers to, beside what those before it do: what <see cref="AddReference"/> has added, and the session's packages.
+    /// </summary>
+    public ImmutableArray<MetadataReference> Added
+    {
+        get
+        {
+            // One object while nothing changes: editor services look whether it is the same.
+            AddedReferences added = Volatile.Read(ref _added);
+            IReadOnlyList<PackageLibrary> found = packages.Found;
+            if (!ReferenceEquals(added.Packages, found))
+            {
+                added = added with { Packages = found, All = added.Own.AddRange(_references.OfPackages(found)) };
+                Volatile.Write(ref _added, added);
+            }
+
+            return added.All;
+        }
+    }
 
     /// <summary>Makes an assembly visible to the submissions that follow.</summary>
     public void AddReference(Assembly assembly)
     {
         PortableExecutableReference reference = _references.For(assembly);
-        Added = Added.Contains(reference) ? Added : Added.Add(reference);
+        _added = _added.Own.Contains(reference) ? _added : new AddedReferences(_added.Own.Add(reference), [], _added.Own.Add(reference));
     }
 
     /// <summary>Whether the text is a whole submission, the start of one, or neither.</summary>
     public static CodeState Examine(string text)
     {
-        SyntaxTree tree = SyntaxFactory.ParseSyntaxTree(SourceText.From(text), Parsing);
+        SyntaxTree tree = SyntaxFactory.ParseSyntaxTree(SourceText.From(ScriptDialect.Understand(text).Text), Parsing);
         return !SyntaxFactory.IsCompleteSubmission(tree) ? CodeState.Incomplete
             : tree.GetDiagnostics().Any(d => d.Severity == DiagnosticSeverity.Error) ? CodeState.Invalid
             : CodeState.Complete;
@@ -51,30 +76,48 @@ internal sealed class SubmissionCompiler(Type globalsType, ScriptSessionOptions 
         returnType: typeof(object),
         globalsType: globalsType));
 
-    /// <summary>What a submission is compiled with.</summary>
-    public CSharpCompilationOptions Options(IReadOnlyList<string>? usings = null) => new(
-        OutputKind.DynamicallyLinkedLibrary,
-        scriptClassName: "Submission",
-        usings: usings ?? [],
-        optimizationLevel: options.Optimize ? OptimizationLevel.Release : OptimizationLevel.Debug,
-        allowUnsafe: true,
-        concurrentBuild: false,
-        nullableContextOptions: NullableContextOptions.Annotations,
-        sourceReferenceResolver: new SourceFileResolver([], options.BaseFolder),
-        metadataReferenceResolver: _references,
-        assemblyIdentityComparer: DesktopAssemblyIdentityComparer.Default);
+    /// <summary>What a submission is compiled with: as Roslyn's scripting compiles, which sets more than can be set from outside.</summary>
+    public CSharpCompilationOptions Options(IReadOnlyList<string>? usings = null)
+    {
+        CSharpCompilationOptions common = LazyInitializer.EnsureInitialized(ref _options, () => (CSharpCompilationOptions)CSharpScript
+            .Create("", ScriptOptions.Default
+                .WithReferences(Array.Empty<MetadataReference>())
+                .WithLanguageVersion(Language)
+                .WithOptimizationLevel(options.Optimize ? OptimizationLevel.Release : OptimizationLevel.Debug)
+                .WithAllowUnsafe(true)
+                .WithSourceResolver(_sources)
+                .WithMetadataResolver(_references))
+            .GetCompilation().Options
+            .WithConcurrentBuild(false));
+        return common.WithScriptClassName("Submission").WithNullableContextOptions(NullableContextOptions.Annotations).WithUsings(usings ?? []);
+    }
 
-    /// <summary>Binds a submission after <paramref name="previous"/>; nothing is emitted yet.</summary>
-    public CSharpCompilation Bind(ScriptSource source, string assemblyName, CSharpCompilation? previous, CancellationToken cancellationToken) =>
-        Link(SyntaxFactory.ParseSyntaxTree(SourceText.From(source.Text, Encoding.UTF8), Parsing, source.Path, cancellationToken), assemblyName, previous);
+    /// <summary>Reads a submission in the dialect of sessions.</summary>
+    /// <returns>The submission, and the variables that it wants disposed; those of files it loads are not among them.</returns>
+    public static (SyntaxTree Tree, IReadOnlyList<string> Usings) Parse(ScriptSource source, CancellationToken cancellationToken)
+    {
+        (string text, IReadOnlyList<string> usings) = ScriptDialect.Understand(source.Text);
+        SyntaxTree tree = SyntaxFactory.ParseSyntaxTree(SourceText.From(text, Encoding.UTF8), Parsing, source.Path, cancellationToken);
+        return (ScriptDialect.WithAwaits(tree), usings);
+    }
 
     /// <summary>Binds a parsed submission after <paramref name="previous"/>.</summary>
     public CSharpCompilation Link(SyntaxTree tree, string assemblyName, CSharpCompilation? previous) =>
         CSharpCompilation.CreateScriptCompilation(assemblyName, tree, Added, Options(), previous ?? Base, typeof(object), globalsType);
 
     /// <summary>Emits a bound submission, or returns its errors.</summary>
-    public (Submission? Submission, IReadOnlyList<ScriptDiagnostic> Errors) Emit(CSharpCompilation compilation, CancellationToken cancellationToken)
+    /// <param name="compilation">The submission.</param>
+    /// <param name="usings">The variables of its own text that it wants disposed.</param>
+    /// <param name="cancellationToken">Stops compiling.</param>
+    public (Submission? Submission, IReadOnlyList<ScriptDiagnostic> Errors) Emit(
+        CSharpCompilation compilation, IReadOnlyList<string> usings, CancellationToken cancellationToken)
     {
+        IReadOnlyList<string> disposed = [.. usings, .. compilation.SyntaxTrees.SelectMany(tree => _sources.UsingsOf(tree.FilePath))];
+        if (FindUndisposable(compilation, disposed) is { } undisposable)
+        {
+            return (null, [undisposable]);
+        }
+
         using MemoryStream image = new();
         using MemoryStream symbols = new();
         EmitResult result = compilation.Emit(
@@ -91,7 +134,7 @@ internal sealed class SubmissionCompiler(Type globalsType, ScriptSessionOptions 
         if (!result.Success)
         {
             // Roslyn emits nothing for a submission of usings and directives alone; it still counts in the chain.
-            return (new Submission(compilation.AssemblyName!, "", "", IsExpression: false, paths, [], []), []);
+            return (new Submission(compilation.AssemblyName!, "", "", IsExpression: false, paths, packages.Requests, Versions(), [], [], []), []);
         }
 
         IMethodSymbol factory = compilation.GetEntryPoint(cancellationToken)!;
@@ -101,8 +144,31 @@ internal sealed class SubmissionCompiler(Type globalsType, ScriptSessionOptions 
             factory.MetadataName,
             EndsInExpression(compilation, cancellationToken),
             paths,
+            packages.Requests,
+            Versions(),
+            disposed,
             image.ToArray(),
             symbols.ToArray()), []);
+    }
+
+    private IReadOnlyList<string> Versions() => [.. packages.Found.Select(library => library.ToString())];
+
+    // As the compiler says it of using declarations elsewhere.
+    private static ScriptDiagnostic? FindUndisposable(CSharpCompilation compilation, IReadOnlyList<string> names)
+    {
+        foreach (IFieldSymbol field in names.SelectMany(name => compilation.ScriptClass!.GetMembers(name)).OfType<IFieldSymbol>())
+        {
+            if (field.Type is { TypeKind: not (TypeKind.Error or TypeKind.Dynamic) } type
+                && !type.AllInterfaces.Append(type).Any(face => face.ToDisplayString() is "System.IDisposable" or "System.IAsyncDisposable"))
+            {
+                FileLinePositionSpan place = field.Locations[0].GetLineSpan();
+                return new ScriptDiagnostic(
+                    place.Path, place.StartLinePosition.Line + 1, place.StartLinePosition.Character + 1, "CS1674",
+                    $"'{type.ToDisplayString(SymbolDisplayFormat.MinimallyQualifiedFormat)}': what 'using' declares must be IDisposable or IAsyncDisposable");
+            }
+        }
+
+        return null;
     }
 
     private IEnumerable<Assembly> GivenAssemblies()
@@ -133,20 +199,17 @@ internal sealed class SubmissionCompiler(Type globalsType, ScriptSessionOptions 
     private static ScriptDiagnostic ToDiagnostic(Diagnostic diagnostic)
     {
         string message = diagnostic.GetMessage();
-        if (diagnostic.Id == "CS0006" && message.Contains("nuget:", StringComparison.OrdinalIgnoreCase))
-        {
-            message += ". Packages are not restored by scripts: name the DLL itself, #r \"path/to/Library.dll\".";
-        }
-
         FileLinePositionSpan place = diagnostic.Location.GetLineSpan();
-        if (diagnostic.Id == "CS1002" && diagnostic.Location.SourceTree is { } tree
-            && tree.GetText().Lines[place.StartLinePosition.Line].ToString().TrimStart().StartsWith("using var ", StringComparison.Ordinal))
+        if (diagnostic.Id == "CS0103" && message.Contains("'await'", StringComparison.Ordinal))
         {
-            message += ". Scripts have no top-level 'using var': write 'var', or a 'using (...) { }' block.";
+            message = "Here 'await (…)' is read as a call of a method named 'await'; write 'var task = …; await task'";
         }
 
         return place.IsValid
             ? new ScriptDiagnostic(place.Path, place.StartLinePosition.Line + 1, place.StartLinePosition.Character + 1, diagnostic.Id, message)
             : new ScriptDiagnostic("", 0, 0, diagnostic.Id, message);
     }
+
+    private sealed record AddedReferences(
+        ImmutableArray<MetadataReference> Own, IReadOnlyList<PackageLibrary> Packages, ImmutableArray<MetadataReference> All);
 }

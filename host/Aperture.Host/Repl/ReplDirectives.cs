@@ -82,7 +82,8 @@ internal sealed class ReplDirectives
         return $"""
             Commands
             {string.Join('\n', commands)}
-              #r "a.dll"       makes an assembly visible;  #load "a.csx"  runs a script in the session
+              #r "a.dll"       makes an assembly visible, #r "nuget: Package, 1.2.3" a package;  #load "a.csx"  runs a script in the session
+              #!time CODE      runs an entry and prints how long it took
             {Keys}
             What entries can use
               Models.Load(id), Images.Load(path), Compare(image, question, pipelines…), Measure(pipeline, image, question), Plugins, Device

@@ -36,7 +36,7 @@ internal sealed class SessionWorkspace : IDisposable
                 Follow(view);
             }
 
-            _solution = _solution.WithDocumentText(_input!, SourceText.From(code));
+            _solution = _solution.WithDocumentText(_input!, SourceText.From(ScriptDialect.Understand(code).Text));
             return _solution.GetDocument(_input!)!;
         }
     }

@@ -154,6 +154,21 @@ public class KernelProtocolTests
         Assert.Contains("execute_result 7", f.Run("kept").Published.Select(Brief));
     }
 
+    [Fact]
+    public void A_cell_that_sleeps_is_woken_without_force_and_a_timed_one_says_how_long_it_took()
+    {
+        using KernelFixture f = new(patience: TimeSpan.FromHours(1));
+        string id = f.Execute("Started.SetResult(); Thread.Sleep(-1);");
+        f.AwaitStart();
+        f.Ask("control", "interrupt_request");
+        Assert.Equal("Interrupted", f.Receive("shell").Content.GetProperty("ename").GetString());
+        Assert.Contains(f.Published(id), m => m.Type == "error");
+
+        List<Received> published = f.Run("#!time\n6 * 7").Published;
+        Assert.StartsWith("time: ", Assert.Single(published, m => m.Type == "stream").Content.GetProperty("text").GetString());
+        Assert.Contains("execute_result 42", published.Select(Brief));
+    }
+
     [Theory]
     [InlineData("await Task.Delay(1);")]
     [InlineData("await Model.Ask(null, \"How many boots are there?\");")]

@@ -8,8 +8,7 @@ internal sealed class ScriptFixture : IDisposable
     {
         Folder = Directory.CreateTempSubdirectory("aperture-script-").FullName;
         Globals = new TestGlobals(Output) { Args = args };
-        ScriptSessionOptions options = new ScriptSessionOptions { BaseFolder = Folder, CacheFolder = Path.Combine(Folder, "cache") };
-        Session = new ScriptSession(typeof(TestGlobals), Globals, change?.Invoke(options) ?? options);
+        Session = new ScriptSession(typeof(TestGlobals), Globals, change?.Invoke(Options) ?? Options);
     }
 
     public string Folder { get; }
@@ -19,6 +18,13 @@ internal sealed class ScriptFixture : IDisposable
     public TestGlobals Globals { get; }
 
     public ScriptSession Session { get; private set; }
+
+    private ScriptSessionOptions Options => new()
+    {
+        BaseFolder = Folder,
+        CacheFolder = Path.Combine(Folder, "cache"),
+        PackageFolder = Path.Combine(Folder, "restored"),
+    };
 
     public string Write(string name, string text)
     {
@@ -31,8 +37,7 @@ internal sealed class ScriptFixture : IDisposable
     public void Restart()
     {
         Session.Dispose();
-        Session = new ScriptSession(
-            typeof(TestGlobals), Globals, new ScriptSessionOptions { BaseFolder = Folder, CacheFolder = Path.Combine(Folder, "cache") });
+        Session = new ScriptSession(typeof(TestGlobals), Globals, Options);
     }
 
     public Task<ScriptResult> Run(string text) => Session.RunAsync(ScriptSource.FromText(text, "cell"), CancellationToken.None);

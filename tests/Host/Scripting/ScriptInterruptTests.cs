@@ -54,7 +54,9 @@ public class ScriptInterruptTests
     [InlineData("while (true) { await Task.Yield(); Counter++; }", 1)]
     [InlineData("while (true) { try { await Task.Delay(1, Cancellation); } catch { } await Task.Delay(1); Counter++; }", 1)]
     [InlineData("async Task Count() { while (true) { await Task.Delay(1); Counter++; } } var counting = Count(); await Task.Delay(-1, Cancellation);", 1)]
+    [InlineData("async Task Count() { while (true) { await Task.Delay(1); Counter++; } } Count().Wait();", 1)]
     [InlineData("async Task Count() { while (true) { await Task.Delay(1); Counter++; } } Count().Wait();", 2)]
+    [InlineData("while (true) { Thread.Sleep(1); Counter++; }", 1)]
     public async Task What_a_stopped_entry_awaits_is_dropped_for_ever(string text, int presses)
     {
         using ScriptFixture f = new();
@@ -70,6 +72,35 @@ public class ScriptInterruptTests
         int counted = f.Globals.Counter;
         await Task.Delay(1000);
         Assert.InRange(f.Globals.Counter, counted, counted + 1); // One that was past its await may still count.
+    }
+
+    [Theory]
+    [InlineData("Thread.Sleep(-1);")]
+    [InlineData("new ManualResetEventSlim().Wait();")]
+    [InlineData("lock (new object()) { new TaskCompletionSource().Task.Wait(); }")]
+    public async Task The_first_press_wakes_an_entry_that_sleeps(string text)
+    {
+        using ScriptFixture f = new();
+        await f.Value("var kept = 9;");
+        using ScriptInterrupt interrupt = new();
+        Task<ScriptResult> run = f.Session.RunAsync(ScriptSource.FromText("Started.SetResult(); " + text), interrupt);
+        await f.Globals.Started.Task;
+        interrupt.Press();
+        Assert.IsType<ScriptResult.Cancelled>(await run.WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.Equal(9, await f.Value("Thread.Sleep(1); kept"));
+    }
+
+    [Fact]
+    public async Task An_entry_that_ends_by_its_token_is_not_woken()
+    {
+        using ScriptFixture f = new();
+        using ScriptInterrupt interrupt = new();
+        const string Text = "Started.SetResult(); try { Task.Delay(-1, Cancellation).Wait(); } catch (AggregateException) { Counter = 1; } 5";
+        Task<ScriptResult> run = f.Session.RunAsync(ScriptSource.FromText(Text), interrupt);
+        await f.Globals.Started.Task;
+        interrupt.Press();
+        Assert.Equal(new ScriptResult.Value(5, true), await run.WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.Equal(1, f.Globals.Counter);
     }
 
     [Fact]

@@ -118,20 +118,52 @@ public class ScriptSessionTests
         Assert.IsType<ScriptResult.CompileError>(await f.Run("#load \"missing.csx\""));
     }
 
-    [Fact]
-    public async Task A_package_reference_says_what_to_do_instead()
+    [Theory]
+    [InlineData("await (Task.FromResult(6)) * 7", 42)]
+    [InlineData("var n = await (Task.FromResult(6)); n", 6)]
+    [InlineData("Math.Abs(await(Task.FromResult(-3)))", 3)]
+    [InlineData("await (Task.FromResult(4)).ConfigureAwait(false)", 4)]
+    [InlineData("if (true) { Counter = await (Task.FromResult(9)); }\nCounter", 9)]
+    [InlineData("await (await (Task.FromResult(Task.FromResult(2))))", 2)]
+    [InlineData("async Task<int> F() => await (Task.FromResult(8));\nawait F()", 8)]
+    public async Task Await_before_parentheses_is_understood(string text, object value)
     {
         using ScriptFixture f = new();
-        ScriptResult.CompileError error = Assert.IsType<ScriptResult.CompileError>(await f.Run("#r \"nuget: Some.Package, 1.0.0\""));
-        Assert.Contains("name the DLL itself", error.ToString());
+        Assert.Equal(value, await f.Value(text));
     }
 
     [Fact]
-    public async Task A_top_level_using_declaration_says_what_to_write_instead()
+    public async Task Await_before_parentheses_keeps_the_places_of_errors()
     {
         using ScriptFixture f = new();
-        ScriptResult.CompileError error = Assert.IsType<ScriptResult.CompileError>(await f.Run("using var x = new StringReader(\"\");"));
-        Assert.Contains("Scripts have no top-level 'using var'", error.Errors[0].Message);
+        ScriptResult.CompileError error = Assert.IsType<ScriptResult.CompileError>(await f.Run("var n = await (Task.FromResult(6)); foo(n);"));
+        Assert.Equal("cell(1,37): error CS0103: The name 'foo' does not exist in the current context", error.ToString());
+        f.Write("part.csx", "var n = await (Task.FromResult(6));");
+        error = Assert.IsType<ScriptResult.CompileError>(await f.Run("#load \"part.csx\""));
+        Assert.Contains("write 'var task = …; await task'", error.ToString());
+    }
+
+    [Theory]
+    [InlineData("#!time\n6 * 7")]
+    [InlineData("#!time 6 * 7")]
+    [InlineData("Counter = 1;\n  #!time\n6 * 7")]
+    public async Task A_timed_entry_prints_how_long_it_took(string text)
+    {
+        using ScriptFixture f = new();
+        Assert.NotEqual(CodeState.Incomplete, SessionIntelligence.Examine(text));
+        Assert.Equal(42, await f.Value(text));
+        Assert.Matches(@"^time: [\d.]+ m?s, and [\d.]+ m?s to compile\n$", f.Output.ToString());
+    }
+
+    [Fact]
+    public async Task The_time_of_an_entry_is_that_of_its_code()
+    {
+        using ScriptFixture f = new();
+        await f.Value("#!time\nThread.Sleep(1200);");
+        string seconds = Assert.Single(f.Output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)).Split(' ')[1];
+        Assert.InRange(double.Parse(seconds), 1.2, 60);
+        await f.Value("\"#!time\"");
+        Assert.Single(f.Output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
 
     [Theory]
