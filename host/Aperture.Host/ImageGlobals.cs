@@ -6,7 +6,7 @@ namespace Aperture.Host;
 /// <param name="folder">Where relative paths start.</param>
 public sealed class ImageGlobals(string folder)
 {
-    /// <summary>Opens a picture: PNG, JPEG, WebP, GIF or BMP. Orientation in EXIF is reported, not applied.</summary>
+    /// <summary>Opens a picture: PNG, JPEG, WebP, GIF, BMP, TIFF, TGA or PPM. Orientation in EXIF is reported, not applied.</summary>
     /// <param name="path">The file; a relative path is looked for beside the script, then in the current folder.</param>
     public Image Load(string path)
     {

@@ -9,7 +9,7 @@ namespace Aperture.Host.Tests;
 public sealed partial class ArchitectureTests
 {
     private static readonly string[] _abstractions = ["TorchSharp"];
-    private static readonly string[] _modules = ["TorchSharp", "Aperture.Abstractions", "SkiaSharp"];
+    private static readonly string[] _modules = ["TorchSharp", "Aperture.Abstractions", "SkiaSharp", "SixLabors.ImageSharp"];
     private static readonly string[] _host = ["Aperture.Engine", "Aperture.Scripting", "Aperture.Jupyter", "Aperture.Workshop", "aperture"];
     private static readonly string[] _plugins = [.. _modules, "Aperture.Modules"];
 

@@ -11,7 +11,7 @@ internal static class ExifOrientation
     public static ImageOrientation Read(ReadOnlySpan<byte> file) =>
         file.StartsWith("RIFF"u8) ? FromWebp(file) : file.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xD8]) ? FromJpeg(file) : ImageOrientation.Upright;
 
-    /// <summary>Reads the orientation from a TIFF block, as the eXIf chunk of PNG holds it.</summary>
+    /// <summary>Reads the orientation from a TIFF block, as the eXIf chunk of PNG holds it and a TIFF file begins with it.</summary>
     public static ImageOrientation FromTiff(ReadOnlySpan<byte> tiff)
     {
         if (tiff.StartsWith("Exif\0\0"u8))
@@ -19,30 +19,8 @@ internal static class ExifOrientation
             tiff = tiff[6..];
         }
 
-        bool little = tiff.StartsWith("II"u8);
-        if (tiff.Length < 8 || !(little || tiff.StartsWith("MM"u8)))
-        {
-            return ImageOrientation.Upright;
-        }
-
-        uint directory = UInt32(tiff[4..], little);
-        if (directory > tiff.Length - 2)
-        {
-            return ImageOrientation.Upright;
-        }
-
-        ushort count = UInt16(tiff[(int)directory..], little);
-        ReadOnlySpan<byte> entries = tiff[((int)directory + 2)..];
-        for (int i = 0; i < count && entries.Length >= 12; i++, entries = entries[12..])
-        {
-            if (UInt16(entries, little) == OrientationTag)
-            {
-                uint value = UInt16(entries[2..], little) == 4 ? UInt32(entries[8..], little) : UInt16(entries[8..], little);
-                return value is >= 1 and <= 8 ? (ImageOrientation)value : ImageOrientation.Upright;
-            }
-        }
-
-        return ImageOrientation.Upright;
+        long value = new TiffDirectory(tiff).Inline(OrientationTag, 1);
+        return value is >= 1 and <= 8 ? (ImageOrientation)value : ImageOrientation.Upright;
     }
 
     private static ImageOrientation FromJpeg(ReadOnlySpan<byte> file)
@@ -96,10 +74,4 @@ internal static class ExifOrientation
 
         return ImageOrientation.Upright;
     }
-
-    private static ushort UInt16(ReadOnlySpan<byte> bytes, bool little)
-        => little ? BinaryPrimitives.ReadUInt16LittleEndian(bytes) : BinaryPrimitives.ReadUInt16BigEndian(bytes);
-
-    private static uint UInt32(ReadOnlySpan<byte> bytes, bool little)
-        => little ? BinaryPrimitives.ReadUInt32LittleEndian(bytes) : BinaryPrimitives.ReadUInt32BigEndian(bytes);
 }

@@ -1,15 +1,16 @@
 using System.Buffers.Binary;
+using SixLabors.ImageSharp.Formats.Gif;
+using SixLabors.ImageSharp.Metadata;
+using SixLabors.ImageSharp.PixelFormats;
 
 namespace Aperture.Images;
 
 /// <summary>
-/// Reads the first frame of a GIF file in mode P (or L) as Pillow opens it. Skia is not used because it hides palette indices and clears the colour of
-/// transparent pixels.
+/// Reads the first frame of a GIF file in mode P (or L) as Pillow opens it. ImageSharp decodes a file of that frame alone, whose palette are the greys, so that
+/// grey values are indices; by itself it would lose the colours of transparent pixels and what lies beside the frame.
 /// </summary>
 internal static class GifReader
 {
-    private const int LargestCode = 4096;
-
     public static Image Read(ReadOnlySpan<byte> file, ImageSource source)
     {
         if (file.Length < 13)
@@ -38,7 +39,8 @@ internal static class GifReader
         }
 
         (int left, int top) = ((int)BinaryPrimitives.ReadUInt16LittleEndian(rest[1..]), (int)BinaryPrimitives.ReadUInt16LittleEndian(rest[3..]));
-        (int width, int height) = ((int)BinaryPrimitives.ReadUInt16LittleEndian(rest[5..]), (int)BinaryPrimitives.ReadUInt16LittleEndian(rest[7..]));
+        ReadOnlySpan<byte> size = rest.Slice(5, 4);
+        (int width, int height) = ((int)BinaryPrimitives.ReadUInt16LittleEndian(size), (int)BinaryPrimitives.ReadUInt16LittleEndian(size[2..]));
         byte flags = rest[9];
         rest = rest[10..];
         ReadOnlySpan<byte> local = TakeColours(ref rest, flags, source);
@@ -50,7 +52,7 @@ internal static class GifReader
             canvas.AsSpan().Fill((byte)transparent);
         }
 
-        byte[] indices = Decompress(rest, width * height, source);
+        byte[] indices = width == 0 || height == 0 ? [] : Indices(size, rest[..GifCodes.Check(rest, width * height, source)], source);
         for (int y = 0; y < height; y++)
         {
             int row = (flags & 0x40) != 0 ? InterlacedRow(y, height) : y;
@@ -61,6 +63,14 @@ internal static class GifReader
         return IsGrey(used)
             ? new Image(ImageMode.L, canvasWidth, canvasHeight, canvas, transparentColour: transparent >= 0 ? transparent : null)
             : new Image(ImageMode.P, canvasWidth, canvasHeight, canvas, Palette(used, transparent));
+    }
+
+    // Rows stay in the file's order: ImageSharp 2.1 writes past the last row of interlaced frames of fewer than five.
+    private static byte[] Indices(ReadOnlySpan<byte> size, ReadOnlySpan<byte> codes, ImageSource source)
+    {
+        byte[] greys = [.. Enumerable.Range(0, 3 * 256).Select(i => (byte)(i / 3))];
+        byte[] file = [.. "GIF89a"u8, .. size, 0xF7, 0, 0, .. greys, (byte)',', 0, 0, 0, 0, .. size, 0, .. codes, 0, (byte)';'];
+        return ImageSharpDecoder.Bytes<L8>(new GifDecoder { IgnoreMetadata = true, DecodingMode = FrameDecodingMode.First }, file, source);
     }
 
     private static ReadOnlySpan<byte> TakeColours(ref ReadOnlySpan<byte> rest, byte flags, ImageSource source)
@@ -140,102 +150,5 @@ internal static class GifReader
         }
 
         throw new ArgumentOutOfRangeException(nameof(y));
-    }
-
-    /// <summary>The LZW decoder: a code stands for an earlier code's string and one more byte.</summary>
-    private static byte[] Decompress(ReadOnlySpan<byte> data, int count, ImageSource source)
-    {
-        byte minimum = data.IsEmpty ? (byte)0 : data[0];
-        if (minimum is < 1 or > 11)
-        {
-            throw source.Damaged($"its code size is {minimum}");
-        }
-
-        (int clear, int end) = (1 << minimum, (1 << minimum) + 1);
-        (ushort[]? prefix, byte[]? suffix, ushort[]? lengths) = (new ushort[LargestCode], new byte[LargestCode], new ushort[LargestCode]);
-        for (int code = 0; code < clear; code++)
-        {
-            (suffix[code], lengths[code]) = ((byte)code, 1);
-        }
-
-        byte[] output = new byte[count];
-        (int filled, int bits, uint buffer, int size, int next, int previous) = (0, 0, 0u, minimum + 1, end + 1, -1);
-        data = data[1..];
-        int block = 0;
-        while (filled < count)
-        {
-            while (bits < size)
-            {
-                if (block == 0)
-                {
-                    if (data.Length < 2 || data[0] == 0)
-                    {
-                        throw source.Truncated();
-                    }
-
-                    block = data[0];
-                    data = data[1..];
-                }
-
-                if (data.IsEmpty)
-                {
-                    throw source.Truncated();
-                }
-
-                buffer |= (uint)data[0] << bits;
-                (bits, block) = (bits + 8, block - 1);
-                data = data[1..];
-            }
-
-            int current = (int)(buffer & ((1u << size) - 1));
-            (buffer, bits) = (buffer >> size, bits - size);
-            if (current == clear)
-            {
-                (size, next, previous) = (minimum + 1, end + 1, -1);
-                continue;
-            }
-
-            if (current == end)
-            {
-                throw source.Truncated();
-            }
-
-            if (current > next || (previous < 0 && current > end) || (current == next && next == LargestCode))
-            {
-                throw source.Damaged($"code {current} refers to nothing");
-            }
-
-            bool known = current < next;
-            int length = known ? lengths[current] : lengths[previous] + 1;
-            Expand(output, filled, known ? current : previous, known ? length : length - 1);
-            if (!known && filled + length - 1 < count)
-            {
-                output[filled + length - 1] = output[filled];
-            }
-
-            if (previous >= 0 && next < LargestCode)
-            {
-                (prefix[next], suffix[next], lengths[next]) = ((ushort)previous, output[filled], (ushort)(lengths[previous] + 1));
-                next++;
-                size += next == 1 << size && size < 12 ? 1 : 0;
-            }
-
-            (filled, previous) = (filled + length, current);
-        }
-
-        return output;
-
-        void Expand(byte[] into, int start, int code, int length)
-        {
-            for (int i = start + length - 1; i >= start; i--)
-            {
-                if (i < into.Length)
-                {
-                    into[i] = suffix[code];
-                }
-
-                code = prefix[code];
-            }
-        }
     }
 }

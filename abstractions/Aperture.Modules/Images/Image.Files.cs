@@ -4,7 +4,10 @@ namespace Aperture.Images;
 
 public sealed partial class Image
 {
-    /// <summary>Opens a PNG, JPEG, WebP, GIF or BMP file, told apart by content and not by name. Of an animation the first frame is taken.</summary>
+    /// <summary>
+    /// Opens a PNG, JPEG, WebP, GIF, BMP, TIFF, TGA, PBM, PGM or PPM file, told apart by content and not by name. Of an animation the first frame is
+    /// taken, of several pages the first.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="options">Limits; null for the defaults.</param>
     /// <returns>The image in the mode in which it is stored; <see cref="Orientation"/> is reported and not applied.</returns>
@@ -31,7 +34,7 @@ public sealed partial class Image
         }
     }
 
-    /// <summary>Opens an image that is in memory as the bytes of a PNG, JPEG, WebP, GIF or BMP file.</summary>
+    /// <summary>Opens an image that is in memory as the bytes of a file that <see cref="Load"/> reads.</summary>
     /// <param name="bytes">The bytes of the file.</param>
     /// <param name="name">What error messages call the image.</param>
     /// <param name="options">Limits; null for the defaults.</param>
@@ -49,10 +52,24 @@ public sealed partial class Image
     public void SavePng(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        Write(path, EncodePng());
+    }
+
+    /// <summary>The bytes of a PNG file; see <see cref="SavePng"/> for what becomes of the modes.</summary>
+    /// <returns>A new array.</returns>
+    public byte[] EncodePng() => Mode switch
+    {
+        ImageMode.P => PngWriter.Write(ConvertToRgba()),
+        ImageMode.F => PngWriter.Write(ConvertToL()),
+        _ => PngWriter.Write(this),
+    };
+
+    private static void Write(string path, byte[] file)
+    {
         string beside = $"{path}.{Guid.NewGuid():N}.part";
         try
         {
-            File.WriteAllBytes(beside, EncodePng());
+            File.WriteAllBytes(beside, file);
             File.Move(beside, path, overwrite: true);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
@@ -67,15 +84,6 @@ public sealed partial class Image
             }
         }
     }
-
-    /// <summary>The bytes of a PNG file; see <see cref="SavePng"/> for what becomes of the modes.</summary>
-    /// <returns>A new array.</returns>
-    public byte[] EncodePng() => Mode switch
-    {
-        ImageMode.P => PngWriter.Write(ConvertToRgba()),
-        ImageMode.F => PngWriter.Write(ConvertToL()),
-        _ => PngWriter.Write(this),
-    };
 
     private static string FirstLine(Exception error) => error.Message.ReplaceLineEndings(" ");
 }

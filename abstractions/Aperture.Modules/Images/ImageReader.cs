@@ -3,6 +3,8 @@ namespace Aperture.Images;
 /// <summary>Tells the format of untrusted bytes from their first ones and reads them.</summary>
 internal static class ImageReader
 {
+    private const string Formats = "PNG, JPEG, WebP, GIF, BMP, TIFF, TGA, PBM, PGM or PPM";
+
     public static Image Read(ReadOnlySpan<byte> bytes, string name, ImageDecodeOptions options)
     {
         ImageSource source = new(name, options);
@@ -21,29 +23,43 @@ internal static class ImageReader
             return GifReader.Read(bytes, source);
         }
 
-        if (bytes.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xD8, 0xFF])
-            || bytes.StartsWith("BM"u8)
-            || (bytes.StartsWith("RIFF"u8) && bytes.Length > 12 && bytes[8..].StartsWith("WEBP"u8)))
+        if (bytes.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xD8, 0xFF]))
         {
             return SkiaReader.Read(bytes, source);
         }
 
-        string? kind = Unsupported(bytes);
-        throw new ApertureException(kind is null
-            ? $"Image {name} is not an image that can be read: PNG, JPEG, WebP, GIF or BMP is needed."
-            : $"Image {name} is a {kind} file, which cannot be read: convert it to PNG, JPEG, WebP, GIF or BMP.");
+        if (bytes.StartsWith("RIFF"u8) && bytes.Length > 12 && bytes[8..].StartsWith("WEBP"u8))
+        {
+            return WebpReader.Read(bytes, source);
+        }
+
+        if (bytes.StartsWith("BM"u8))
+        {
+            return BmpReader.Read(bytes, source);
+        }
+
+        if (bytes.StartsWith("II*\0"u8) || bytes.StartsWith("MM\0*"u8))
+        {
+            return TiffReader.Read(bytes, source);
+        }
+
+        if (PnmReader.Recognises(bytes))
+        {
+            return PnmReader.Read(bytes, source);
+        }
+
+        return Unsupported(bytes) is { } kind
+            ? throw new ApertureException($"Image {name} is a {kind} file, which cannot be read: convert it to PNG or JPEG.")
+            : TgaReader.Recognises(bytes)
+            ? TgaReader.Read(bytes, source)
+            : throw new ApertureException($"Image {name} is not an image that can be read: {Formats} is needed.");
     }
 
     private static string? Unsupported(ReadOnlySpan<byte> bytes)
     {
-        if (bytes.StartsWith("II*\0"u8) || bytes.StartsWith("MM\0*"u8))
+        if (bytes.StartsWith("P7\n"u8))
         {
-            return "TIFF";
-        }
-
-        if (bytes.Length > 2 && bytes[0] == 'P' && bytes[1] is >= (byte)'1' and <= (byte)'7' && char.IsWhiteSpace((char)bytes[2]))
-        {
-            return "PPM";
+            return "PAM";
         }
 
         if (bytes.Length > 12 && bytes[4..].StartsWith("ftyp"u8))
@@ -51,6 +67,6 @@ internal static class ImageReader
             return "HEIF or AVIF";
         }
 
-        return bytes.StartsWith("%PDF"u8) ? "PDF" : null;
+        return bytes.StartsWith("%PDF"u8) ? "PDF" : bytes.StartsWith((ReadOnlySpan<byte>)[0, 0, 1, 0]) ? "ICO" : null;
     }
 }

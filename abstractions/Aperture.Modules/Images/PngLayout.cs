@@ -35,57 +35,6 @@ internal readonly record struct PngLayout(ImageMode Mode, int Samples, int Depth
         _ => null,
     };
 
-    /// <summary>Writes the pixels of a row to every <paramref name="step"/>th pixel from <paramref name="start"/> on.</summary>
-    public void Unpack(ReadOnlySpan<byte> row, int columns, Array pixels, int start, int step)
-    {
-        if (pixels is int[] integers)
-        {
-            for (int x = 0; x < columns; x++)
-            {
-                integers[start + x * step] = BinaryPrimitives.ReadUInt16BigEndian(row[(2 * x)..]);
-            }
-
-            return;
-        }
-
-        byte[] target = (byte[])pixels;
-        if (Depth == 8 && step == 1)
-        {
-            row[..(columns * Samples)].CopyTo(target.AsSpan(start * Samples));
-        }
-        else if (Depth >= 8)
-        {
-            UnpackBytes(row, columns, target, start, step);
-        }
-        else
-        {
-            UnpackBits(row, columns, target, start, step);
-        }
-    }
-
-    private void UnpackBytes(ReadOnlySpan<byte> row, int columns, byte[] target, int start, int step)
-    {
-        (int channels, int sampleBytes) = (Channels, Depth / 8);
-        bool greyAlpha = Samples == 2 && channels == 4;
-        for (int x = 0; x < columns; x++)
-        {
-            ReadOnlySpan<byte> from = row.Slice(x * Samples * sampleBytes, Samples * sampleBytes);
-            Span<byte> into = target.AsSpan((start + x * step) * channels, channels);
-            for (int c = 0; c < channels; c++)
-            {
-                into[c] = from[(greyAlpha ? c / 3 : c) * sampleBytes]; // of 16 bits the high byte
-            }
-        }
-    }
-
-    private void UnpackBits(ReadOnlySpan<byte> row, int columns, byte[] target, int start, int step)
-    {
-        int largest = (1 << Depth) - 1;
-        int scale = Mode == ImageMode.P ? 1 : 255 / largest;
-        for (int x = 0; x < columns; x++)
-        {
-            int bit = x * Depth;
-            target[start + x * step] = (byte)(((row[bit >> 3] >> (8 - Depth - (bit & 7))) & largest) * scale);
-        }
-    }
+    /// <summary>Bytes of the pixels before compression: for each row one that names the filter, then its samples, padded to whole bytes.</summary>
+    public long RawBytes(int width, int height) => height * (1 + (((long)width * BitsPerPixel + 7) / 8));
 }

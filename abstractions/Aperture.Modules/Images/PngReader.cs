@@ -1,11 +1,13 @@
+using System.Buffers.Binary;
 using System.IO.Compression;
-using Aperture.Measuring;
+using SixLabors.ImageSharp.Formats.Png;
+using SixLabors.ImageSharp.PixelFormats;
 
 namespace Aperture.Images;
 
 /// <summary>
-/// Reads PNG of every colour type and depth into the mode in which Pillow opens it. Skia is not used because it scales 16-bit pixels, hides palette indices and
-/// clears the colour of transparent pixels. The checksum of the pixel data is not checked, as in Pillow: damaged data fails to decompress.
+/// Reads PNG of every colour type and depth into the mode in which Pillow opens it. ImageSharp decodes a file of the size and the pixels alone: palette
+/// indices as the grey values they are written like, 16-bit samples whole. The checksum of the pixel data is not checked, as in Pillow.
 /// </summary>
 internal static class PngReader
 {
@@ -14,35 +16,27 @@ internal static class PngReader
 
     public static ReadOnlySpan<byte> Signature => [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A];
 
+    /// <summary>The seven passes of an interlaced file: the first column and row of each and the steps between them.</summary>
+    private static (int X, int Y, int StepX, int StepY)[] Adam7 =>
+        [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)];
+
     public static Image Read(ReadOnlySpan<byte> file, ImageSource source)
     {
         PngChunks chunks = PngChunks.Read(file, source);
         PngLayout layout = PngLayout.Of(chunks, source);
         source.CheckSize(chunks.Width, chunks.Height, layout.Wide ? sizeof(int) : layout.Channels);
-        long raw = (long)chunks.Height * ((long)chunks.Width * layout.BitsPerPixel / 8);
-        if (raw / DeflateRatio > chunks.Data.Length)
+        (int width, int height) = ((int)chunks.Width, (int)chunks.Height);
+        if (layout.RawBytes(width, height) / DeflateRatio > chunks.Data.Length)
         {
             throw source.Truncated();
         }
 
-        (int width, int height) = ((int)chunks.Width, (int)chunks.Height);
-        Array pixels = layout.Wide ? new int[width * height] : new byte[width * height * layout.Channels];
+        Array pixels;
         try
         {
-            using ZLibStream data = new(new MemoryStream(chunks.Data), CompressionMode.Decompress);
-            if (!chunks.Interlaced)
-            {
-                ReadPass(data, layout, source, pixels, width, (0, 0, 1, 1), width, height);
-            }
-
-            foreach ((int X, int Y, int StepX, int StepY) pass in chunks.Interlaced ? Adam7 : [])
-            {
-                (int columns, int rows) = ((width - pass.X + pass.StepX - 1) / pass.StepX, (height - pass.Y + pass.StepY - 1) / pass.StepY);
-                if (columns > 0)
-                {
-                    ReadPass(data, layout, source, pixels, width, pass, columns, rows);
-                }
-            }
+            pixels = chunks.Interlaced
+                ? Interlaced(chunks.Data, layout, width, height, source)
+                : Decode(Whole(chunks.Data, layout.RawBytes(width, height), source), layout, width, height, source);
         }
         catch (InvalidDataException error)
         {
@@ -54,29 +48,100 @@ internal static class PngReader
             ExifOrientation.FromTiff(chunks.Exif));
     }
 
-    private static (int X, int Y, int StepX, int StepY)[] Adam7 =>
-        [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)];
-
-    private static void ReadPass(
-        Stream data, PngLayout layout, ImageSource source, Array pixels, int width, (int X, int Y, int StepX, int StepY) pass, int columns, int rows)
+    // Inflates once to see that all rows are there, because ImageSharp leaves missing rows black and says nothing.
+    private static byte[] Whole(byte[] data, long length, ImageSource source)
     {
-        int rowBytes = (int)(((long)columns * layout.BitsPerPixel + 7) / 8);
-        (byte[]? row, byte[]? above) = (new byte[1 + rowBytes], new byte[1 + rowBytes]); // the first byte names the filter
-        for (int y = 0; y < rows; y++)
+        byte[] buffer = new byte[1 << 16];
+        using ZLibStream pixels = new(new MemoryStream(data), CompressionMode.Decompress);
+        while (length > 0)
         {
-            (row, above) = (above, row);
-            if (data.ReadAtLeast(row, row.Length, throwOnEndOfStream: false) < row.Length)
+            int read = pixels.Read(buffer, 0, (int)Math.Min(length, buffer.Length));
+            length -= read > 0 ? read : throw source.Truncated();
+        }
+
+        return data;
+    }
+
+    // Each pass is a picture of its own. ImageSharp 2.1 never returns from an interlaced file that is cut off or less than five pixels wide.
+    private static Array Interlaced(byte[] data, PngLayout layout, int width, int height, ImageSource source)
+    {
+        Array pixels = layout.Wide ? new int[width * height] : new byte[width * height * layout.Channels];
+        using ZLibStream stream = new(new MemoryStream(data), CompressionMode.Decompress);
+        foreach ((int x, int y, int stepX, int stepY) in Adam7)
+        {
+            (int columns, int rows) = ((width - x + stepX - 1) / stepX, (height - y + stepY - 1) / stepY);
+            if (columns == 0 || rows == 0)
+            {
+                continue;
+            }
+
+            byte[] raw = new byte[layout.RawBytes(columns, rows)];
+            if (stream.ReadAtLeast(raw, raw.Length, throwOnEndOfStream: false) < raw.Length)
             {
                 throw source.Truncated();
             }
 
-            if (!PngFilter.Undo(row[0], row.AsSpan(1), above.AsSpan(1), Math.Max(1, layout.BitsPerPixel / 8)))
+            using MemoryStream packed = new(raw.Length + 64);
+            using (ZLibStream store = new(packed, CompressionLevel.NoCompression, leaveOpen: true))
             {
-                throw source.Damaged($"row {y} has the unknown filter {row[0]}");
+                store.Write(raw);
             }
 
-            int start = (pass.Y + y * pass.StepY) * width + pass.X;
-            layout.Unpack(row.AsSpan(1), columns, pixels, start, pass.StepX);
+            Array pass = Decode(packed.ToArray(), layout, columns, rows, source);
+            int channels = pass.Length / (columns * rows);
+            for (int i = 0; i < columns * rows; i++)
+            {
+                Array.Copy(pass, i * channels, pixels, ((y + (i / columns * stepY)) * width + x + (i % columns * stepX)) * channels, channels);
+            }
         }
+
+        return pixels;
+    }
+
+    private static Array Decode(byte[] data, PngLayout layout, int width, int height, ImageSource source)
+    {
+        byte[] header = new byte[13];
+        BinaryPrimitives.WriteInt32BigEndian(header, width);
+        BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), height);
+        (header[8], header[9]) = ((byte)layout.Depth, (byte)(layout.Samples switch { 1 => 0, 2 => 4, 3 => 2, _ => 6 }));
+        using MemoryStream stream = new(data.Length + 64);
+        stream.Write(Signature);
+        PngWriter.WriteChunk(stream, "IHDR"u8, header);
+        PngWriter.WriteChunk(stream, "IDAT"u8, data);
+        PngWriter.WriteChunk(stream, "IEND"u8, []);
+        byte[] file = stream.ToArray();
+
+        PngDecoder decoder = new() { IgnoreMetadata = true };
+        switch ((layout.Samples, layout.Depth))
+        {
+            case (1, 16):
+                return ImageSharpDecoder.Integers(decoder, file, source);
+            case (1, _):
+                byte[] grey = ImageSharpDecoder.Bytes<L8>(decoder, file, source);
+                return layout.Mode == ImageMode.P && layout.Depth < 8 ? Array.ConvertAll(grey, value => (byte)(value >> (8 - layout.Depth))) : grey;
+            case (2, 8):
+                return ImageSharpDecoder.Bytes<La16>(decoder, file, source);
+            case (2, _):
+                return GreyToColours(ImageSharpDecoder.HighBytes<La32>(decoder, file, source));
+            case (3, 8):
+                return ImageSharpDecoder.Bytes<Rgb24>(decoder, file, source);
+            case (3, _):
+                return ImageSharpDecoder.HighBytes<Rgb48>(decoder, file, source);
+            case (_, 8):
+                return ImageSharpDecoder.Bytes<Rgba32>(decoder, file, source);
+            default:
+                return ImageSharpDecoder.HighBytes<Rgba64>(decoder, file, source);
+        }
+    }
+
+    private static byte[] GreyToColours(byte[] pairs)
+    {
+        byte[] rgba = new byte[checked(2 * pairs.Length)];
+        for (int i = 0, o = 0; i < pairs.Length; i += 2, o += 4)
+        {
+            (rgba[o], rgba[o + 1], rgba[o + 2], rgba[o + 3]) = (pairs[i], pairs[i], pairs[i], pairs[i + 1]);
+        }
+
+        return rgba;
     }
 }

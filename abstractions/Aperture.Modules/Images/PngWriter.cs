@@ -87,13 +87,15 @@ internal static class PngWriter
         }
     }
 
-    private static void WriteChunk(MemoryStream file, ReadOnlySpan<byte> type, ReadOnlySpan<byte> payload)
+    /// <summary>Writes a chunk with its length and checksum.</summary>
+    public static void WriteChunk(MemoryStream file, ReadOnlySpan<byte> type, ReadOnlySpan<byte> payload)
     {
-        byte[] chunk = new byte[12 + payload.Length];
-        BinaryPrimitives.WriteInt32BigEndian(chunk, payload.Length);
-        type.CopyTo(chunk.AsSpan(4));
-        payload.CopyTo(chunk.AsSpan(8));
-        BinaryPrimitives.WriteUInt32BigEndian(chunk.AsSpan(8 + payload.Length), PngChecksum.Compute(chunk.AsSpan(4, 4 + payload.Length)));
-        file.Write(chunk);
+        Span<byte> number = stackalloc byte[4];
+        BinaryPrimitives.WriteInt32BigEndian(number, payload.Length);
+        file.Write(number);
+        file.Write(type);
+        file.Write(payload);
+        BinaryPrimitives.WriteUInt32BigEndian(number, PngChecksum.Compute(type, payload));
+        file.Write(number);
     }
 }

@@ -3,7 +3,7 @@ using SkiaSharp;
 
 namespace Aperture.Images;
 
-/// <summary>JPEG, WebP and BMP by SkiaSharp, asked for unpremultiplied pixels without colour management: the numbers that Pillow gives.</summary>
+/// <summary>JPEG by SkiaSharp, whose libjpeg-turbo gives the numbers of Pillow's; without colour management.</summary>
 internal static class SkiaReader
 {
     public static Image Read(ReadOnlySpan<byte> bytes, ImageSource source)
@@ -31,13 +31,7 @@ internal static class SkiaReader
         }
 
         Image image = new(ImageMode.RGBA, width, height, rgba, orientation: ExifOrientation.Read(bytes));
-        if (codec.Info.ColorType == SKColorType.Gray8)
-        {
-            return Grey(image);
-        }
-
-        // BMP has alpha only on paper: Pillow opens 32-bit files as RGB.
-        return codec.EncodedFormat == SKEncodedImageFormat.Webp && codec.Info.AlphaType != SKAlphaType.Opaque ? image : image.ConvertToRgb();
+        return codec.Info.ColorType == SKColorType.Gray8 ? Grey(image) : image.ConvertToRgb();
     }
 
     private static Image Grey(Image image)

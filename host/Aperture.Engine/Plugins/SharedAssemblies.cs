@@ -14,6 +14,7 @@ internal sealed class SharedAssemblies
         "Aperture.Modules",
         "TorchSharp",
         "SkiaSharp",
+        "SixLabors.ImageSharp",
         "Microsoft.Extensions.DependencyInjection.Abstractions",
         "Microsoft.Extensions.Logging.Abstractions",
     ];

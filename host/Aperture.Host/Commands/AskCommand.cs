@@ -21,7 +21,7 @@ internal static class AskCommand
         ModelArguments model = new();
         Argument<string[]> asked = new("pictures and question")
         {
-            Description = "Image files (PNG, JPEG, WebP, GIF or BMP; one, several or none), and last what you want to know.",
+            Description = "Image files (PNG, JPEG, WebP, GIF, BMP, TIFF, TGA or PPM; one, several or none), and last what you want to know.",
             Arity = ArgumentArity.OneOrMore,
         };
         Option<int> tokens = new("--max-new-tokens") { Description = "Longest answer in tokens.", HelpName = "count", DefaultValueFactory = _ => 128 };

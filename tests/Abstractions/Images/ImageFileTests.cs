@@ -10,7 +10,7 @@ public sealed class ImageFileTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    public static TheoryData<string> Formats => ["png", "jpg", "webp", "gif", "bmp"];
+    public static TheoryData<string> Formats => ["png", "jpg", "webp", "gif", "bmp", "tif", "tga", "ppm"];
 
     [Theory]
     [InlineData("empty.png", "")]
@@ -32,8 +32,10 @@ public sealed class ImageFileTests : IDisposable
     }
 
     [Theory]
-    [InlineData("picture.tif", "II*\0", "TIFF")]
-    [InlineData("picture.ppm", "P6\n1 1\n255\nabc", "PPM")]
+    [InlineData("picture.pdf", "%PDF-1.7", "PDF")]
+    [InlineData("picture.heic", "\0\0\0\u0018ftypheic\0", "HEIF")]
+    [InlineData("picture.ico", "\0\0\u0001\0\u0001\0", "ICO")]
+    [InlineData("picture.pam", "P7\nWIDTH 1\n", "PAM")]
     public void Formats_that_are_not_read_are_named(string name, string content, string format)
     {
         string path = Write(name, System.Text.Encoding.Latin1.GetBytes(content));
@@ -198,6 +200,32 @@ public sealed class ImageFileTests : IDisposable
         Assert.Equal([0, 0, 0, 255, 1, 1, 1, 0], image.ConvertToRgba().Pixels.ToArray());
     }
 
+    [Theory]
+    [InlineData(0, 0x7C00, 5)]
+    [InlineData(3, 0xF800, 6)]
+    public void Bmp_of_16_bits_is_widened_as_Pillow_does(int compression, int redMask, int greenBits)
+    {
+        byte[] bytes = new byte[66 + (2 * 64 * 2)];
+        int[] values = [.. Enumerable.Range(0, 64)];
+        "BM"u8.CopyTo(bytes);
+        (bytes[10], bytes[14], bytes[18], bytes[22], bytes[26], bytes[28], bytes[30]) = (66, 40, 64, 1, 1, 16, (byte)compression);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(54), redMask);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(58), greenBits == 6 ? 0x07E0 : 0x03E0);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(62), 0x001F);
+        foreach (int value in values)
+        {
+            int five = value % 32, green = greenBits == 6 ? value : five;
+            BinaryPrimitives.WriteUInt16LittleEndian(bytes.AsSpan(66 + (2 * value)), (ushort)((five << (5 + greenBits)) | (green << 5) | five));
+        }
+
+        Image image = Image.Decode(bytes);
+
+        int largest = (1 << greenBits) - 1;
+        Assert.Equal(
+            values.SelectMany(value => new[] { value % 32 * 255 / 31, (greenBits == 6 ? value : value % 32) * 255 / largest, value % 32 * 255 / 31 }),
+            image.Pixels.ToArray().Select(value => (int)value));
+    }
+
     private string Write(string name, byte[] content)
     {
         string path = Path.Combine(_folder, name);
@@ -224,6 +252,12 @@ public sealed class ImageFileTests : IDisposable
                 return TinyGif(width, height, transparent: -1, [.. Enumerable.Range(0, width * height).Select(i => i % 3 & 1)]);
             case "bmp":
                 return TinyBmp(image);
+            case "tif":
+                return TiffTests.Tiff(image.Pixels.ToArray(), width, height, [(258, 8), (262, 2), (277, 3)]);
+            case "tga":
+                return [0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, .. Size(width, height), 24, 0, .. image.Pixels];
+            case "ppm":
+                return [.. System.Text.Encoding.ASCII.GetBytes($"P6\n{width} {height}\n255\n"), .. image.Pixels];
             default:
                 using (SKBitmap bitmap = SKBitmap.Decode(image.EncodePng()))
                 using (SKData data = bitmap.Encode(format == "jpg" ? SKEncodedImageFormat.Jpeg : SKEncodedImageFormat.Webp, 80))
@@ -289,6 +323,13 @@ public sealed class ImageFileTests : IDisposable
             case "gif":
                 Size(width, height).CopyTo(bytes, 6);
                 break;
+            case "tif":
+                return TiffTests.Tiff([1, 2, 3], width, height, [(258, 8), (262, 2), (277, 3)]);
+            case "tga":
+                Size(width, height).CopyTo(bytes, 12);
+                break;
+            case "ppm":
+                return [.. System.Text.Encoding.ASCII.GetBytes($"P6\n{width} {height}\n255\n"), 1, 2, 3];
             default:
                 BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(18), width);
                 BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(22), height);

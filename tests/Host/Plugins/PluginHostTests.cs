@@ -85,7 +85,8 @@ public sealed class PluginHostTests : IDisposable
         Assert.Equal([assembly], context.Assemblies);
         string[] assemblies =
         [
-            "Aperture.Abstractions", "Aperture.Modules", "TorchSharp", "SkiaSharp", "Microsoft.Extensions.DependencyInjection.Abstractions",
+            "Aperture.Abstractions", "Aperture.Modules", "TorchSharp", "SkiaSharp", "SixLabors.ImageSharp",
+            "Microsoft.Extensions.DependencyInjection.Abstractions",
         ];
         foreach (string shared in assemblies)
         {

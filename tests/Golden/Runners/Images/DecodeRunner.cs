@@ -63,7 +63,7 @@ public sealed class DecodeRunner : IGoldenRunner
     {
         string path = golden.FileBeside(Path.Combine("files", name));
         string format = recorded.TryGetProperty("format", out JsonElement text) ? text.GetString()! : "";
-        if (recorded.TryGetProperty("error", out _) || format is "TIFF" or "PPM")
+        if (recorded.TryGetProperty("error", out _))
         {
             ApertureException error = Assert.Throws<ApertureException>(() => Image.Load(path));
             Assert.Contains(name, error.Message);
