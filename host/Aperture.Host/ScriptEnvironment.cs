@@ -32,6 +32,7 @@ internal sealed record ScriptEnvironment(HostGlobals Globals, IScriptDisplay Dis
                 typeof(ApertureException).Assembly, typeof(Aperture.Images.Image).Assembly, typeof(Aperture.Pipelines.Pipeline).Assembly,
                 typeof(ScriptSession).Assembly,
                 typeof(torch).Assembly,
+                typeof(SixLabors.ImageSharp.Image).Assembly,
             ],
         });
     }

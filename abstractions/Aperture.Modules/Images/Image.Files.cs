@@ -55,6 +55,43 @@ public sealed partial class Image
         Write(path, EncodePng());
     }
 
+    /// <summary>
+    /// Writes an animated GIF file that repeats for ever, each frame in a palette of 256 colours of its own. It is written beside the target and renamed over
+    /// it, so that the target is either the old file or the whole new one.
+    /// </summary>
+    /// <param name="frames">The frames, at least one, all of the first one's size; they are written in mode RGB.</param>
+    /// <param name="path">The file to make or replace.</param>
+    /// <param name="delay">How long each frame shows, 20 ms to 655 s; GIF counts in hundredths of a second. Null for half a second.</param>
+    /// <exception cref="ApertureException">There is no frame, a frame has another size, or the file cannot be written.</exception>
+    public static void SaveGif(IEnumerable<Image> frames, string path, TimeSpan? delay = null)
+    {
+        ArgumentNullException.ThrowIfNull(frames);
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        Image[] all = [.. frames];
+        if (all.Length == 0)
+        {
+            throw new ApertureException($"Image {path} cannot be written: an animation needs at least one frame.");
+        }
+
+        int odd = Array.FindIndex(all, frame => frame.Width != all[0].Width || frame.Height != all[0].Height);
+        if (odd >= 0)
+        {
+            throw new ApertureException(
+                $"Image {path} cannot be written: frame {odd} has {all[odd].Width}x{all[odd].Height} pixels and frame 0 has {all[0].Width}x{all[0].Height}; "
+                + "resize or crop them to one size.");
+        }
+
+        double hundredths = Math.Round((delay ?? TimeSpan.FromMilliseconds(500)).TotalMilliseconds / 10);
+        if (hundredths is < 2 or > ushort.MaxValue || Math.Max(all[0].Width, all[0].Height) > ushort.MaxValue)
+        {
+            throw new ApertureException(
+                $"Image {path} cannot be written: a GIF of {all[0].Width}x{all[0].Height} pixels and {hundredths / 100} s a frame cannot be; "
+                + $"sides are at most {ushort.MaxValue} pixels, and a frame shows from 0.02 to {ushort.MaxValue / 100.0} s.");
+        }
+
+        Write(path, GifWriter.Write(all, (int)hundredths));
+    }
+
     /// <summary>The bytes of a PNG file; see <see cref="SavePng"/> for what becomes of the modes.</summary>
     /// <returns>A new array.</returns>
     public byte[] EncodePng() => Mode switch

@@ -46,6 +46,19 @@ public sealed class TokenMap
         return Path.GetFullPath(path);
     }
 
+    /// <summary>
+    /// Draws the map into an animated GIF file, through the layers: one frame for each number of tokens that differs from the layer before, with layer and
+    /// count as captions; written whole or not at all.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="delay">How long each frame shows; null for half a second.</param>
+    /// <returns>The full path.</returns>
+    public string SaveGif(string path, TimeSpan? delay = null)
+    {
+        Image.SaveGif(TokenMapDrawing.Frames(this), path, delay);
+        return Path.GetFullPath(path);
+    }
+
     /// <summary>The map of one picture of a prompt; null where its tokens have no place in it.</summary>
     internal static TokenMap? From(Image picture, int image, SequenceLayout prompt, IReadOnlyList<SequenceLayout> layers)
     {

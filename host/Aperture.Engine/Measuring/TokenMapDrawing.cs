@@ -16,10 +16,21 @@ internal static class TokenMapDrawing
 
     public static Image Draw(TokenMap map)
     {
-        int[] stages = Stages(map);
         IReadOnlyList<TokenMapTile>[] sheets = [.. Sheets(map)];
+        return Draw(map, sheets, Thinned(Changes(map)), PanelsARow);
+    }
+
+    /// <summary>A picture for each number of tokens that differs from the layer before, all of one size.</summary>
+    public static Image[] Frames(TokenMap map)
+    {
+        IReadOnlyList<TokenMapTile>[] sheets = [.. Sheets(map)];
+        return [.. Changes(map).Select(stage => Draw(map, sheets, [stage], sheets.Length))];
+    }
+
+    private static Image Draw(TokenMap map, IReadOnlyList<TokenMapTile>[] sheets, int[] stages, int panelsARow)
+    {
         (int Stage, int Sheet)[] panels = [.. stages.SelectMany(stage => sheets.Select((_, sheet) => (stage, sheet)))];
-        int columns = Math.Min(PanelsARow, panels.Length), rows = (panels.Length + columns - 1) / columns;
+        int columns = Math.Min(panelsARow, panels.Length), rows = (panels.Length + columns - 1) / columns;
         SKImageInfo info = new((columns * (Side + Gap)) + Gap, (rows * (Side + Gap + Caption)) + Gap, SKColorType.Rgba8888, SKAlphaType.Opaque);
         using SKBitmap bitmap = new(info);
         using SKCanvas canvas = new(bitmap);
@@ -75,10 +86,12 @@ internal static class TokenMapDrawing
         return new SKRect(left, top, left + width, top + height);
     }
 
+    private static int[] Changes(TokenMap map)
+        => [.. Enumerable.Range(0, map.Kept.Count).Where(i => i == 0 || map.Kept[i].Count != map.Kept[i - 1].Count)];
+
     // The start, every change, and the end; thinned evenly where that is too many.
-    private static int[] Stages(TokenMap map)
+    private static int[] Thinned(int[] changes)
     {
-        int[] changes = [.. Enumerable.Range(0, map.Kept.Count).Where(i => i == 0 || map.Kept[i].Count != map.Kept[i - 1].Count)];
         if (changes.Length <= MostPanels)
         {
             return changes;

@@ -14,6 +14,23 @@ public class RunCommandTests
     }
 
     [Fact]
+    public async Task A_script_has_ImageSharp_and_writes_animations()
+    {
+        using CommandFolder f = new CommandFolder().Write(
+            "a.csx",
+            """
+            using SixLabors.ImageSharp.Processing;
+            var photo = Image.Filled(4, 2, 10, 20, 30);
+            using var turned = photo.ToImageSharp();
+            turned.Mutate(x => x.Rotate(RotateMode.Rotate90).Invert());
+            var back = Image.FromImageSharp(turned);
+            Image.SaveGif([photo, back.Resize(4, 2)], "turn.gif");
+            $"{back.Width}x{back.Height} {back.Pixels[0]} {Images.Load("turn.gif").Width}"
+            """);
+        Assert.Equal((0, "2x4 245 4\n", ""), await f.Run("run", "a.csx"));
+    }
+
+    [Fact]
     public async Task The_number_a_script_returns_is_the_exit_code()
     {
         using CommandFolder f = new CommandFolder().Write("a.csx", "return 7;");

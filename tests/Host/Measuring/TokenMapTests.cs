@@ -59,6 +59,31 @@ public sealed class TokenMapTests
     }
 
     [Fact]
+    public void The_animation_has_a_frame_for_every_change_with_all_sheets_side_by_side()
+    {
+        SequenceLayout prompt = Prompt();
+        SequenceLayout left = prompt.Keep([.. Enumerable.Range(0, prompt.Count).Except([2, 10, 11, 12, 13])]);
+        string folder = Directory.CreateTempSubdirectory("token-map-").FullName;
+        try
+        {
+            string path = TokenMap.From(_white, 0, prompt, [prompt, prompt, left, left])!.SaveGif(Path.Combine(folder, "map.gif"));
+
+            using SixLabors.ImageSharp.Image animation = SixLabors.ImageSharp.Image.Load(path);
+            using SixLabors.ImageSharp.Image last = animation.Frames.CloneFrame(animation.Frames.Count - 1);
+            Image drawn = Image.FromImageSharp(last), first = Image.FromImageSharp(animation);
+            Assert.Equal(2, animation.Frames.Count);
+            Assert.Equal((2 * (Side + Gap)) + Gap, drawn.Width);
+            Assert.Equal([false, false, false, false], Quarters.Select(at => IsDark(first, 1, at.X, at.Y)));
+            Assert.Equal([true, false, false, false], Quarters.Select(at => IsDark(drawn, 0, at.X, at.Y)));
+            Assert.Equal([false, true, false, false], Quarters.Select(at => IsDark(drawn, 1, at.X, at.Y)));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
     public void Merged_tokens_count_for_every_place_they_stand_for()
     {
         VisualSegment merged = new(1) { Grid = new VisualGrid(2, 2), Places = [0], Sources = [[0, 1, 3]], Tile = 1, Area = new PictureArea(0, 0, 20, 40) };
