@@ -1,3 +1,5 @@
+using Aperture.Scripting;
+using Aperture.Tables;
 using Spectre.Console;
 
 namespace Aperture.Host;
@@ -8,7 +10,7 @@ namespace Aperture.Host;
 /// </summary>
 internal sealed class Terminal
 {
-    private const int WidthOfRedirectedOutput = 500; // Lines in a file or a pipe are not broken at 80 columns.
+    private const int LeastColumns = 20, MostColumns = 10_000; // Outside, COLUMNS is a mistake.
 
     public Terminal(TextWriter output, TextWriter error)
     {
@@ -32,6 +34,9 @@ internal sealed class Terminal
 
     public static Terminal OfProcess() => new(Console.Out, Console.Error);
 
+    /// <summary>Shows a table on standard output, as wide as the terminal.</summary>
+    public void Show(DisplayTable table) => Rich.Write(new TableView(table));
+
     public void Warn(string message) => WriteLine("warning: ", Color.Yellow, message);
 
     public void Fail(string message) => WriteLine("error: ", Color.Red, message);
@@ -52,11 +57,15 @@ internal sealed class Terminal
             Ansi = output.IsTerminal ? AnsiSupport.Detect : AnsiSupport.No,
             ColorSystem = isPlain || !output.IsTerminal ? ColorSystemSupport.NoColors : ColorSystemSupport.Detect,
         });
-        if (!output.IsTerminal)
+        if (FixedWidth(output.IsTerminal, Environment.GetEnvironmentVariable("COLUMNS")) is { } width)
         {
-            console.Profile.Width = WidthOfRedirectedOutput;
+            console.Profile.Width = width;
         }
 
         return console;
     }
+
+    /// <summary>What COLUMNS says; without it a terminal's own width, which may change (null), and a width that reads well in files and pipes.</summary>
+    internal static int? FixedWidth(bool isTerminal, string? columns)
+        => int.TryParse(columns, out int width) && width is >= LeastColumns and <= MostColumns ? width : isTerminal ? null : TableLayout.PlainWidth;
 }

@@ -1,8 +1,6 @@
 using Aperture.Host.Repl;
 using Aperture.Images;
 using Aperture.Scripting;
-using Aperture.Tasks;
-using Spectre.Console;
 using Spectre.Console.Rendering;
 
 namespace Aperture.Host;
@@ -37,7 +35,7 @@ internal sealed class TerminalDisplay(Terminal terminal) : IScriptDisplay
         }
         else if (form.Table is { } table)
         {
-            Write(table);
+            terminal.Show(table);
         }
         else
         {
@@ -48,7 +46,7 @@ internal sealed class TerminalDisplay(Terminal terminal) : IScriptDisplay
     // Progress is about getting there: it goes to standard error, where a line can be written over.
     public ILiveDisplay ShowLive(object? value) =>
         value is WorkProgress ? new ProgressLine(terminal)
-        : terminal.Rich.Profile.Out.IsTerminal ? new RewrittenText(terminal.Output, Formatter, value)
+        : terminal.Rich.Profile.Out.IsTerminal && terminal.Rich.Profile.Capabilities.Ansi ? new RewrittenText(terminal.Output, Formatter, value)
         : new FirstAndLast(this, value);
 
     private void Write(string text, Image picture)
@@ -62,32 +60,6 @@ internal sealed class TerminalDisplay(Terminal terminal) : IScriptDisplay
             terminal.Output.WriteLine(text);
             terminal.Output.WriteLine(InlinePicture.Encode(picture, _graphics.Value));
         }
-    }
-
-    private void Write(DisplayTable table)
-    {
-        Table shown = new();
-        if (table.Title.Length > 0)
-        {
-            shown.Title = new TableTitle(Markup.Escape(table.Title));
-        }
-
-        if (table.Caption.Length > 0)
-        {
-            shown.Caption = new TableTitle(Markup.Escape(table.Caption));
-        }
-
-        foreach (string head in table.Heads)
-        {
-            shown.AddColumn(new TableColumn(Markup.Escape(head)));
-        }
-
-        foreach (IReadOnlyList<string> row in table.Rows)
-        {
-            shown.AddRow([.. row.Select(Markup.Escape)]);
-        }
-
-        terminal.Rich.Write(shown);
     }
 
     // A name in the current folder that no file has yet.

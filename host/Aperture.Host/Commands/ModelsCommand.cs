@@ -2,7 +2,7 @@ using System.CommandLine;
 using Aperture.Hub;
 using Aperture.Models;
 using Aperture.Plugins;
-using Spectre.Console;
+using Aperture.Scripting;
 
 namespace Aperture.Host.Commands;
 
@@ -22,7 +22,7 @@ internal static class ModelsCommand
             await using PluginHost plugins = new(context.Plugins.Read(parsed, parsed.GetValue(file)));
             HubCache cache = new(HubSettings.FromEnvironment());
             IReadOnlyList<FamilyDescription> families = new ModelOpener(plugins, cache).Families(out IReadOnlyList<string> failures);
-            context.Terminal.Rich.Write(ToTable(families));
+            context.Terminal.Show(ToTable(families));
             IReadOnlyList<string> shipped = new ModelLocator(cache).ShippedModels;
             if (shipped.Count > 0)
             {
@@ -39,16 +39,7 @@ internal static class ModelsCommand
         return new Command("models", "List model families and models.") { list };
     }
 
-    private static Table ToTable(IReadOnlyList<FamilyDescription> families)
-    {
-        Table table = new();
-        table.AddColumns("family", "plugin", "what it is", "recognises");
-        foreach (FamilyDescription family in families)
-        {
-            table.AddRow(
-                Markup.Escape(family.Name), Markup.Escape(family.Plugin), Markup.Escape(family.Summary), Markup.Escape(string.Join("\n", family.Recognised)));
-        }
-
-        return table;
-    }
+    private static DisplayTable ToTable(IReadOnlyList<FamilyDescription> families) => new(
+        ["family", "plugin", "what it is", "recognises"],
+        [.. families.Select(family => new[] { family.Name, family.Plugin, family.Summary, string.Join('\n', family.Recognised) })]);
 }

@@ -7,7 +7,6 @@ using Aperture.Plugins;
 using Aperture.Requests;
 using Aperture.Sampling;
 using Aperture.Scripting;
-using Spectre.Console;
 
 namespace Aperture.Host.Commands;
 
@@ -42,18 +41,7 @@ internal sealed class PluginCommandContext(
     public void Show(CommandTable table)
     {
         EndProgress();
-        Table shown = new();
-        foreach (string head in table.Heads)
-        {
-            shown.AddColumn(Markup.Escape(head));
-        }
-
-        foreach (IReadOnlyList<string> row in table.Rows)
-        {
-            shown.AddRow([.. row.Select(Markup.Escape)]);
-        }
-
-        host.Terminal.Rich.Write(shown);
+        host.Terminal.Show(new DisplayTable(table.Heads, table.Rows));
     }
 
     public string SaveChart(string path, Chart chart) => ChartDrawing.Save(path, chart);

@@ -1,8 +1,7 @@
 using System.CommandLine;
 using Aperture.Pipelines;
 using Aperture.Plugins;
-using Aperture.Tasks;
-using Spectre.Console;
+using Aperture.Scripting;
 
 namespace Aperture.Host.Commands;
 
@@ -127,8 +126,7 @@ internal static class PluginsCommand
 
     private static void WriteList(Terminal terminal, IReadOnlyList<PluginStatus> plugins)
     {
-        Table table = new();
-        table.AddColumns("plugin", "state", "method or task", "what it does");
+        List<IReadOnlyList<string>> rows = [];
         foreach (PluginStatus plugin in plugins)
         {
             string state = plugin.Loaded ? "loads" : plugin.Entry.Enabled ? "fails" : "disabled";
@@ -139,12 +137,11 @@ internal static class PluginsCommand
             ];
             for (int row = 0; row < Math.Max(1, parts.Length); row++)
             {
-                string id = row == 0 ? Markup.Escape(plugin.Entry.Id) : "";
                 (string name, string summary) = row < parts.Length ? parts[row] : ("", "");
-                table.AddRow(id, row == 0 ? state : "", Markup.Escape(name), Markup.Escape(summary));
+                rows.Add(row == 0 ? [plugin.Entry.Id, state, name, summary] : ["", "", name, summary]);
             }
         }
 
-        terminal.Rich.Write(table);
+        terminal.Show(new DisplayTable(["plugin", "state", "method or task", "what it does"], rows));
     }
 }

@@ -1,8 +1,7 @@
 using System.CommandLine;
 using Aperture.Pipelines;
 using Aperture.Plugins;
-using Aperture.Tasks;
-using Spectre.Console;
+using Aperture.Scripting;
 
 namespace Aperture.Host.Commands;
 
@@ -37,16 +36,7 @@ internal static class TasksCommand
         return command;
     }
 
-    private static void Write(Terminal terminal, IReadOnlyList<PluginTask> tasks)
-    {
-        Table table = new();
-        table.AddColumns("architecture", "task", "plugin", "what it recognises", "training");
-        foreach (PluginTask task in tasks)
-        {
-            string[] row = [task.Name, task.Kind, task.Plugin, task.Checkpoints, task.TrainingOptions is null ? "" : "yes"];
-            table.AddRow([.. row.Select(Markup.Escape)]);
-        }
-
-        terminal.Rich.Write(table);
-    }
+    private static void Write(Terminal terminal, IReadOnlyList<PluginTask> tasks) => terminal.Show(new DisplayTable(
+        ["architecture", "task", "plugin", "what it recognises", "training"],
+        [.. tasks.Select(task => new[] { task.Name, task.Kind, task.Plugin, task.Checkpoints, task.TrainingOptions is null ? "" : "yes" })]));
 }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Aperture.Models;
 using Aperture.Pipelines;
 using Aperture.Plugins;
+using Aperture.Scripting;
 using Aperture.Training;
 using Spectre.Console;
 
@@ -64,16 +65,9 @@ internal static class TrainCommand
         return command;
     }
 
-    private static void ShowOptions(Terminal terminal, IReadOnlyList<MethodOption> options)
-    {
-        Table table = new Table().AddColumns("option", "type", "default", "meaning").Border(TableBorder.Simple);
-        foreach (MethodOption option in options)
-        {
-            table.AddRow(Markup.Escape(option.Name), Markup.Escape(option.Type), Markup.Escape(option.Default), Markup.Escape(option.Summary));
-        }
-
-        terminal.Rich.Write(table);
-    }
+    private static void ShowOptions(Terminal terminal, IReadOnlyList<MethodOption> options) => terminal.Show(new DisplayTable(
+        ["option", "type", "default", "meaning"],
+        [.. options.Select(option => new[] { option.Name, option.Type, option.Default, option.Summary })]));
 
     private static Task<TrainingResult> RunAsync(
         Terminal terminal, string name, ITrainedMethod method, JsonElement options, TrainingModel samples, CancellationToken cancellationToken)

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text;
-using Aperture.Tasks;
+using Aperture.Tables;
 
 namespace Aperture.Scripting;
 
@@ -36,14 +36,16 @@ public sealed record DisplayTable(IReadOnlyList<string> Heads, IReadOnlyList<IRe
         return Caption.Length > 0 ? html.Append("<p>").Append(Encode(Caption)).Append("</p>").ToString() : html.ToString();
     }
 
-    /// <summary>The table as text in columns.</summary>
-    public override string ToString()
-    {
-        IReadOnlyList<string>[] lines = [Heads, .. Rows];
-        int[] widths = [.. Enumerable.Range(0, Heads.Count).Select(column => lines.Max(line => line[column].Length))];
-        IEnumerable<string> text = lines.Select(line => string.Join("  ", line.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());
-        return string.Join('\n', new[] { Title }.Concat(text).Append(Caption).Where(line => line.Length > 0));
-    }
+    /// <summary>The table laid out for a width (<see cref="TableLayout"/>).</summary>
+    /// <param name="width">The columns that there are.</param>
+    public IReadOnlyList<TableLine> Lines(int width) => TableLayout.Lines(Heads, Rows, width, Title, Caption);
+
+    /// <summary>The table as plain text.</summary>
+    /// <param name="width">The columns that there are.</param>
+    public string ToString(int width) => TableLayout.Text(Lines(width));
+
+    /// <summary>The table as plain text, at most <see cref="TableLayout.PlainWidth"/> columns wide.</summary>
+    public override string ToString() => ToString(TableLayout.PlainWidth);
 
     private static void AppendRow(StringBuilder html, string cell, IReadOnlyList<string> texts)
     {

@@ -22,6 +22,7 @@ internal sealed class ApertureProcess : IDisposable
         };
         start.Environment["XDG_CACHE_HOME"] = Path.Combine(folder, "cache");
         start.Environment["TERM"] = "xterm-256color";
+        start.Environment.Remove("COLUMNS");
         foreach ((string name, string value) in environment)
         {
             start.Environment[name] = value;

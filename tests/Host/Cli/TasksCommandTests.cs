@@ -6,7 +6,7 @@ namespace Aperture.Host.Tests.Cli;
 [Trait("Category", "Process")]
 public sealed class TasksCommandTests : IDisposable
 {
-    private readonly CommandFolder _folder = new();
+    private readonly CommandFolder _folder = new() { Environment = { ["COLUMNS"] = "500" } };
     private readonly PluginSandbox _sandbox = new();
 
     public void Dispose()
@@ -69,6 +69,12 @@ public sealed class TasksCommandTests : IDisposable
         Assert.Equal((0, "", "15 pixels, 1 stage\nshade twin stencil\n"), (code, error, output));
     }
 
+    // The cells of a table whose rows are not broken; the line below the heads tells where columns begin.
     private static string[][] Lines(string table)
-        => [.. table.Split('\n').Where(line => line.Contains('│')).Select(line => line.Trim().Trim('│').Split('│').Select(cell => cell.Trim()).ToArray())];
+    {
+        string[] lines = table.Split('\n');
+        string[] widths = [.. lines.First(line => line.StartsWith('─')).Split("  ")];
+        int[] starts = [.. widths.Select((_, column) => widths.Take(column).Sum(width => width.Length + 2))];
+        return [.. lines.Select(line => starts.Select((start, column) => new string([.. line.Skip(start).Take(widths[column].Length)]).Trim()).ToArray())];
+    }
 }

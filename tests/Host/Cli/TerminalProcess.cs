@@ -32,6 +32,7 @@ internal sealed partial class TerminalProcess : IDisposable
             ["XDG_STATE_HOME"] = Path.Combine(folder, "state"),
             ["SHELL"] = "/bin/sh",
             ["NO_COLOR"] = null,
+            ["COLUMNS"] = null,
             ["TMUX"] = null,
             ["APERTURE_GRAPHICS"] = "none",
         }.Concat(environment.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value))))
