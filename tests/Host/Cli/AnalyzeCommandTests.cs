@@ -22,7 +22,7 @@ public sealed class AnalyzeCommandTests : IDisposable
 
         Assert.Equal((0, ""), (code, error));
         string[] lines = output.TrimEnd('\n').Split('\n');
-        Assert.Equal(8, lines.Count(line => line.StartsWith("│ ", StringComparison.Ordinal) && char.IsDigit(line[2])));
+        Assert.Equal(8, lines.Count(line => line.StartsWith("    ", StringComparison.Ordinal) && char.IsDigit(line[4])));
         Assert.Contains(lines, line => line.StartsWith("tiny-llava, Float32 on cpu, 1 thread(s), ") && line.EndsWith("; 3 question(s)"));
         Assert.Contains(lines, line => line.StartsWith("random(Tokens=9): ") && line.Contains(" of 8 layers run image tokens, "));
         string[] written = [.. lines.Where(line => line.StartsWith("wrote ", StringComparison.Ordinal)).Select(line => line[6..])];

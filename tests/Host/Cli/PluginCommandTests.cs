@@ -27,7 +27,7 @@ public sealed class PluginCommandTests : IDisposable
 
         Assert.Equal((7, ""), (code, error));
         Assert.Equal("6 WORDS", output.TrimEnd('\n').Split('\n')[^1]);
-        Assert.Contains("\nword   [length]\n─────  ────────\n", output, StringComparison.Ordinal);
+        Assert.StartsWith("word   [length]\n─────  ────────\n", output, StringComparison.Ordinal);
         Assert.Contains("\nthree         5\n", output, StringComparison.Ordinal);
 
         Assert.EndsWith("\n0 words\n", (await _folder.Run("--threads", "1", "count", "0")).Output, StringComparison.Ordinal);

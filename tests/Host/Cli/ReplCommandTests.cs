@@ -18,8 +18,8 @@ public sealed class ReplCommandTests : IDisposable
         await repl.EnterAsync("var x = torch.ones(2, 3);", Prompt);
         await repl.EnterAsync("x", "Tensor [2, 3] float32 cpu, 24 B\r\n  min 1  max 1  mean 1  std 0\r\n  [1, 1, 1]\r\n  [1, 1, 1]\r\n");
         await repl.EnterAsync("if (true)\r{\rPrint($\"sum {x.sum().item<float>()}\");\r}", "sum 6\r\n");
-        await repl.EnterAsync("new[] { new { A = 1, B = 2 } }", "│ 1 │ 2 │");
-        await repl.EnterAsync("#vars", "│ x    │ Tensor │");
+        await repl.EnterAsync("new[] { new { A = 1, B = 2 } }", "1  2\r\n");
+        await repl.EnterAsync("#vars", "x     Tensor  ");
         await repl.EnterAsync("throw new InvalidOperationException(\"broken\");", "InvalidOperationException: broken");
         await repl.EnterAsync("nothing", "error CS0103");
         await repl.EnterAsync("#error", "at Submission");

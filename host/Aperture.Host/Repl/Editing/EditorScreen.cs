@@ -1,6 +1,7 @@
 using System.Text;
 using Aperture.Measuring;
 using Aperture.Scripting;
+using Aperture.Tables;
 
 namespace Aperture.Host.Repl;
 
@@ -72,7 +73,7 @@ internal sealed class EditorScreen(IEditorTerminal terminal, Theme theme)
 
     private (List<string> Rows, int Row, int Column) Break(string prompt, string text, int cursor, IReadOnlyList<CodeSpan> colours)
     {
-        int width = terminal.Width, indent = DisplayWidth.Of(prompt);
+        int width = terminal.Width, indent = TextWidth.Of(prompt);
         List<string> rows = [];
         StringBuilder line = new StringBuilder(theme.Prompt + prompt + theme.Reset);
         int column = indent, cursorRow = 0, cursorColumn = indent, span = 0;
@@ -112,7 +113,7 @@ internal sealed class EditorScreen(IEditorTerminal terminal, Theme theme)
             }
 
             string shown = rune.Value == '\t' ? new string(' ', TabWidth) : rune.Value < ' ' ? "?" : rune.ToString();
-            int columns = rune.Value == '\t' ? TabWidth : DisplayWidth.Of(rune);
+            int columns = rune.Value == '\t' ? TabWidth : rune.Value < ' ' ? 1 : TextWidth.Of(rune);
             line.Append(shown);
             column += columns;
             if (column >= width - 1)

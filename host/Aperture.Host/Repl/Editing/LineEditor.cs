@@ -1,5 +1,6 @@
 using Aperture.Measuring;
 using Aperture.Scripting;
+using Aperture.Tables;
 
 namespace Aperture.Host.Repl;
 
@@ -90,7 +91,7 @@ internal sealed class LineEditor
     private void Draw(string prompt, EditorKeys keys, CodeAssistant assistant)
     {
         string text = keys.Buffer.Text;
-        _screen.Draw(prompt, text, keys.Buffer.Cursor, assistant.ColoursOf(text), keys.Below(_theme, DisplayWidth.Of(prompt), _terminal.Width));
+        _screen.Draw(prompt, text, keys.Buffer.Cursor, assistant.ColoursOf(text), keys.Below(_theme, TextWidth.Of(prompt), _terminal.Width));
     }
 
     private void Finish(string prompt, EditorKeys keys, CodeAssistant assistant)
