@@ -64,7 +64,11 @@ public static class ComparisonJson
         json.WriteNumber("decodePerToken", row.Times.DecodePerToken);
         json.WriteEndObject();
         json.WriteNumber("cacheBytes", row.CacheBytes);
-        json.WriteNumber("peakMemoryBytes", row.PeakMemory);
+        if (row.PeakMemory is { } bytes)
+        {
+            json.WriteNumber("peakMemoryBytes", bytes);
+        }
+
         json.WriteEndObject();
     }
 }

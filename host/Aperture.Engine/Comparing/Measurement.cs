@@ -36,8 +36,11 @@ public sealed record Measurement
     /// <summary>Bytes of the key/value cache.</summary>
     public required long CacheBytes { get; init; }
 
-    /// <summary>The largest resident memory of the process during the runs, in bytes; device memory is not in it.</summary>
-    public required long PeakMemory { get; init; }
+    /// <summary>
+    /// What a question added to the process's resident memory at its peak, in bytes (<see cref="Measuring.PeakMemory.Added"/>); null where a GPU computes,
+    /// whose memory is not in it.
+    /// </summary>
+    public required long? PeakMemory { get; init; }
 
     /// <summary>Which parts of the picture each layer still saw.</summary>
     public TokenMap? TokenMap { get; init; }

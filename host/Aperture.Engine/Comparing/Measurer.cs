@@ -6,6 +6,7 @@ using Aperture.Models;
 using Aperture.Pipelines;
 using Aperture.Plugins;
 using Aperture.Requests;
+using TorchSharp;
 
 namespace Aperture.Comparing;
 
@@ -88,33 +89,31 @@ public static class Measurer
         IReadOnlyList<Pipeline> pipelines, Image? image, string question, MeasureOptions options, IProgress<double>? progress,
         CancellationToken cancellationToken)
     {
-        int steps = pipelines.Count * (options.Runs + 2), done = 0;
-        void Step() => progress?.Report(++done / (double)steps);
-
+        int steps = pipelines.Count * (options.Runs + 1), done = 0;
+        PromptRequest asked = PromptRequest.Of(question, image is null ? [] : [image]);
         Answer[] answers = new Answer[pipelines.Count];
-        double[] methodTimes = new double[pipelines.Count];
-        long[] peaks = new long[pipelines.Count];
+        long?[] peaks = new long?[pipelines.Count];
         for (int i = 0; i < pipelines.Count; i++)
         {
-            // The first run warms up and counts; the second times what happens inside the hooks.
-            PeakMemory.Reset();
-            answers[i] = pipelines[i].AskNow(image, question, options.Generation, null, cancellationToken);
-            peaks[i] = PeakMemory.Read();
-            Step();
-            methodTimes[i] = MethodTime(pipelines[i], image, question, options, cancellationToken);
-            Step();
+            // The first run warms up and counts; the second shows what a warm question needs of memory.
+            Pipeline pipeline = pipelines[i];
+            answers[i] = pipeline.AskNow(asked, options.Generation, null, cancellationToken);
+            peaks[i] = pipeline.Model.Ops.Device.type == DeviceType.CPU ? PeakMemory.Added(() => Ask(pipeline)) : null;
+            progress?.Report(++done / (double)steps);
         }
 
-        PromptRequest asked = PromptRequest.Of(question, image is null ? [] : [image]);
         List<StageTimes>[] times = [.. pipelines.Select(_ => new List<StageTimes>())];
         for (int round = 0; round < options.Runs; round++)
         {
             for (int i = 0; i < pipelines.Count; i++)
             {
-                times[i].Add(pipelines[i].Run((run, token) => run.Run([asked], options.Generation, null, null, token).Times, cancellationToken));
-                Step();
+                times[i].Add(Ask(pipelines[i]) with { Method = MethodTime(pipelines[i], asked, cancellationToken) });
+                progress?.Report(++done / (double)steps);
             }
         }
+
+        StageTimes Ask(Pipeline pipeline)
+            => pipeline.Run((run, token) => run.Run([asked], options.Generation, null, null, token).Times, cancellationToken);
 
         return [.. pipelines.Select((pipeline, i) => new Measurement
         {
@@ -124,7 +123,7 @@ public static class Measurer
             VisualTokens = answers[i].VisualTokens,
             VisualTokensByLayer = answers[i].VisualTokensByLayer,
             Flops = answers[i].Flops,
-            Times = Median(times[i], methodTimes[i]),
+            Times = Median(times[i]),
             PrefillSpread = times[i].Max(t => t.Prefill) - times[i].Min(t => t.Prefill),
             CacheBytes = answers[i].CacheBytes,
             PeakMemory = peaks[i],
@@ -132,20 +131,17 @@ public static class Measurer
         })];
     }
 
-    private static double MethodTime(Pipeline pipeline, Image? image, string question, MeasureOptions options, CancellationToken cancellationToken)
+    // A run of its own for each timed one: on a GPU the clock waits for the device at every hook, which would show in the stages.
+    private static double MethodTime(Pipeline pipeline, PromptRequest asked, CancellationToken cancellationToken)
     {
         HookClock clock = new(pipeline.Model.Ops.Device);
-        return pipeline.Run(
-            (run, token)
-                => run.Timed(clock)?.Run([PromptRequest.Of(question, image is null ? [] : [image])], options.Generation, null, null, token),
-                cancellationToken) is null
-            ? 0
-            : clock.Milliseconds;
+        pipeline.Run((run, token) => run.Timed(clock)?.Run([asked], new() { MaxNewTokens = 1 }, null, null, token), cancellationToken);
+        return clock.Milliseconds;
     }
 
-    private static StageTimes Median(List<StageTimes> times, double method)
+    private static StageTimes Median(List<StageTimes> times)
     {
         double Of(Func<StageTimes, double> stage) => Statistics.Median(times.Select(stage));
-        return new StageTimes(Of(t => t.Vision), Of(t => t.Projector), Of(t => t.Prefill), method, Of(t => t.DecodePerToken));
+        return new StageTimes(Of(t => t.Vision), Of(t => t.Projector), Of(t => t.Prefill), Of(t => t.Method), Of(t => t.DecodePerToken));
     }
 }

@@ -43,10 +43,11 @@ public sealed class HookTable
     /// <summary>The methods that act on a prompt and not on rows that are appended to it.</summary>
     internal IReadOnlyList<PromptOnlyMethod> PromptOnly { get; init; } = [];
 
-    /// <summary>The same hooks, each timed by a clock.</summary>
+    /// <summary>The same hooks, each timed by a clock that acts on the way to the first token: on pictures, before the decoder and in the prefill.</summary>
     /// <param name="clock">Where the time is added up.</param>
     public HookTable Timed(HookClock clock) => new(
-        _rows.ToDictionary(phase => phase.Key, phase => phase.Value.Select(row => row?.Timed(clock)).ToArray()),
+        _rows.ToDictionary(
+            phase => phase.Key, phase => phase.Key == DecoderPhase.Prefill ? phase.Value.Select(row => row?.Timed(clock)).ToArray() : phase.Value),
         [.. BeforeProjector.Select(hook => (BeforeProjectorHook)((context, features) => clock.Time(() => hook(context, features))))],
         [.. BeforeDecoder.Select(hook => (BeforeDecoderHook)((context, tokens) => clock.Time(() => hook(context, tokens))))],
         Vision is null ? null : Timed(Vision, clock),

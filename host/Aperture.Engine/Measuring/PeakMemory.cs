@@ -1,9 +1,10 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 
 namespace Aperture.Measuring;
 
 /// <summary>The process's largest resident memory since a reset, as Linux counts it.</summary>
-public static class PeakMemory
+public static partial class PeakMemory
 {
     private const string ResetPeak = "5";
 
@@ -12,6 +13,25 @@ public static class PeakMemory
 
     /// <summary>The largest size since then, in bytes.</summary>
     public static long Read() => Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmHWM:", StringComparison.Ordinal)));
+
+    /// <summary>
+    /// What a piece of work adds to resident memory at its peak, in bytes. What earlier work has left (managed garbage, freed native blocks) is given back
+    /// before, because the work would otherwise use that again and seem to need nothing.
+    /// </summary>
+    /// <param name="work">The work.</param>
+    public static long Added(Action work)
+    {
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        GC.WaitForPendingFinalizers();
+        _ = TrimHeap(0);
+        Reset();
+        long before = Read();
+        work();
+        return Math.Max(0, Read() - before);
+    }
+
+    [LibraryImport("libc", EntryPoint = "malloc_trim")]
+    private static partial int TrimHeap(nuint kept);
 
     // The line is a name, a tab, a number padded to eight places, and kB.
     internal static long Parse(string line)

@@ -45,7 +45,7 @@ internal sealed class RequestRun(Model model, HookTable? table)
         return [.. asked.Select((own, sample) => Answer(outcome, counter, own, sample))];
     }
 
-    /// <summary>The same requests with their hooks timed; null where no method acts.</summary>
+    /// <summary>The same requests with their hooks timed up to the first token; null where no method acts.</summary>
     public RequestRun? Timed(HookClock clock) => table is null ? null : new RequestRun(model, table.Timed(clock));
 
     /// <summary>Runs questions in one batch without counting.</summary>

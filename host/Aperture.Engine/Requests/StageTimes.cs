@@ -4,7 +4,7 @@ namespace Aperture.Requests;
 /// <param name="Vision">Preprocessing and vision tower.</param>
 /// <param name="Projector">Projector and what acts before and behind it.</param>
 /// <param name="Prefill">The prompt through the decoder, methods included.</param>
-/// <param name="Method">The part of the prefill spent inside methods' hooks; 0 where it was not measured.</param>
+/// <param name="Method">Time inside methods' hooks up to the first token, on pictures and before the decoder too; 0 where it was not measured.</param>
 /// <param name="DecodePerToken">Median of a generated token after the first; 0 with fewer than two tokens.</param>
 public sealed record StageTimes(double Vision, double Projector, double Prefill, double Method, double DecodePerToken)
 {

@@ -34,14 +34,23 @@ internal static class BenchCommand
                 + $"of a whole model {ShapeRows.Unpruned} or the name of a method without weights of its own. May be repeated.",
             HelpName = "row",
         };
+        Option<bool> wide = new("--wide")
+        {
+            Description = "Show every figure: tokens by layer, GFLOPs, vision, projector, the method's share of the prefill and peak memory besides.",
+        };
         Option<bool> json = new("--json") { Description = "Write the figures as JSON to standard output." };
-        Command command = new("bench", "Measure pipelines side by side.") { name, picture, question, shape, runs, tokens, checkpoint, only, json };
+        Command command = new("bench", "Measure pipelines side by side.") { name, picture, question, shape, runs, tokens, checkpoint, only, wide, json };
         model.AddOptions(command);
         command.SetAction(async (parsed, token) =>
         {
             string[] rows = parsed.GetValue(only) ?? [];
             if (parsed.GetValue(shape) is { } asked)
             {
+                if (parsed.GetValue(wide))
+                {
+                    throw new ApertureException($"--wide: the figures of --shape {asked} are no table; leave --wide out, or use --json.");
+                }
+
                 ShapeBenchOptions benchmark = new(model.Options(parsed), parsed.GetValue(runs), rows, parsed.GetValue(json), parsed.GetValue(checkpoint));
                 return await ShapeBench.RunAsync(context, parsed, ModelShape.Find(asked), benchmark, token).ConfigureAwait(false);
             }
@@ -66,7 +75,7 @@ internal static class BenchCommand
             }
             else
             {
-                new TerminalDisplay(context.Terminal).Show(comparison);
+                new TerminalDisplay(context.Terminal).Show(parsed.GetValue(wide) ? comparison.Wide : comparison);
             }
 
             return 0;

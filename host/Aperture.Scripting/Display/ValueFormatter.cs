@@ -30,7 +30,7 @@ public sealed class ValueFormatter
         Rule<TokenMap>(
             map => new DisplayForm($"Token map: {Comparison.Runs([.. map.Kept.Select(k => k.Count)])} of {map.Grid.Count} tokens") { Draw = map.Draw }),
         Rule<Comparison>(
-            comparison => OfTable(new DisplayTable(Comparison.Heads, comparison.Cells) { Title = comparison.Question, Caption = comparison.Setting })),
+            comparison => OfTable(new DisplayTable(comparison.Heads, comparison.Cells) { Title = comparison.Question, Caption = comparison.Caption })),
         Rule<Measurement>(EngineText.Describe),
         Rule<Pipeline>(EngineText.Describe),
         Rule<Chat>(EngineText.Describe),
@@ -65,7 +65,7 @@ public sealed class ValueFormatter
             }
         }
 
-        return RecordTable.TryCreate(value, Nested) is { } table
+        return RecordTable.TryCreate(value, InCell) is { } table
             ? new DisplayForm(RecordTable.IsLazy(value) ? table.ToString() : ValueText.Format(value, Nested)) { Table = table }
             : new DisplayForm(ValueText.Format(value, Nested));
     }
@@ -84,6 +84,9 @@ public sealed class ValueFormatter
     // What a rule says about a value inside another one, in one line; null where no rule knows it.
     private string? Nested(object value) =>
         _rules.Select(rule => rule(value)).FirstOrDefault(form => form is not null)?.Text.Split('\n')[0];
+
+    // A cell names a pipeline as every table does.
+    private string? InCell(object value) => value is Pipeline pipeline ? pipeline.Label : Nested(value);
 
     private static DisplayForm OfTable(DisplayTable table) => new(table.ToString()) { Table = table };
 

@@ -30,7 +30,10 @@ public sealed class FiguresTests : IClassFixture<SmallLlava>
     {
         string[] command = ["bench", _small.Folder, _small.Picture, "abc?", "--with", "random:Tokens=4", "--runs", "1", "--max-new-tokens", "1"];
 
-        Assert.Contains($"small, {On}; times are medians in ms", await Output(command), StringComparison.Ordinal);
+        string usual = await Output(command), wide = await Output([.. command, "--wide"]);
+        Assert.Contains($"small, {On}; times are medians in ms", usual, StringComparison.Ordinal);
+        Assert.DoesNotContain("method hooks", usual, StringComparison.Ordinal);
+        Assert.Contains("method hooks", wide, StringComparison.Ordinal);
         HasFacts(JsonDocument.Parse(await Output([.. command, "--json"])).RootElement);
     }
 

@@ -151,7 +151,7 @@ public sealed class ShapeBenchTests
 
     [Fact]
     [Trait("Category", "Process")]
-    public async Task Rows_without_a_shape_are_refused()
+    public async Task Rows_without_a_shape_and_a_wide_table_with_one_are_refused()
     {
         using CommandFolder folder = new();
 
@@ -159,6 +159,9 @@ public sealed class ShapeBenchTests
 
         Assert.Equal(
             (1, "", "error: --only prefill: rows can be picked with --shape alone; pipelines to compare are named with --with.\n"), (code, output, error));
+        Assert.Equal(
+            (1, "", "error: --wide: the figures of --shape llama-1.1b are no table; leave --wide out, or use --json.\n"),
+            await folder.Run("bench", "--shape", "llama-1.1b", "--wide"));
     }
 
     private static ModelOptions Float32 => new() { Type = "float32" };
