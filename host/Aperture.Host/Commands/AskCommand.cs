@@ -103,8 +103,10 @@ internal static class AskCommand
         }
     }
 
+    // A process that asks once asks cold: kernels are compiled and weights read from the disk meanwhile.
     private static string Cost(Pipeline pipeline, Answer answer)
         => $"{pipeline.Model.Name}, {pipeline.Label}: visual tokens {Comparison.Runs(answer.VisualTokensByLayer)}; {answer.Flops.Total / 1e9:0.000} GFLOPs "
             + $"and {answer.Times.FirstToken:0.0} ms to the first token, "
-            + $"{answer.Times.DecodePerToken:0.0} ms a token; KV {Comparison.Size(answer.CacheBytes)}; {MeasuredOn.Of(pipeline.Model.Ops)}";
+            + $"{answer.Times.DecodePerToken:0.0} ms a token; KV {Comparison.Size(answer.CacheBytes)}; {MeasuredOn.Of(pipeline.Model.Ops)}; "
+            + "cold: a first question includes warm-up";
 }

@@ -75,7 +75,7 @@ public sealed class FiguresTests : IClassFixture<SmallLlava>
             "ask", _small.Folder, _small.Picture, "abc?", "--max-new-tokens", "1", "--dtype", "float32", "--threads", "1");
 
         Assert.Equal(0, code);
-        Assert.EndsWith($" KB; {On}\n", error, StringComparison.Ordinal);
+        Assert.EndsWith($" KB; {On}; cold: a first question includes warm-up\n", error, StringComparison.Ordinal);
     }
 
     private static async Task<string> Output(string[] command)
