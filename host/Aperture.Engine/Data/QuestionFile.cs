@@ -3,9 +3,9 @@ using System.Text.Json;
 namespace Aperture.Data;
 
 /// <summary>
-/// Reads JSON-lines files of questions: fields <c>image</c> (relative to the file), <c>question</c> (or <c>text</c>), <c>answer</c> (or <c>label</c>, or
-/// <c>answers</c>, a list of the annotators'),
-/// <c>choices</c> (a list) with <c>hint</c>, <c>type</c>, <c>question_id</c>.
+/// Reads JSON-lines files of questions: fields <c>image</c> (relative to the file), <c>question</c> (or <c>text</c>), <c>answer</c> (or <c>label</c>),
+/// <c>answers</c> (a list of right answers or of the annotators', as texts or as VQA's objects with <c>answer</c>), <c>choices</c> (a list) with <c>hint</c>,
+/// <c>type</c>, <c>question_id</c>.
 /// </summary>
 public static class QuestionFile
 {
@@ -14,7 +14,9 @@ public static class QuestionFile
     /// <summary>Reads a file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="needAnswers">Whether every line must carry an answer.</param>
-    /// <exception cref="ApertureException">The file is missing or empty, or a line is damaged; the message names file and line.</exception>
+    /// <exception cref="ApertureException">
+    /// The file is missing or empty, or lines are damaged; the message names the file, what is wrong with the first of them, and the others' numbers.
+    /// </exception>
     public static IReadOnlyList<QuestionItem> Read(string path, bool needAnswers)
     {
         if (!File.Exists(path))
@@ -24,24 +26,29 @@ public static class QuestionFile
 
         string folder = Path.GetDirectoryName(Path.GetFullPath(path)) ?? ".";
         List<QuestionItem> items = [];
+        Dictionary<string, int> lines = new(StringComparer.Ordinal);
+        LineProblems problems = new();
         int number = 0;
         foreach (string line in File.ReadLines(path))
         {
             number++;
             if (!string.IsNullOrWhiteSpace(line))
             {
-                items.Add(Parse(line, $"{path}({number})", number, folder, needAnswers));
+                problems.Check(number, () => items.Add(Unique(Parse(line, path, number, folder, needAnswers), lines)));
             }
         }
 
-        string? twice = items.GroupBy(i => i.Id, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1)?.Key;
-        return items.Count == 0 ? throw new ApertureException($"Question file '{path}' is empty; it needs at least one line.")
-            : twice is not null ? throw new ApertureException($"Question file '{path}' has question_id '{twice}' more than once; ids must differ.")
-            : items;
+        problems.ThrowIfAny();
+        return items.Count == 0 ? throw new ApertureException($"Question file '{path}' is empty; it needs at least one line.") : items;
     }
 
-    private static QuestionItem Parse(string line, string where, int number, string folder, bool needAnswers)
+    private static QuestionItem Unique(QuestionItem item, Dictionary<string, int> lines)
+        => lines.TryAdd(item.Id, item.Line) ? item
+            : throw new ApertureException($"{item.Where}: question_id '{item.Id}' stands in line {lines[item.Id]} already; ids must differ.");
+
+    private static QuestionItem Parse(string line, string path, int number, string folder, bool needAnswers)
     {
+        string where = $"{path}({number})";
         if (line.Length > LongestLine)
         {
             throw new ApertureException($"{where}: the line has {line.Length} characters, more than a question ever has.");
@@ -80,6 +87,8 @@ public static class QuestionFile
             Answers = answers,
             Choices = Texts(json, where, "choices"),
             Hint = Text(json, where, "hint") ?? "",
+            File = path,
+            Line = number,
         };
     }
 
@@ -90,10 +99,17 @@ public static class QuestionFile
             return [];
         }
 
-        return value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(entry => entry.ValueKind == JsonValueKind.String)
-            ? [.. value.EnumerateArray().Select(entry => entry.GetString()!)]
+        return value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray().Select(entry => Entry(entry, where, key))]
             : throw new ApertureException($"{where}: {key} must be a list of texts.");
     }
+
+    private static string Entry(JsonElement entry, string where, string key) => entry.ValueKind switch
+    {
+        JsonValueKind.String => entry.GetString()!,
+        JsonValueKind.Number => entry.GetRawText(),
+        JsonValueKind.Object when Text(entry, where, "answer") is { } answer => answer,
+        _ => throw new ApertureException($"{where}: {key} must be a list of texts, and one of them is {entry.ValueKind}."),
+    };
 
     private static string? Text(JsonElement json, string where, string key)
     {

@@ -37,7 +37,7 @@ public abstract class AnswerScoring
     /// <param name="item">The question.</param>
     public virtual string Question(QuestionItem item) => item.Question;
 
-    /// <summary>How right an answer is, from 0 to 1.</summary>
+    /// <summary>How right an answer is, from 0 to 1. Where a question has several right answers, it is the best over them.</summary>
     /// <param name="item">The question.</param>
     /// <param name="given">The model's answer.</param>
     public abstract double Score(QuestionItem item, string given);
@@ -52,17 +52,17 @@ internal sealed class ExactScoring : AnswerScoring
 {
     public override string Name => "exact";
 
-    public override string Summary => "the right answer, but for case and a final full stop";
+    public override string Summary => "a right answer, but for case and a final full stop";
 
     public override void Check(QuestionItem item)
     {
-        if (item.Answer is null)
+        if (item.RightAnswers.Count == 0)
         {
-            throw new ApertureException($"Question '{item.Id}' has no answer, and --score exact compares with one; give every line an answer.");
+            throw new ApertureException($"{item.Where}: there is no answer, and --score exact compares with one; give every line an answer.");
         }
     }
 
-    public override double Score(QuestionItem item, string given) => ShortAnswer.IsRight(given, item.Answer ?? "") ? 1 : 0;
+    public override double Score(QuestionItem item, string given) => item.RightAnswers.Any(answer => ShortAnswer.IsRight(given, answer)) ? 1 : 0;
 }
 
 /// <summary>VQAv2 and TextVQA: agreement with ten annotators, answers normalised.</summary>
@@ -77,8 +77,8 @@ internal sealed class VqaScoring : AnswerScoring
         if (item.Answers.Count < 2)
         {
             throw new ApertureException(
-                $"Question '{item.Id}' carries {item.Answers.Count} annotators' answers, and --score vqa compares several: give a list as answers, or use "
-                + "--score exact.");
+                $"{item.Where}: there are {item.Answers.Count} annotators' answers, and --score vqa compares several: give a list as answers, or use --score "
+                + "exact.");
         }
     }
 
@@ -101,9 +101,11 @@ internal sealed class PopeScoring : AnswerScoring
 
     public override void Check(QuestionItem item)
     {
-        if (!IsYes(item) && !string.Equals(item.Answer, "no", StringComparison.OrdinalIgnoreCase))
+        string[] right = [.. item.RightAnswers.Select(answer => answer.ToLowerInvariant()).Distinct()];
+        if (right is not ["yes"] and not ["no"])
         {
-            throw new ApertureException($"Question '{item.Id}' has the answer '{item.Answer}', and --score pope takes yes or no.");
+            throw new ApertureException(
+                $"{item.Where}: the answer is '{string.Join("', '", item.RightAnswers)}', and --score pope takes yes or no, one of them for a question.");
         }
     }
 
@@ -115,7 +117,7 @@ internal sealed class PopeScoring : AnswerScoring
         return [("precision", score.Precision), ("recall", score.Recall), ("F1", score.F1), ("yes", score.YesRatio)];
     }
 
-    private static bool IsYes(QuestionItem item) => string.Equals(item.Answer, "yes", StringComparison.OrdinalIgnoreCase);
+    private static bool IsYes(QuestionItem item) => item.RightAnswers.Any(answer => string.Equals(answer, "yes", StringComparison.OrdinalIgnoreCase));
 }
 
 /// <summary>ScienceQA: a letter, or a sentence that names one. Lines with choices are asked in the form QCM-ALE; others carry a whole prompt.</summary>
@@ -131,30 +133,37 @@ internal sealed class ScienceQaScoring : AnswerScoring
     {
         if (item.Choices.Count > Letters.Length)
         {
-            throw new ApertureException($"Question '{item.Id}' has {item.Choices.Count} choices, and --score scienceqa takes at most {Letters.Length}.");
+            throw new ApertureException($"{item.Where}: there are {item.Choices.Count} choices, and --score scienceqa takes at most {Letters.Length}.");
         }
 
-        if (Right(item) is var right && (right < 0 || (item.Choices.Count > 0 && right >= item.Choices.Count)))
+        int[] right = [.. item.RightAnswers.Select(answer => Choice(item, answer))];
+        if (right.Length == 0 || right.Any(choice => choice < 0 || (item.Choices.Count > 0 && choice >= item.Choices.Count)))
         {
             throw new ApertureException(
-                $"Question '{item.Id}' has the answer '{item.Answer}', and --score scienceqa takes a letter from A to E or one of the line's choices.");
+                $"{item.Where}: the answer is '{string.Join("', '", item.RightAnswers)}', and --score scienceqa takes a letter from A to E or one of the "
+                + "line's choices.");
         }
     }
 
-    public override string Question(QuestionItem item)
-        => item.Choices.Count == 0
-            ? item.Question
-            : ScienceQaPrompt.Create(new ScienceQaProblem { Question = item.Question, Hint = item.Hint, Choices = item.Choices, Answer = Right(item) }).Prompt;
+    public override string Question(QuestionItem item) => item.Choices.Count == 0 ? item.Question : ScienceQaPrompt.Create(new ScienceQaProblem
+    {
+        Question = item.Question,
+        Hint = item.Hint,
+        Choices = item.Choices,
+        Answer = Choice(item, item.RightAnswers[0]),
+    }).Prompt;
 
     public override double Score(QuestionItem item, string given)
     {
         int choices = item.Choices.Count == 0 ? Letters.Length : item.Choices.Count, chosen = ScienceQaAnswer.Choice(given, choices);
-        return (chosen >= 0 ? chosen : ScienceQaAnswer.FirstChoice(given, choices)) == Right(item) ? 1 : 0;
+        chosen = chosen >= 0 ? chosen : ScienceQaAnswer.FirstChoice(given, choices);
+        return chosen >= 0 && item.RightAnswers.Any(answer => Choice(item, answer) == chosen) ? 1 : 0;
     }
 
-    private static int Right(QuestionItem item)
+    // The index of the choice that a right answer names, by its text or by its letter; -1 for none.
+    private static int Choice(QuestionItem item, string answer)
     {
-        int named = item.Choices.ToList().FindIndex(choice => string.Equals(choice, item.Answer, StringComparison.OrdinalIgnoreCase));
-        return named >= 0 ? named : item.Answer is { Length: 1 } letter ? Letters.IndexOf(char.ToUpperInvariant(letter[0]), StringComparison.Ordinal) : -1;
+        int named = item.Choices.ToList().FindIndex(choice => string.Equals(choice, answer, StringComparison.OrdinalIgnoreCase));
+        return named >= 0 ? named : answer.Length == 1 ? Letters.IndexOf(char.ToUpperInvariant(answer[0]), StringComparison.Ordinal) : -1;
     }
 }

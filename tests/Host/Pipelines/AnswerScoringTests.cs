@@ -28,6 +28,21 @@ public sealed class AnswerScoringTests(SmallLlava small) : IClassFixture<SmallLl
         Assert.Empty(figures);
     }
 
+    /// <summary>Of several right answers the best counts, by rule: any of them, all annotators together, or the one that all must agree on.</summary>
+    [Theory]
+    [InlineData("exact", """{"question": "q", "answers": ["couch", "sofa"]}""", "Sofa.", 1)]
+    [InlineData("exact", """{"question": "q", "answers": ["couch", "sofa"]}""", "chair", 0)]
+    [InlineData("exact", """{"question": "q", "answer": "couch", "answers": ["sofa"]}""", "couch", 1)]
+    [InlineData("vqa", """{"question": "q", "answers": ["couch", "sofa"]}""", "sofa", 1 / 6.0)]
+    [InlineData("pope", """{"question": "q", "answers": ["Yes", "yes"]}""", "yes", 1)]
+    [InlineData("pope", """{"question": "q", "answers": ["no"]}""", "yes", 0)]
+    [InlineData("scienceqa", """{"question": "q", "choices": ["a cat", "a dog", "a cow"], "answers": ["a dog", "C"]}""", "The answer is C.", 1)]
+    [InlineData("scienceqa", """{"question": "q", "choices": ["a cat", "a dog", "a cow"], "answers": ["a dog", "C"]}""", "B", 1)]
+    [InlineData("scienceqa", """{"question": "q", "choices": ["a cat", "a dog", "a cow"], "answers": ["a dog", "C"]}""", "A", 0)]
+    [InlineData("scienceqa", """{"question": "q", "choices": ["a cat", "a dog", "a cow"], "answers": ["a dog", "C"]}""", "none of them", 0)]
+    public void Of_several_right_answers_the_best_counts(string rule, string line, string given, double score)
+        => Assert.Equal(score, Score(rule, [line], [given]).Accuracy, 12);
+
     [Fact]
     public void Vqa_counts_the_other_annotators_by_thirds()
     {
@@ -85,12 +100,14 @@ public sealed class AnswerScoringTests(SmallLlava small) : IClassFixture<SmallLl
     }
 
     [Theory]
-    [InlineData("exact", "{\"question\": \"q\"}", "has no answer")]
+    [InlineData("exact", "{\"question\": \"q\"}", "there is no answer")]
     [InlineData("vqa", "{\"question\": \"q\", \"answer\": \"red\"}", "0 annotators")]
     [InlineData("pope", "{\"question\": \"q\", \"answer\": \"maybe\"}", "'maybe'")]
     [InlineData("pope", "{\"question\": \"q\"}", "takes yes or no")]
+    [InlineData("pope", "{\"question\": \"q\", \"answers\": [\"yes\", \"no\"]}", "one of them for a question")]
     [InlineData("scienceqa", "{\"question\": \"q\", \"choices\": [\"a\", \"b\"]}", "takes a letter from A to E")]
     [InlineData("scienceqa", "{\"question\": \"q\", \"choices\": [\"x\", \"y\"], \"answer\": \"E\"}", "'E'")]
+    [InlineData("scienceqa", "{\"question\": \"q\", \"choices\": [\"x\", \"y\"], \"answers\": [\"x\", \"z\"]}", "'z'")]
     [InlineData("scienceqa", "{\"question\": \"q\", \"choices\": [\"1\", \"2\", \"3\", \"4\", \"5\", \"6\"], \"answer\": \"6\"}", "6 choices")]
     public async Task What_a_rule_needs_is_missed_before_the_first_question(string rule, string line, string says)
     {
@@ -108,7 +125,7 @@ public sealed class AnswerScoringTests(SmallLlava small) : IClassFixture<SmallLl
 
         string message = Assert.Throws<ApertureException>(() => Evaluator.Run(counting, Read([whole, line]), options)).Message;
 
-        Assert.Contains("Question '2'", message, StringComparison.Ordinal);
+        Assert.StartsWith($"{Path.Combine(small.Root, "questions.jsonl")}(2): ", message, StringComparison.Ordinal);
         Assert.Contains(says, message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', message);
         Assert.Equal(0, asked);
