@@ -15,10 +15,8 @@ var llava = await Models.Load("tiny-llava");
 var items = QuestionFile.Read(Path.Combine(ScriptFolder, "data", "shelf-eval", "questions.jsonl"), needAnswers: true).Take(limit).ToList();
 var picture = Images.Load(items[0].Image!);
 
-EvaluationReport Score(Pipeline pipeline) => Evaluator.Run(pipeline, items, cancellationToken: Cancellation);
-
-var none = Score(llava);
-var blind = Evaluator.Run(llava, items, new EvaluationOptions { Blind = true }, cancellationToken: Cancellation);
+var model = Evaluator.Run([llava], items, new EvaluationOptions { AddBlind = true }).Reports;
+var (none, blind) = (model[0], model[1]);
 Print($"un-pruned {none.Accuracy:P1}, picture blanked {blind.Accuracy:P1}, {items.Count} questions");
 foreach (var (type, right, count) in none.ByType)
 {
@@ -41,7 +39,7 @@ for (int percent = 10; percent <= 90; percent += 10)
 {
     var fitprune = llava.With("fitprune", new { Reduction = percent / 100.0 });
     int tokens = BudgetMatch.ConstantTokens(fitprune, picture, items[0].Question, Cancellation);
-    var reports = new[] { Score(fitprune), Score(llava.With("random", new { Tokens = tokens })), Score(llava.With("pooling", new { Tokens = tokens })) };
+    var reports = Evaluator.Run([fitprune, llava.With("random", new { Tokens = tokens }), llava.With("pooling", new { Tokens = tokens })], items).Reports;
     for (int i = 0; i < 3; i++)
     {
         lines.Values.ElementAt(i).Add(Point(reports[i]));

@@ -28,8 +28,4 @@ internal sealed class CountedProgress(Action<int> report) : IProgress<int>
 {
     /// <inheritdoc />
     public void Report(int value) => report(value);
-
-    /// <summary>The same with a number added: for work done in parts.</summary>
-    /// <param name="before">What was done before this part.</param>
-    public CountedProgress Offset(int before) => new(value => report(before + value));
 }

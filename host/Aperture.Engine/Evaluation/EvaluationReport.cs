@@ -1,18 +1,29 @@
-using Aperture.Data;
 using Aperture.Measuring;
 
 namespace Aperture.Evaluation;
 
 /// <summary>How a pipeline did on a question file.</summary>
 /// <param name="Label">The pipeline.</param>
-/// <param name="Results">One entry a question.</param>
+/// <param name="Results">One entry a question, in the order of the questions.</param>
 public sealed record EvaluationReport(string Label, IReadOnlyList<QuestionResult> Results)
 {
+    /// <summary>Name of the model.</summary>
+    public required string Model { get; init; }
+
     /// <summary>Element type, device, threads and processor of the times.</summary>
     public required MeasuredOn MeasuredOn { get; init; }
 
+    /// <summary>Whether the pipeline has no methods and saw the pictures: what others are measured by.</summary>
+    public bool IsPlain { get; init; }
+
+    /// <summary>For a baseline that was added: the pipelines whose FLOPs it got; empty for every other.</summary>
+    public IReadOnlyList<string> BudgetOf { get; init; } = [];
+
     /// <summary>Further figures of the rule that answers were scored by.</summary>
     public IReadOnlyList<(string Name, double Value)> Figures { get; init; } = [];
+
+    /// <summary>How its scores differ from the first pipeline's; null for the first.</summary>
+    public PairedTest? Against { get; init; }
 
     /// <summary>Mean score of the answers: the share of right ones, where an answer is right or wrong.</summary>
     public double Accuracy => Results.Count == 0 ? 0 : Results.Average(result => result.Score);
@@ -23,6 +34,9 @@ public sealed record EvaluationReport(string Label, IReadOnlyList<QuestionResult
 
     /// <summary>Mean floating-point operations of a question, up to its first token.</summary>
     public double MeanFlops => Results.Average(r => (double)r.Flops);
+
+    /// <summary>Mean over questions and layers of the visual tokens that left a layer in the prefill.</summary>
+    public double MeanVisualTokens => Results.Average(r => r.MeanVisualTokens);
 
     /// <summary>Median prefill in milliseconds.</summary>
     public double PrefillMs => Statistics.Median(Results.Select(r => r.PrefillMs));
@@ -37,14 +51,7 @@ public sealed record EvaluationReport(string Label, IReadOnlyList<QuestionResult
     /// <summary>Sum of scores and number of answers by kind of question, in order of first appearance.</summary>
     public IReadOnlyList<(string Type, double Right, int Count)> ByType
         => [.. Results.GroupBy(r => r.Item.Type).Select(g => (g.Key, g.Sum(r => r.Score), g.Count()))];
-}
 
-/// <summary>One answered question.</summary>
-/// <param name="Item">The question.</param>
-/// <param name="Given">What the pipeline answered.</param>
-/// <param name="Score">How right that is, from 0 to 1.</param>
-/// <param name="Flops">Floating-point operations up to the first token.</param>
-/// <param name="PrefillMs">Prefill in milliseconds.</param>
-/// <param name="DecodeMs">A generated token after the first in milliseconds; 0 with fewer than two tokens.</param>
-/// <param name="CacheBytes">Bytes of the key/value cache after the answer.</param>
-public sealed record QuestionResult(QuestionItem Item, string Given, double Score, long Flops, double PrefillMs, double DecodeMs, long CacheBytes);
+    /// <summary>One line: <c>none: 93.3 ± 2.6 % of 360 questions</c>.</summary>
+    public override string ToString() => $"{Label}: {100 * Accuracy:0.0} ± {100 * HalfWidth:0.0} % of {Results.Count} questions";
+}

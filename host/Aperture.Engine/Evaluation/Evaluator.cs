@@ -1,83 +1,95 @@
 using Aperture.Data;
 using Aperture.Decoding;
-using Aperture.Images;
-using Aperture.Measuring;
-using Aperture.Models;
 using Aperture.Pipelines;
 using Aperture.Requests;
-using Aperture.Text.Scoring;
+using Aperture.Scheduling;
 
 namespace Aperture.Evaluation;
 
-/// <summary>Asks a pipeline every question of a file and scores the answers. Each picture is seen once, however many questions there are about it.</summary>
+/// <summary>
+/// Asks pipelines every question of a file and scores the answers. Pipelines take turns question by question, so that a busy machine slows all of them alike,
+/// and each is warmed by a question before the first that counts. Each picture is seen once, however many questions there are about it.
+/// </summary>
 public static class Evaluator
 {
     /// <summary>Scores a pipeline.</summary>
-    /// <param name="pipeline">The pipeline.</param>
-    /// <param name="items">The questions, with answers.</param>
-    /// <param name="options">How to score; null for the defaults.</param>
-    /// <param name="progress">Told after every question; null for nobody.</param>
-    /// <param name="cancellationToken">Checked between layers and tokens.</param>
-    /// <exception cref="ApertureException">There are no questions, or one lacks what the rule needs; nothing was asked then.</exception>
+    /// <inheritdoc cref="Run(IReadOnlyList{Pipeline}, IReadOnlyList{QuestionItem}, EvaluationOptions?, IProgress{int}?, CancellationToken)"/>
     public static EvaluationReport Run(
         Pipeline pipeline, IReadOnlyList<QuestionItem> items, EvaluationOptions? options = null, IProgress<int>? progress = null,
         CancellationToken cancellationToken = default)
+        => Run([pipeline], items, options, progress, cancellationToken).Reports[0];
+
+    /// <summary>Scores pipelines on the same questions.</summary>
+    /// <param name="pipelines">The pipelines; the first is the one that others are compared with.</param>
+    /// <param name="items">The questions, with answers.</param>
+    /// <param name="options">How to score; null for the defaults.</param>
+    /// <param name="progress">Told after every question how many all pipelines have answered; null for nobody.</param>
+    /// <param name="cancellationToken">Checked between layers and tokens. With <see cref="EvaluationOptions.Output"/> the same call goes on later.</param>
+    /// <exception cref="ApertureException">
+    /// There are no questions, lines or pictures are wrong, a pipeline cannot be built, or the output folder holds another run; nothing was asked then.
+    /// </exception>
+    public static EvaluationResult Run(
+        IReadOnlyList<Pipeline> pipelines, IReadOnlyList<QuestionItem> items, EvaluationOptions? options = null, IProgress<int>? progress = null,
+        CancellationToken cancellationToken = default)
     {
-        options ??= new EvaluationOptions();
-        if (items.Count == 0)
-        {
-            throw new ApertureException("There are no questions to score; give a question file with at least one line.");
-        }
-
-        foreach (QuestionItem item in items)
-        {
-            options.Scoring.Check(item);
-        }
-
-        List<QuestionResult> results = [];
-        using SeenPictures pictures = new((image, token) => pipeline.Run((run, inner) => run.See([image], inner), token), path => Load(path, options.Blind));
-        foreach (QuestionItem item in items)
-        {
-            string question = options.Scoring.Question(item);
-            PromptRequest asked = item.Image is { } path ? PromptRequest.Of(question, pictures.Load(path, cancellationToken)) : PromptRequest.Of(question, []);
-            Answer answer = pipeline.AskNow(asked, new() { MaxNewTokens = options.MaxNewTokens }, null, cancellationToken);
-            results.Add(
-                new QuestionResult(
-                    item, answer.Text, options.Scoring.Score(item, answer.Text), answer.Flops.Total, answer.Times.Prefill, answer.Times.DecodePerToken,
-                    answer.CacheBytes));
-            progress?.Report(results.Count);
-        }
-
-        return new EvaluationReport(options.Blind ? pipeline.Label + ", blind" : pipeline.Label, results)
-        {
-            MeasuredOn = MeasuredOn.Of(pipeline.Model.Ops),
-            Figures = options.Scoring.Figures(results),
-        };
+        options = (options ?? new EvaluationOptions()).Validate();
+        using Work work = Work.Begin(cancellationToken);
+        QuestionCheck.Run(items, options.Scoring, work.Token);
+        using EvaluationRows rows = EvaluationRows.Create(pipelines, items, options, work.Token);
+        using EvaluationOutput? output = options.Output is { } folder ? EvaluationOutput.Open(folder, EvaluationSettings.Of(rows.All, items, options)) : null;
+        Dictionary<(string Label, string Id), QuestionResult> known = output?.Read(rows.All, items) ?? [];
+        int resumed = known.Count;
+        Ask(rows.All, items, options, known, output, progress, work.Token);
+        EvaluationResult result = new(options.Scoring.Name, Reports(rows.All, items, options, known)) { Resumed = resumed };
+        output?.WriteSummary(EvaluationJson.Write(result));
+        return result;
     }
 
-    private static Image Load(string path, bool blind)
+    // Fills in the answers that are missing.
+    private static void Ask(
+        IReadOnlyList<EvaluationRow> rows, IReadOnlyList<QuestionItem> items, EvaluationOptions options,
+        Dictionary<(string Label, string Id), QuestionResult> known, EvaluationOutput? output, IProgress<int>? progress, CancellationToken cancellationToken)
     {
-        Image image = Image.Load(path);
-        if (!blind)
+        using EvaluationPictures pictures = new();
+        bool isWarm = false;
+        int done = 0;
+        foreach (QuestionItem item in items)
         {
-            return image;
+            EvaluationRow[] missing = [.. rows.Where(row => !known.ContainsKey((row.Label, item.Id)))];
+            if (missing.Length > 0 && !isWarm)
+            {
+                foreach (EvaluationRow row in rows)
+                {
+                    One(row, item);
+                }
+
+                isWarm = true;
+            }
+
+            foreach (EvaluationRow row in missing)
+            {
+                QuestionResult result = QuestionResult.Of(item, One(row, item), options.Scoring);
+                known[(row.Label, item.Id)] = result;
+                output?.Add(row.Label, result);
+            }
+
+            progress?.Report(++done);
         }
 
-        byte[] grey = new byte[image.Width * image.Height * 3];
-        Array.Fill(grey, (byte)128);
-        return Image.FromRgb(grey, image.Width, image.Height);
+        Answer One(EvaluationRow row, QuestionItem item)
+        {
+            PromptRequest asked = pictures.Ask(row, item, options.Scoring.Question(item), cancellationToken);
+            return row.Pipeline.AskNow(asked, options.Generation, null, cancellationToken);
+        }
     }
-}
 
-/// <summary>How a question file is scored.</summary>
-public sealed record EvaluationOptions
-{
-    /// <summary>Longest answer in tokens.</summary>
-    public int MaxNewTokens { get; init; } = 16;
-
-    /// <summary>The rule that answers are scored by.</summary>
-    public AnswerScoring Scoring { get; init; } = AnswerScoring.All[0];
-
-    /// <summary>Whether pictures are replaced by plain grey: what the questions alone give away.</summary>
-    public bool Blind { get; init; }
+    private static EvaluationReport[] Reports(
+        IReadOnlyList<EvaluationRow> rows, IReadOnlyList<QuestionItem> items, EvaluationOptions options,
+        Dictionary<(string Label, string Id), QuestionResult> known)
+    {
+        EvaluationReport[] reports = [.. rows.Select(row => row.Report([.. items.Select(item => known[(row.Label, item.Id)])], options.Scoring))];
+        bool isGraded = known.Values.Any(result => result.Score is not 0 and not 1);
+        double[][] scores = [.. reports.Select(report => report.Results.Select(result => result.Score).ToArray())];
+        return [.. reports.Select((report, i) => i == 0 ? report : report with { Against = PairedTest.Of(reports[0].Label, scores[0], scores[i], isGraded) })];
+    }
 }

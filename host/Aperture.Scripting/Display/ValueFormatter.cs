@@ -1,5 +1,6 @@
 using System.Reflection;
 using Aperture.Comparing;
+using Aperture.Evaluation;
 using Aperture.Images;
 using Aperture.Measuring;
 using Aperture.Models;
@@ -32,6 +33,7 @@ public sealed class ValueFormatter
         Rule<Comparison>(
             comparison => OfTable(new DisplayTable(comparison.Heads, comparison.Cells) { Title = comparison.Question, Caption = comparison.Caption })),
         Rule<Measurement>(EngineText.Describe),
+        Rule<EvaluationResult>(EvaluationTables.Describe),
         Rule<Pipeline>(EngineText.Describe),
         Rule<Chat>(EngineText.Describe),
         Rule<Answer>(EngineText.Describe),

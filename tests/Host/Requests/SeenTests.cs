@@ -69,7 +69,7 @@ public sealed class SeenTests(SmallLlava small) : IClassFixture<SmallLlava>
 
         Assert.Equal(3, report.Results.Count);
         Assert.Equal(1, method.Calls("Vision.AfterEmbedding"));
-        Assert.Equal(3, method.Calls("BeforeProjector"));
+        Assert.Equal(1 + 3, method.Calls("BeforeProjector")); // once to warm up
     }
 
     [Fact]

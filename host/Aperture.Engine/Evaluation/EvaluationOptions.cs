@@ -1,0 +1,41 @@
+using Aperture.Generation;
+
+namespace Aperture.Evaluation;
+
+/// <summary>How a question file is scored.</summary>
+public sealed record EvaluationOptions
+{
+    /// <summary>Longest answer in tokens.</summary>
+    public int MaxNewTokens { get; init; } = 16;
+
+    /// <summary>The rule that answers are scored by.</summary>
+    public AnswerScoring Scoring { get; init; } = AnswerScoring.All[0];
+
+    /// <summary>Whether every pipeline's pictures are replaced by plain grey: what the questions alone give away.</summary>
+    public bool Blind { get; init; }
+
+    /// <summary>Whether the first pipeline is scored a second time with its pictures replaced by plain grey.</summary>
+    public bool AddBlind { get; init; }
+
+    /// <summary>
+    /// Whether a row for each baseline of the plugins (<see cref="Plugins.IMethodFactory.BaselineOption"/>) is added behind every pipeline that does more than
+    /// baselines do, with as many visual tokens as its FLOPs allow.
+    /// </summary>
+    public bool AddBaselines { get; init; }
+
+    /// <summary>
+    /// Folder for one line an answer, written as it comes, and the summary at the end; null to keep all in memory. A run that was stopped goes on from what is
+    /// there. Methods of the caller's own are known there by their names alone.
+    /// </summary>
+    public string? Output { get; init; }
+
+    /// <summary>Checks the values.</summary>
+    /// <exception cref="ApertureException">A value is out of range.</exception>
+    internal EvaluationOptions Validate()
+    {
+        Generation.Validate();
+        return this;
+    }
+
+    internal GenerationOptions Generation => new() { MaxNewTokens = MaxNewTokens };
+}
