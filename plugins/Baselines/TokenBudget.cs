@@ -50,8 +50,8 @@ internal static class TokenBudget
     public static IEnumerable<MethodOption> Describe() =>
     [
         new("Reduction", "number", "0.6", "Fraction of each image's tokens removed before the decoder, which is the fraction of the visual FLOPs that grow "
-            + "linearly with them; 0 to below 1."),
-        new("Keep", "number", "0.4", "Fraction kept instead; above 0, up to 1."),
-        new(ConstantOption, "integer", "none", "Number of tokens kept an image instead; at least 1."),
+            + "linearly with them; 0 to below 1.") { Allowed = "0 to below 1" },
+        new("Keep", "number", "0.4", "Fraction kept instead; above 0, up to 1.") { Allowed = "above 0, up to 1" },
+        new(ConstantOption, "integer", "none", "Number of tokens kept an image instead; at least 1.") { Allowed = "1 or more" },
     ];
 }

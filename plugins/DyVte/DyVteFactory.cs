@@ -16,6 +16,8 @@ internal sealed class DyVteFactory : IMethodFactory, ITrainedMethod, IBenchmarke
 
     public string Summary => "Lets all visual tokens go after the first layer whose gate says that the text has read them (DyVTE, arXiv 2411.19628).";
 
+    public string Paper => "Accelerating Multimodal Large Language Models via Dynamic Visual-Token Exit and the Empirical Findings (arXiv 2411.19628)";
+
     public IReadOnlyList<MethodOption> Options => DyVteOptions.Describe();
 
     public IReadOnlyList<string> WeightKeys => ["*visual_gates_router.*"];

@@ -128,19 +128,22 @@ internal sealed record DyVteOptions : IMethodOptions
     [
         new(nameof(Gates), "text", "none", "A DyVTE checkpoint folder, a gates file, or random; by default dyvte/gates.safetensors beside the model, else "
             + "the gates inside the model's own checkpoint."),
-        new(nameof(Threshold), "number", "0.5", "Probability of exit that a gate must exceed, between 0 and 1; 0.5 is the official comparison of logits."),
-        new(nameof(MinExitLayer), "integer", "0", "First layer after which tokens may go; gates below are not evaluated."),
-        new(nameof(MaxExitLayer), "integer", "none", "Layer after which tokens go in any case."),
-        new(nameof(FixedExitLayer), "integer", "none", "Layer after which tokens always go; no gates are needed."),
-        new(nameof(Patience), "integer", "1", "How many gates in a row must fire; at least 1."),
+        new(nameof(Threshold), "number", "0.5", "Probability of exit that a gate must exceed, between 0 and 1; 0.5 is the official comparison of logits.")
+        {
+            Allowed = "above 0, below 1",
+        },
+        new(nameof(MinExitLayer), "integer", "0", "First layer after which tokens may go; gates below are not evaluated.") { Allowed = "0 or more" },
+        new(nameof(MaxExitLayer), "integer", "none", "Layer after which tokens go in any case.") { Allowed = "0 or more" },
+        new(nameof(FixedExitLayer), "integer", "none", "Layer after which tokens always go; no gates are needed.") { Allowed = "0 or more" },
+        new(nameof(Patience), "integer", "1", "How many gates in a row must fire; at least 1.") { Allowed = "1 or more" },
         new(nameof(BatchPolicy), "text", "PerSample", "PerSample, AllMustExit (together, once every sample's gate has fired) or FirstSample (the official "
-            + "code: the first sample decides for all)."),
+            + "code: the first sample decides for all).") { Allowed = "PerSample, AllMustExit, FirstSample" },
         new(nameof(DropOwnCache), "true/false", "false", "Also free the visual rows in the caches of the layers up to the exit; changes answers."),
         new(nameof(GateInput), "text", "text", "text (mean of the text behind the image and its last row), all-text (the mean takes the prefix in) or "
-            + "attention (three rows of the head-maximum map)."),
-        new(nameof(GatePlacement), "text", "device", "device, or host: gates stay in main memory and travel one layer at a time."),
-        new(nameof(GateDType), "text", "model", "model, or fp32: the type that gates compute in."),
-        new(nameof(GateHidden), "integer", "2048", "Hidden width of random gates."),
+            + "attention (three rows of the head-maximum map).") { Allowed = "text, all-text, attention" },
+        new(nameof(GatePlacement), "text", "device", "device, or host: gates stay in main memory and travel one layer at a time.") { Allowed = "device, host" },
+        new(nameof(GateDType), "text", "model", "model, or fp32: the type that gates compute in.") { Allowed = "model, fp32" },
+        new(nameof(GateHidden), "integer", "2048", "Hidden width of random gates.") { Allowed = "1 or more" },
         new(nameof(Seed), "integer", "42", "Seed of random gates."),
         new(nameof(Enabled), "true/false", "true", "false leaves the model as it is."),
     ];

@@ -16,6 +16,9 @@ internal sealed class EasFactory : IMethodFactory, ITrainedMethod, IBenchmarkedM
 
     public string Summary => "Leaves out attention sub-layers that a task does not need and puts adapters in their place (EAS, arXiv 2403.15226).";
 
+    public string Paper
+        => "Not All Attention is Needed: Parameter and Computation Efficient Transfer Learning for Multi-modal Large Language Models (arXiv 2403.15226)";
+
     public IReadOnlyList<MethodOption> Options => EasOptions.Describe();
 
     public IReadOnlyList<string> WeightKeys => ["*layers.*.adapter_attn.*", "*layers.*.replaced_adapter.*", "*resblocks.*.adapter_attn.*"];

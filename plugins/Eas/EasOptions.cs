@@ -59,15 +59,18 @@ internal sealed record EasOptions : IMethodOptions
         new(nameof(SkipLayers), "list of integers or text", "from the adapters", "Layers without attention; or the file that a search wrote. Without it: the "
             + "layers that have only a replaced_adapter."),
         new(nameof(Scale), "number", "1", "Factor s on what adapters add."),
-        new(nameof(Temperature), "number", "10", "Temperature t of the routers, above 0; 13B models were trained with 5."),
-        new(nameof(Groups), "integer", "2", "Blocks of the adapters' ways up; divides their widths."),
+        new(nameof(Temperature), "number", "10", "Temperature t of the routers, above 0; 13B models were trained with 5.") { Allowed = "above 0" },
+        new(nameof(Groups), "integer", "2", "Blocks of the adapters' ways up; divides their widths.") { Allowed = "1 or more" },
         new(nameof(RouterQuery), "text", "Auto", "What routers read at prefill: MeanAll (LLaVA-EAS), MeanSkipFirst (LaVIN-EAS), Token0 (LaVIN); Auto follows "
-            + "the model."),
+            + "the model.") { Allowed = "Auto, MeanAll, MeanSkipFirst, Token0" },
         new(nameof(ClipRouterMode), "text", "from the adapters", "LaVIN only, what routers in the vision tower read: Eas (the picture's patches) or Lavin "
-            + "(each position for itself, the batch's first picture)."),
-        new(nameof(DecodePool), "text", "Prefill", "What PIA propagates while decoding: the pool of the Prefill, or Self: the new row's own."),
+            + "(each position for itself, the batch's first picture).") { Allowed = "Eas, Lavin" },
+        new(nameof(DecodePool), "text", "Prefill", "What PIA propagates while decoding: the pool of the Prefill, or Self: the new row's own.")
+        {
+            Allowed = "Prefill, Self",
+        },
         new(nameof(Merge), "text", "Off", "Merge adapters into the layers behind them: Off, LowRank (per sequence), Full (whole matrices, one sequence at a "
-            + "time)."),
+            + "time).") { Allowed = "Off, LowRank, Full" },
         new(nameof(OfficialRepBias), "true/false", "false", "Reproduce the published code's wrong bias of merged layers; only with Merge."),
     ];
 }

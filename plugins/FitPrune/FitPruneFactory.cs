@@ -15,6 +15,8 @@ internal sealed class FitPruneFactory : IMethodFactory, ICalibratedMethod, IBenc
     public string Summary
         => "Deletes the least attended visual tokens layer by layer during prefill, as many as a fitted recipe says (FitPrune, arXiv 2409.10197).";
 
+    public string Paper => "Fit and Prune: Fast and Training-free Visual Token Pruning for Multi-modal Large Language Models (arXiv 2409.10197)";
+
     public IReadOnlyList<MethodOption> Options => FitPruneOptions.Describe();
 
     public IReadOnlyList<MethodOption> CalibrationOptions => Calibration.CalibrationOptions.Describe();

@@ -99,19 +99,22 @@ internal sealed record FitPruneOptions : IMethodOptions
     internal static IReadOnlyList<MethodOption> Describe() =>
     [
         new(nameof(Reduction), "number", "0.6", "Fraction of the visual tokens' FLOPs to save, 0 to below 1; picks the recipe beside the model "
-            + "(fitprune/<percent>.fitprune.json) or the official one."),
-        new(nameof(ReductionRatio), "integer", "60", "The same in percent."),
+            + "(fitprune/<percent>.fitprune.json) or the official one.") { Allowed = "0 to below 1" },
+        new(nameof(ReductionRatio), "integer", "60", "The same in percent.") { Allowed = "0 to 99" },
         new(nameof(Recipe), "text or list of integers", "none", "An official recipe such as official:llava-v1.5-7b/60, a *.fitprune.json file, a printed "
             + "recipe {0: 14, 1: 33, …}, or deletions per layer."),
         new(nameof(ScaleToTokens), "true/false", "true", "Scale the recipe by the sample's visual tokens where they are not the recipe's: trunc(k * N / "
             + "base)."),
         new(nameof(ScaleToLayers), "true/false", "false", "Stretch a recipe of another number of layers over this model's."),
-        new(nameof(ScoreDType), "text", "fp32", "fp32, or compute: the half-precision roundings of the official run."),
-        new(nameof(HeadReduce), "text", "max", "How heads become one map: max (official) or mean."),
-        new(nameof(ScoreMode), "text", "product", "product of text and visual attention (official), cross-only, self-only, or sum of both means."),
+        new(nameof(ScoreDType), "text", "fp32", "fp32, or compute: the half-precision roundings of the official run.") { Allowed = "fp32, compute" },
+        new(nameof(HeadReduce), "text", "max", "How heads become one map: max (official) or mean.") { Allowed = "max, mean" },
+        new(nameof(ScoreMode), "text", "product", "product of text and visual attention (official), cross-only, self-only, or sum of both means.")
+        {
+            Allowed = "product, cross-only, self-only, sum",
+        },
         new(nameof(StableTies), "true/false", "true", "Of equal scores the earlier token goes first; false leaves the order open."),
-        new(nameof(MinVisualTokens), "integer", "0", "Never keep fewer visual tokens than this."),
-        new(nameof(RowBlock), "integer", "128", "Rows of the attention map held at once with ScoreDType compute; at least 1."),
+        new(nameof(MinVisualTokens), "integer", "0", "Never keep fewer visual tokens than this.") { Allowed = "0 or more" },
+        new(nameof(RowBlock), "integer", "128", "Rows of the attention map held at once with ScoreDType compute; at least 1.") { Allowed = "1 or more" },
         new(nameof(PruneAppended), "true/false", "false", "Also prune images of later chat turns."),
     ];
 }

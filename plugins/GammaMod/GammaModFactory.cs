@@ -18,6 +18,8 @@ internal sealed class GammaModFactory(ILogger<GammaModFactory> log) : IMethodFac
 
     public string Summary => "Lets each token skip decoder layers that a trained router finds needless for it (gamma-MoD, arXiv 2410.13859).";
 
+    public string Paper => "γ-MoD: Exploring Mixture-of-Depth Adaptation for Multimodal Large Language Models (arXiv 2410.13859)";
+
     public IReadOnlyList<MethodOption> Options => GammaModOptions.Describe();
 
     public IReadOnlyList<MethodOption> CalibrationOptions => ArankOptions.Describe();

@@ -86,15 +86,24 @@ internal sealed record GammaModOptions : IMethodOptions
         new(nameof(Layers), "list of integers or text", "the checkpoint's", $"Layers that tokens may skip, or a mode: {string.Join(", ", LayerModes.Names)}."),
         new(nameof(Weights), "text", "the checkpoint's", $"A file with router weights; by default the checkpoint's own, else {RouterLookup.File} in the "
             + "model's folder."),
-        new(nameof(PrefillThreshold), "number", "0.005", "A token of a prompt runs a layer if its probability is above this; 0 to below 1."),
-        new(nameof(DecodeThreshold), "number", "0.5; 0 for Mini-Gemini", "A generated token runs a layer if its probability is at least this; 0 to 1."),
+        new(nameof(PrefillThreshold), "number", "0.005", "A token of a prompt runs a layer if its probability is above this; 0 to below 1.")
+        {
+            Allowed = "0 to below 1",
+        },
+        new(nameof(DecodeThreshold), "number", "0.5; 0 for Mini-Gemini", "A generated token runs a layer if its probability is at least this; 0 to 1.")
+        {
+            Allowed = "0 to 1",
+        },
         new(nameof(TopKRatio), "number", "none", "Instead of a threshold: the share of a prompt's tokens that runs, those of highest probability; above 0, "
-            + "at most 1."),
+            + "at most 1.") { Allowed = "above 0, up to 1" },
         new(nameof(PositionPolicy), "text", "Compact", "Position of a generated token in a layer that skips: Compact (it continues that layer's numbering) "
-            + "or AbsoluteGlobal."),
+            + "or AbsoluteGlobal.") { Allowed = "Compact, AbsoluteGlobal" },
         new(nameof(WeightMlp), "true/false", "true", "Weight the feed-forward branch by the probability, as trained."),
         new(nameof(WeightAttention), "true/false", "false", "Weight the attention branch too (the paper's formula; published checkpoints were trained "
             + "without)."),
-        new(nameof(ForceTokens), "text", "none", "Tokens of a prompt that always run: none, last, or question (all text behind the image)."),
+        new(nameof(ForceTokens), "text", "none", "Tokens of a prompt that always run: none, last, or question (all text behind the image).")
+        {
+            Allowed = "none, last, question",
+        },
     ];
 }

@@ -15,7 +15,10 @@ public interface IMethodFactory
     /// <summary>One line for lists and help.</summary>
     string Summary { get; }
 
-    /// <summary>The options, for help and for messages.</summary>
+    /// <summary>The paper that the method comes from, on one line, such as <c>Title (Authors, arXiv 0000.00000)</c>; null for none.</summary>
+    string? Paper => null;
+
+    /// <summary>The options, for help and for messages; <see cref="MethodOptions.Describe"/> reads them from the options record.</summary>
     IReadOnlyList<MethodOption> Options { get; }
 
     /// <summary>
@@ -43,8 +46,12 @@ public interface IMethodFactory
 /// <param name="Name">The option's name.</param>
 /// <param name="Type">Its type in plain words, such as <c>number</c>, <c>text</c>, <c>list of integers</c>.</param>
 /// <param name="Default">The default, as one would write it.</param>
-/// <param name="Summary">One line: meaning and allowed range.</param>
-public sealed record MethodOption(string Name, string Type, string Default, string Summary);
+/// <param name="Summary">One line: what it means.</param>
+public sealed record MethodOption(string Name, string Type, string Default, string Summary)
+{
+    /// <summary>What it may be: a range such as <c>0 to below 1</c>, or its values; empty where the type says it all.</summary>
+    public string Allowed { get; init; } = "";
+}
 
 /// <summary>Resolves file names that method options carry.</summary>
 public interface IMethodFiles

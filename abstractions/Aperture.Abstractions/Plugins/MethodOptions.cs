@@ -3,17 +3,48 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace Aperture.Plugins;
 
-/// <summary>An options record that checks itself.</summary>
+/// <summary>
+/// An options record that checks itself. A property's range may stand on it as an attribute, <c>[Range(0, 1)]</c> or <c>[AllowedValues("max", "mean")]</c> of
+/// <c>System.ComponentModel.DataAnnotations</c>: <see cref="MethodOptions.Bind"/> checks it, and <see cref="MethodOptions.Describe"/> shows it.
+/// </summary>
 public interface IMethodOptions
 {
-    /// <summary>Checks ranges.</summary>
+    /// <summary>Checks what no attribute says, such as options that exclude each other.</summary>
     /// <exception cref="ApertureException">A value is out of range; the message names option, value and range.</exception>
-    void Validate();
+    void Validate()
+    {
+    }
 }
 
-/// <summary>Binds options from JSON with a message a user can act on.</summary>
+/// <summary>Binds options from JSON with a message a user can act on, and describes an options record for help.</summary>
 public static class MethodOptions
 {
+    /// <summary>
+    /// The options of a record as help shows them, so that the record is their one source: defaults are those of a new instance, ranges those of the
+    /// attributes, meanings the <c>summary</c> of each property in the XML documentation file beside the record's assembly (<c>GenerateDocumentationFile</c>);
+    /// without a file, the property's name in words.
+    /// </summary>
+    /// <typeparam name="T">The options record.</typeparam>
+    /// <param name="type">The record's source-generated type description.</param>
+    /// <returns>One option a property that can be set, in the order of the record.</returns>
+    public static IReadOnlyList<MethodOption> Describe<T>(JsonTypeInfo<T> type)
+        where T : class, IMethodOptions, new()
+    {
+        T defaults = new();
+        OptionDocumentation documentation = OptionDocumentation.Of(typeof(T));
+        return
+        [
+            .. type.Properties.Where(property => property is { Get: not null, Set: not null }).Select(property => new MethodOption(
+                property.Name,
+                OptionText.TypeOf(property.PropertyType),
+                OptionText.Of(property.Get!(defaults)),
+                documentation.Of(OptionText.MemberOf(property, typeof(T))))
+            {
+                Allowed = OptionRange.Of(OptionText.MemberOf(property, typeof(T))).Text,
+            }),
+        ];
+    }
+
     /// <summary>Binds and validates options.</summary>
     /// <typeparam name="T">The options record.</typeparam>
     /// <param name="method">The method's name, for messages.</param>
@@ -56,6 +87,16 @@ public static class MethodOptions
         {
             throw new ApertureException(
                 $"{method}: option {error.Path?.TrimStart('$', '.')} has a value of the wrong type; write it as the method's help shows.", error);
+        }
+
+        foreach (JsonPropertyInfo property in type.Properties.Where(property => property is { Get: not null, Set: not null }))
+        {
+            OptionRange range = OptionRange.Of(OptionText.MemberOf(property, typeof(T)));
+            object? value = property.Get!(bound);
+            if (!range.Holds(value))
+            {
+                throw new ApertureException($"{method}: {property.Name} is {OptionText.Of(value)}; it can be {range.Text}.");
+            }
         }
 
         bound.Validate();

@@ -14,6 +14,9 @@ internal sealed class FastVFactory : IMethodFactory
     public string Summary
         => "Keeps the visual tokens that the last prompt token attends to most, after one early layer (FastV, arXiv 2403.06764, as DyVTE combines with it).";
 
+    public string Paper
+        => "An Image is Worth 1/2 Tokens After Layer 2: Plug-and-Play Inference Acceleration for Large Vision-Language Models (arXiv 2403.06764)";
+
     public IReadOnlyList<MethodOption> Options => FastVOptions.Describe();
 
     public IDecoderMethod Create(JsonElement options, DecoderInfo decoder, IMethodFiles files)

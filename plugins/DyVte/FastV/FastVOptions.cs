@@ -43,8 +43,8 @@ internal sealed record FastVOptions : IMethodOptions
 
     internal static IReadOnlyList<MethodOption> Describe() =>
     [
-        new(nameof(Layer), "integer", "1", "Layer after which tokens go, from 0; the paper's K = 2 is layer 1."),
-        new(nameof(Keep), "number", "0.5", "Fraction of the visual tokens that stays, 0 to 1, rounded down."),
-        new(nameof(KeepTokens), "integer", "none", "Number of visual tokens that stays, instead of Keep."),
+        new(nameof(Layer), "integer", "1", "Layer after which tokens go, from 0; the paper's K = 2 is layer 1.") { Allowed = "0 or more" },
+        new(nameof(Keep), "number", "0.5", "Fraction of the visual tokens that stays, 0 to 1, rounded down.") { Allowed = "0 to 1" },
+        new(nameof(KeepTokens), "integer", "none", "Number of visual tokens that stays, instead of Keep.") { Allowed = "0 or more" },
     ];
 }

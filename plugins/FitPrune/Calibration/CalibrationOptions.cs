@@ -66,12 +66,12 @@ internal sealed record CalibrationOptions : IMethodOptions
 
     internal static IReadOnlyList<MethodOption> Describe() =>
     [
-        new(nameof(TargetReduction), "number", "0.6", "Fraction of the visual tokens' FLOPs to save, between 0 and 1."),
-        new(nameof(Samples), "integer", "64", "Samples to measure and search on; at least 1."),
+        new(nameof(TargetReduction), "number", "0.6", "Fraction of the visual tokens' FLOPs to save, between 0 and 1.") { Allowed = "above 0, below 1" },
+        new(nameof(Samples), "integer", "64", "Samples to measure and search on; at least 1.") { Allowed = "1 or more" },
         new(nameof(Epsilon), "number", "0.01", "Width at which the search for alpha ends; 0.01 means seven rounds."),
         new(nameof(Strict), "true/false", "false", "Reproduce the official search: last alpha's recipe, budget not checked after the last layer."),
         new(nameof(ExactBudget), "true/false", "false", "Round the averaged counts so that the recipe itself meets the target."),
-        new(nameof(HeadReduce), "text", "max", "How heads become one map: max (official) or mean."),
+        new(nameof(HeadReduce), "text", "max", "How heads become one map: max (official) or mean.") { Allowed = "max, mean" },
         new(nameof(FlopsHidden), "integer", "the model's", "Hidden width that the budget is counted with."),
         new(nameof(FlopsIntermediate), "integer", "the model's", "Feed-forward width that the budget is counted with."),
         new(nameof(Output), "text", "fitprune/<percent>.fitprune.json", "The recipe file to write."),
