@@ -3,15 +3,21 @@ using Aperture.Plugins;
 
 namespace Aperture.Host;
 
-/// <summary>The option <c>--plugin</c>, which every verb takes: plugins of the user's own beside those of <c>plugins.json</c>.</summary>
-internal sealed class PluginSources
+/// <summary>
+/// Where plugins come from: those that <c>plugins.json</c> lists, those that lie unlisted in <c>plugins/</c> beside it or in the user's own folder, and those
+/// of the option <c>--plugin</c>, which every verb takes.
+/// </summary>
+/// <param name="tell">Gets each line about a folder that is left out, once; null for nobody.</param>
+/// <param name="userFolder">The user's own folder of plugins; null for <see cref="PluginFolders.OfUser"/>.</param>
+internal sealed class PluginSources(Action<string>? tell = null, string? userFolder = null)
 {
     /// <summary>Folders of plugins, separated by colons: for notebooks and scripts that others start.</summary>
     public const string Variable = "APERTURE_PLUGINS";
 
+    private readonly HashSet<string> _told = [];
     private readonly Option<string[]> _folders = new("--plugin")
     {
-        Description = $"Folder of a plugin of your own; may be repeated. The environment variable {Variable} names more, separated by colons.",
+        Description = $"Folder of a plugin of your own, or of several; may be repeated. The environment variable {Variable} names more, separated by colons.",
         HelpName = "folder",
         Recursive = true,
     };
@@ -22,28 +28,86 @@ internal sealed class PluginSources
     /// <summary>The folders that the option names.</summary>
     public IReadOnlyList<string> Folders(ParseResult parsed) => parsed.GetValue(_folders) ?? [];
 
-    /// <summary>The plugins of <c>plugins.json</c> and the user's own; a folder's name is its plugin's id.</summary>
+    /// <summary>
+    /// The plugins of <c>plugins.json</c>, those dropped into a folder of plugins, and those named; an unlisted folder's name is its plugin's id.
+    /// </summary>
     /// <param name="parsed">The command line.</param>
-    /// <param name="file">Another <c>plugins.json</c>; null for the one beside the command.</param>
-    /// <exception cref="ApertureException">A folder is missing, or two plugins have the same id.</exception>
+    /// <param name="file">Another <c>plugins.json</c>, which then stands without the user's own folder; null for the one beside the command.</param>
+    /// <exception cref="ApertureException">A named folder is missing or holds no plugin, or a named plugin has the id of another one.</exception>
     public PluginCatalog Read(ParseResult parsed, string? file = null)
     {
         PluginCatalog catalog = PluginCatalog.Read(file);
-        string[] listed = (Environment.GetEnvironmentVariable(Variable) ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries);
-        string[] own = [.. listed.Concat(Folders(parsed)).Select(Path.GetFullPath).Distinct()];
-        if (own.FirstOrDefault(folder => !Directory.Exists(folder)) is { } missing)
-        {
-            throw new ApertureException($"There is no plugin folder '{missing}'; build the plugin, or correct --plugin or {Variable}.");
-        }
-
-        PluginEntry[] entries = [.. own.Select(folder => new PluginEntry(Path.GetFileName(folder).ToLowerInvariant(), folder))];
-        IEnumerable<IGrouping<string, PluginEntry>> byId = catalog.Entries.Concat(entries).GroupBy(entry => entry.Id, StringComparer.OrdinalIgnoreCase);
-        if (byId.FirstOrDefault(group => group.Count() > 1) is { } twice)
+        string beside = Path.Combine(Path.GetDirectoryName(catalog.Source)!, "plugins");
+        PluginEntry[] named = [.. Named(Folders(parsed)).Where(folder => catalog.Entries.All(entry => entry.Folder != folder)).Select(Entry)];
+        List<PluginEntry> entries = [.. catalog.Entries, .. named];
+        if (entries.GroupBy(entry => entry.Id, StringComparer.OrdinalIgnoreCase).FirstOrDefault(group => group.Count() > 1) is { } twice)
         {
             throw new ApertureException(
                 $"Two plugins have the id '{twice.Key}': {string.Join(" and ", twice.Select(entry => entry.Folder))}; rename a folder and its DLL.");
         }
 
-        return new PluginCatalog([.. catalog.Entries, .. entries], catalog.Source);
+        foreach (string folder in file is null ? Dropped(beside).Concat(Dropped(userFolder ?? PluginFolders.OfUser)) : Dropped(beside))
+        {
+            PluginEntry entry = Entry(folder);
+            if (entries.Any(known => known.Folder == folder))
+            {
+                continue;
+            }
+
+            if (entries.Find(known => string.Equals(known.Id, entry.Id, StringComparison.OrdinalIgnoreCase)) is { } other)
+            {
+                TellOnce($"The plugin in {folder} is left out: {other.Folder} has the id '{entry.Id}' already; remove one, or rename a folder and its DLL.");
+            }
+            else
+            {
+                entries.Add(entry);
+            }
+        }
+
+        return new PluginCatalog(entries, catalog.Source);
+    }
+
+    private static PluginEntry Entry(string folder) => new(Path.GetFileName(folder).ToLowerInvariant(), folder);
+
+    // A folder that is named is a plugin or holds plugins.
+    private List<string> Named(IReadOnlyList<string> option)
+    {
+        string[] listed = (Environment.GetEnvironmentVariable(Variable) ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries);
+        List<string> folders = [];
+        foreach (string folder in listed.Concat(option).Select(path => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path))).Distinct())
+        {
+            if (!Directory.Exists(folder))
+            {
+                throw new ApertureException($"There is no plugin folder '{folder}'; build the plugin, or correct --plugin or {Variable}.");
+            }
+
+            List<string> notices = [];
+            IReadOnlyList<string> below = PluginFolders.IsPlugin(folder) ? [folder] : PluginFolders.Under(folder, notices);
+            notices.ForEach(TellOnce);
+            folders.AddRange(below.Count > 0 ? below : [folder]); // One that is no plugin is refused with its reason when it loads.
+        }
+
+        return [.. folders.Distinct()];
+    }
+
+    private IReadOnlyList<string> Dropped(string parent)
+    {
+        List<string> notices = [];
+        IReadOnlyList<string> plugins = PluginFolders.Under(parent, notices);
+        notices.ForEach(TellOnce);
+        return plugins;
+    }
+
+    private void TellOnce(string line)
+    {
+        lock (_told)
+        {
+            if (!_told.Add(line))
+            {
+                return;
+            }
+        }
+
+        tell?.Invoke(line);
     }
 }

@@ -58,6 +58,13 @@ public sealed class PluginDoctor
             plugin, folder, entryFile, entry is { EntryTypes: [string only] } ? only : null, [.. parts.OrderBy(part => part.Kind)], failure, pins);
     }
 
+    /// <summary>The DLL of a folder that would be the plugin, by its name alone; null if there is none.</summary>
+    /// <param name="folder">The folder.</param>
+    internal static string? EntryOf(string folder)
+        => Directory.Exists(folder)
+            ? FindEntry(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)), Directory.GetFiles(Path.GetFullPath(folder)))
+            : null;
+
     // In the order in which a user would want to mend them; the torch ones first, because nothing else matters while the process would abort.
     private static PluginFailure? Judge(
         string plugin, string folder, string? entryFile, ScannedAssembly? entry, List<string> torch, List<string> copies, List<PluginPart> references)
