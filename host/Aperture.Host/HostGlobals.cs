@@ -3,6 +3,7 @@ using Aperture.Comparing;
 using Aperture.Images;
 using Aperture.Measuring;
 using Aperture.Pipelines;
+using Aperture.Plugins;
 using Aperture.Scripting;
 using Aperture.Tasks;
 using TorchSharp;
@@ -27,6 +28,9 @@ public sealed class HostGlobals(
 
     /// <summary>Opens and trains models whose product is not a chat answer: classifiers, segmenters, editors, captioners, generators.</summary>
     public TaskGlobals Tasks => new(_session.Value);
+
+    /// <summary>Lists the methods of the plugins and shows their options.</summary>
+    public MethodGlobals Methods => new(_session.Value.Plugins, Display);
 
     /// <summary>Lists and reloads plugins.</summary>
     public PluginGlobals Plugins => new(_session.Value, () => [.. RetiredVariables.Select(v => v.Name)]);
@@ -60,6 +64,19 @@ public sealed class HostGlobals(
 
     /// <summary>The id of the unloaded plugin that an assembly came with, or null.</summary>
     internal string? RetiredPluginOf(Assembly assembly) => _session.IsValueCreated ? _session.Value.Plugins.RetiredPluginOf(assembly) : null;
+
+    /// <summary>The methods, for completion: none where the session cannot be opened, which the entry that is being written will tell.</summary>
+    internal IReadOnlyList<PluginMethod> KnownMethods()
+    {
+        try
+        {
+            return Methods.List;
+        }
+        catch (Exception error) when (error is ApertureException or ObjectDisposedException)
+        {
+            return [];
+        }
+    }
 
     /// <summary>Disposes models and plugins.</summary>
     public ValueTask DisposeAsync() => _session.IsValueCreated ? _session.Value.DisposeAsync() : ValueTask.CompletedTask;

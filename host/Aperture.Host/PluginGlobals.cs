@@ -8,8 +8,15 @@ namespace Aperture.Host;
 /// <param name="holders">The variables that hold objects of unloaded plugins.</param>
 public sealed class PluginGlobals(EngineSession session, Func<IReadOnlyList<string>> holders)
 {
-    /// <summary>The plugins and how they stand.</summary>
-    public IReadOnlyList<PluginStatus> List => session.Plugins.Plugins;
+    /// <summary>The plugins with their methods and tasks, and how they stand; loads those that are enabled.</summary>
+    public IReadOnlyList<PluginStatus> List
+    {
+        get
+        {
+            session.Plugins.LoadAll(out _); // What does not load says so in its status.
+            return session.Plugins.Plugins;
+        }
+    }
 
     /// <summary>
     /// Unloads a plugin and loads what its folder holds now, for instance after a rebuild. It waits for questions that are being answered, and later ones wait

@@ -15,7 +15,7 @@ public sealed class TaskGlobals(EngineSession session)
         get
         {
             session.Plugins.LoadAll(out _); // What does not load stands in Plugins.List.
-            return [.. session.Plugins.Plugins.SelectMany(plugin => plugin.Tasks ?? [])];
+            return [.. session.Plugins.Plugins.SelectMany(plugin => plugin.Tasks)];
         }
     }
 

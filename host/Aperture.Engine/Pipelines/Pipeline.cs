@@ -43,8 +43,12 @@ public sealed partial class Pipeline : IDisposable
                 ? Methods.Select(method => method.Name == own.Name && method.Object is null ? method.Over(own) : method)
             : [own, .. Methods];
 
-    /// <summary>How a table names the pipeline: its methods, or <c>none</c>.</summary>
-    public string Label => Methods.Count == 0 ? "none" : string.Join(" + ", Methods.Select(m => m.Label));
+    /// <summary>How a table names the pipeline: its methods with the options given and the defaults of <c>plugins.json</c>, or <c>none</c>.</summary>
+    public string Label => Methods.Count == 0 ? "none" : string.Join(" + ", MethodLabels);
+
+    /// <summary>How a table shows each method: its name, the options given, and the defaults of <c>plugins.json</c>.</summary>
+    internal IEnumerable<string> MethodLabels => Methods.Select(
+        method => method.Object is null ? (method with { Options = _session.Plugins.WithDefaults(method.Name, method.Options) }).Label : method.Label);
 
     /// <summary>The compiled hooks; null where no method acts. They are of use until the pipeline is disposed or one of its plugins reloaded.</summary>
     internal HookTable? Hooks => Lease(built => built.Table);

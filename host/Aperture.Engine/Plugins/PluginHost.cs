@@ -170,6 +170,37 @@ public sealed class PluginHost : IAsyncDisposable
         }
     }
 
+    /// <summary>What a method says of itself; loads the plugin that offers it.</summary>
+    /// <param name="method">The method's name, in any case.</param>
+    /// <exception cref="ApertureException">No enabled plugin offers it; the message names the methods there are and the plugins that did not load.</exception>
+    public PluginMethod Describe(string method)
+    {
+        using PluginLease lease = LeaseFor(method);
+        lock (_gate)
+        {
+            return Slot(lease.Entry.Id).Methods!.First(known => IsNamed(known.Name, method));
+        }
+    }
+
+    /// <summary>
+    /// The options that a method would be made with: the user's, and below them the defaults of <c>plugins.json</c>. Loads nothing: where the method's plugin
+    /// was never loaded and has another name, the user's alone.
+    /// </summary>
+    /// <param name="method">The method's name.</param>
+    /// <param name="options">The user's options.</param>
+    internal JsonElement WithDefaults(string method, JsonElement options)
+    {
+        lock (_gate)
+        {
+            PluginSlot? slot = _slots.Find(slot => slot.Methods?.Any(known => IsNamed(known.Name, method)) == true)
+                ?? _slots.Find(slot => slot.Methods is null && slot.Entry.Enabled && IsNamed(slot.Entry.Id, method));
+            string[] names = slot?.Methods is not { } methods
+                ? [method]
+                : [.. methods.Select(known => known.Name), .. (slot.Tasks ?? []).Select(known => known.Name)];
+            return slot is null ? options : PluginDefaults.Apply(method, names, slot.Entry.Options, options);
+        }
+    }
+
     /// <summary>Makes a configured method and holds its plugin for it.</summary>
     /// <param name="method">The method's name.</param>
     /// <param name="options">The user's options: an object, or undefined for none. The plugin's defaults from <c>plugins.json</c> are laid under them.</param>

@@ -1,5 +1,6 @@
 using Aperture.Pipelines;
 using Aperture.Tasks;
+using Aperture.Training;
 using Microsoft.Extensions.Logging;
 
 namespace Aperture.Plugins;
@@ -57,11 +58,8 @@ internal sealed class PluginLoading(ShadowStore shadows, ILoggerFactory loggers)
         PluginMethod[] methods;
         try
         {
-            methods = [.. handle.Methods.Select(method => new PluginMethod(slot.Entry.Id, method.Name, method.Summary, [.. method.Options])
-            {
-                WeightKeys = [.. method.WeightKeys],
-                BaselineOption = method.BaselineOption,
-            })];
+            string[] names = [.. handle.Methods.Select(method => method.Name), .. handle.Tasks.Select(task => task.Name)];
+            methods = [.. handle.Methods.Select(method => Describe(slot.Entry, method, names))];
         }
         catch (Exception error)
         {
@@ -81,6 +79,17 @@ internal sealed class PluginLoading(ShadowStore shadows, ILoggerFactory loggers)
         slot.Methods = methods;
         return null;
     }
+
+    private static PluginMethod Describe(PluginEntry entry, IMethodFactory method, string[] names) => new(
+        entry.Id, method.Name, method.Summary, [.. method.Options])
+    {
+        Paper = method.Paper,
+        CalibrationOptions = method is ICalibratedMethod calibrated ? [.. calibrated.CalibrationOptions] : null,
+        TrainingOptions = method is ITrainedMethod trained ? [.. trained.TrainingOptions] : null,
+        Defaults = PluginDefaults.Apply(method.Name, names, entry.Options, default),
+        WeightKeys = [.. method.WeightKeys],
+        BaselineOption = method.BaselineOption,
+    };
 
     private static PluginFailure? DescribeTasks(PluginSlot slot, PluginHandle handle, IEnumerable<PluginSlot> all)
     {

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Aperture.Plugins;
 
 /// <summary>A method that a plugin offers, described with the host's own objects only: it stays valid when the plugin unloads.</summary>
@@ -7,6 +9,18 @@ namespace Aperture.Plugins;
 /// <param name="Options">Its options.</param>
 public sealed record PluginMethod(string Plugin, string Name, string Summary, IReadOnlyList<MethodOption> Options)
 {
+    /// <summary>The paper that it comes from; null for none.</summary>
+    public string? Paper { get; init; }
+
+    /// <summary>The options of fitting it; null for one that has nothing to fit.</summary>
+    public IReadOnlyList<MethodOption>? CalibrationOptions { get; init; }
+
+    /// <summary>The options of training it; null for one that has nothing to train.</summary>
+    public IReadOnlyList<MethodOption>? TrainingOptions { get; init; }
+
+    /// <summary>The default options that <c>plugins.json</c> gives it, an object; undefined for none.</summary>
+    public JsonElement Defaults { get; init; }
+
     /// <summary>Patterns of the weights it claims in a model's checkpoint.</summary>
     public IReadOnlyList<string> WeightKeys { get; init; } = [];
 

@@ -20,5 +20,5 @@ internal sealed class PluginSlot(PluginEntry entry)
 
     public PluginFailure? Failure { get; set; }
 
-    public PluginStatus Status => new(Entry, Handle is not null, Leases, Methods, Failure) { Tasks = Tasks };
+    public PluginStatus Status => new(Entry, Handle is not null, Leases, Methods ?? [], Failure) { Tasks = Tasks ?? [] };
 }

@@ -6,7 +6,7 @@ using Aperture.Scripting;
 namespace Aperture.Host.Commands;
 
 /// <summary>
-/// <c>aperture plugins list|doctor|reload|new</c>: shows the plugins, examines a plugin's folder without loading it, checks that a plugin leaves memory and
+/// <c>aperture plugins list|show|doctor|reload|new</c>: shows the plugins, examines a plugin's folder without loading it, checks that a plugin leaves memory and
 /// comes back, and starts a plugin of the user's own.
 /// </summary>
 internal static class PluginsCommand
@@ -21,6 +21,7 @@ internal static class PluginsCommand
         return new Command("plugins", "List, examine, reload and write plugins.")
         {
             List(context, file),
+            PluginsShow.Create(context, file),
             Doctor(context, file),
             Reload(context, file),
             New(context),
@@ -132,8 +133,8 @@ internal static class PluginsCommand
             string state = plugin.Loaded ? "loads" : plugin.Entry.Enabled ? "fails" : "disabled";
             (string Name, string Summary)[] parts =
             [
-                .. (plugin.Methods ?? []).Select(method => (method.Name, method.Summary)),
-                .. (plugin.Tasks ?? []).Select(task => ($"{task.Name} ({task.Kind})", task.Summary)),
+                .. plugin.Methods.Select(method => (method.Name, method.Summary)),
+                .. plugin.Tasks.Select(task => ($"{task.Name} ({task.Kind})", task.Summary)),
             ];
             for (int row = 0; row < Math.Max(1, parts.Length); row++)
             {

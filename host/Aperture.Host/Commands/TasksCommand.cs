@@ -25,7 +25,7 @@ internal static class TasksCommand
         {
             await using PluginHost host = new(context.Plugins.Read(parsed, parsed.GetValue(file)));
             host.LoadAll(out IReadOnlyList<PluginFailure> failures);
-            Write(context.Terminal, [.. host.Plugins.SelectMany(plugin => plugin.Tasks ?? [])]);
+            Write(context.Terminal, [.. host.Plugins.SelectMany(plugin => plugin.Tasks)]);
             foreach (PluginFailure failure in failures)
             {
                 context.Terminal.Fail(failure.Message);

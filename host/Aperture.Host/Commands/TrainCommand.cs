@@ -30,29 +30,43 @@ internal static class TrainCommand
         {
             Description = "Folder of the run: checkpoint, log and, at the end, what was trained. A run whose checkpoint lies there goes on.",
             HelpName = "folder",
-            Required = true,
         };
         Option<int> limit = new("--limit") { Description = "Only the first so many samples; 0 for all.", HelpName = "count" };
-        Option<bool> options = new("--options") { Description = "List the method's training options and end." };
+        Option<bool> options = new("--options") { Description = "List the method's training options and end; needs no model and no data." };
+        model.Model.Arity = data.Arity = ArgumentArity.ZeroOrOne; // --options needs neither; the validator asks for them otherwise.
         Command command = new("train", "Train a method on labelled questions.") { method, model.Model, data, output, limit, options };
         model.AddOptions(command);
+        command.Validators.Add(result =>
+        {
+            string[] missing =
+            [
+                .. result.GetResult(model.Model) is { Tokens.Count: > 0 } ? (string[])[] : ["a model"],
+                .. result.GetResult(data) is { Tokens.Count: > 0 } ? (string[])[] : ["a data file"],
+                .. result.GetResult(output) is { Tokens.Count: > 0 } ? (string[])[] : ["--output FOLDER"],
+            ];
+            if (missing.Length > 0 && !result.GetValue(options))
+            {
+                result.AddError(
+                    $"train needs {string.Join(" and ", missing)}: aperture train METHOD MODEL DATA --output FOLDER; --options lists what may be set.");
+            }
+        });
         command.SetAction(async (parsed, token) =>
         {
             MethodUse use = MethodUse.Parse(parsed.GetRequiredValue(method));
-            IReadOnlyList<TrainingExample> examples = TrainingFile.Read(parsed.GetRequiredValue(data));
-            examples = parsed.GetValue(limit) is > 0 and var most ? [.. examples.Take(most)] : examples;
-            await using EngineSession session = SessionFactory.Open(context, parsed, model.Options(parsed));
-            using PluginLease? lease = use.Name == DenseTraining.Name ? null : session.Plugins.LeaseFor(use.Name);
-            ITrainedMethod trained = lease is null ? new DenseTraining() : lease.Method(use.Name) as ITrainedMethod
-                ?? throw new ApertureException($"{use.Name} has nothing to train; it works as it is, or is fitted with 'aperture fit'.");
             if (parsed.GetValue(options))
             {
-                ShowOptions(context.Terminal, trained.TrainingOptions);
+                await using PluginHost plugins = new(context.Plugins.Read(parsed));
+                ShowOptions(context.Terminal, use.Name, plugins);
                 return 0;
             }
 
-            Pipeline plain = session.Load(parsed.GetRequiredValue(model.Model), cancellationToken: token);
-            string folder = parsed.GetRequiredValue(output);
+            IReadOnlyList<TrainingExample> examples = TrainingFile.Read(parsed.GetValue(data)!);
+            examples = parsed.GetValue(limit) is > 0 and var most ? [.. examples.Take(most)] : examples;
+            await using EngineSession session = SessionFactory.Open(context, parsed, model.Options(parsed));
+            using PluginLease? lease = use.Name == DenseTraining.Name ? null : session.Plugins.LeaseFor(use.Name);
+            ITrainedMethod trained = lease is null ? new DenseTraining() : lease.Method(use.Name) as ITrainedMethod ?? throw NothingToTrain(use.Name);
+            Pipeline plain = session.Load(parsed.GetValue(model.Model)!, cancellationToken: token);
+            string folder = parsed.GetValue(output)!;
             using TrainingModel samples = new(plain.Model, examples, folder);
             TrainingResult result = await RunAsync(context.Terminal, use.Name, trained, use.Options, samples, token).ConfigureAwait(false);
             foreach (string line in result.Summary.Concat(result.Files.Select(written => $"wrote {written}")))
@@ -65,9 +79,17 @@ internal static class TrainCommand
         return command;
     }
 
-    private static void ShowOptions(Terminal terminal, IReadOnlyList<MethodOption> options) => terminal.Show(new DisplayTable(
-        ["option", "type", "default", "meaning"],
-        [.. options.Select(option => new[] { option.Name, option.Type, option.Default, option.Summary })]));
+    private static void ShowOptions(Terminal terminal, string method, PluginHost plugins)
+    {
+        IReadOnlyList<MethodOption> options = method == DenseTraining.Name
+            ? new DenseTraining().TrainingOptions
+            : plugins.Describe(method).TrainingOptions ?? throw NothingToTrain(method);
+        new TerminalDisplay(terminal)
+            .Show(MethodHelp.Table($"options of training: aperture train {method}:OPTION=VALUE,… MODEL FILE --output FOLDER", options));
+    }
+
+    private static ApertureException NothingToTrain(string method)
+        => new($"{method} has nothing to train; it works as it is, or is fitted with 'aperture fit'.");
 
     private static Task<TrainingResult> RunAsync(
         Terminal terminal, string name, ITrainedMethod method, JsonElement options, TrainingModel samples, CancellationToken cancellationToken)

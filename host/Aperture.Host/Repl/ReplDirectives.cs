@@ -32,6 +32,7 @@ internal sealed class ReplDirectives
             new("#help", "", "this list", (_, _) => Write(Help())),
             new("#vars", "", "the variables of the session", (_, _) => ShowVariables()),
             new("#plugins", "", "the plugins and how they stand", (_, _) => ShowPlugins()),
+            new(MethodDirective.Name, "[NAME]", "what a method does and its options; without a name all methods", (name, _) => ShowMethod(name)),
             new("#reload", "ID", "loads what a plugin's folder holds now, after a rebuild", ReloadAsync),
             new("#error", "", "the last exception with its stack", (_, _) => Write(_repl.Session.LastError?.ToString() ?? "Nothing has failed.")),
             new("#history", "[TEXT]", "what was entered, or the part of it that holds a text", (text, _) => ShowHistory(text)),
@@ -86,7 +87,7 @@ internal sealed class ReplDirectives
               #!time CODE      runs an entry and prints how long it took
             {Keys}
             What entries can use
-              Models.Load(id), Images.Load(path), Compare(image, question, pipelines…), Measure(pipeline, image, question), Plugins, Device
+              Models.Load(id), Images.Load(path), Compare(image, question, pipelines…), Measure(pipeline, image, question), Methods, Plugins, Device
               Print(value), Show(value), ShowLive(value), Formatter, Args, Cancellation
             """;
     }
@@ -103,6 +104,8 @@ internal sealed class ReplDirectives
     }
 
     private Task ShowPlugins() => Done(() => _repl.Session.Environment.Display.Show(_repl.Session.Environment.Globals.Plugins.List));
+
+    private Task ShowMethod(string name) => Done(() => _repl.Session.Environment.Globals.Methods.Show(name.Length == 0 ? null : name.Trim('"', ';')));
 
     private async Task ReloadAsync(string id, CancellationToken cancellationToken)
     {

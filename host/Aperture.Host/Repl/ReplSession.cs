@@ -35,7 +35,9 @@ internal sealed class ReplSession : IAsyncDisposable
     /// <summary>Runs an entry.</summary>
     public async Task<ScriptResult> RunAsync(string code, ScriptInterrupt interrupt)
     {
-        ScriptResult result = await Script.RunAsync(ScriptSource.FromText(code, $"entry {++_entries}"), interrupt).ConfigureAwait(false);
+        ScriptResult result = await Script
+            .RunAsync(ScriptSource.FromText(MethodDirective.Expand(code), $"entry {++_entries}"), interrupt)
+            .ConfigureAwait(false);
         LastError = result is ScriptResult.RuntimeError error ? error.Exception : LastError;
         return result;
     }

@@ -23,7 +23,7 @@ internal sealed class CellRunner(ScriptSession session, CellDisplay display)
         display.Output = output;
         string name = $"cell {count}";
         _traceback.Remember(name, code);
-        ScriptResult result = await session.RunAsync(ScriptSource.FromText(code, name), interrupt).ConfigureAwait(false);
+        ScriptResult result = await session.RunAsync(ScriptSource.FromText(MethodDirective.Expand(code), name), interrupt).ConfigureAwait(false);
         if (result is not ScriptResult.Value { Result: var value })
         {
             CellError error = _traceback.Describe(result);

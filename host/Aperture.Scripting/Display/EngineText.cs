@@ -13,7 +13,7 @@ internal static class EngineText
 {
     public static DisplayForm Describe(Pipeline pipeline)
     {
-        IEnumerable<string> methods = pipeline.Methods.Count == 0 ? ["  without methods"] : pipeline.Methods.Select(m => $"  {m.Label}");
+        IEnumerable<string> methods = pipeline.Methods.Count == 0 ? ["  without methods"] : pipeline.MethodLabels.Select(label => $"  {label}");
         return new DisplayForm($"Pipeline over {Describe(pipeline.Model).Text}\n{string.Join('\n', methods)}");
     }
 

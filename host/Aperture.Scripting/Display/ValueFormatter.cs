@@ -40,6 +40,7 @@ public sealed class ValueFormatter
         Rule<Model>(EngineText.Describe),
         Rule<WorkProgress>(progress => new DisplayForm(progress.ToString()) { Html = progress.ToHtml() }),
         Rule<IReadOnlyList<PluginStatus>>(plugins => OfTable(PluginTable.Create(plugins))),
+        Rule<IReadOnlyList<PluginMethod>>(methods => OfTable(PluginTable.Create(methods))),
         Rule<PluginReload>(reload => new DisplayForm(reload.Message)),
         Rule<DisplayTable>(OfTable),
         Rule<DisplayForm>(form => form),

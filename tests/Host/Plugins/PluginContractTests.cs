@@ -165,7 +165,7 @@ public sealed class PluginContractTests : IAsyncDisposable
         using MethodPairs pairs = new(_plugins);
         string[] all = [.. _plugins.LoadAll(out IReadOnlyList<PluginFailure> failures).Select(method => method.Name)];
         Assert.Empty(failures);
-        foreach (string own in _plugins.Plugins.Single(plugin => plugin.Entry.Id == id).Methods!.Select(method => method.Name))
+        foreach (string own in _plugins.Plugins.Single(plugin => plugin.Entry.Id == id).Methods.Select(method => method.Name))
         {
             foreach (string other in all)
             {

@@ -191,8 +191,8 @@ public sealed class PluginHostTests : IDisposable
         string folder = _sandbox.Add("Echo", "Echo");
         await using PluginHost host = _sandbox.Host("Echo");
         Assert.Null(host.Load("echo"));
-        Assert.Equal("version 1", host.Plugins[0].Methods![0].Summary);
-        string location = host.Plugins[0].Methods![1].Summary;
+        Assert.Equal("version 1", host.Plugins[0].Methods[0].Summary);
+        string location = host.Plugins[0].Methods[1].Summary;
         Assert.StartsWith(_sandbox.Shadows, location);
 
         _sandbox.Add("EchoNext", "Echo");
@@ -201,7 +201,7 @@ public sealed class PluginHostTests : IDisposable
 
         Assert.True(reload.Reloaded, reload.Message);
         Assert.IsType<PluginUnload.Unloaded>(reload.Unload);
-        Assert.Equal(["version 2"], host.Plugins[0].Methods!.Select(method => method.Summary));
+        Assert.Equal(["version 2"], host.Plugins[0].Methods.Select(method => method.Summary));
         Assert.False(File.Exists(location));
 
         Directory.Delete(folder, recursive: true);
@@ -225,7 +225,7 @@ public sealed class PluginHostTests : IDisposable
 
             Assert.False(Directory.Exists(dead));
             Assert.Equal(3, Directory.GetDirectories(_sandbox.Shadows).Length);
-            Assert.All([other, host], alive => Assert.True(File.Exists(alive.Plugins[0].Methods![1].Summary)));
+            Assert.All([other, host], alive => Assert.True(File.Exists(alive.Plugins[0].Methods[1].Summary)));
         }
 
         Assert.Equal([foreign], Directory.GetDirectories(_sandbox.Shadows));

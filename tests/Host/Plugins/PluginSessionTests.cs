@@ -77,7 +77,7 @@ public sealed class PluginSessionTests : IDisposable
         _sandbox.Add("EchoNext", Echo);
         await _host.ReloadAsync("testplugins.echo");
         await _script.Run("var plugin = new EchoPlugin();");
-        Assert.Equal("version 2", _host.Plugins[0].Methods![0].Summary);
+        Assert.Equal("version 2", _host.Plugins[0].Methods[0].Summary);
         Assert.Same(_host.FindAssembly(new System.Reflection.AssemblyName(Echo)), (await _script.Value("plugin"))!.GetType().Assembly);
     }
 

@@ -18,7 +18,7 @@ public sealed class PluginUnloadTests : IDisposable
         for (int round = 0; round < 3; round++)
         {
             Assert.Null(host.Load("cached"));
-            Assert.Equal("""{"Rate":0.5}""", host.Plugins[0].Methods![0].Summary);
+            Assert.Equal("""{"Rate":0.5}""", host.Plugins[0].Methods[0].Summary);
 
             PluginUnload.Unloaded unload = Assert.IsType<PluginUnload.Unloaded>(await host.UnloadAsync("cached"));
 

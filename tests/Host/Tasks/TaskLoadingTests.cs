@@ -85,11 +85,11 @@ public sealed class TaskLoadingTests : IDisposable
         Assert.Contains("unknown option 'Blur'", Message(new { Blur = 1 }));
         Assert.Contains("options must be an object", Message("[1]"));
         Assert.Equal(3, session.Plugins.Plugins[0].Leases);
-        PluginTask task = session.Plugins.Plugins[0].Tasks![0];
+        PluginTask task = session.Plugins.Plugins[0].Tasks[0];
         Assert.Equal(("tasks", "shade", "classifier", "A weights file with shade.scale."), (task.Plugin, task.Name, task.Kind, task.Checkpoints));
         Assert.Equal(["Sharpness"], task.Options.Select(option => option.Name));
         Assert.Contains("Rate", task.TrainingOptions!.Select(option => option.Name));
-        Assert.Null(session.Plugins.Plugins[0].Tasks![2].TrainingOptions);
+        Assert.Null(session.Plugins.Plugins[0].Tasks[2].TrainingOptions);
     }
 
     [Fact]

@@ -1,0 +1,78 @@
+using Aperture.Host.Tests.Plugins;
+using Aperture.Plugins;
+
+namespace Aperture.Host.Tests.Cli;
+
+/// <summary>What a method does and what one may set, at the shell.</summary>
+[Collection(WholeProcess.Name)]
+public sealed class PluginsShowTests
+{
+    [Fact]
+    public async Task A_method_is_shown_with_paper_types_defaults_and_ranges()
+    {
+        (int code, string output, string error) = await CommandInProcess.Run("plugins", "show", "fitprune");
+
+        Assert.Equal((0, ""), (code, error));
+        Assert.Contains("paper: Fit and Prune: Fast and Training-free Visual Token Pruning", output, StringComparison.Ordinal);
+        Assert.Contains("arXiv 2409.10197", output, StringComparison.Ordinal);
+        Assert.Matches(@"Reduction +\W+ number +\W+ 0\.6 +\W+ 0 to below 1 ", output);
+        Assert.Matches(@"HeadReduce +\W+ text +\W+ max +\W+ max, mean ", output);
+        Assert.Contains("options of fitting: aperture fit fitprune", output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("FASTV", "fastv: ")]
+    [InlineData("baselines", "pooling: ")]
+    [InlineData("meter", "meter (classifier): ")]
+    [InlineData("llava", "It offers no method and no task")]
+    public async Task A_plugin_a_method_and_a_task_are_found_by_their_names(string name, string shown)
+    {
+        (int code, string output, string error) = await CommandInProcess.Run("plugins", "show", name);
+
+        Assert.Equal((0, ""), (code, error));
+        Assert.Contains(shown, output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_name_that_nothing_has_is_refused_with_those_there_are()
+    {
+        (int code, _, string error) = await CommandInProcess.Run("plugins", "show", "nosuch");
+
+        Assert.Equal(1, code);
+        Assert.StartsWith("error: There is no method 'nosuch'; there are fitprune", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Defaults_of_the_list_are_shown_as_such()
+    {
+        using PluginSandbox sandbox = new();
+        string folder = PluginCatalog.Read().Find("fitprune").Folder;
+        string list = Path.Combine(sandbox.Folder, "mine.json");
+        File.WriteAllText(list, $$"""{ "plugins": [{ "id": "fitprune", "folder": "{{folder}}", "options": { "MinVisualTokens": 7 } }] }""");
+
+        (_, string output, _) = await CommandInProcess.Run("plugins", "show", "fitprune", "--file", list);
+
+        Assert.Matches(@"MinVisualTokens +\W+ integer +\W+ 7 \(plugins\.json\) ", output);
+    }
+
+    [Theory]
+    [InlineData("dyvte")]
+    [InlineData("dense")]
+    public async Task Training_options_are_listed_without_a_model(string method)
+    {
+        (int code, string output, string error) = await CommandInProcess.Run("train", method, "--options");
+
+        Assert.Equal((0, ""), (code, error));
+        Assert.Matches(@"Rate +\W+ number ", output);
+    }
+
+    [Fact]
+    public async Task Training_without_a_model_names_what_is_missing()
+    {
+        (int code, string output, string error) = await CommandInProcess.Run("train", "dyvte");
+
+        Assert.NotEqual(0, code);
+        Assert.Contains("train needs a model and a data file and --output FOLDER", output + error, StringComparison.Ordinal);
+        Assert.Contains("has nothing to train", (await CommandInProcess.Run("train", "random", "--options")).Error, StringComparison.Ordinal);
+    }
+}
