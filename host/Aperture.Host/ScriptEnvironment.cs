@@ -25,6 +25,7 @@ internal sealed record ScriptEnvironment(HostGlobals Globals, IScriptDisplay Dis
             ],
             ResolveAssembly = name => plugins.Value.Contains(name.Name!) ? globals.FindPlugin(name) : null,
             RetiredPluginOf = globals.RetiredPluginOf,
+            Methods = globals.KnownMethods,
             OnBackgroundError = error => context.Terminal.Fail(
                 $"in the background: {(error is ApertureException ? error.Message : $"{error.GetType().Name}: {error.Message}")}"),
             References =

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Reflection;
+using Aperture.Plugins;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 
@@ -71,6 +72,9 @@ public sealed class ScriptSession : IDisposable
     public IReadOnlyList<ScriptVariable> Variables => _chain.Variables();
 
     internal Type GlobalsType => _globalsType;
+
+    /// <summary>Lists the methods that <c>With</c> takes; any thread may ask.</summary>
+    internal Func<IReadOnlyList<PluginMethod>> Methods => _options.Methods;
 
     /// <summary>What the next submission will be compiled with; any thread may ask.</summary>
     internal SessionView View => new(Compiler, Volatile.Read(ref _declarations)?.Last, Compiler.Added);

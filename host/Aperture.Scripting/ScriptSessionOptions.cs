@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Runtime.ExceptionServices;
+using Aperture.Plugins;
 using Aperture.Tasks;
 
 namespace Aperture.Scripting;
@@ -28,6 +29,9 @@ public sealed record ScriptSessionOptions
     /// assembly is refused.
     /// </summary>
     public Func<Assembly, string?> RetiredPluginOf { get; init; } = static _ => null;
+
+    /// <summary>Lists the methods of plugins, for completion in a pipeline's <c>With</c>. Asked when somebody writes one, from any thread.</summary>
+    public Func<IReadOnlyList<PluginMethod>> Methods { get; init; } = static () => [];
 
     /// <summary>
     /// Gets what code that an entry left in the background threw and nobody awaits, such as an <c>async void</c> method. By default it ends the process, as

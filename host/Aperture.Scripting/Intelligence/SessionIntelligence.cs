@@ -39,7 +39,14 @@ public sealed class SessionIntelligence : IDisposable
     /// <param name="position">The cursor, 0 to the length of <paramref name="code"/>.</param>
     /// <param name="cancellationToken">Stops looking.</param>
     public Task<CodeCompletions> CompleteAsync(string code, int position, CancellationToken cancellationToken = default) => Task.Run(
-        () => CodeCompleter.CompleteAsync(Open(code, position), position, cancellationToken), cancellationToken);
+        async () =>
+        {
+            Document document = Open(code, position);
+            SyntaxNode root = (await document.GetSyntaxRootAsync(cancellationToken).ConfigureAwait(false))!;
+            return MethodCompleter.Complete(root, position, _session.Methods)
+                ?? await CodeCompleter.CompleteAsync(document, position, cancellationToken).ConfigureAwait(false);
+        },
+        cancellationToken);
 
     /// <summary>What the name at a place is; null if there is none.</summary>
     /// <inheritdoc cref="CompleteAsync"/>
