@@ -16,6 +16,15 @@ public abstract record PluginFailure
     /// <summary>One line: what happened, with which value, how to mend it.</summary>
     public abstract string Message { get; }
 
+    /// <summary>Where in the plugin it happened: the first lines of the stack; empty where it did not throw.</summary>
+    public IReadOnlyList<string> Frames => this switch
+    {
+        ConstructorThrew { Details: var details } => FramesOf(details),
+        RegisterThrew { Details: var details } => FramesOf(details),
+        FamilyThrew { Details: var details } => FramesOf(details),
+        _ => [],
+    };
+
     /// <summary>The plugin's folder does not exist.</summary>
     /// <param name="Plugin">The plugin's id.</param>
     /// <param name="Folder">The folder looked for.</param>
@@ -136,6 +145,16 @@ public abstract record PluginFailure
             => $"Plugin '{Plugin}': {Type}.{nameof(IAperturePlugin.Register)} threw {Error}; only register services there{MissingFileHint(Error)}.";
     }
 
+    /// <summary>Making a model family that the plugin registered threw.</summary>
+    /// <param name="Plugin">The plugin's id.</param>
+    /// <param name="Error">The exception's type and message.</param>
+    /// <param name="Details">The exception as text, with its stack trace.</param>
+    public sealed record FamilyThrew(string Plugin, string Error, string Details) : PluginFailure(Plugin)
+    {
+        /// <inheritdoc/>
+        public override string Message => $"Plugin '{Plugin}': making its model families threw {Error}; keep their constructors from throwing.";
+    }
+
     /// <summary>The methods that the plugin registered cannot be used.</summary>
     /// <param name="Plugin">The plugin's id.</param>
     /// <param name="Reason">What is wrong.</param>
@@ -168,6 +187,9 @@ public abstract record PluginFailure
             $"Plugin '{Plugin}': {Reason}; register each command as services.AddKeyedSingleton<{nameof(IPluginCommand)}, TheCommand>(\"name\") "
             + $"under the command's own unique {nameof(IPluginCommand.Name)}.";
     }
+
+    private static string[] FramesOf(string details)
+        => [.. details.Split('\n').Select(line => line.Trim()).Where(line => line.StartsWith("at ", StringComparison.Ordinal)).Take(3)];
 
     private static string MissingFileHint(string error) => error.StartsWith(nameof(FileNotFoundException), StringComparison.Ordinal)
         ? ", and set <EnableDynamicLoading>true</EnableDynamicLoading> so that the build output holds the plugin's own dependencies"

@@ -19,9 +19,15 @@ public sealed record PluginReport(
     PluginFailure? Failure,
     IReadOnlyList<string> Pins)
 {
-    /// <summary>Writes the report as text, one line a part.</summary>
+    /// <summary>Writes the report as text, one line a part, and whether the host would refuse the plugin.</summary>
     /// <param name="output">Where to.</param>
     public void WriteTo(TextWriter output)
+    {
+        WritePartsTo(output);
+        output.WriteLine(Failure is null ? "  The host loads it." : $"  Refused: {Failure.Message}");
+    }
+
+    internal void WritePartsTo(TextWriter output)
     {
         output.WriteLine($"{Plugin}: {Folder}");
         if (EntryType is not null)
@@ -40,7 +46,5 @@ public sealed record PluginReport(
         {
             output.WriteLine($"  warning: uses {pin}, which keeps a plugin in memory after unloading.");
         }
-
-        output.WriteLine(Failure is null ? "  The host loads it." : $"  Refused: {Failure.Message}");
     }
 }

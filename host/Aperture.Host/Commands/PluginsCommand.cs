@@ -6,8 +6,8 @@ using Aperture.Scripting;
 namespace Aperture.Host.Commands;
 
 /// <summary>
-/// <c>aperture plugins list|show|doctor|reload|new</c>: shows the plugins, examines a plugin's folder without loading it, checks that a plugin leaves memory and
-/// comes back, and starts a plugin of the user's own.
+/// <c>aperture plugins list|show|doctor|test|reload|new</c>: shows the plugins and what they offer, loads one on trial, asks questions through its methods,
+/// checks that a plugin leaves memory and comes back, and starts a plugin of the user's own.
 /// </summary>
 internal static class PluginsCommand
 {
@@ -18,11 +18,12 @@ internal static class PluginsCommand
             Description = "A plugins.json, or the folder that holds it; the one beside the command by default.",
             HelpName = "path",
         };
-        return new Command("plugins", "List, examine, reload and write plugins.")
+        return new Command("plugins", "List, show, examine, test, reload and write plugins.")
         {
             List(context, file),
             PluginsShow.Create(context, file),
-            Doctor(context, file),
+            PluginsDoctor.Create(context, file),
+            PluginsTest.Create(context, file),
             Reload(context, file),
             New(context),
         };
@@ -42,31 +43,6 @@ internal static class PluginsCommand
             }
 
             return failures.Count == 0 ? 0 : 1;
-        });
-        return command;
-    }
-
-    private static Command Doctor(CommandContext context, Option<string?> file)
-    {
-        Argument<string> target = new("plugin") { Description = "A plugin's folder, or its id." };
-        Command command = new(
-            "doctor", "Tell what of a plugin is shared, private, missing, newer than the host or forbidden; 1 if the host refuses it.") { target, file };
-        command.SetAction(parsed =>
-        {
-            string name = parsed.GetRequiredValue(target);
-            PluginReport report;
-            if (Directory.Exists(name))
-            {
-                report = new PluginDoctor().Examine(name);
-            }
-            else
-            {
-                PluginEntry entry = context.Plugins.Read(parsed, parsed.GetValue(file)).Find(name);
-                report = new PluginDoctor().Examine(entry.Folder, entry.Id);
-            }
-
-            report.WriteTo(context.Terminal.Output);
-            return report.Failure is null ? 0 : 1;
         });
         return command;
     }

@@ -44,7 +44,7 @@ public sealed class PluginsCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task Doctor_examines_a_folder_without_loading_it()
+    public async Task Doctor_refuses_a_folder_with_a_second_libtorch_unloaded()
     {
         (int code, string output, _) = await _folder.Run("plugins", "doctor", _sandbox.Add("Careless"));
 
@@ -61,7 +61,7 @@ public sealed class PluginsCommandTests : IDisposable
         Assert.Equal("", error);
         Assert.Equal(0, code);
         Assert.Contains("  shared     Aperture.Abstractions", output);
-        Assert.EndsWith("  The host loads it.\n", output);
+        Assert.EndsWith("  Loaded: method fitprune.\n  Plugin 'fitprune' is unloaded.\n", output);
     }
 
     [Fact]

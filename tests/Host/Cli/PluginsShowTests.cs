@@ -75,4 +75,18 @@ public sealed class PluginsShowTests
         Assert.Contains("train needs a model and a data file and --output FOLDER", output + error, StringComparison.Ordinal);
         Assert.Contains("has nothing to train", (await CommandInProcess.Run("train", "random", "--options")).Error, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task A_broken_method_fails_its_test_and_a_sound_one_passes()
+    {
+        using PluginSandbox sandbox = new();
+        string broken = WrittenPlugin.Write(sandbox.Folder, "leaky", "sites.BeforeDecoder((_, t) => { var forgotten = t.Rows.mean(); return t; });");
+        string sound = WrittenPlugin.Write(sandbox.Folder, "even", "sites.BeforeDecoder((_, t) => t.Keep(new[] { 0, 2, 4 }));");
+
+        (int code, string output, string error) = await CommandInProcess.Run("plugins", "test", broken, "--device", "cpu");
+        Assert.Equal((1, "error: leaky: 3 questions left 2 tensors behind; dispose what its hooks make.\n", ""), (code, error, output));
+
+        (code, output, error) = await CommandInProcess.Run("plugins", "test", sound, "--device", "cpu");
+        Assert.Equal((0, "", "even: 3 questions on tiny-llava, asked twice; nothing is wrong.\n"), (code, error, output));
+    }
 }
