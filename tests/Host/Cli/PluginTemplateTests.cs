@@ -24,11 +24,17 @@ public sealed class PluginTemplateTests : IDisposable
         string built = Path.Combine(_folder.Folder, "KeepStrongest", "bin", "KeepStrongest");
         await Build();
         Assert.Equal(
-            ["KeepStrongest.deps.json", "KeepStrongest.dll", "KeepStrongest.pdb", "KeepStrongest.runtimeconfig.json"],
+            ["KeepStrongest.deps.json", "KeepStrongest.dll", "KeepStrongest.pdb", "KeepStrongest.runtimeconfig.json", "KeepStrongest.xml"],
             Directory.GetFiles(built).Select(Path.GetFileName).Order());
         (code, output, _) = await _folder.Run("plugins", "list", "--plugin", built);
         Assert.Equal(0, code);
         Assert.Contains(output.Split('\n'), line => line.Contains("keepstrongest") && line.Contains("Keeps the visual tokens with the largest norm."));
+
+        (_, output, _) = await _folder.Run("plugins", "show", "keepstrongest", "--plugin", built);
+        Assert.Matches(@"Keep +\W+ number +\W+ 0\.5 +\W+ above 0, up to 1 +\W+ Share of an image's tokens to keep\.", output);
+        (code, output, error) = await _folder.Run("plugins", "test", built);
+        Assert.Equal((0, ""), (code, error));
+        Assert.Equal("keepstrongest: 3 questions on tiny-llava, asked twice; nothing is wrong.\n", output);
 
         using PluginSandbox sandbox = new();
         await using PluginHost host = new(

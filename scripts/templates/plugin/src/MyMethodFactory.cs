@@ -15,7 +15,7 @@ internal sealed class MyMethodFactory : IMethodFactory
 
     public string Summary => "Keeps the visual tokens with the largest norm.";
 
-    public IReadOnlyList<MethodOption> Options => [new(nameof(MyMethodOptions.Keep), "number", "0.5", "Share of an image's tokens to keep; above 0, up to 1.")];
+    public IReadOnlyList<MethodOption> Options => MethodOptions.Describe(OptionsJson.Default.MyMethodOptions);
 
     public IDecoderMethod Create(JsonElement options, DecoderInfo decoder, IMethodFiles files)
         => new MyMethodReducer(MethodOptions.Bind(MethodName, options, OptionsJson.Default.MyMethodOptions));

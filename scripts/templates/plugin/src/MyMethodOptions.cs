@@ -1,19 +1,15 @@
-using Aperture;
+using System.ComponentModel.DataAnnotations;
 using Aperture.Plugins;
 
 namespace MyMethod;
 
-/// <summary>What a user may set for <c>mymethod</c>.</summary>
+/// <summary>
+/// What a user may set for <c>mymethod</c>: defaults, ranges and summaries here are also what help shows and what is checked. What one attribute cannot say,
+/// such as options that exclude each other, a Validate method checks.
+/// </summary>
 internal sealed record MyMethodOptions : IMethodOptions
 {
     /// <summary>Share of an image's tokens to keep.</summary>
+    [Range(0.0, 1.0, MinimumIsExclusive = true)]
     public double Keep { get; set; } = 0.5;
-
-    public void Validate()
-    {
-        if (Keep is not (> 0 and <= 1))
-        {
-            throw new ApertureException($"{MyMethodFactory.MethodName}: Keep is {Keep}; give a share above 0 and up to 1, such as 0.5.");
-        }
-    }
 }

@@ -5,6 +5,10 @@ using Aperture.Models;
 using Aperture.Pipelines;
 using Aperture.Plugins;
 using Aperture.Requests;
+using static TorchSharp.torch;
+
+// Tensors are counted for the whole process.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
 
 namespace MyMethod.Tests;
 
@@ -36,6 +40,24 @@ public class MyMethodInModelTests
         Answer plain = await model.Ask(picture, Question);
         Answer all = await model.With("mymethod", new { Keep = 1.0 }).Ask(picture, Question);
         Assert.Equal(plain.Tokens, all.Tokens);
+    }
+
+    [Fact]
+    public async Task No_question_leaves_a_tensor_behind()
+    {
+        await using EngineSession session = Open();
+        Pipeline reduced = session.Load(Path.Combine(Setting("ApertureFolder"), "scripts", "models", "tiny-llava")).With("mymethod");
+        Image picture = Image.Load(Path.Combine(Setting("ApertureFolder"), "scripts", "shelf.png"));
+        await reduced.Ask(picture, Question); // Makes what stays: the method and the tables of the model.
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        long before = Tensor.TotalCount;
+        for (int i = 0; i < 3; i++)
+        {
+            await reduced.Ask(picture, Question);
+        }
+
+        Assert.Equal(before, Tensor.TotalCount);
     }
 
     private static EngineSession Open()

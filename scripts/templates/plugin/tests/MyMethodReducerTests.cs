@@ -1,4 +1,6 @@
+using System.Text.Json;
 using Aperture;
+using Aperture.Plugins;
 using Aperture.Sequences;
 using Aperture.Vision;
 using static TorchSharp.torch;
@@ -25,10 +27,13 @@ public class MyMethodReducerTests
     }
 
     [Theory]
-    [InlineData(0)]
-    [InlineData(1.5)]
-    public void A_share_out_of_range_is_refused(double keep)
-        => Assert.Throws<ApertureException>(() => new MyMethodOptions { Keep = keep }.Validate());
+    [InlineData("0")]
+    [InlineData("1.5")]
+    public void A_share_out_of_range_is_refused(string keep)
+    {
+        JsonElement options = JsonElement.Parse($$"""{ "Keep": {{keep}} }""");
+        Assert.Throws<ApertureException>(() => MethodOptions.Bind("mymethod", options, OptionsJson.Default.MyMethodOptions));
+    }
 
     private static VisualTokens Tokens(params float[] values)
         => new(tensor(values, [values.Length, 1]), new VisualGrid(1, values.Length), [.. Enumerable.Range(0, values.Length)]);
