@@ -15,6 +15,9 @@ internal sealed class TerminalDisplay(Terminal terminal) : IScriptDisplay
         ? GraphicsKind.None
         : TerminalGraphics.Detect(Console.IsInputRedirected ? null : new RawTerminal(), Environment.GetEnvironmentVariable));
 
+    private readonly Lazy<string> _pictures = new(() => Directory.CreateTempSubdirectory("aperture-pictures-").FullName);
+    private int _saved;
+
     public ValueFormatter Formatter { get; } = new();
 
     public void Print(string text) => terminal.Output.WriteLine(text);
@@ -62,12 +65,12 @@ internal sealed class TerminalDisplay(Terminal terminal) : IScriptDisplay
         }
     }
 
-    // A name in the current folder that no file has yet.
-    private static string Save(Image picture)
+    // Into a folder of this session's own under the temporary ones, which the user's own files never share.
+    private string Save(Image picture)
     {
-        string name = Enumerable.Range(1, int.MaxValue).Select(i => i == 1 ? "picture.png" : $"picture-{i}.png").First(n => !File.Exists(n));
-        picture.SavePng(name);
-        return Path.GetFullPath(name);
+        string file = Path.Combine(_pictures.Value, $"picture-{++_saved}.png");
+        picture.SavePng(file);
+        return file;
     }
 
     private sealed class ProgressLine(Terminal terminal) : ILiveDisplay

@@ -63,6 +63,11 @@ public sealed class ScriptSession : IDisposable
         _usings = new UsingVariables(_options.OnBackgroundError);
         _chain = new SubmissionChain(globals);
         _cache = _options.CacheFolder is { } folder ? new ScriptCache(folder) : null;
+        _ = _thread.Run(() =>
+        {
+            PlotFont.MakeDefault(); // Before the first entry, and no prompt waits for it.
+            return true;
+        });
     }
 
     /// <summary>How often the compiler has emitted code for this session; 0 after a script that came from the cache.</summary>

@@ -6,21 +6,14 @@ namespace Aperture.Measuring;
 internal static class Typefaces
 {
     /// <summary>DejaVu Sans.</summary>
-    public static SKTypeface Plain { get; } = Load();
+    public static SKTypeface Plain { get; } = Create();
 
-    /// <summary>The font file's bytes.</summary>
-    public static byte[] Bytes()
+    /// <summary>Reads the font anew; the caller disposes it.</summary>
+    public static SKTypeface Create()
     {
         using Stream stream = typeof(Typefaces).Assembly.GetManifestResourceStream("Aperture.Engine.Fonts.DejaVuSans.ttf")
             ?? throw new InvalidOperationException("The font resource is missing from Aperture.Engine.");
-        using MemoryStream buffer = new();
-        stream.CopyTo(buffer);
-        return buffer.ToArray();
-    }
-
-    private static SKTypeface Load()
-    {
-        using SKData data = SKData.CreateCopy(Bytes());
+        using SKData data = SKData.Create(stream);
         return SKTypeface.FromData(data);
     }
 }

@@ -1,4 +1,3 @@
-using Aperture.Measuring;
 using ScottPlot;
 
 namespace Aperture.Scripting;
@@ -6,7 +5,6 @@ namespace Aperture.Scripting;
 /// <summary>Writes plots as PNG files of one look, with the shipped font, each replaced in one step.</summary>
 public static class PlotFile
 {
-    private const string FontName = "DejaVu Sans";
     private const int Width = 900;
     private const int Height = 560;
 
@@ -17,11 +15,9 @@ public static class PlotFile
     /// <returns>The full path.</returns>
     public static string Save(string path, Action<Plot> draw, Alignment? legend)
     {
-        string fonts = UseShippedFont();
+        PlotFont.MakeDefault();
         Plot plot = new();
         draw(plot);
-        plot.Font.Set(FontName);
-        plot.Legend.FontName = FontName;
         if (legend is { } inside)
         {
             plot.ShowLegend(inside);
@@ -34,16 +30,6 @@ public static class PlotFile
         string temporary = path + ".tmp.png";
         plot.SavePng(temporary, Width, Height);
         File.Move(temporary, path, overwrite: true);
-        Directory.Delete(fonts, recursive: true);
         return Path.GetFullPath(path);
-    }
-
-    // The plot library takes fonts from files only: the shipped one goes into a folder of its own until the plot is drawn.
-    private static string UseShippedFont()
-    {
-        string folder = Directory.CreateTempSubdirectory("aperture-font-").FullName, file = Path.Combine(folder, "DejaVuSans.ttf");
-        File.WriteAllBytes(file, Typefaces.Bytes());
-        Fonts.AddFontFile(FontName, file);
-        return folder;
     }
 }

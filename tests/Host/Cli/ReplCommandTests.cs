@@ -131,11 +131,15 @@ public sealed class ReplCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task Pictures_are_files_or_stand_among_the_text()
+    public async Task Pictures_are_temporary_files_or_stand_among_the_text()
     {
+        string temporary = Directory.CreateDirectory(Path.Combine(_folder.Folder, "temporary")).FullName;
+        _folder.Environment["TMPDIR"] = temporary;
         using TerminalProcess repl = await StartAsync();
-        await repl.EnterAsync("Image.FromRgb(new byte[12], 2, 2)", "Image 2x2 RGB: " + Path.Combine(_folder.Folder, "picture.png"));
+        await repl.EnterAsync("Image.FromRgb(new byte[12], 2, 2)", $"Image 2x2 RGB: {temporary}/aperture-pictures-");
         await LeaveAsync(repl);
+        Assert.Empty(Directory.GetFiles(_folder.Folder, "*.png"));
+        Assert.Single(Directory.GetFiles(temporary, "picture-1.png", SearchOption.AllDirectories));
         _folder.Environment["APERTURE_GRAPHICS"] = "kitty";
         using TerminalProcess inline = await StartAsync();
         await inline.EnterAsync("Image.FromRgb(new byte[12], 2, 2)", "\x1b_Gf=100,a=T,m=0;");
