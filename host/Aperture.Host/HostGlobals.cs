@@ -38,6 +38,9 @@ public sealed class HostGlobals(
     /// <summary>Opens pictures.</summary>
     public ImageGlobals Images => new(ScriptFolder);
 
+    /// <summary>Reads files of questions.</summary>
+    public QuestionGlobals Questions => new(ScriptFolder);
+
     /// <summary>
     /// Measures pipelines side by side on a question and shows the table: the un-reduced model, and the baselines at the same budget, are added where they
     /// are missing.

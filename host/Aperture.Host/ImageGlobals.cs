@@ -13,4 +13,9 @@ public sealed class ImageGlobals(string folder)
         string beside = Path.Combine(folder, path);
         return Image.Load(File.Exists(beside) ? beside : path);
     }
+
+    /// <summary>Opens a picture that comes with the command, from wherever the script lies: <c>shelf</c>.</summary>
+    /// <param name="name">Its name without extension.</param>
+    /// <exception cref="ApertureException">There is none of that name; those there are are listed.</exception>
+    public Image Sample(string name) => Image.Load(SampleFiles.Picture(name));
 }

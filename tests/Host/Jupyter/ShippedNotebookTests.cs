@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Aperture.Host.Tests.Cli;
 using Aperture.Host.Tests.Data;
 using Aperture.Jupyter;
 using Aperture.Plugins;
@@ -6,7 +8,7 @@ using Aperture.Plugins;
 namespace Aperture.Host.Tests.Jupyter;
 
 /// <summary>The notebooks of the repository as a code host shows them: .ci/run executes them.</summary>
-public class ShippedNotebookTests
+public partial class ShippedNotebookTests
 {
     public static TheoryData<string> Notebooks => [.. Directory.EnumerateFiles(Folder(), "*.ipynb").Select(file => Path.GetFileName(file)).Order()];
 
@@ -16,10 +18,31 @@ public class ShippedNotebookTests
     {
         string path = Path.Combine(Folder(), name);
         Assert.NotEmpty(NotebookFile.Read(path).Cells);
-        JsonNode[] cells = [.. JsonNode.Parse(File.ReadAllText(path))!["cells"]!.AsArray().Where(c => (string?)c!["cell_type"] == "code").Select(c => c!)];
+        JsonNode[] cells = Code(JsonNode.Parse(File.ReadAllText(path))!);
         Assert.Equal(Enumerable.Range(1, cells.Length), cells.Select(c => (int?)c["execution_count"] ?? 0));
         Assert.All(cells.SelectMany(c => c["outputs"]!.AsArray()), output => Assert.NotEqual("error", (string?)output!["output_type"]));
         Assert.Contains(cells, c => c["outputs"]!.AsArray().Any(o => o!["data"]?["image/png"] is not null));
+    }
+
+    // Whatever each notebook opens, from a notebook alone in an empty folder; .ci/run runs whole copies there.
+    [Theory]
+    [MemberData(nameof(Notebooks))]
+    [Trait("Category", "Process")]
+    public async Task A_copy_finds_its_files(string name)
+    {
+        JsonNode notebook = JsonNode.Parse(File.ReadAllText(Path.Combine(Folder(), name)))!;
+        string[] lines = [.. Code(notebook).SelectMany(cell => cell["source"]!.AsArray().Select(line => (string)line!))];
+        string[] opening = [.. lines.Where(line => line.StartsWith("var ", StringComparison.Ordinal) && Opening().IsMatch(line))];
+        Assert.True(opening.Length >= 2, $"{name} opens no model and picture.");
+        JsonObject cell = new()
+        {
+            ["cell_type"] = "code", ["execution_count"] = null, ["metadata"] = new JsonObject(), ["outputs"] = new JsonArray(),
+            ["source"] = string.Concat(opening),
+        };
+        notebook["cells"] = new JsonArray(cell);
+        using CommandFolder folder = new CommandFolder().Write(name, notebook.ToJsonString());
+
+        Assert.Equal((0, $"{folder.Folder}/{name}: 1 cells\n", ""), await folder.Run("notebook", "run", name));
     }
 
     // Methods that stand beside others in every comparison stand in every notebook, and need none of their own.
@@ -39,4 +62,10 @@ public class ShippedNotebookTests
     }
 
     private static string Folder() => Repository.Path("scripts", "notebooks");
+
+    private static JsonNode[] Code(JsonNode notebook)
+        => [.. notebook["cells"]!.AsArray().Where(cell => (string?)cell!["cell_type"] == "code").Select(cell => cell!)];
+
+    [GeneratedRegex(@"\b(Models|Images|Questions)\.(Load|Sample)\(")]
+    private static partial Regex Opening();
 }
