@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -6,9 +7,11 @@ using Aperture.Pipelines;
 
 namespace Aperture.Jupyter;
 
-/// <summary>The file that tells Jupyter how to start a kernel.</summary>
+/// <summary>The folder that tells Jupyter how to start a kernel: <c>kernel.json</c>, and the logo that front ends show.</summary>
 public static class KernelSpec
 {
+    private static readonly string[] _logos = ["logo-32x32.png", "logo-64x64.png", "logo-svg.svg"];
+
     /// <summary>The language that notebooks of this kernel name.</summary>
     public const string Language = "C#";
 
@@ -66,12 +69,19 @@ public static class KernelSpec
             ["interrupt_mode"] = "message",
         };
         string folder = Path.GetFullPath(Path.Combine(kernels, name));
-        string file = Path.Combine(folder, "kernel.json"), temporary = file + "." + Guid.NewGuid().ToString("N");
         try
         {
             Directory.CreateDirectory(folder);
-            File.WriteAllText(temporary, spec.ToJsonString(_json) + "\n");
-            File.Move(temporary, file, overwrite: true);
+            foreach (string logo in _logos)
+            {
+                using Stream drawn = typeof(KernelSpec).Assembly.GetManifestResourceStream(logo)
+                    ?? throw new InvalidOperationException($"The resource {logo} is missing from Aperture.Jupyter.");
+                Write(Path.Combine(folder, logo), drawn);
+            }
+
+            // Last: a folder without it is no kernel.
+            using MemoryStream text = new(Encoding.UTF8.GetBytes(spec.ToJsonString(_json) + "\n"));
+            Write(Path.Combine(folder, "kernel.json"), text);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -79,5 +89,16 @@ public static class KernelSpec
         }
 
         return folder;
+    }
+
+    private static void Write(string file, Stream content)
+    {
+        string temporary = $"{file}.{Guid.NewGuid():N}";
+        using (FileStream written = File.Create(temporary))
+        {
+            content.CopyTo(written);
+        }
+
+        File.Move(temporary, file, overwrite: true);
     }
 }
