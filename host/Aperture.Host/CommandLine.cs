@@ -7,6 +7,9 @@ namespace Aperture.Host;
 /// <summary>Builds the command tree and runs one command line.</summary>
 internal static class CommandLine
 {
+    /// <summary>How command lines are read: a word that begins with @ is that word, not a file of further words.</summary>
+    public static ParserConfiguration Reading { get; } = new() { ResponseFileTokenReplacer = null };
+
     public static async Task<int> RunAsync(string[] args, Terminal terminal)
     {
         using CtrlC ctrlC = new CtrlC();
@@ -31,11 +34,13 @@ internal static class CommandLine
         return root;
     }
 
-    private static RootCommand CreateWithoutVerbs(CommandContext context)
+    /// <summary>What every command line has: help, version and the options that all verbs take.</summary>
+    public static RootCommand CreateWithoutVerbs(CommandContext context)
     {
         RootCommand root = new("Aperture: efficient vision-language models in C#.");
         context.Compute.AddTo(root);
         context.Plugins.AddTo(root);
+        CommandExamples.AddTo(root);
         return root;
     }
 
@@ -43,12 +48,19 @@ internal static class CommandLine
     {
         try
         {
+            args = args.Length == 0 ? ["--help"] : args; // Who types the name alone wants to know what there is.
             TorchNatives.Preload();
             RootCommand root = Create(context);
-            ParseResult words = CreateWithoutVerbs(context).Parse(args);
+            ParseResult words = CreateWithoutVerbs(context).Parse(args, Reading);
             await using PluginCommands? plugins = PluginCommands.WantedBy(words, root) ? new PluginCommands(context, words) : null;
             plugins?.AddTo(root);
-            return await root.Parse(args).InvokeAsync(
+            ParseResult parsed = root.Parse(args, Reading);
+            if (ParseErrors.Find(parsed) is { } error)
+            {
+                throw new ApertureException(error);
+            }
+
+            return await parsed.InvokeAsync(
                 new InvocationConfiguration
                 {
                     EnableDefaultExceptionHandler = false,

@@ -19,9 +19,10 @@ internal static class AskCommand
     public static Command Create(CommandContext context)
     {
         ModelArguments model = new();
-        Argument<string[]> asked = new("pictures and question")
+        Argument<string[]> asked = new("question")
         {
             Description = "Image files (PNG, JPEG, WebP, GIF, BMP, TIFF, TGA or PPM; one, several or none), and last what you want to know.",
+            HelpName = "pictures… question",
             Arity = ArgumentArity.OneOrMore,
         };
         Option<int> tokens = new("--max-new-tokens") { Description = "Longest answer in tokens.", HelpName = "count", DefaultValueFactory = _ => 128 };
@@ -82,7 +83,7 @@ internal static class AskCommand
     {
         if (File.Exists(question))
         {
-            throw new ApertureException($"The question is missing: '{question}' is a file; write what you want to know behind the pictures.");
+            throw new ApertureException($"ask needs a question: '{question}' is a file; write what you want to know behind the pictures.");
         }
     }
 

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using Aperture.Pipelines;
 using Aperture.Plugins;
@@ -27,7 +26,7 @@ internal sealed class PluginCommands : IAsyncDisposable
     public static bool WantedBy(ParseResult words, RootCommand builtIn)
         => Verb(words) is { } verb
             ? !verb.StartsWith('-') && builtIn.Subcommands.All(command => command.Name != verb)
-            : words.Action is null or HelpAction or ParseErrorAction;
+            : words.Action is null or CommandExamples.Help or ParseErrorAction;
 
     /// <summary>Loads the enabled plugins and adds the command that is called or, where none is, all of them by name.</summary>
     /// <param name="root">The root command.</param>
@@ -36,7 +35,7 @@ internal sealed class PluginCommands : IAsyncDisposable
     {
         if (Verb(_words) is { } verb)
         {
-            root.Subcommands.Add(Find(verb));
+            root.Subcommands.Add(Find(verb, root));
         }
         else
         {
@@ -74,13 +73,14 @@ internal sealed class PluginCommands : IAsyncDisposable
 
     private static string? Verb(ParseResult words) => words.UnmatchedTokens is [string first, ..] ? first : null;
 
-    private Command Find(string verb)
+    private Command Find(string verb, RootCommand root)
     {
         List<Offered> all = Load(out IReadOnlyList<string> failures);
         Offered[] found = [.. all.Where(known => known.Command.Name == verb)];
+        IEnumerable<string> names = [.. root.Subcommands.Select(known => known.Name), .. all.Select(known => known.Command.Name)];
         return found switch
         {
-            [] => throw new ApertureException(string.Join(" ", failures.Prepend($"There is no command '{verb}'; aperture --help lists those there are."))),
+            [] => throw new ApertureException(string.Join(" ", failures.Prepend(Unknown(verb, names)))),
             [var only] => Create(only),
             _ => throw new ApertureException(Doubled(verb, found)),
         };
@@ -163,6 +163,11 @@ internal sealed class PluginCommands : IAsyncDisposable
         _leases.ForEach(lease => lease.Dispose());
         _leases.Clear();
     }
+
+    private static string Unknown(string verb, IEnumerable<string> known)
+        => Nearest.Of(verb, known) is { } near
+            ? $"There is no command '{verb}'; did you mean '{near}'?"
+            : $"There is no command '{verb}'; aperture --help lists those there are.";
 
     private static string Doubled(string verb, IReadOnlyList<Offered> found)
         => $"Plugins {string.Join(" and ", found.Select(known => $"'{known.Plugin}'"))} have a command '{verb}' each; "

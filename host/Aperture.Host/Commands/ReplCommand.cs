@@ -9,7 +9,7 @@ internal static class ReplCommand
     public static Command Create(CommandContext context)
     {
         Option<string?> script = new("--load") { Description = "A script to run first, in the same session.", HelpName = "script" };
-        Argument<string[]> arguments = new("arguments")
+        Argument<string[]> arguments = new(RunCommand.ScriptArguments)
         {
             Description = "What the session sees as Args; write them after --.",
             Arity = ArgumentArity.ZeroOrMore,

@@ -6,10 +6,13 @@ namespace Aperture.Host.Commands;
 /// <summary><c>aperture run FILE.csx [-- ARGUMENTS]</c>: runs a script and shows the value it ends in.</summary>
 internal static class RunCommand
 {
+    /// <summary>The argument that takes a script's own words, from behind <c>--</c>.</summary>
+    public const string ScriptArguments = "arguments";
+
     public static Command Create(CommandContext context)
     {
         Argument<string> script = new Argument<string>("script") { Description = "The script file (.csx)." };
-        Argument<string[]> arguments = new Argument<string[]>("arguments")
+        Argument<string[]> arguments = new Argument<string[]>(ScriptArguments)
         {
             Description = "What the script sees as Args; write them after --.",
             Arity = ArgumentArity.ZeroOrMore,

@@ -62,9 +62,7 @@ public class RunCommandTests
         using CommandFolder f = new();
         Assert.Equal((1, "", $"error: There is no script 'no.csx' (looked for {f.Folder}/no.csx).\n"), await f.Run("run", "no.csx"));
         (int code, _, string error) = await f.Run("run", "no.csx", "--device", "tpu");
-        Assert.Equal(1, code);
-        Assert.Contains("--device tpu: give auto, cpu, cuda or cuda:N.", error);
-        Assert.Contains("--threads 0: give a number from 1.", (await f.Run("run", "no.csx", "--threads", "0")).Error);
+        Assert.Equal((1, "error: --device tpu: give auto, cpu, cuda or cuda:N.\n"), (code, error));
     }
 
     [Fact]
