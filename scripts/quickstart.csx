@@ -1,12 +1,13 @@
-// Asks the shipped model about the shipped picture, un-pruned and through FitPrune, compares what that costs, and draws which parts of the picture each layer still saw.
+// Asks the shipped model about the shipped picture, un-pruned and through FitPrune, compares what that costs, and draws which parts of the picture each layer still saw:
+// into a temporary folder, or into the file that --output names.
 //
-//     dotnet run --project host/Aperture.Host -c Release -- run scripts/quickstart.csx
-//     dotnet run --project host/Aperture.Host -c Release -- run scripts/quickstart.csx -- --output map.png
+//     ./aperture run scripts/quickstart.csx
+//     ./aperture run scripts/quickstart.csx -- --output map.png
 
-string output = Args.Count == 2 && Args[0] == "--output" ? Args[1] : "token-map.png";
+string output = Args.Count == 2 && Args[0] == "--output" ? Args[1] : Path.Combine(Directory.CreateTempSubdirectory("aperture-").FullName, "token-map.png");
 
 var llava = await Models.Load("tiny-llava");
-var shelf = Images.Load("shelf.png");
+var shelf = Images.Sample("shelf");
 var fast = llava.With("fitprune", new { Reduction = 0.6 });
 
 string[] questions =
