@@ -65,7 +65,7 @@ internal static class GifReader
             : new Image(ImageMode.P, canvasWidth, canvasHeight, canvas, Palette(used, transparent));
     }
 
-    // Rows stay in the file's order: ImageSharp 2.1 writes past the last row of interlaced frames of fewer than five.
+    // Rows stay in the file's order: ImageSharp 2.1 fails on interlaced frames of two to four rows.
     private static byte[] Indices(ReadOnlySpan<byte> size, ReadOnlySpan<byte> codes, ImageSource source)
     {
         byte[] greys = [.. Enumerable.Range(0, 3 * 256).Select(i => (byte)(i / 3))];

@@ -62,7 +62,7 @@ internal static class PngReader
         return data;
     }
 
-    // Each pass is a picture of its own. ImageSharp 2.1 never returns from an interlaced file that is cut off or less than five pixels wide.
+    // Each pass is a picture of its own. ImageSharp 2.1 never returns from an interlaced file that is cut off, and mixes up rows of less than five pixels.
     private static Array Interlaced(byte[] data, PngLayout layout, int width, int height, ImageSource source)
     {
         Array pixels = layout.Wide ? new int[width * height] : new byte[width * height * layout.Channels];

@@ -15,7 +15,7 @@ public static class TorchText
         return exception switch
         {
             ApertureException => message,
-            ExternalException => $"libtorch: {message}",
+            _ when exception.GetType() == typeof(ExternalException) => $"libtorch: {message}",
             _ => $"{exception.GetType().Name}: {message}",
         };
     }

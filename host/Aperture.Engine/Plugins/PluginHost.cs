@@ -170,18 +170,6 @@ public sealed class PluginHost : IAsyncDisposable
         }
     }
 
-    /// <summary>What a method says of itself; loads the plugin that offers it.</summary>
-    /// <param name="method">The method's name, in any case.</param>
-    /// <exception cref="ApertureException">No enabled plugin offers it; the message names the methods there are and the plugins that did not load.</exception>
-    public PluginMethod Describe(string method)
-    {
-        using PluginLease lease = LeaseFor(method);
-        lock (_gate)
-        {
-            return Slot(lease.Entry.Id).Methods!.First(known => IsNamed(known.Name, method));
-        }
-    }
-
     /// <summary>
     /// The options that a method would be made with: the user's, and below them the defaults of <c>plugins.json</c>. Loads nothing: where the method's plugin
     /// was never loaded and has another name, the user's alone.

@@ -14,7 +14,7 @@ public class ParseErrorTests
     [InlineData("run needs a script; for example: aperture run scripts/quickstart.csx", "run")]
     [InlineData("pull needs an id; for example: aperture pull llava-hf/llava-1.5-7b-hf", "pull")]
     [InlineData(
-        "train needs --output <folder>; for example: aperture train dyvte tiny-llava scripts/data/shelf-eval/questions.jsonl --output run-dyvte",
+        "train needs --output FOLDER: aperture train METHOD MODEL DATA --output FOLDER; --options lists what may be set.",
         "train", "dyvte", "tiny-llava", "q.jsonl")]
     [InlineData("--with needs a value: --with <methods>.", "ask", "tiny-llava", "a.png", "what?", "--with")]
     [InlineData("jupyter needs a command: install, kernel.", "jupyter")]

@@ -31,7 +31,7 @@ public sealed class PluginTemplateTests : IDisposable
         Assert.Contains(output.Split('\n'), line => line.Contains("keepstrongest") && line.Contains("Keeps the visual tokens with the largest norm."));
 
         (_, output, _) = await _folder.Run("plugins", "show", "keepstrongest", "--plugin", built);
-        Assert.Matches(@"Keep +\W+ number +\W+ 0\.5 +\W+ above 0, up to 1 +\W+ Share of an image's tokens to keep\.", output);
+        Assert.Matches(@"Keep +number +0\.5 +above 0, up to 1 +Share of an image's tokens to keep\.", output);
         (code, output, error) = await _folder.Run("plugins", "test", built);
         Assert.Equal((0, ""), (code, error));
         Assert.Equal("keepstrongest: 3 questions on tiny-llava, asked twice; nothing is wrong.\n", output);

@@ -21,9 +21,13 @@ public class RunCommandTests
             """
             using SixLabors.ImageSharp.Processing;
             var photo = Image.Filled(4, 2, 10, 20, 30);
-            using var turned = photo.ToImageSharp();
-            turned.Mutate(x => x.Rotate(RotateMode.Rotate90).Invert());
-            var back = Image.FromImageSharp(turned);
+            Image back;
+            using (var turned = photo.ToImageSharp())
+            {
+                turned.Mutate(x => x.Rotate(RotateMode.Rotate90).Invert());
+                back = Image.FromImageSharp(turned);
+            }
+
             Image.SaveGif([photo, back.Resize(4, 2)], "turn.gif");
             $"{back.Width}x{back.Height} {back.Pixels[0]} {Images.Load("turn.gif").Width}"
             """);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.Versioning;
 using Aperture.Host.Tests.Data;
 
 namespace Aperture.Host.Tests.Cli;
@@ -8,6 +9,7 @@ namespace Aperture.Host.Tests.Cli;
 /// the real one.
 /// </summary>
 [Trait("Category", "Process")]
+[SupportedOSPlatform("linux")]
 public sealed class WrapperTests : IDisposable
 {
     private const string Building = "building aperture; the calls after this one start at once\n";

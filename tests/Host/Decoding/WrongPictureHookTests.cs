@@ -167,7 +167,14 @@ public sealed class WrongPictureHookTests
     {
         DecoderInfo info = new()
         {
-            Model = "small", Layers = 1, HiddenSize = 4, IntermediateSize = 4, Heads = 1, KeyValueHeads = 1, HeadSize = 4, VocabularySize = 4,
+            Model = "small",
+            Layers = 1,
+            HiddenSize = 4,
+            IntermediateSize = 4,
+            Heads = 1,
+            KeyValueHeads = 1,
+            HeadSize = 4,
+            VocabularySize = 4,
         };
         return HookTableBuilder.Build(info, methods);
     }

@@ -36,7 +36,10 @@ public partial class ShippedNotebookTests
         Assert.True(opening.Length >= 2, $"{name} opens no model and picture.");
         JsonObject cell = new()
         {
-            ["cell_type"] = "code", ["execution_count"] = null, ["metadata"] = new JsonObject(), ["outputs"] = new JsonArray(),
+            ["cell_type"] = "code",
+            ["execution_count"] = null,
+            ["metadata"] = new JsonObject(),
+            ["outputs"] = new JsonArray(),
             ["source"] = string.Concat(opening),
         };
         notebook["cells"] = new JsonArray(cell);

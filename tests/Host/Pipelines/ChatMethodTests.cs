@@ -169,5 +169,6 @@ public sealed class ChatMethodTests
     private EngineSession Open() => new(
         new PluginHost(PluginCatalog.Read()),
         new Aperture.Hub.HubCache(Aperture.Hub.HubSettings.FromEnvironment()),
-        new ModelOptions { Type = "float32", Threads = 1 }) { OnNotice = _notices.Add };
+        new ModelOptions { Type = "float32", Threads = 1 })
+    { OnNotice = _notices.Add };
 }

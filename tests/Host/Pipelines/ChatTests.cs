@@ -252,7 +252,7 @@ public sealed class ChatTests(SmallLlava small) : IClassFixture<SmallLlava>
         string nothing = (await Assert.ThrowsAsync<ApertureException>(() => session.Load(small.Folder).Chat().Continue())).Message;
 
         Assert.Contains("chat is disposed", disposed, StringComparison.Ordinal);
-        Assert.Contains("model is disposed", unloaded, StringComparison.Ordinal);
+        Assert.Contains("The model 'small' is disposed", unloaded, StringComparison.Ordinal);
         Assert.Contains("ask a question first", nothing, StringComparison.Ordinal);
         Assert.Single(chat.Turns);
     }
@@ -314,7 +314,8 @@ public sealed class ChatTests(SmallLlava small) : IClassFixture<SmallLlava>
     private EngineSession Open(List<string> notices) => new(
         new PluginHost(PluginCatalog.Read()),
         new Aperture.Hub.HubCache(Aperture.Hub.HubSettings.FromEnvironment()),
-        new ModelOptions { Type = "float32", Threads = 1 }) { OnNotice = notices.Add };
+        new ModelOptions { Type = "float32", Threads = 1 })
+    { OnNotice = notices.Add };
 
     private static async Task<int> RowsAfresh(Pipeline pipeline, IEnumerable<Message> messages)
     {

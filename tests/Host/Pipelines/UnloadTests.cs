@@ -112,7 +112,7 @@ public sealed class UnloadTests(SmallLlava small) : IClassFixture<SmallLlava>
         Task<int> running = Task.Run(() => plain.Model.Use(_ =>
         {
             entered.Set();
-            go.Wait();
+            go.Wait(CancellationToken.None);
             return 1;
         }));
         entered.Wait();

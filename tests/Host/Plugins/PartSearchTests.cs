@@ -53,7 +53,7 @@ public sealed class PartSearchTests : IDisposable
 
         Assert.Equal((1, $"error: {Told}\n"), (code, error));
         await using PluginHost shipped = new(PluginCatalog.Read());
-        Assert.All(Opener(shipped).Families(out _), family => Assert.Contains($" {family.Name} ", output, StringComparison.Ordinal));
+        Assert.All(Opener(shipped).Families(out _), family => Assert.Contains($"\n{family.Name} ", output, StringComparison.Ordinal));
     }
 
     [Fact]

@@ -126,7 +126,7 @@ public sealed class RequestPathTests(SmallLlava small) : IClassFixture<SmallLlav
         Measurement slept = Measurer.Measure(plain.With(slow), _picture, "abc?", once);
 
         Assert.Equal(EverySite.In(DecoderPhase.Prefill, DecoderPhase.Decode), _method.Sites);
-        Assert.Equal(3, _method.Calls("Vision.AfterEmbedding")); // once to count, once to time the hooks, once to time the rest
+        Assert.Equal(4, _method.Calls("Vision.AfterEmbedding")); // to count, for memory, for the stages and for the time in hooks
         Assert.Equal(2 * EverySite.Macs, measured.Flops.Method);
         Assert.InRange(slept.Times.Method, 29, 1000);
     }

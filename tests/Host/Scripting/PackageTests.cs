@@ -103,7 +103,7 @@ public sealed class PackageTests : IDisposable
         using TcpListener silent = new(IPAddress.Loopback, 0);
         silent.Start();
         string source = $"http://127.0.0.1:{((IPEndPoint)silent.LocalEndpoint).Port}/v3/index.json";
-        new PackageFeed(_script.Folder, source);
+        _ = new PackageFeed(_script.Folder, source);
         using ScriptInterrupt interrupt = new();
         Task<ScriptResult> run = _script.Session.RunAsync(ScriptSource.FromText("#r \"nuget: Sample.Base, 1.0.0\""), interrupt);
         using (Socket asked = await silent.AcceptSocketAsync())

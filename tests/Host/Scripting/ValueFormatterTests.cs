@@ -77,10 +77,10 @@ public class ValueFormatterTests
         Assert.Equal(50, form.Table!.Rows.Count);
         Assert.Equal(["r49", "49"], form.Table.Rows[^1]);
         Assert.Equal("… more", form.Table.Caption);
-        Assert.EndsWith("r49   49\n… more", form.Text);
+        Assert.EndsWith("r49      49\n… more", form.Text);
         Assert.Equal(51, read);
 
-        Assert.Equal("Name  Count\na     1", _formatter.Format(new[] { new Row("a", 1) }.Where(row => row.Count > 0)).Text);
+        Assert.Equal("Name  Count\n────  ─────\na         1", _formatter.Format(new[] { new Row("a", 1) }.Where(row => row.Count > 0)).Text);
         Assert.Equal(2, _formatter.Format(new HashSet<Row> { new("a", 1), new("b", 2) }).Table!.Rows.Count);
         Assert.Equal("… 10 more", _formatter.Format(Enumerable.Range(0, 60).Select(i => new Row("a", i)).ToHashSet()).Table!.Caption);
         Assert.Equal("[0, 2, 4]", _formatter.Format(Enumerable.Range(0, 3).Select(i => 2 * i)).Text);

@@ -1,7 +1,6 @@
 using Aperture;
 using Aperture.Measuring;
 using Aperture.Models;
-using Aperture.Requests;
 using Aperture.Text;
 
 namespace MyFamily;
