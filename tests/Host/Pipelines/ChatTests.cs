@@ -7,6 +7,7 @@ using Aperture.Models;
 using Aperture.Pipelines;
 using Aperture.Plugins;
 using Aperture.Requests;
+using static TorchSharp.torch;
 
 namespace Aperture.Host.Tests.Pipelines;
 
@@ -143,7 +144,8 @@ public sealed class ChatTests(SmallLlava small) : IClassFixture<SmallLlava>
     public async Task A_stream_joins_to_the_answer_and_leaving_it_stops()
     {
         await using EngineSession session = small.Open();
-        using Chat chat = session.Load(small.Folder).Chat();
+        // Tokens come slowly, so that whoever leaves is far from the last one.
+        using Chat chat = session.Load(small.Folder).With(new LambdaMethod("slow", sites => sites.BeforeLayer(1, DecoderPhase.Decode, Wait))).Chat();
         string joined = "";
         await foreach (string piece in chat.Stream("abc?", _picture, _short))
         {
@@ -156,8 +158,15 @@ public sealed class ChatTests(SmallLlava small) : IClassFixture<SmallLlava>
         }
 
         Assert.Equal(chat.Turns[0].Answer.Text, joined.Trim());
+        Assert.Equal(FinishReason.Stopped, chat.Turns[1].Answer.Finish);
         Assert.True(chat.Turns[1].CanContinue);
         await SameAsAfresh(chat, "a?", []);
+
+        static Tensor? Wait(ILayerContext context, Tensor rows)
+        {
+            Thread.Sleep(20);
+            return null;
+        }
     }
 
     [Fact]
