@@ -9,7 +9,7 @@ using Aperture.Scripting;
 namespace Aperture.Host.Tests.Chatting;
 
 /// <summary>The lines of <c>aperture chat</c>.</summary>
-[Collection(Plugins.WholeProcess.Name)]
+[Collection(WholeProcess.Name)]
 public sealed class ChatLoopTests : IClassFixture<SmallLlava>, IAsyncDisposable
 {
     private static readonly GenerationOptions _short = new() { MaxNewTokens = 4 };

@@ -120,6 +120,7 @@ public sealed class PluginsShowTests
     }
 
     [Fact]
+    [Trait("Category", "Process")] // Starts none, but keeps this one busy for long.
     public async Task A_broken_method_fails_its_test_and_a_sound_one_passes()
     {
         using PluginSandbox sandbox = new();

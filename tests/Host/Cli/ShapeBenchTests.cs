@@ -67,6 +67,7 @@ public sealed class ShapeBenchTests
     }
 
     [Fact]
+    [Trait("Category", "Process")] // Starts none, but keeps this one busy for long.
     public async Task Each_row_is_a_line_under_what_it_was_measured_on()
     {
         (string output, string error) = await Run(Shape(8), new ShapeBenchOptions(Float32, 1, ["prefill", "MIXTURE", "eas"], Json: false, null));

@@ -14,7 +14,7 @@ namespace Aperture.Host.Tests.Composition;
 [Collection(WholeProcess.Name)]
 public sealed class CompositionTests : IAsyncDisposable
 {
-    private const int Layers = 5, Draws = 200;
+    private const int Layers = 5, Draws = 100;
     private readonly SmallDecoder _small = new(SmallDecoder.ConfigOf(layers: Layers));
     private readonly MethodWeights _weights;
     private readonly PluginHost _plugins = new(PluginCatalog.Read());

@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace Aperture.Host.Tests.Evaluation;
 
 /// <summary>The folder of an evaluation: a line an answer, going on after a stop, and what is refused there.</summary>
-[Collection(Plugins.WholeProcess.Name)]
+[Collection(WholeProcess.Name)]
 public sealed class EvaluationOutputTests(SmallLlava small) : IClassFixture<SmallLlava>, IDisposable
 {
     private readonly string _root = Directory.CreateTempSubdirectory("aperture-output-").FullName;

@@ -12,7 +12,7 @@ using static TorchSharp.torch;
 namespace Aperture.Host.Tests.Evaluation;
 
 /// <summary>Several pipelines on the same questions: turns, warming, what is checked first, baselines.</summary>
-[Collection(Plugins.WholeProcess.Name)]
+[Collection(WholeProcess.Name)]
 public sealed class EvaluatorTests(SmallLlava small) : IClassFixture<SmallLlava>
 {
     private static readonly EvaluationOptions _short = new() { MaxNewTokens = 2 };

@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 namespace Aperture.Host.Tests.Pipelines;
 
 /// <summary>Small question files, given answers, and the numbers that follow by hand.</summary>
-[Collection(Plugins.WholeProcess.Name)]
+[Collection(WholeProcess.Name)]
 public sealed class AnswerScoringTests(SmallLlava small) : IClassFixture<SmallLlava>
 {
     [Fact]

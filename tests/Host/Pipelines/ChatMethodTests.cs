@@ -11,7 +11,7 @@ using Aperture.Requests;
 namespace Aperture.Host.Tests.Pipelines;
 
 /// <summary>What further turns and further pictures do to the shipped methods, on the shipped model.</summary>
-[Collection(Plugins.WholeProcess.Name)]
+[Collection(WholeProcess.Name)]
 public sealed class ChatMethodTests
 {
     private static readonly GenerationOptions _short = new() { MaxNewTokens = 6 };

@@ -12,7 +12,7 @@ using static TorchSharp.torch;
 namespace Aperture.Host.Tests.Pipelines;
 
 /// <summary>Conversations over a live cache. In float32, where a live turn's tokens are those of the whole conversation asked afresh.</summary>
-[Collection(Plugins.WholeProcess.Name)]
+[Collection(WholeProcess.Name)]
 public sealed class ChatTests(SmallLlava small) : IClassFixture<SmallLlava>
 {
     private static readonly GenerationOptions _short = new() { MaxNewTokens = 5 };

@@ -17,7 +17,7 @@ using static TorchSharp.torch;
 namespace Aperture.Host.Tests.Pipelines;
 
 /// <summary>LaVIN from its files to an answer, with its own adapters and with EAS's.</summary>
-[Collection(Plugins.WholeProcess.Name)]
+[Collection(WholeProcess.Name)]
 public sealed class LavinTests(SmallLavin small) : IClassFixture<SmallLavin>
 {
     private static readonly GenerationOptions _short = new() { MaxNewTokens = 4 };

@@ -10,7 +10,7 @@ using Aperture.Sequences;
 namespace Aperture.Host.Tests.Pipelines;
 
 /// <summary>Questions with several pictures or none, and conversations.</summary>
-[Collection(Plugins.WholeProcess.Name)]
+[Collection(WholeProcess.Name)]
 public sealed class MessagesTests(SmallLlava small) : IClassFixture<SmallLlava>
 {
     private static readonly GenerationOptions _short = new() { MaxNewTokens = 4 };

@@ -10,7 +10,7 @@ using Aperture.Vision;
 namespace Aperture.Host.Tests.Pipelines;
 
 /// <summary>What <c>With</c> refuses at once: names that nobody has, options that a method has not, and the same method twice.</summary>
-[Collection(Plugins.WholeProcess.Name)]
+[Collection(WholeProcess.Name)]
 public sealed class MethodNamesTests(SmallLlava small) : IClassFixture<SmallLlava>
 {
     [Fact]

@@ -14,7 +14,7 @@ using static TorchSharp.torch;
 namespace Aperture.Host.Tests.Pipelines;
 
 /// <summary>Methods that a user writes at a prompt, without a plugin.</summary>
-[Collection(Plugins.WholeProcess.Name)]
+[Collection(WholeProcess.Name)]
 public sealed class OwnMethodTests(SmallLlava small) : IClassFixture<SmallLlava>
 {
     private static readonly GenerationOptions _short = new() { MaxNewTokens = 4 };

@@ -17,7 +17,7 @@ namespace Aperture.Host.Tests.Pipelines;
 /// Many questions at a time, with everything that may happen to a session meanwhile: each answer is the one that the question has alone, or there is an error
 /// that is documented.
 /// </summary>
-[Collection(Plugins.WholeProcess.Name)]
+[Collection(WholeProcess.Name)]
 public sealed class ParallelQuestionsTests(ITestOutputHelper output)
 {
     private static readonly TimeSpan _limit = TimeSpan.FromSeconds(120);

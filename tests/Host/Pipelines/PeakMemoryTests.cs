@@ -2,7 +2,7 @@ using Aperture.Measuring;
 
 namespace Aperture.Host.Tests.Pipelines;
 
-[Collection(Plugins.WholeProcess.Name)]
+[Collection(WholeProcess.Name)]
 public sealed class PeakMemoryTests
 {
     [Fact]

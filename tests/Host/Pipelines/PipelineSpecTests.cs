@@ -9,7 +9,7 @@ using Aperture.Vision;
 namespace Aperture.Host.Tests.Pipelines;
 
 /// <summary>Pipelines in writing.</summary>
-[Collection(Plugins.WholeProcess.Name)]
+[Collection(WholeProcess.Name)]
 public sealed class PipelineSpecTests(SmallLlava small) : IClassFixture<SmallLlava>
 {
     private static readonly GenerationOptions _short = new() { MaxNewTokens = 4 };

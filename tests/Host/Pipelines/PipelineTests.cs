@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 
 namespace Aperture.Host.Tests.Pipelines;
 
-[Collection(Plugins.WholeProcess.Name)]
+[Collection(WholeProcess.Name)]
 public sealed class PipelineTests(SmallLlava small) : IClassFixture<SmallLlava>
 {
     private static readonly GenerationOptions _short = new() { MaxNewTokens = 4 };

@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace Aperture.Host.Tests.Pipelines;
 
 /// <summary>A picture whose tokens are an overview and two by two tiles: budgets, counts and maps follow its segments.</summary>
-[Collection(Plugins.WholeProcess.Name)]
+[Collection(WholeProcess.Name)]
 public sealed class SegmentsTests(SmallLlava small) : IClassFixture<SmallLlava>
 {
     private static readonly GenerationOptions _short = new() { MaxNewTokens = 2 };

@@ -8,7 +8,7 @@ using Aperture.Requests;
 namespace Aperture.Host.Tests.Pipelines;
 
 /// <summary>A model that is unloaded frees what it holds when its questions have ended, and is named whenever somebody asks it.</summary>
-[Collection(Plugins.WholeProcess.Name)]
+[Collection(WholeProcess.Name)]
 public sealed class UnloadTests(SmallLlava small) : IClassFixture<SmallLlava>
 {
     private static readonly GenerationOptions _short = new() { MaxNewTokens = 2 };

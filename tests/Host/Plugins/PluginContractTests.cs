@@ -14,7 +14,7 @@ namespace Aperture.Host.Tests.Plugins;
 [Collection(WholeProcess.Name)]
 public sealed class PluginContractTests : IAsyncDisposable
 {
-    private const int Rounds = 20;
+    private const int Rounds = 5;
     private const string Nonsense = "no-such-option";
 
     private readonly PluginSandbox _sandbox = new();

@@ -1,4 +1,4 @@
-using Aperture.Host.Tests.Scripting;
+using Aperture.Scripting.Tests.Sessions;
 using Aperture.Pipelines;
 using Aperture.Plugins;
 using Aperture.Scripting;

@@ -23,7 +23,7 @@ namespace Aperture.Host.Tests.Requests;
 /// Every way to a model is the one request path: a method at every site is called at every site. No way appends rows to a live cache (a conversation is
 /// packed whole), so the phase <see cref="DecoderPhase.Append"/> is a generation session's alone; the other phases are those that a way has.
 /// </summary>
-[Collection(Plugins.WholeProcess.Name)]
+[Collection(WholeProcess.Name)]
 public sealed class RequestPathTests(SmallLlava small) : IClassFixture<SmallLlava>, IDisposable
 {
     private static readonly GenerationOptions _two = new() { MaxNewTokens = 2 };

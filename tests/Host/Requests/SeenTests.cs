@@ -13,7 +13,7 @@ using Aperture.Vision;
 namespace Aperture.Host.Tests.Requests;
 
 /// <summary>Pictures that are seen once, for many questions.</summary>
-[Collection(Plugins.WholeProcess.Name)]
+[Collection(WholeProcess.Name)]
 public sealed class SeenTests(SmallLlava small) : IClassFixture<SmallLlava>
 {
     private static readonly GenerationOptions _short = new() { MaxNewTokens = 4 };

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Aperture.Host.Tests.Cli;
 using Aperture.Scripting;
+using Aperture.Scripting.Tests.Sessions;
 
 namespace Aperture.Host.Tests.Scripting;
 

@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 namespace Aperture.Host.Tests.Tasks;
 
 /// <summary>Calls of an open task: their order, their end, what they tell, and what they hold.</summary>
-[Collection(Plugins.WholeProcess.Name)]
+[Collection(WholeProcess.Name)]
 public sealed class TaskCallTests : IDisposable
 {
     private readonly TaskSandbox _sandbox = new();

@@ -6,7 +6,7 @@ using Aperture.Tasks;
 namespace Aperture.Host.Tests.Tasks;
 
 /// <summary>Which architecture opens a checkpoint, and what is said when none or several would.</summary>
-[Collection(Plugins.WholeProcess.Name)]
+[Collection(WholeProcess.Name)]
 public sealed class TaskLoadingTests : IDisposable
 {
     private readonly TaskSandbox _sandbox = new();

@@ -5,7 +5,7 @@ using Aperture.Training;
 namespace Aperture.Host.Tests.Tasks;
 
 /// <summary>Samples as the host reads them, and training through the one loop.</summary>
-[Collection(Plugins.WholeProcess.Name)]
+[Collection(WholeProcess.Name)]
 public sealed class TaskTrainingTests : IDisposable
 {
     private readonly TaskSandbox _sandbox = new();
