@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics;
 using Aperture.Data;
 
@@ -29,6 +30,15 @@ public sealed record PairedTest(string Against, double Difference, double HalfWi
     private const int MostCounted = 16;
     private const int Draws = 20_000;
     private const double Tolerance = 1e-9; // Sums of the same numbers in another order differ by rounding.
+
+    /// <summary>The difference and its interval in percentage points, such as <c>+1.5 ± 2.0</c>.</summary>
+    public string Points => string.Create(CultureInfo.InvariantCulture, $"{100 * Difference:+0.0;-0.0;0.0} ± {100 * HalfWidth:0.0}");
+
+    /// <summary>The p-value as text, small ones as a power of ten.</summary>
+    public string Probability => P.ToString(P >= 0.001 ? "0.000" : "0e-0", CultureInfo.InvariantCulture);
+
+    /// <summary>One line, such as <c>+1.5 ± 2.0 percentage points against none, p 0.210 (exact McNemar)</c>.</summary>
+    public override string ToString() => $"{Points} percentage points against {Against}, p {Probability} ({Test})";
 
     /// <summary>Compares the scores of two pipelines.</summary>
     /// <param name="against">Name of the first.</param>

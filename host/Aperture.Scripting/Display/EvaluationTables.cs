@@ -70,8 +70,8 @@ public static class EvaluationTables
         yield return ($"{All} ({reports[0].Results.Count})", report => $"{100 * report.Accuracy:0.0} ± {100 * report.HalfWidth:0.0} %");
         if (reports.Count > 1)
         {
-            yield return (Difference, DifferenceOf);
-            yield return (P, ProbabilityOf);
+            yield return (Difference, report => report.Against?.Points ?? None);
+            yield return (P, report => report.Against?.Probability ?? None);
         }
 
         IReadOnlyList<(string Type, double Right, int Count)> kinds = reports[0].ByType;
@@ -91,14 +91,9 @@ public static class EvaluationTables
     private static IReadOnlyList<string> Row((string Head, Func<EvaluationReport, string> Cell) line, EvaluationReport report, int count)
     {
         bool isAll = line.Head.StartsWith($"{All} (", StringComparison.Ordinal);
-        string[] test = count == 1 ? [] : isAll ? [DifferenceOf(report), ProbabilityOf(report)] : ["", ""];
+        string[] test = count == 1 ? [] : isAll ? [report.Against?.Points ?? None, report.Against?.Probability ?? None] : ["", ""];
         return [line.Head, report.Label, line.Cell(report), .. test];
     }
-
-    private static string DifferenceOf(EvaluationReport report)
-        => report.Against is { } against ? $"{100 * against.Difference:+0.0;-0.0;0.0} ± {100 * against.HalfWidth:0.0}" : None;
-
-    private static string ProbabilityOf(EvaluationReport report) => report.Against is { P: double p } ? p >= 0.001 ? $"{p:0.000}" : $"{p:0e-0}" : None;
 
     private static string Caption(EvaluationResult result)
     {

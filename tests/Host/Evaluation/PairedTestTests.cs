@@ -1,4 +1,5 @@
 using Aperture.Evaluation;
+using Aperture.Scripting;
 
 namespace Aperture.Host.Tests.Evaluation;
 
@@ -31,6 +32,17 @@ public sealed class PairedTestTests
     [InlineData(7, 1, 2 * (1 + 8) / 256.0)]
     public void McNemar_s_tails(int better, int worse, double p)
         => Assert.Equal(p, PairedTest.Of("", [.. Scores(0, better), .. Scores(1, worse), 1], [.. Scores(1, better), .. Scores(0, worse), 1], false).P, 12);
+
+    [Theory]
+    [InlineData(0.3, 0.1, 0.109375, "+30.0 ± 10.0 percentage points against none, p 0.109 (exact McNemar)")]
+    [InlineData(-0.0125, 0.02, 0.00004, "-1.3 ± 2.0 percentage points against none, p 4e-5 (exact McNemar)")]
+    public void It_reads_as_one_line(double difference, double halfWidth, double p, string line)
+    {
+        PairedTest test = new("none", difference, halfWidth, p, PairedTest.McNemar);
+
+        Assert.Equal(line, test.ToString());
+        Assert.Equal(line, new ValueFormatter().Format(test).Text);
+    }
 
     [Fact]
     public void McNemar_takes_thousands()
