@@ -120,12 +120,31 @@ public sealed class PackageTests : IDisposable
             Message(await _script.Run("#r \"nuget: Sample.Base, 1.0.0\"")));
     }
 
+    // Humanizer asks for cultures by name, which the program has none of.
     [Fact]
     public async Task The_command_takes_packages_from_the_source_of_the_machine()
     {
+        using CommandFolder f = new CommandFolder().Write("a.csx", "#r \"nuget: Humanizer.Core, 2.14.1\"\nusing Humanizer;\n$\"{3.ToWords()} boots\"");
+        Assert.Equal((0, "three boots\n", ""), await f.Run("run", "a.csx"));
+    }
+
+    // Cells as a notebook's user writes them: the package in the first one, its use in the next.
+    [Fact]
+    public async Task A_notebook_takes_packages_too()
+    {
         using CommandFolder f = new CommandFolder().Write(
-            "a.csx", "#r \"nuget: Newtonsoft.Json, 13.0.3\"\nusing Newtonsoft.Json;\nJsonConvert.SerializeObject(new { A = 1 })");
-        Assert.Equal((0, "{\"A\":1}\n", ""), await f.Run("run", "a.csx"));
+            "a.ipynb",
+            """
+            { "nbformat": 4, "nbformat_minor": 5, "metadata": { "kernelspec": { "name": "aperture", "display_name": "Aperture (C#)" } }, "cells": [
+              { "cell_type": "code", "id": "a", "execution_count": null, "metadata": {}, "outputs": [],
+                "source": ["#r \"nuget: Humanizer.Core, 2.14.1\"\n", "using Humanizer;"] },
+              { "cell_type": "code", "id": "b", "execution_count": null, "metadata": {}, "outputs": [], "source": ["\"a_small_shelf\".Humanize()"] }] }
+            """);
+
+        (int code, _, string error) = await f.Run("notebook", "run", "a.ipynb");
+
+        Assert.Equal((0, ""), (code, error));
+        Assert.Contains("\"a small shelf\"", File.ReadAllText(Path.Combine(f.Folder, "a.ipynb")), StringComparison.Ordinal);
     }
 
     private static string Message(ScriptResult result) => Assert.IsType<ScriptResult.CompileError>(result).ToString();
