@@ -37,6 +37,10 @@ internal sealed class Terminal
     /// <summary>Shows a table on standard output, as wide as the terminal.</summary>
     public void Show(DisplayTable table) => Rich.Write(new TableView(table));
 
+    /// <summary>A remark on standard error, on a terminal broken between words.</summary>
+    public void Note(string text)
+        => Error.WriteLine(RichError.Profile.Out.IsTerminal ? TableLayout.Wrap(text, RichError.Profile.Width) : text);
+
     public void Warn(string message) => WriteLine("warning: ", Color.Yellow, message);
 
     public void Fail(string message) => WriteLine("error: ", Color.Red, message);

@@ -47,6 +47,11 @@ public static class TableLayout
     /// <param name="lines">The lines.</param>
     public static string Text(IReadOnlyList<TableLine> lines) => string.Join('\n', lines.Select(line => line.Text));
 
+    /// <summary>Text broken between words, for a width. A word is never broken.</summary>
+    /// <param name="text">The text, perhaps of several lines.</param>
+    /// <param name="width">The columns that there are.</param>
+    public static string Wrap(string text, int width) => string.Join('\n', WordWrap.Lines(text, width));
+
     private static IEnumerable<TableLine> Paragraph(TableRole role, string text, int width)
         => WordWrap.Lines(text, width).Select(line => new TableLine(role, line));
 

@@ -67,7 +67,7 @@ internal static class AskCommand
             Pipeline pipeline = model.Pipeline(parsed, session.Load(parsed.GetRequiredValue(model.Model), cancellationToken: token));
             Answer answer = await pipeline.Ask(images, words[^1], options, token).ConfigureAwait(false);
             context.Terminal.Output.WriteLine(answer.Text);
-            context.Terminal.Error.WriteLine(Cost(pipeline, answer));
+            context.Terminal.Note(Cost(pipeline, answer));
             if (parsed.GetValue(map) is { } file)
             {
                 SaveMaps(context.Terminal, answer, file);

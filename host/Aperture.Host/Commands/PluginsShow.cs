@@ -37,26 +37,29 @@ internal static class PluginsShow
                 display.Print("It offers no method and no task; 'aperture models list' shows model families, 'aperture --help' commands of plugins.");
             }
 
-            Show(display, plugin.Methods, plugin.Tasks);
+            foreach (PluginMethod method in plugin.Methods)
+            {
+                display.Print("");
+                MethodHelp.Show(display, method);
+            }
+
+            foreach (PluginTask task in plugin.Tasks)
+            {
+                display.Print("");
+                MethodHelp.Show(display, task);
+            }
+
             return;
         }
 
         plugins.LoadAll(out _);
         PluginTask[] tasks = [.. plugins.Plugins.SelectMany(plugin => plugin.Tasks).Where(task => IsNamed(task.Name, name))];
-        Show(display, tasks.Length > 0 ? [] : [plugins.Describe(name)], tasks);
-    }
-
-    private static void Show(IScriptDisplay display, IReadOnlyList<PluginMethod> methods, IReadOnlyList<PluginTask> tasks)
-    {
-        foreach (PluginMethod method in methods)
+        if (tasks.Length == 0)
         {
-            MethodHelp.Show(display, method);
+            MethodHelp.Show(display, plugins.Describe(name));
         }
 
-        foreach (PluginTask task in tasks)
-        {
-            MethodHelp.Show(display, task);
-        }
+        Array.ForEach(tasks, task => MethodHelp.Show(display, task));
     }
 
     private static bool IsNamed(string name, string other) => string.Equals(name, other, StringComparison.OrdinalIgnoreCase);

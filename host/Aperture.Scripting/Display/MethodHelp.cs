@@ -11,13 +11,7 @@ public static class MethodHelp
     /// <param name="method">The method.</param>
     public static void Show(IScriptDisplay display, PluginMethod method)
     {
-        display.Print($"{method.Name}: {method.Summary}");
-        if (method.Paper is { } paper)
-        {
-            display.Print($"paper: {paper}");
-        }
-
-        display.Print($"plugin: {method.Plugin}");
+        Head(display, "method", method.Name, ("does", method.Summary), ("paper", method.Paper ?? ""), ("plugin", method.Plugin));
         Show(display, $"options: With(\"{method.Name}\", new {{ … }}), --with {method.Name}:OPTION=VALUE,…", method.Options, method.Defaults);
         Show(display, $"options of fitting: aperture fit {method.Name}:OPTION=VALUE,… MODEL FILE", method.CalibrationOptions);
         Show(display, $"options of training: aperture train {method.Name}:OPTION=VALUE,… MODEL FILE --output FOLDER", method.TrainingOptions);
@@ -28,9 +22,7 @@ public static class MethodHelp
     /// <param name="task">The task.</param>
     public static void Show(IScriptDisplay display, PluginTask task)
     {
-        display.Print($"{task.Name} ({task.Kind}): {task.Summary}");
-        display.Print($"recognises: {task.Checkpoints}");
-        display.Print($"plugin: {task.Plugin}");
+        Head(display, task.Kind, task.Name, ("does", task.Summary), ("recognises", task.Checkpoints), ("plugin", task.Plugin));
         Show(display, "options of opening", task.Options);
         Show(display, "options of training", task.TrainingOptions);
     }
@@ -46,10 +38,15 @@ public static class MethodHelp
         Title = title,
     };
 
+    private static void Head(IScriptDisplay display, string kind, string name, params (string Head, string Text)[] lines)
+        => display.Show(new DisplayTable(
+            [kind, name], [.. lines.Where(line => line.Text.Length > 0).Select(line => (IReadOnlyList<string>)[line.Head, line.Text])]));
+
     private static void Show(IScriptDisplay display, string title, IReadOnlyList<MethodOption>? options, JsonElement defaults = default)
     {
         if (options is { Count: > 0 })
         {
+            display.Print("");
             display.Show(Table(title, options, defaults));
         }
     }

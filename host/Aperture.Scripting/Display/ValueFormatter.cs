@@ -26,6 +26,8 @@ public sealed class ValueFormatter
         Rule<torch.Tensor>(TensorText.Describe),
         Rule<torch.nn.Module>(ModuleText.Describe),
         Rule<Image>(image => new DisplayForm($"Image {image.Width}x{image.Height} {image.Mode}") { Picture = image }),
+        Rule<SixLabors.ImageSharp.Image>(
+            image => new DisplayForm($"Image {image.Width}x{image.Height} of ImageSharp") { Draw = () => Image.FromImageSharp(image) }),
         Rule<ScottPlot.Plot>(
             plot => new DisplayForm("Plot") { Draw = () => Image.Decode(plot.GetImageBytes(PlotWidth, PlotHeight, ScottPlot.ImageFormat.Png)) }),
         Rule<TokenMap>(
@@ -34,6 +36,7 @@ public sealed class ValueFormatter
             comparison => OfTable(new DisplayTable(comparison.Heads, comparison.Cells) { Title = comparison.Question, Caption = comparison.Caption })),
         Rule<Measurement>(EngineText.Describe),
         Rule<EvaluationResult>(EvaluationTables.Describe),
+        Rule<PairedTest>(test => new DisplayForm(test.ToString())),
         Rule<Pipeline>(EngineText.Describe),
         Rule<Chat>(EngineText.Describe),
         Rule<Answer>(EngineText.Describe),

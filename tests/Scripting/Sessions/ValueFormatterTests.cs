@@ -57,6 +57,15 @@ public class ValueFormatterTests
     }
 
     [Fact]
+    public void Pictures_of_ImageSharp_are_pictures_too()
+    {
+        using SixLabors.ImageSharp.Image<SixLabors.ImageSharp.PixelFormats.Rgba32> picture = new(4, 3);
+        DisplayForm form = _formatter.Format(picture);
+        Assert.Equal("Image 4x3 of ImageSharp", form.Text);
+        Assert.Equal((4, 3), (form.Picture!.Width, form.Picture.Height));
+    }
+
+    [Fact]
     public void Lists_of_records_become_tables_and_their_html_is_escaped()
     {
         DisplayForm form = _formatter.Format(new[] { new Row("<b>", 1), new Row("c", 2) });
