@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Reflection;
 using System.Runtime.Loader;
+using System.Security.Cryptography;
 
 namespace Aperture.Scripting;
 
@@ -12,6 +13,7 @@ namespace Aperture.Scripting;
 internal sealed class ScriptLibraries(Func<AssemblyName, Assembly?> resolve)
 {
     private readonly ConcurrentDictionary<string, string> _paths = new(StringComparer.OrdinalIgnoreCase);
+    private readonly ConcurrentDictionary<string, string> _contents = new(StringComparer.OrdinalIgnoreCase);
     private readonly ConcurrentDictionary<string, string> _packageAssemblies = new(StringComparer.OrdinalIgnoreCase);
     private readonly ConcurrentDictionary<string, string> _packageNatives = new(StringComparer.Ordinal);
 
@@ -19,7 +21,15 @@ internal sealed class ScriptLibraries(Func<AssemblyName, Assembly?> resolve)
         AssemblyLoadContext.GetLoadContext(typeof(ScriptLibraries).Assembly) ?? AssemblyLoadContext.Default;
 
     /// <summary>Adds a DLL named by <c>#r</c>.</summary>
-    public void Add(string path) => _paths[Path.GetFileNameWithoutExtension(path)] = path;
+    public void Add(string path)
+    {
+        _paths[Path.GetFileNameWithoutExtension(path)] = path;
+        _contents.GetOrAdd(Path.GetFileNameWithoutExtension(path), _ => ContentOf(path));
+    }
+
+    /// <summary>Whether a DLL holds something else than the one of its name that the session referred to first: that one is what runs.</summary>
+    public bool HasChanged(string path)
+        => _contents.TryGetValue(Path.GetFileNameWithoutExtension(path), out string? first) && first != ContentOf(path);
 
     /// <summary>Adds the files of a package.</summary>
     public void Add(PackageLibrary package)
@@ -66,6 +76,8 @@ internal sealed class ScriptLibraries(Func<AssemblyName, Assembly?> resolve)
         return files.Select(Beside).FirstOrDefault(path => path is not null)
             ?? files.Select(file => _packageNatives.GetValueOrDefault(file)).FirstOrDefault(path => path is not null);
     }
+
+    private static string ContentOf(string path) => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(path)));
 
     private string? Beside(string file) => _paths.Values
         .Select(p => Path.Combine(Path.GetDirectoryName(p)!, file))

@@ -126,6 +126,11 @@ internal sealed class SubmissionCompiler(Type globalsType, ScriptSessionOptions 
             options: new EmitOptions(debugInformationFormat: DebugInformationFormat.PortablePdb),
             cancellationToken: cancellationToken);
         IReadOnlyList<string> paths = _references.TakeResolvedPaths();
+        if (paths.FirstOrDefault(libraries.HasChanged) is { } changed)
+        {
+            return (null, [new ScriptDiagnostic("", 0, 0, "LIBRARY", Changed(changed))]);
+        }
+
         if (result.Diagnostics.Any(d => d.Severity == DiagnosticSeverity.Error))
         {
             return (null, [.. result.Diagnostics.Where(d => d.Severity == DiagnosticSeverity.Error).Select(ToDiagnostic)]);
@@ -150,6 +155,9 @@ internal sealed class SubmissionCompiler(Type globalsType, ScriptSessionOptions 
             image.ToArray(),
             symbols.ToArray()), []);
     }
+
+    private static string Changed(string path)
+        => $"'{path}' differs from the {Path.GetFileNameWithoutExtension(path)} that this session has in use; a new session (#reset) takes it.";
 
     private IReadOnlyList<string> Versions() => [.. packages.Found.Select(library => library.ToString())];
 

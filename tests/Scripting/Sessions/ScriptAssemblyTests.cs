@@ -26,6 +26,26 @@ public class ScriptAssemblyTests
         Assert.Equal(new ScriptResult.Value(13, true), await f.RunFile("a.csx"));
     }
 
+    // The old code would go on running behind the new one's declarations.
+    [Fact]
+    public async Task A_library_that_was_rebuilt_is_refused_until_the_session_begins_anew()
+    {
+        using ScriptFixture f = new();
+        string path = Path.Combine(f.Folder, "Sample.Lib.dll"), ask = $"#r \"{path}\"\nSample.Box.Instance.Size";
+        Compile(path, 12);
+        Assert.Equal(12, await f.Value(ask));
+        Assert.Equal(12, await f.Value(ask));
+
+        Compile(path, 13);
+
+        Assert.Equal(
+            $"error LIBRARY: '{path}' differs from the Sample.Lib that this session has in use; a new session (#reset) takes it.",
+            Assert.IsType<ScriptResult.CompileError>(await f.Run(ask)).ToString());
+        Assert.Equal(12, await f.Value("Sample.Box.Instance.Size"));
+        f.Restart();
+        Assert.Equal(13, await f.Value(ask));
+    }
+
     [Fact]
     public async Task A_plugin_loaded_by_the_host_has_one_identity_and_both_contexts_unload()
     {
