@@ -8,8 +8,8 @@ namespace Aperture.Plugins.Baselines;
 
 /// <summary>
 /// Averages an image's tokens over the cells of the largest grid of about the same shape that the budget allows. Every place belongs to exactly one cell; a
-/// cell's token lists its places as sources and carries the one nearest to the cell's middle. Cells without tokens give none. Rows without a place, such as a
-/// class token, go on as they are.
+/// cell's token lists its places as sources and carries the one nearest to the cell's middle. Cells without tokens give none. Separators at the end of grid
+/// rows stand at the end of the smaller grid's rows. Other rows without a place, such as a class token, go on as they are.
 /// </summary>
 internal sealed class PoolingReducer(PoolingOptions options) : ITokenReducer
 {
@@ -72,7 +72,7 @@ internal sealed class PoolingReducer(PoolingOptions options) : ITokenReducer
         return best;
     }
 
-    // Rows without a place go on as they are; the others by cells.
+    // Rows without a place go on as they are, but for separators; the others by cells.
     private static int[][] Members(VisualSegment segment, int budget)
     {
         int[] places = segment.WrittenPlaces, unplaced = [.. Enumerable.Range(0, places.Length).Where(row => places[row] < 0)];
@@ -81,18 +81,38 @@ internal sealed class PoolingReducer(PoolingOptions options) : ITokenReducer
             return [.. unplaced.Select(row => new[] { row })];
         }
 
-        VisualGrid grid = segment.Grid, small = SmallerGrid(grid, Math.Max(budget - unplaced.Length, 1));
-        List<int>[] cells = [.. Enumerable.Range(0, small.Count).Select(_ => new List<int>())];
+        HashSet<int> separators = [.. segment.Separators];
+        int[] single = [.. unplaced.Where(row => !separators.Contains(row))];
+        VisualGrid grid = segment.Grid, small = SmallGrid(grid, budget - single.Length, separators.Count);
+        int columns = small.Columns + 1; // the cells of a row, and the one of its separators
+        List<int>[] cells = [.. Enumerable.Range(0, small.Rows * columns).Select(_ => new List<int>())];
+        int last = 0;
         for (int row = 0; row < places.Length; row++)
         {
             if (places[row] >= 0)
             {
-                cells[(places[row] / grid.Columns * small.Rows / grid.Rows * small.Columns) + (places[row] % grid.Columns * small.Columns / grid.Columns)].Add(
-                    row);
+                last = places[row] / grid.Columns * small.Rows / grid.Rows;
+                cells[(last * columns) + (places[row] % grid.Columns * small.Columns / grid.Columns)].Add(row);
+            }
+            else if (separators.Contains(row))
+            {
+                cells[(last * columns) + small.Columns].Add(row);
             }
         }
 
-        return [.. unplaced.Select(row => new[] { row }), .. cells.Where(cell => cell.Count > 0).Select(cell => cell.ToArray())];
+        return [.. single.Select(row => new[] { row }), .. cells.Where(cell => cell.Count > 0).Select(cell => cell.ToArray())];
+    }
+
+    // Where rows of the grid end with separators, so do those of the smaller one, which count among the budget.
+    private static VisualGrid SmallGrid(VisualGrid grid, int budget, int separators)
+    {
+        if (separators <= 1)
+        {
+            return SmallerGrid(grid, Math.Max(budget - separators, 1));
+        }
+
+        VisualGrid wider = SmallerGrid(grid with { Columns = grid.Columns + 1 }, Math.Max(budget, 2));
+        return wider.Columns > 1 ? wider with { Columns = wider.Columns - 1 } : new VisualGrid(Math.Max(wider.Rows / 2, 1), 1);
     }
 
     private static VisualSegment Pooled(VisualSegment segment, int[][] members)
@@ -104,7 +124,7 @@ internal sealed class PoolingReducer(PoolingOptions options) : ITokenReducer
             Rows = members.Length,
             Places = [.. members.Select(cell => Representative(places, segment.Grid.Columns, cell))],
             Sources = [.. members.Select(cell => cell.SelectMany(row => segment.Sources?[row] ?? [places[row]]).Where(place => place >= 0).Order().ToArray())],
-            Separators = [.. Enumerable.Range(0, members.Length).Where(cell => members[cell].Length == 1 && separators.Contains(members[cell][0]))],
+            Separators = [.. Enumerable.Range(0, members.Length).Where(cell => separators.Contains(members[cell][0]))],
         };
     }
 
