@@ -7,4 +7,5 @@ namespace Aperture.Plugins.Baselines;
 [JsonSourceGenerationOptions(PropertyNameCaseInsensitive = true)]
 [JsonSerializable(typeof(RandomOptions))]
 [JsonSerializable(typeof(PoolingOptions))]
+[JsonSerializable(typeof(DownsampleOptions))]
 internal sealed partial class OptionsJson : JsonSerializerContext;

@@ -15,7 +15,7 @@ namespace Aperture.Host.Tests;
 public sealed class PluginNamesTests
 {
     // Names that are words of the language, or of a layout that others share: looked for as whole strings alone, and not where documentation names a parameter.
-    private static readonly string[] _ordinary = ["baselines", "llava", "pooling", "random"];
+    private static readonly string[] _ordinary = ["baselines", "downsample", "llava", "pooling", "random"];
 
     // Each with the reason why it stands there.
     private static readonly (string Name, string[] Files, string Reason)[] _exceptions =

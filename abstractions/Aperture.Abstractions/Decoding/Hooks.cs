@@ -38,6 +38,12 @@ public delegate RowSelection? AfterAttentionHook(ILayerContext context, IAttenti
 /// <returns>The rows that go on, or null for all.</returns>
 public delegate RowSelection? AfterLayerHook(ILayerContext context, Tensor rows, IAttentionStatistics? statistics);
 
+/// <summary>Says in how many rows at most the encoder is to look at a picture.</summary>
+/// <param name="context">The picture and its request.</param>
+/// <param name="rows">Rows of the picture that would enter the decoder.</param>
+/// <returns>The most rows that may, 1 or more; as many as would, or more, for the picture as it is.</returns>
+public delegate int BeforeEncoderHook(IPictureContext context, int rows);
+
 /// <summary>Reduces a picture's features before the projector.</summary>
 /// <param name="context">The picture and its request.</param>
 /// <param name="features">The features of one picture; the hook takes ownership and gives its result's away.</param>

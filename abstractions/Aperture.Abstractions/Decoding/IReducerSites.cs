@@ -8,6 +8,13 @@ public interface IReducerSites
     /// <summary>Sizes of the decoder.</summary>
     DecoderInfo Decoder { get; }
 
+    /// <summary>
+    /// Says in how many rows at most the encoder is to look at a picture, so that it has less to do itself. Only models whose encoder is an
+    /// <see cref="IScaledEncoder"/> can; others are refused when the pipeline is built.
+    /// </summary>
+    /// <param name="hook">The hook.</param>
+    void BeforeEncoder(BeforeEncoderHook hook);
+
     /// <summary>Reduces raw vision features, one image at a time.</summary>
     /// <param name="hook">The hook.</param>
     void BeforeProjector(BeforeProjectorHook hook);

@@ -33,6 +33,12 @@ public interface IMethodFactory
     /// </summary>
     string? BaselineOption => null;
 
+    /// <summary>
+    /// Whether the method acts before the encoder (<see cref="IReducerSites.BeforeEncoder"/>): comparisons leave such a baseline out where a model's encoder
+    /// takes pictures of one size only.
+    /// </summary>
+    bool ActsBeforeEncoder => false;
+
     /// <summary>Makes the method for a model.</summary>
     /// <param name="options">A JSON object with options; property names are matched without regard to case.</param>
     /// <param name="decoder">Sizes of the model.</param>

@@ -8,7 +8,7 @@ namespace Aperture.Vision;
 /// <summary>
 /// A vision transformer as a model's vision encoder: one square picture in, the rows of one or several hidden states out. Owns the transformer.
 /// </summary>
-public sealed class VisionTransformerEncoder : IVisionEncoder
+public sealed class VisionTransformerEncoder : IScaledEncoder
 {
     /// <summary>Name of the pixel tensor in <see cref="VisionInput.Tensors"/>.</summary>
     public const string Pixels = "pixels";
@@ -38,17 +38,30 @@ public sealed class VisionTransformerEncoder : IVisionEncoder
     /// <summary>The preprocessing.</summary>
     public ClipImageProcessor Processor { get; }
 
+    /// <summary>Whether a picture's rows begin with the class token's.</summary>
+    public bool KeepsClassToken => _keepClassToken && Tower.Config.ClassToken;
+
     /// <summary>Rows of one picture.</summary>
-    public int Tokens => Tower.Config.InputGrid.Count + (_keepClassToken && Tower.Config.ClassToken ? 1 : 0);
+    public int Tokens => Tower.Config.InputGrid.Count + (KeepsClassToken ? 1 : 0);
 
     /// <summary>Multiply-accumulates of one picture, if no callback changes its rows.</summary>
     public long Macs => Tower.Macs(Tower.Config.InputGrid);
 
     /// <inheritdoc />
-    public VisionInput Prepare(ReadOnlySpan<byte> rgb, int width, int height)
+    public VisionInput Prepare(ReadOnlySpan<byte> rgb, int width, int height) => Prepare(Processor, rgb, width, height);
+
+    /// <inheritdoc />
+    public VisionInput Prepare(ReadOnlySpan<byte> rgb, int width, int height, int rows)
     {
-        using Tensor pixels = Processor.Process(Image.FromRgb(rgb.ToArray(), width, height));
-        return new VisionInput(new Dictionary<string, Tensor> { [Pixels] = pixels.unsqueeze(0) }, width, height);
+        int side = SideOf(rows);
+        return Prepare(side < Tower.Config.InputGrid.Rows ? ProcessorFor(side * Tower.Config.PatchSize) : Processor, rgb, width, height);
+    }
+
+    /// <inheritdoc />
+    public ScaledPicture CostOf(int width, int height, int rows)
+    {
+        int side = SideOf(rows), tokens = (side * side) + (KeepsClassToken ? 1 : 0);
+        return new ScaledPicture(tokens, tokens, Tower.Macs(new VisualGrid(side, side)));
     }
 
     /// <inheritdoc />
@@ -103,4 +116,29 @@ public sealed class VisionTransformerEncoder : IVisionEncoder
 
     /// <inheritdoc />
     public void Dispose() => Tower.Dispose();
+
+    private static VisionInput Prepare(ClipImageProcessor processor, ReadOnlySpan<byte> rgb, int width, int height)
+    {
+        using Tensor pixels = processor.Process(Image.FromRgb(rgb.ToArray(), width, height));
+        return new VisionInput(new Dictionary<string, Tensor> { [Pixels] = pixels.unsqueeze(0) }, width, height);
+    }
+
+    // Patches along the side of the largest square that gives at most so many rows; at least one.
+    private int SideOf(int rows)
+        => (int)Math.Clamp(Math.Sqrt(Math.Max(0, rows - (KeepsClassToken ? 1 : 0))), 1, Tower.Config.InputGrid.Rows);
+
+    // The same preprocessing at another size of the input.
+    private ClipImageProcessor ProcessorFor(int side)
+    {
+        ClipImageProcessorConfig own = Processor.Config;
+        int Scaled(int pixels) => Math.Max(side, (int)Math.Round((double)pixels * side / Tower.Config.InputSize));
+        return new ClipImageProcessor(own with
+        {
+            ShortestEdge = own.ShortestEdge is { } edge ? Scaled(edge) : null,
+            Height = Scaled(own.Height),
+            Width = Scaled(own.Width),
+            CropHeight = side,
+            CropWidth = side,
+        });
+    }
 }

@@ -26,18 +26,7 @@ public static class BudgetMatch
     /// <param name="questions">Pictures and questions, at least one; each is asked for its cost alone.</param>
     /// <param name="cancellationToken">Checked between layers.</param>
     public static int ConstantTokens(Pipeline pipeline, IEnumerable<(Image Image, string Question)> questions, CancellationToken cancellationToken)
-    {
-        DecoderInfo info = pipeline.Model.Decoder.Info;
-        (int Text, int Seen, long Macs)[] costs = [.. questions.Select(asked => Cost(pipeline, info, asked.Image, asked.Question, cancellationToken))];
-        long budget = costs.Sum(cost => cost.Macs);
-        int tokens = costs.Max(cost => cost.Seen);
-        while (tokens > 0 && costs.Sum(cost => PrefillMacs(info, cost.Text + Math.Min(tokens, cost.Seen))) > budget)
-        {
-            tokens--;
-        }
-
-        return tokens;
-    }
+        => MethodBudget.Of(pipeline, questions, cancellationToken).Tokens;
 
     /// <summary>The largest constant number of visual tokens whose prefill costs at most a budget.</summary>
     /// <param name="info">Sizes.</param>
@@ -55,17 +44,7 @@ public static class BudgetMatch
         return tokens;
     }
 
-    // Text rows, visual rows of the un-reduced prompt, and what the decoder's layers and the methods really computed.
-    private static (int Text, int Seen, long Macs) Cost(
-        Pipeline pipeline, DecoderInfo info, Image image, string question, CancellationToken cancellationToken)
-    {
-        WorkCounter counter = new();
-        RequestOutcome outcome = pipeline.Run(
-            (run, token) => run.Run([PromptRequest.Of(question, [image])], new() { MaxNewTokens = 1 }, null, counter, token), cancellationToken);
-        int text = outcome.Prompts[0].Count - outcome.Prompts[0].VisualCount;
-        return (text, outcome.SeenRows, counter.DecoderMacs(info) + counter.OwnMacs.Values.Sum());
-    }
-
-    private static long PrefillMacs(DecoderInfo info, int rows)
+    /// <summary>Multiply-accumulates of the decoder's layers over so many rows.</summary>
+    internal static long PrefillMacs(DecoderInfo info, int rows)
         => info.Layers * LayerRows.Full(rows).Macs(info);
 }

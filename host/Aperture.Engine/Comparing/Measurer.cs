@@ -70,7 +70,8 @@ public static class Measurer
         }
 
         // Plugins load for a comparison that has methods only.
-        IReadOnlyList<PluginMethod> baselines = pipelines.All(p => p.Methods.Count == 0) ? [] : pipelines[0].Session.Baselines();
+        IReadOnlyList<PluginMethod> baselines = pipelines.All(p => p.Methods.Count == 0) ? []
+            : pipelines[0].Session.Baselines(pipelines[0].Model);
         Pipeline? reducing = pipelines.FirstOrDefault(p => p.Methods.Any(method => !baselines.Any(baseline => IsNamed(method, baseline))));
         PluginMethod[] missing = [.. baselines.Where(baseline => !pipelines.Any(p => p.Methods.Any(method => IsNamed(method, baseline))))];
         if (reducing is null || missing.Length == 0)
@@ -78,8 +79,8 @@ public static class Measurer
             return added;
         }
 
-        int budget = Math.Max(1, BudgetMatch.ConstantTokens(reducing, image, question, cancellationToken));
-        added.AddRange(missing.Select(baseline => reducing.Plain().With(baseline.Name, new Dictionary<string, int> { [baseline.BaselineOption!] = budget })));
+        MethodBudget budget = MethodBudget.Of(reducing, [(image, question)], cancellationToken);
+        added.AddRange(missing.Select(budget.Give));
         return added;
     }
 

@@ -25,6 +25,9 @@ public sealed class HookTable
     /// <summary>The methods, in the order given.</summary>
     public IReadOnlyList<IDecoderMethod> Methods { get; }
 
+    /// <summary>Who says in how many rows the encoder looks at a picture, in the order given.</summary>
+    internal IReadOnlyList<EncoderHook> BeforeEncoder { get; init; } = [];
+
     /// <summary>Hooks on raw vision features.</summary>
     public IReadOnlyList<BeforeProjectorHook> BeforeProjector { get; }
 
@@ -36,6 +39,9 @@ public sealed class HookTable
 
     /// <summary>The callbacks inside the vision tower as the method declared them: what was seen through them belongs to them. Null for none.</summary>
     internal VisionTrunkHooks? DeclaredVision { get; init; }
+
+    /// <summary>Whether a method has a say in how pictures are seen.</summary>
+    internal bool Sees => BeforeEncoder.Count > 0 || Vision is not null;
 
     /// <summary>Layers that never attend: their attention weights are not needed.</summary>
     public IReadOnlySet<int> LayersWithoutAttention { get; }
@@ -54,6 +60,7 @@ public sealed class HookTable
         Methods,
         LayersWithoutAttention)
     {
+        BeforeEncoder = BeforeEncoder,
         DeclaredVision = DeclaredVision,
         PromptOnly = PromptOnly,
     };

@@ -11,6 +11,7 @@ public sealed class HookTableBuilder
 {
     private static readonly DecoderPhase[] _phases = [DecoderPhase.Prefill, DecoderPhase.Append, DecoderPhase.Decode, DecoderPhase.Train];
     private readonly DecoderInfo _decoder;
+    private readonly List<EncoderHook> _beforeEncoder = [];
     private readonly List<BeforeProjectorHook> _beforeProjector = [];
     private readonly List<BeforeDecoderHook> _beforeDecoder = [];
     private readonly List<(string Method, int Layer, DecoderPhase Phases, object Hook)> _sites = [];
@@ -83,6 +84,7 @@ public sealed class HookTableBuilder
 
         return new HookTable(rows, _beforeProjector, _beforeDecoder, Vision(), methods, withoutAttention)
         {
+            BeforeEncoder = _beforeEncoder,
             DeclaredVision = _vision?.Hooks,
             PromptOnly = [.. PromptOnly()],
         };
@@ -196,6 +198,8 @@ public sealed class HookTableBuilder
     private sealed class Sites(HookTableBuilder builder, string method) : IReducerSites, IRouterSites
     {
         public DecoderInfo Decoder => builder._decoder;
+
+        public void BeforeEncoder(BeforeEncoderHook hook) => builder._beforeEncoder.Add(new EncoderHook(method, hook));
 
         public void BeforeProjector(BeforeProjectorHook hook) => builder._beforeProjector.Add(HookGuard.Guard(method, hook));
 

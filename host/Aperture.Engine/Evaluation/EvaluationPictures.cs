@@ -6,7 +6,8 @@ using Aperture.Requests;
 namespace Aperture.Evaluation;
 
 /// <summary>
-/// The pictures of a question file as the rows of an evaluation see them: once a model, unless a method acts inside the encoder, and once more in grey.
+/// The pictures of a question file as the rows of an evaluation see them: once a model, unless a method acts before or inside the encoder, and once more in
+/// grey.
 /// </summary>
 internal sealed class EvaluationPictures : IDisposable
 {
@@ -35,7 +36,7 @@ internal sealed class EvaluationPictures : IDisposable
     {
         if (!_ofRows.TryGetValue(row, out SeenPictures? pictures))
         {
-            bool isOwn = row.Pipeline.Hooks?.Vision is not null;
+            bool isOwn = row.Pipeline.Hooks is { Sees: true };
             pictures = !isOwn && _shared.TryGetValue((row.Model, row.IsBlind), out SeenPictures? shared) ? shared
                 : new SeenPictures(
                     (image, token) => row.Pipeline.Run((run, inner) => run.See([image], inner), token),

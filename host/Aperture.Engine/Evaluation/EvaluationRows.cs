@@ -80,11 +80,11 @@ internal sealed class EvaluationRows : IDisposable
     private void AddBaselines(
         EvaluationRow row, IReadOnlyList<PluginMethod> baselines, QuestionItem[] samples, EvaluationOptions options, CancellationToken cancellationToken)
     {
-        int budget = BudgetMatch.ConstantTokens(
+        MethodBudget budget = MethodBudget.Of(
             row.Pipeline, samples.Select(item => (Image.Load(item.Image!), options.Scoring.Question(item))), cancellationToken);
-        foreach (PluginMethod baseline in baselines)
+        foreach (PluginMethod baseline in baselines.Where(baseline => baseline.Fits(row.Model)))
         {
-            Pipeline made = row.Pipeline.Plain().With(baseline.Name, new Dictionary<string, int> { [baseline.BaselineOption!] = Math.Max(1, budget) });
+            Pipeline made = budget.Give(baseline);
             EvaluationRow? same = _rows.FirstOrDefault(other => other.Pipeline.Label == made.Label && other.Model == row.Model && other.IsBlind == row.IsBlind);
             if (same is null)
             {

@@ -212,6 +212,10 @@ public sealed class EngineSession : IAsyncDisposable
         return [.. methods.Where(method => method.BaselineOption is not null)];
     }
 
+    /// <summary>Those of <see cref="Baselines()"/> that a model can be compared with.</summary>
+    /// <param name="model">The model.</param>
+    public IReadOnlyList<PluginMethod> Baselines(Model model) => [.. Baselines().Where(baseline => baseline.Fits(model))];
+
     internal void TellOnce(string line)
     {
         lock (_told)

@@ -158,7 +158,13 @@ public sealed partial class Pipeline : IDisposable
                 }
             }
 
-            BuiltPipeline built = new(methods, HookTableBuilder.Build(Model.Decoder.Info, methods.All), Model);
+            HookTable table = HookTableBuilder.Build(Model.Decoder.Info, methods.All);
+            if (table.BeforeEncoder.Count > 0)
+            {
+                table.BeforeEncoder[0].Encoder(Model);
+            }
+
+            BuiltPipeline built = new(methods, table, Model);
             _session.Track(built);
             return built;
         }

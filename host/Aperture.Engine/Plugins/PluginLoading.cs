@@ -89,6 +89,7 @@ internal sealed class PluginLoading(ShadowStore shadows, ILoggerFactory loggers)
         Defaults = PluginDefaults.Apply(method.Name, names, entry.Options, default),
         WeightKeys = [.. method.WeightKeys],
         BaselineOption = method.BaselineOption,
+        ActsBeforeEncoder = method.ActsBeforeEncoder,
     };
 
     private static PluginFailure? DescribeTasks(PluginSlot slot, PluginHandle handle, IEnumerable<PluginSlot> all)

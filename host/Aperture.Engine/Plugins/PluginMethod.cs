@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Aperture.Models;
+using Aperture.Vision;
 
 namespace Aperture.Plugins;
 
@@ -29,4 +31,10 @@ public sealed record PluginMethod(string Plugin, string Name, string Summary, IR
     /// method.
     /// </summary>
     public string? BaselineOption { get; init; }
+
+    /// <summary>Whether it acts before the encoder, which not every model's encoder allows.</summary>
+    public bool ActsBeforeEncoder { get; init; }
+
+    /// <summary>Whether a model's encoder lets it act.</summary>
+    internal bool Fits(Model model) => !ActsBeforeEncoder || model.Encoder is IScaledEncoder;
 }

@@ -43,12 +43,13 @@ internal sealed class RequestPath(Model model, HookTable? table)
     public Seen See(RequestContext request, IReadOnlyList<Image> images, int sample = 0, int first = 0)
     {
         long started = Stopwatch.GetTimestamp();
+        int[] rows = RowsOf(request, images, sample, first);
         List<VisionFeatures> features = [];
         try
         {
             for (int image = 0; image < images.Count; image++)
             {
-                features.Add(Detached(Encode(request, [images[image]], [new PictureTile(first + image, 0) { Sample = sample }])[0]));
+                features.Add(Detached(Encode(request, [images[image]], [new PictureTile(first + image, 0) { Sample = sample }], [rows[image]])[0]));
             }
         }
         catch
@@ -57,8 +58,17 @@ internal sealed class RequestPath(Model model, HookTable? table)
             throw;
         }
 
-        return new Seen(model, images, features, table?.DeclaredVision, Elapsed(ref started));
+        return new Seen(model, images, features, table?.DeclaredVision, Elapsed(ref started)) { Rows = rows };
     }
+
+    /// <summary>In how many rows at most the encoder looks at pictures; <see cref="int.MaxValue"/> where it looks at one as it is.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="images">The pictures.</param>
+    /// <param name="sample">The sample whose prompt shows them.</param>
+    /// <param name="first">How many pictures of the sample stand before them.</param>
+    /// <exception cref="ApertureException">A method asks for fewer, which the encoder cannot do.</exception>
+    public int[] RowsOf(RequestContext request, IReadOnlyList<Image> images, int sample = 0, int first = 0)
+        => [.. images.Select((image, i) => RowsOf(request, image, new PictureTile(first + i, 0) { Sample = sample }))];
 
     /// <summary>Encodes pictures together, as training code does where the encoder itself is trained.</summary>
     /// <param name="request">The request.</param>
@@ -67,8 +77,12 @@ internal sealed class RequestPath(Model model, HookTable? table)
     /// <returns>The features of each; the caller disposes them.</returns>
     /// <exception cref="ApertureException">A picture is null and the encoder has nothing that stands for it.</exception>
     public IReadOnlyList<VisionFeatures> Encode(RequestContext request, IReadOnlyList<Image?> images, IReadOnlyList<PictureTile> shown)
+        => Encode(request, images, shown, [.. images.Zip(shown, (image, tile) => image is null ? int.MaxValue : RowsOf(request, image, tile))]);
+
+    private IReadOnlyList<VisionFeatures> Encode(
+        RequestContext request, IReadOnlyList<Image?> images, IReadOnlyList<PictureTile> shown, int[] rows)
     {
-        VisionInput[] inputs = [.. images.Select(Prepare)];
+        VisionInput[] inputs = [.. images.Zip(rows, Prepare)];
         try
         {
             return model.Encoder.Encode(
@@ -88,15 +102,24 @@ internal sealed class RequestPath(Model model, HookTable? table)
         }
     }
 
+    /// <inheritdoc cref="Project(RequestContext, int, IReadOnlyList{VisionFeatures}, ref int, ref int, int)"/>
+    public IReadOnlyList<VisualTokens> Project(
+        RequestContext request, int sample, IReadOnlyList<VisionFeatures> features, ref int projectedRows, int first = 0)
+    {
+        int added = 0;
+        return Project(request, sample, features, ref projectedRows, ref added, first);
+    }
+
     /// <summary>Projects the features of one sample's pictures, with the hooks before the projector and before the decoder.</summary>
     /// <param name="request">The request.</param>
     /// <param name="sample">The sample.</param>
     /// <param name="features">The features; borrowed.</param>
     /// <param name="projectedRows">Added to: rows that went through the projector.</param>
+    /// <param name="addedRows">Added to: rows that the projector gives beside those, such as separators.</param>
     /// <param name="first">How many pictures of the sample were projected before.</param>
     /// <returns>The tokens of each picture; the caller disposes them.</returns>
     public IReadOnlyList<VisualTokens> Project(
-        RequestContext request, int sample, IReadOnlyList<VisionFeatures> features, ref int projectedRows, int first = 0)
+        RequestContext request, int sample, IReadOnlyList<VisionFeatures> features, ref int projectedRows, ref int addedRows, int first)
     {
         List<VisualTokens> tokens = [];
         try
@@ -105,8 +128,11 @@ internal sealed class RequestPath(Model model, HookTable? table)
             {
                 PictureContext context = new(request, sample, first + image);
                 using VisionFeatures reduced = BeforeProjector(context, features[image]);
-                projectedRows += (int)reduced.Tokens.size(0);
-                tokens.Add(BeforeDecoder(context, Projector.Project(reduced)));
+                int rows = (int)reduced.Tokens.size(0);
+                VisualTokens projected = Projector.Project(reduced);
+                projectedRows += rows;
+                addedRows += projected.Count - rows;
+                tokens.Add(BeforeDecoder(context, projected));
             }
 
             return tokens;
@@ -179,7 +205,24 @@ internal sealed class RequestPath(Model model, HookTable? table)
         return features;
     }
 
-    private VisionInput Prepare(Image? image)
+    private int RowsOf(RequestContext request, Image image, PictureTile shown)
+    {
+        if (table is not { BeforeEncoder: { Count: > 0 } hooks })
+        {
+            return int.MaxValue;
+        }
+
+        int full = hooks[0].Encoder(model).CostOf(image.Width, image.Height, int.MaxValue).Rows, rows = full;
+        PictureContext context = new(request, shown.Sample, shown.Image);
+        foreach (EncoderHook hook in hooks)
+        {
+            rows = Math.Min(rows, hook.Rows(context, rows));
+        }
+
+        return rows < full ? rows : int.MaxValue;
+    }
+
+    private VisionInput Prepare(Image? image, int rows)
     {
         if (image is null)
         {
@@ -188,7 +231,9 @@ internal sealed class RequestPath(Model model, HookTable? table)
         }
 
         Image rgb = image.ConvertToRgb();
-        return model.Encoder.Prepare(rgb.Pixels, rgb.Width, rgb.Height);
+        return rows == int.MaxValue
+            ? model.Encoder.Prepare(rgb.Pixels, rgb.Width, rgb.Height)
+            : ((IScaledEncoder)model.Encoder).Prepare(rgb.Pixels, rgb.Width, rgb.Height, rows);
     }
 
     // Hooks own what they get, so they get views: what was seen serves further questions.

@@ -107,7 +107,7 @@ internal sealed class RequestRun(Model model, HookTable? table)
     private void Bring(EnteredRequest entered, int sample, PromptRequest asked, int[] ids, int[] given)
     {
         Seen? kept = asked.Seen, own = null;
-        kept?.Take(model, table?.DeclaredVision);
+        kept?.Take(model, table?.DeclaredVision, _path.RowsOf(entered.Request, kept.Images, sample));
         try
         {
             if (kept is null && asked.Images.Count > 0)
@@ -119,8 +119,8 @@ internal sealed class RequestRun(Model model, HookTable? table)
             kept?.Recall(entered.Request);
             long started = Stopwatch.GetTimestamp();
             IReadOnlyList<VisionFeatures> features = (kept ?? own)?.Features ?? [];
-            int projected = 0;
-            IReadOnlyList<VisualTokens> tokens = _path.Project(entered.Request, sample, features, ref projected);
+            int projected = 0, separators = 0;
+            IReadOnlyList<VisualTokens> tokens = _path.Project(entered.Request, sample, features, ref projected, ref separators, 0);
             try
             {
                 entered.Add(_path.Follow(_path.Pack(ids, tokens), given));
@@ -135,7 +135,7 @@ internal sealed class RequestRun(Model model, HookTable? table)
 
             entered.ProjectedRows += projected;
             entered.VisionMacs += features.Sum(picture => picture.Macs);
-            entered.SeenRows += features.Sum(picture => picture.Segments.Sum(segment => segment.Rows));
+            entered.SeenRows += separators + features.Sum(picture => picture.Segments.Sum(segment => segment.Rows));
             entered.ProjectorMilliseconds += _path.Elapsed(ref started);
         }
         finally

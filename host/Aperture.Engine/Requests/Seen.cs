@@ -10,8 +10,8 @@ namespace Aperture.Requests;
 
 /// <summary>
 /// Pictures as a pipeline's vision encoder saw them, once, for many questions. What one pipeline saw serves every pipeline on the same model, unless a method
-/// acts inside the encoder. What such a method shared while it saw, and what it computed, stands in every question as if the question had seen for itself. Owns
-/// the features and what was shared; disposing it under a question that uses them frees them when that ends.
+/// acts before or inside the encoder. What such a method shared while it saw, and what it computed, stands in every question as if the question had seen for
+/// itself. Owns the features and what was shared; disposing it under a question that uses them frees them when that ends.
 /// </summary>
 public sealed class Seen : IDisposable
 {
@@ -52,6 +52,9 @@ public sealed class Seen : IDisposable
 
     internal IReadOnlyList<VisionFeatures> Features { get; }
 
+    /// <summary>In how many rows at most each picture was looked at; <see cref="int.MaxValue"/> for one as it is.</summary>
+    internal IReadOnlyList<int> Rows { get; init; } = [];
+
     /// <summary>Tensors that methods shared while the pictures were seen, by name; owned.</summary>
     internal IReadOnlyDictionary<string, Tensor> Shared { get; private set; } = ImmutableDictionary<string, Tensor>.Empty;
 
@@ -64,8 +67,9 @@ public sealed class Seen : IDisposable
     /// <summary>Takes the features for a question.</summary>
     /// <param name="model">The model that is asked.</param>
     /// <param name="hooks">What acts inside its encoder.</param>
+    /// <param name="rows">In how many rows at most it would look at each picture.</param>
     /// <exception cref="ApertureException">They are freed, another model's, or were seen through other methods.</exception>
-    internal void Take(Model model, VisionTrunkHooks? hooks)
+    internal void Take(Model model, VisionTrunkHooks? hooks, IReadOnlyList<int> rows)
     {
         if (!ReferenceEquals(model, Model))
         {
@@ -73,10 +77,11 @@ public sealed class Seen : IDisposable
         }
 
         VisionTrunkHooks? then = _hooks is not null && _hooks.TryGetTarget(out VisionTrunkHooks? alive) ? alive : null;
-        if (!ReferenceEquals(then, hooks) || (_hooks is not null && then is null))
+        if (!rows.SequenceEqual(Rows) || !ReferenceEquals(then, hooks) || (_hooks is not null && then is null))
         {
             throw new ApertureException(
-                $"These pictures were seen by {model.Name} with other methods inside the vision encoder than the pipeline has; let this pipeline see them.");
+                $"These pictures were seen by {model.Name} with other methods before or inside the vision encoder than the pipeline has; let this pipeline "
+                + "see them.");
         }
 
         if (!_leases.TryTake())

@@ -64,7 +64,7 @@ internal static class BenchCommand
             await using EngineSession session = SessionFactory.Open(context, parsed, model.Options(parsed));
             Pipeline plain = session.Load(parsed.GetValue(name) ?? "tiny-llava", cancellationToken: token);
             IReadOnlyList<Pipeline> pipelines = model.Pipelines(parsed, plain);
-            pipelines = [plain, .. pipelines.Count > 0 ? pipelines : session.Baselines().Select(baseline => plain.Plain().With(baseline.Name))];
+            pipelines = [plain, .. pipelines.Count > 0 ? pipelines : session.Baselines(plain.Model).Select(baseline => plain.Plain().With(baseline.Name))];
             MeasureOptions options = new() { Runs = parsed.GetValue(runs), Generation = new() { MaxNewTokens = parsed.GetValue(tokens) } };
             string asking = parsed.GetValue(question) ?? "What is in the top left?";
             Comparison comparison = await Progressing.RunAsync(context.Terminal, "measuring", 1000, progress =>

@@ -105,7 +105,7 @@ public static class EvaluationTables
     private static IEnumerable<string> Budgets(EvaluationResult result)
         => result.Reports.Where(report => report.BudgetOf.Count > 0)
             .GroupBy(report => string.Join(" and ", report.BudgetOf))
-            .Select(same => $"at most the decoder FLOPs of {same.Key}: {string.Join(", ", same.Select(report => report.Label))}");
+            .Select(same => $"at most the FLOPs of {same.Key}: {string.Join(", ", same.Select(report => report.Label))}");
 
     private static IEnumerable<string> Settings(EvaluationResult result)
         => result.Reports.Select(report => $"{report.Model}, {report.MeasuredOn}; times are medians in ms").Distinct();

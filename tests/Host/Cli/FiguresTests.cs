@@ -43,7 +43,7 @@ public sealed class FiguresTests : IClassFixture<SmallLlava>
         string json = await Output(["bench", _small.Folder, _small.Picture, "abc?", "--runs", "1", "--max-new-tokens", "1", "--json"]);
 
         JsonElement[] rows = [.. JsonDocument.Parse(json).RootElement.GetProperty("rows").EnumerateArray()];
-        Assert.Equal(["none", "random", "pooling"], rows.Select(row => row.GetProperty("pipeline").GetString()));
+        Assert.Equal(["none", "random", "pooling", "downsample"], rows.Select(row => row.GetProperty("pipeline").GetString()));
     }
 
     [Fact]

@@ -268,7 +268,7 @@ public sealed class EvaluationTablesTests
         Assert.Equal(
             """
             slower in the prefill than none (24.50 ms): fitprune(Reduction=0.6) 27.50 ms
-            at most the decoder FLOPs of fitprune(Reduction=0.6): random(Tokens=66)
+            at most the FLOPs of fitprune(Reduction=0.6): random(Tokens=66)
             tokens are means over layers and questions
             tiny-llava, Float32 on cpu, 2 thread(s), Processor; times are medians in ms
             """,

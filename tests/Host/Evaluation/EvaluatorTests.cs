@@ -98,14 +98,15 @@ public sealed class EvaluatorTests(SmallLlava small) : IClassFixture<SmallLlava>
 
         EvaluationResult result = Evaluator.Run([plain, pruned, chosen], items, _short with { AddBaselines = true });
 
-        Assert.Equal(["none", "fitprune", "random", "pooling", "random"], result.Reports.Select(report => report.Label.Split('(')[0]));
-        Assert.Equal([[], [], [pruned.Label], [pruned.Label], []], result.Reports.Select(report => report.BudgetOf));
-        Assert.Equal("random(Tokens=3)", result.Reports[4].Label);
+        Assert.Equal(["none", "fitprune", "random", "pooling", "downsample", "random"], result.Reports.Select(report => report.Label.Split('(')[0]));
+        Assert.Equal([[], [], [pruned.Label], [pruned.Label], [pruned.Label], []], result.Reports.Select(report => report.BudgetOf));
+        Assert.Equal("random(Tokens=3)", result.Reports[5].Label);
+        Assert.True(result.Reports[4].MeanFlops <= result.Reports[1].MeanFlops);
         int tokens = int.Parse(result.Reports[2].Label["random(Tokens=".Length..^1], CultureInfo.InvariantCulture);
         Assert.Equal($"pooling(Tokens={tokens})", result.Reports[3].Label);
         double budget = result.Reports[1].MeanFlops, more = Evaluator.Run(plain.With("random", new { Tokens = tokens + 1 }), items, _short).MeanFlops;
         Assert.True(result.Reports[2].MeanFlops <= budget && budget < more, $"{result.Reports[2].MeanFlops} <= {budget} < {more}");
-        Assert.Equal([true, false, false, false, false], result.Reports.Select(report => report.IsPlain));
+        Assert.Equal([true, false, false, false, false, false], result.Reports.Select(report => report.IsPlain));
     }
 
     [Fact]

@@ -24,6 +24,7 @@ public sealed class ChatTests(SmallLlava small) : IClassFixture<SmallLlava>
     [InlineData(null)]
     [InlineData("random")]
     [InlineData("pooling")]
+    [InlineData("downsample")]
     public async Task Every_turn_answers_as_the_whole_conversation_asked_afresh_does(string? method)
     {
         await using EngineSession session = small.Open();

@@ -35,6 +35,9 @@ public sealed class LavinTests(SmallLavin small) : IClassFixture<SmallLavin>
         Assert.Null(seen.TokenMap);
         Assert.True(seen.Flops.Vision > 0 && seen.Flops.Method > 0 && told.Flops.Vision == 0);
         Assert.Equal("none", lavin.Label);
+        Assert.StartsWith(
+            "downsample has the vision encoder look at smaller pictures, but that of",
+            Assert.Throws<ApertureException>(() => lavin.With("downsample").Build()).Message, StringComparison.Ordinal);
     }
 
     [Fact]

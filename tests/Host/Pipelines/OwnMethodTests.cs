@@ -77,8 +77,8 @@ public sealed class OwnMethodTests(SmallLlava small) : IClassFixture<SmallLlava>
         EvaluationReport report = Evaluator.Run(both, [item], new EvaluationOptions { MaxNewTokens = 2 });
         string refused = Assert.Throws<ApertureException>(() => plain.With("beyond", 9, (ILayerContext _, Tensor _) => null).Build()).Message;
 
-        Assert.Equal(["none", "random", "pooling", "half + fitprune"], comparison.Rows.Select(row => row.Label.Split('(')[0]));
-        Assert.Equal([6, 6, 4, 4], comparison.Rows[3].VisualTokensByLayer);
+        Assert.Equal(["none", "random", "pooling", "downsample", "half + fitprune"], comparison.Rows.Select(row => row.Label.Split('(')[0]));
+        Assert.Equal([6, 6, 4, 4], comparison.Rows[4].VisualTokensByLayer);
         Assert.StartsWith("half + fitprune", report.Label, StringComparison.Ordinal);
         Assert.StartsWith("beyond names layer 9", refused, StringComparison.Ordinal);
     }

@@ -71,11 +71,13 @@ public sealed class PipelineTests(SmallLlava small) : IClassFixture<SmallLlava>
 
         Comparison comparison = Measurer.Compare([pruned], Image.Load(small.Picture), "abc?", new MeasureOptions { Runs = 1, Generation = _short });
 
-        Assert.Equal(["none", "random", "pooling", "fitprune"], comparison.Rows.Select(row => row.Label.Split('(')[0]));
-        long budget = comparison.Rows[3].Flops.Decoder + comparison.Rows[3].Flops.Method;
+        Assert.Equal(["none", "random", "pooling", "downsample", "fitprune"], comparison.Rows.Select(row => row.Label.Split('(')[0]));
+        long budget = comparison.Rows[4].Flops.Decoder + comparison.Rows[4].Flops.Method;
         Assert.All(
             comparison.Rows.Skip(1).Take(2), row => Assert.True(row.Flops.Decoder <= budget, $"{row.Label} costs {row.Flops.Decoder}, more than {budget}"));
         Assert.True(comparison.Rows[1].Flops.Decoder > budget * 0.8);
+        Assert.True(comparison.Rows[3].Flops.Total <= comparison.Rows[4].Flops.Total, "what the encoder saves is spent in the decoder, and no more");
+        Assert.True(comparison.Rows[3].Flops.Vision < comparison.Rows[0].Flops.Vision);
         Assert.Contains("pooling", comparison.ToString(), StringComparison.Ordinal);
         Assert.Contains("\"pipeline\": \"none\"", ComparisonJson.Write(comparison), StringComparison.Ordinal);
     }

@@ -13,7 +13,7 @@ public sealed class MethodTrialTests : IDisposable
 {
     private readonly PluginSandbox _sandbox = new();
 
-    public static TheoryData<string> Shipped => ["fitprune", "random", "pooling", "dyvte", "fastv", "eas"];
+    public static TheoryData<string> Shipped => ["fitprune", "random", "pooling", "downsample", "dyvte", "fastv", "eas"];
 
     public void Dispose() => _sandbox.Dispose();
 

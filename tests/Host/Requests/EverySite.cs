@@ -31,7 +31,7 @@ internal sealed class EverySite : ITokenReducer, ILayerRouter
 
     /// <summary>The sites of pictures, in the order that a picture comes by.</summary>
     public static IReadOnlyList<string> PictureSites { get; } =
-        ["Vision.AfterEmbedding", "Vision.BeforeBlock", "Vision.BeforeAttention", "Vision.AfterBlock", "BeforeProjector", "BeforeDecoder"];
+        ["BeforeEncoder", "Vision.AfterEmbedding", "Vision.BeforeBlock", "Vision.BeforeAttention", "Vision.AfterBlock", "BeforeProjector", "BeforeDecoder"];
 
     /// <summary>The sites of a decoder layer.</summary>
     public static IReadOnlyList<string> LayerSites { get; } = ["BeforeLayer", "BeforeAttention", "AfterAttention", "AfterLayer", "Route"];
@@ -62,6 +62,11 @@ internal sealed class EverySite : ITokenReducer, ILayerRouter
 
     public void Declare(IReducerSites sites)
     {
+        sites.BeforeEncoder((context, rows) =>
+        {
+            Note("BeforeEncoder", context.Request);
+            return rows;
+        });
         sites.BeforeProjector((context, features) =>
         {
             Note("BeforeProjector", context.Request);

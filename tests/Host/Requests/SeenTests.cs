@@ -95,9 +95,9 @@ public sealed class SeenTests(SmallLlava small) : IClassFixture<SmallLlava>
         gone.Dispose();
 
         await Refused(cast.Ask(seen, "abc?", _short), "let its own pipeline see them");
-        await Refused(hooked.Ask(seen, "abc?", _short), "other methods inside the vision encoder");
-        await Refused(plain.Ask(within, "abc?", _short), "other methods inside the vision encoder");
-        await Refused(otherwise.Ask(within, "abc?", _short), "other methods inside the vision encoder");
+        await Refused(hooked.Ask(seen, "abc?", _short), "other methods before or inside the vision encoder");
+        await Refused(plain.Ask(within, "abc?", _short), "other methods before or inside the vision encoder");
+        await Refused(otherwise.Ask(within, "abc?", _short), "other methods before or inside the vision encoder");
         await Refused(plain.Ask(gone, "abc?", _short), "disposed");
         Assert.NotEmpty((await hooked.Ask(within, "abc?", _short)).Tokens);
     }

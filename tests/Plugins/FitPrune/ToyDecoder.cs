@@ -161,6 +161,8 @@ internal sealed class ToyDecoder : IReducerSites, ILayerContext, IRequestContext
 
     public void BeforeProjector(BeforeProjectorHook hook) => throw new NotSupportedException();
 
+    public void BeforeEncoder(BeforeEncoderHook hook) => throw new NotSupportedException();
+
     public void BeforeDecoder(BeforeDecoderHook hook) => throw new NotSupportedException();
 
     public void BeforeLayer(int layer, DecoderPhase phases, BeforeLayerHook hook) => throw new NotSupportedException();
