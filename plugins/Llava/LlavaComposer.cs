@@ -31,7 +31,7 @@ internal sealed class LlavaComposer(LlavaConfig config, PromptTemplate template,
 
     public LabelledPrompt Label(IReadOnlyList<PromptMessage> messages)
     {
-        if (config.Layout == LlavaLayout.HuggingFace)
+        if (config.Layout == LlavaLayout.HuggingFace && template.Style is not (PromptStyle.Two or PromptStyle.Llama2))
         {
             return Answers(messages);
         }
@@ -40,7 +40,7 @@ internal sealed class LlavaComposer(LlavaConfig config, PromptTemplate template,
             message.Role == PromptRole.User ? "human" : "gpt",
             string.Concat(Enumerable.Repeat(ImagePrompts.Placeholder + "\n", message.Images)) + message.Text))];
         TrainingSample sample = TrainingLabels.Create(written, template, Tokenizer, messages.Any(message => message.Images > 0));
-        return new LabelledPrompt([.. sample.InputIds], [.. sample.Labels]);
+        return new LabelledPrompt([.. sample.InputIds.Select(id => id == ImagePrompts.ImageId ? config.ImageToken : id)], [.. sample.Labels]);
     }
 
     // In the Hugging Face layout: each question as it is asked, its answer with the end token behind it.

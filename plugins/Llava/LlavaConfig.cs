@@ -7,7 +7,7 @@ using Aperture.Vision;
 
 namespace Aperture.Plugins.Llava;
 
-/// <summary>The two published layouts of LLaVA-1.5.</summary>
+/// <summary>The two published layouts of LLaVA-1.5 and 1.6.</summary>
 internal enum LlavaLayout
 {
     /// <summary>The authors' own: <c>model.mm_projector.0</c>, tower in a folder of its own, placeholder -200.</summary>
@@ -17,7 +17,7 @@ internal enum LlavaLayout
     HuggingFace,
 }
 
-/// <summary>A LLaVA-1.5 configuration, from either published layout.</summary>
+/// <summary>A LLaVA-1.5 or 1.6 configuration, from either published layout.</summary>
 internal sealed record LlavaConfig
 {
     private const int ManyLayers = 100;
@@ -63,6 +63,12 @@ internal sealed record LlavaConfig
 
     /// <summary>What an image becomes before the CLIP processor.</summary>
     public required ImageAspect Aspect { get; init; }
+
+    /// <summary>How pictures are cut into tiles; null for a model that looks at a picture once.</summary>
+    public LlavaTiling? Tiling { get; init; }
+
+    /// <summary>The decoder's <c>model_type</c>, such as <c>llama</c> or <c>mistral</c>, without what authors put in front of it.</summary>
+    public string DecoderType { get; init; } = "llama";
 
     /// <summary>Prompts are cut to this many rows; null for no limit.</summary>
     public int? MaxPromptRows { get; init; }
@@ -131,6 +137,8 @@ internal sealed record LlavaConfig
             throw new ApertureException($"{config.Where}: vision tower '{kind}' is not supported; LLaVA-1.5 uses clip_vision_model.");
         }
 
+        bool next = config.Text("model_type", null) == "llava_next" || config.Has(LlavaTiling.PinpointsKey);
+
         return new LlavaConfig
         {
             Layout = LlavaLayout.HuggingFace,
@@ -142,7 +150,9 @@ internal sealed record LlavaConfig
             ProjectorActivation = config.Text("projector_hidden_act", "gelu")!,
             ProjectorBias = config.Flag("multimodal_projector_bias", true),
             ImageToken = config.Integer(config.Has("image_token_id") ? "image_token_id" : "image_token_index", 32000),
-            Aspect = ImageAspect.Crop,
+            Aspect = next ? ImageAspect.AnyRes : ImageAspect.Crop,
+            Tiling = next ? LlavaTiling.ParseHuggingFace(config) : null,
+            DecoderType = LastPart(config.Child("text_config").Text("model_type", "llama")!),
             StoredType = config.Text("torch_dtype", config.Text("dtype", null)),
         };
     }
@@ -165,12 +175,17 @@ internal sealed record LlavaConfig
             {
                 "pad" => ImageAspect.Pad,
                 "square" => ImageAspect.Crop,
-                _ => throw new ApertureException($"{config.Where}: image_aspect_ratio '{aspect}' is not supported for LLaVA-1.5; use pad or square."),
+                "anyres" => ImageAspect.AnyRes,
+                _ => throw new ApertureException($"{config.Where}: image_aspect_ratio '{aspect}' is not supported; use pad, square or anyres."),
             },
+            Tiling = aspect == "anyres" || config.Has(LlavaTiling.PinpointsKey) ? LlavaTiling.ParseOriginal(config) : null,
+            DecoderType = LastPart(config.Text("model_type", "llama")!),
             MaxPromptRows = config.Has("tokenizer_model_max_length") ? config.Size("tokenizer_model_max_length", 0) : null,
             StoredType = config.Text("torch_dtype", config.Text("dtype", null)),
         };
     }
+
+    private static string LastPart(string type) => _llamas.Contains(type) ? "llama" : type[(type.LastIndexOf('_') + 1)..];
 
     private static IReadOnlyList<int> Layers(ConfigReader config, string key)
     {

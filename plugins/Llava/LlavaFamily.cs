@@ -11,23 +11,23 @@ using Aperture.Weights;
 namespace Aperture.Plugins.Llava;
 
 /// <summary>
-/// LLaVA-1.5 in its authors' layout and in Hugging Face's (Liu et al. 2023, arXiv 2310.03744): a CLIP tower, a projector of linear layers, a LLaMA-type
-/// decoder.
+/// LLaVA-1.5 and 1.6 in their authors' layout and in Hugging Face's (Liu et al. 2023, arXiv 2310.03744): a CLIP tower, a projector of linear layers, a
+/// LLaMA-type decoder; 1.6 looks at a picture in tiles as well.
 /// </summary>
 internal sealed class LlavaFamily : IModelFamily
 {
     public const string FamilyName = "llava";
 
     private static readonly string[] _tokenizerFiles = ["tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt"];
-    private static readonly string[] _others = ["llava_next", "llava_onevision", "llava_next_video"]; // of LLaVA's name, with another way of looking
+    private static readonly string[] _others = ["llava_onevision", "llava_next_video"]; // of LLaVA's name, with another way of looking
 
     public string Name => FamilyName;
 
-    public string Summary => "LLaVA-1.5: CLIP, a projector and a LLaMA-type decoder, in the authors' layout or in Hugging Face's.";
+    public string Summary => "LLaVA-1.5 and 1.6 (NeXT): CLIP, a projector and a LLaMA-type decoder, in the authors' layout or in Hugging Face's.";
 
     public IReadOnlyList<string> Recognised { get; } =
     [
-        "config.json with model_type llava", "config.json with mm_vision_tower or mm_projector_type, as the authors' code writes it",
+        "config.json with model_type llava or llava_next", "config.json with mm_vision_tower or mm_projector_type, as the authors' code writes it",
     ];
 
     public FamilyMatch Recognises(ModelFolder folder)
@@ -46,7 +46,7 @@ internal sealed class LlavaFamily : IModelFamily
         }
 
         bool original = folder.Says("mm_vision_tower") || folder.Says("mm_projector_type") || folder.Says("mm_hidden_size");
-        return type == "llava" || (type.StartsWith("llava_", StringComparison.Ordinal) && original) ? FamilyMatch.Named
+        return type is "llava" or "llava_next" || (type.StartsWith("llava_", StringComparison.Ordinal) && original) ? FamilyMatch.Named
             : original ? FamilyMatch.Shape
             : FamilyMatch.None;
     }
@@ -61,6 +61,11 @@ internal sealed class LlavaFamily : IModelFamily
         ClipImageProcessorConfig? processor = folder.Has("preprocessor_config.json")
             ? ClipImageProcessorConfig.Parse(folder.Json("preprocessor_config.json"), folder.At("preprocessor_config.json"))
             : null;
+        if (processor is not null)
+        {
+            LlavaNextParts.CheckProcessor(config, folder.Json("preprocessor_config.json"), folder.At("preprocessor_config.json"));
+        }
+
         ModelParts parts = Parts(config, source, keys, tower, opening, tokenizer, processor, folder.Path);
         return folder.Has("generation_config.json")
             ? parts with { Generation = GenerationOptions.Parse(folder.Json("generation_config.json"), folder.At("generation_config.json")) }
@@ -94,10 +99,11 @@ internal sealed class LlavaFamily : IModelFamily
                 CropWidth = vision.InputSize,
             };
         VisionTransformer trunk = new(vision, ClipVision.Load(tower.Weights, tower.Prefix, vision, policy, layers.Max(), postNorm: false), opening.Ops);
-        ClipImageProcessor preprocessing = new(picture with { PadToSquare = (opening.Aspect ?? config.Aspect) == ImageAspect.Pad });
+        ImageAspect aspect = opening.Aspect ?? config.Aspect;
+        ClipImageProcessor preprocessing = new(picture with { PadToSquare = aspect == ImageAspect.Pad });
         VisionTransformerEncoder encoder = opening.Keep(new VisionTransformerEncoder(trunk, preprocessing, layers, config.KeepClassToken));
-        PromptTemplate template = PromptTemplates.Get(opening.Prompt ?? (config.Layout == LlavaLayout.HuggingFace ? "llava_hf" : "vicuna_v1"));
-        return new ModelParts
+        PromptTemplate template = PromptTemplates.Get(opening.Prompt ?? LlavaNextParts.Template(config, tokenizer));
+        ModelParts parts = new()
         {
             Decoder = config.Decoder,
             Weights = canonical,
@@ -120,5 +126,6 @@ internal sealed class LlavaFamily : IModelFamily
             IsClaimed = keys.IsClaimed,
             Training = new LlavaTraining(keys),
         };
+        return aspect == ImageAspect.AnyRes ? LlavaNextParts.Of(parts, config, encoder, opening, folder) : parts;
     }
 }

@@ -10,6 +10,8 @@ namespace Aperture.Plugins.Llava;
 /// <param name="Tower">What stands before the tower's <c>embeddings</c>; null where the checkpoint holds no tower.</param>
 internal sealed record LlavaKeys(string Decoder, string Head, IReadOnlyList<string> Projector, string? Tower)
 {
+    private const string Separator = "image_newline"; // in Hugging Face's older naming
+
     private static readonly string[] _towers =
     [
         "vision_tower.vision_model.", "vision_tower.", "model.vision_tower.vision_model.", "model.vision_tower.",
@@ -50,7 +52,8 @@ internal sealed record LlavaKeys(string Decoder, string Head, IReadOnlyList<stri
             }
         }
 
-        return name.StartsWith(Head + ".", StringComparison.Ordinal) ? "lm_head" + name[Head.Length..]
+        return name == Separator ? LlavaNextProjector.SeparatorName
+            : name.StartsWith(Head + ".", StringComparison.Ordinal) ? "lm_head" + name[Head.Length..]
             : name.StartsWith(Decoder, StringComparison.Ordinal) ? "model." + name[Decoder.Length..]
             : name;
     }
@@ -65,7 +68,7 @@ internal sealed record LlavaKeys(string Decoder, string Head, IReadOnlyList<stri
     public bool IsClaimed(string name)
         => Projector.Any(layer => name == layer + ".weight" || name == layer + ".bias")
             || (Tower is { } tower && name.StartsWith(tower, StringComparison.Ordinal))
-            || IsBuffer(name);
+            || name is Separator or LlavaNextProjector.SeparatorName || IsBuffer(name);
 
     private static bool IsBuffer(string name)
         => name.EndsWith(".rotary_emb.inv_freq", StringComparison.Ordinal) || name.EndsWith(".position_ids", StringComparison.Ordinal)

@@ -28,6 +28,11 @@ internal sealed record LlavaTower(VisionTransformerConfig Config, IWeightSource 
             return new LlavaTower(vision, source, inside);
         }
 
+        if (keys.Tower is { } trained && opening.Tower is null && Nearby(folder, config.TowerName, opening) is null)
+        {
+            return new LlavaTower(LlavaTowerShape.Read(source, trained, folder), source, trained);
+        }
+
         string tower = opening.Tower ?? FolderOf(folder, config.TowerName, opening), path = Path.Combine(tower, ConfigFile);
         if (!File.Exists(path))
         {
@@ -67,11 +72,21 @@ internal sealed record LlavaTower(VisionTransformerConfig Config, IWeightSource 
                 $"The checkpoint '{folder}' holds no vision tower and config.json names none (mm_vision_tower); give its folder as the tower option.");
         }
 
-        string shortName = tower[(tower.LastIndexOf('/') + 1)..], parent = Path.GetDirectoryName(folder) ?? folder;
-        string[] places = [tower, Path.Combine(folder, "clip"), Path.Combine(folder, shortName), Path.Combine(parent, shortName)];
-        return opening.FindRepository(tower) ?? places.FirstOrDefault(Directory.Exists)
-            ?? throw new ApertureException(
+        return Nearby(folder, tower, opening) ?? throw new ApertureException(
                 $"The vision tower '{tower}' of '{folder}' is neither in nor beside the folder; fetch it with 'aperture pull {tower}' or give its folder as "
                 + "the tower option.");
+    }
+
+    // Null where it is on this machine in none of the usual places.
+    private static string? Nearby(string folder, string? tower, ModelOpening opening)
+    {
+        if (string.IsNullOrWhiteSpace(tower))
+        {
+            return null;
+        }
+
+        string shortName = tower[(tower.LastIndexOf('/') + 1)..], parent = Path.GetDirectoryName(folder) ?? folder;
+        string[] places = [tower, Path.Combine(folder, "clip"), Path.Combine(folder, shortName), Path.Combine(parent, shortName)];
+        return opening.FindRepository(tower) ?? places.FirstOrDefault(Directory.Exists);
     }
 }

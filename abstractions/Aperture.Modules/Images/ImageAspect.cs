@@ -8,4 +8,7 @@ public enum ImageAspect
 
     /// <summary>Shortest edge resized, centre cut out (the Hugging Face processor).</summary>
     Crop,
+
+    /// <summary>Looked at as a whole, squashed, and once more in tiles of a canvas that fits it (LLaVA-1.6), by models that were trained so.</summary>
+    AnyRes,
 }

@@ -187,7 +187,7 @@ public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods
             Family = options.Text("family", null),
             Prompt = options.Text("prompt", null),
             Aspect = aspect is null ? null : Enum.TryParse(aspect, ignoreCase: true, out ImageAspect parsed) && Enum.IsDefined(parsed) ? parsed
-                : throw new ApertureException($"{where}: aspect '{aspect}' is not known; use pad or crop."),
+                : throw new ApertureException($"{where}: aspect '{aspect}' is not known; use pad, crop or anyres."),
         };
     }
 

@@ -29,7 +29,7 @@ internal sealed class ModelArguments
     private readonly Option<string?> _prompt = new("--prompt") { Description = "Prompt template; the checkpoint's own by default.", HelpName = "name" };
     private readonly Option<string?> _aspect = new("--aspect")
     {
-        Description = "What a picture becomes: pad (to a square) or crop (the centre); the checkpoint's own by default.",
+        Description = "What a picture becomes: pad (to a square), crop (the centre) or anyres (in tiles); the checkpoint's own by default.",
         HelpName = "aspect",
     };
 
@@ -71,7 +71,8 @@ internal sealed class ModelArguments
             null => null,
             "pad" => ImageAspect.Pad,
             "crop" => ImageAspect.Crop,
-            var other => throw new ApertureException($"--aspect {other}: give pad or crop."),
+            "anyres" => ImageAspect.AnyRes,
+            var other => throw new ApertureException($"--aspect {other}: give pad, crop or anyres."),
         },
     };
 
