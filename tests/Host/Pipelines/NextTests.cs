@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Aperture.Comparing;
 using Aperture.Generation;
 using Aperture.Host.Tests.Composition;
@@ -6,7 +7,10 @@ using Aperture.Models;
 using Aperture.Pipelines;
 using Aperture.Requests;
 using Aperture.Sequences;
+using Aperture.Training;
 using Aperture.Vision;
+using Aperture.Weights;
+using static TorchSharp.torch;
 
 namespace Aperture.Host.Tests.Pipelines;
 
@@ -191,6 +195,36 @@ public sealed class NextTests(SmallNext small) : IClassFixture<SmallNext>
         Assert.Contains(
             "image_grid_pinpoints differs from that of config.json", Assert.Throws<ApertureException>(() => session.Load(folder)).Message,
             StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_separator_is_trained_and_saved()
+    {
+        await using EngineSession session = small.Open(new ModelOptions { Type = "float32", Threads = 1, Prompt = "llava_hf" });
+        string questions = Path.Combine(small.Root, "questions.jsonl"), trained = Path.Combine(small.Root, "trained");
+        File.WriteAllText(questions, JsonSerializer.Serialize(new { image = small.Picture, question = "abc?", answer = "ab" }) + "\n");
+        using TrainingModel training = new(session.Load(small.HuggingFace).Model, [.. TrainingFile.Read(questions)], trained);
+        Tensor separator = training.Unfreeze(name => name == "model.image_newline")["model.image_newline"];
+
+        using (TrainingBatch batch = training.Batch([0], CancellationToken.None))
+        using (IDecoderRun run = batch.Begin([]))
+        {
+            run.RunTo(training.Decoder.Layers, CancellationToken.None);
+            using Tensor loss = run.NextTokenLoss();
+            loss.backward();
+        }
+
+        using Tensor gradient = separator.grad!.abs().sum();
+        Assert.True(gradient.item<float>() > 0);
+        using (no_grad())
+        {
+            separator.fill_(0.5);
+        }
+
+        training.SaveCheckpoint(new Dictionary<string, Tensor>());
+        using IWeightSource saved = WeightFiles.Open(trained);
+        using Tensor written = saved.Load("image_newline");
+        Assert.All(written.to_type(ScalarType.Float32).data<float>().ToArray(), value => Assert.Equal(0.5f, value));
     }
 
     [Fact]

@@ -91,6 +91,26 @@ public sealed class PoolingReducerTests
     }
 
     [Fact]
+    public void Rows_of_a_grid_that_end_with_separators_still_do()
+    {
+        // Two rows of four places, each ended by a separator of -1.
+        VisualSegment segment = new(10)
+        {
+            Grid = new VisualGrid(2, 4),
+            Places = [0, 1, 2, 3, -1, 4, 5, 6, 7, -1],
+            Separators = [4, 9],
+        };
+        VisualTokens tokens = new(tensor([1f, 3f, 5f, 7f, -1f, 11f, 13f, 15f, 17f, -1f], [10, 1]), [segment]);
+        using PoolingReducer reducer = Make("""{"Tokens":6}""");
+
+        using VisualTokens pooled = reducer.Reduce(tokens);
+
+        Assert.Equal([2f, 6f, -1f, 12f, 16f, -1f], pooled.Rows.data<float>().ToArray());
+        Assert.Equal([2, 5], pooled.Segments[0].Separators);
+        Assert.Equal([[0, 1], [2, 3], [], [4, 5], [6, 7], []], pooled.Segments[0].Sources!);
+    }
+
+    [Fact]
     public void Element_type_is_kept()
     {
         using PoolingReducer reducer = Make("""{"Tokens":1}""");
