@@ -1,5 +1,6 @@
 using Aperture.Measuring;
 using Aperture.Sequences;
+using Aperture.Vision;
 using static TorchSharp.torch;
 
 namespace Aperture.Decoding;
@@ -57,6 +58,18 @@ public interface IDecoderTrace
     /// <param name="name">The name, for example <c>method.score</c>.</param>
     /// <param name="value">The value.</param>
     void Value(ILayerContext context, int sample, string name, Tensor value)
+    {
+    }
+
+    /// <summary>Whether a named value of a vision encoder is wanted. What nobody wants is not computed.</summary>
+    /// <param name="name">The name, for example <c>encoder.gate</c>.</param>
+    bool WantsVisionValue(string name) => false;
+
+    /// <summary>A vision encoder's named value, such as a gate or a map between two stages.</summary>
+    /// <param name="picture">The picture.</param>
+    /// <param name="name">The name.</param>
+    /// <param name="value">The value, for this picture alone.</param>
+    void VisionValue(PictureTile picture, string name, Tensor value)
     {
     }
 

@@ -20,6 +20,9 @@ public sealed record VisionFeatures(Tensor Tokens, IReadOnlyList<VisualSegment> 
     /// <summary>Multiply-accumulates that this picture cost the encoder, by the rows that each block really ran.</summary>
     public long Macs { get; init; }
 
+    /// <summary>What of <see cref="Macs"/> each stage of an encoder that has several cost, in the order they ran; empty for one of one stage.</summary>
+    public IReadOnlyList<VisionStage> Stages { get; init; } = [];
+
     /// <summary>Hidden states by layer, <c>[tokens, channels]</c>, where they were asked for.</summary>
     public IReadOnlyDictionary<int, Tensor> HiddenStates { get; init; } = new Dictionary<int, Tensor>();
 
@@ -33,3 +36,8 @@ public sealed record VisionFeatures(Tensor Tokens, IReadOnlyList<VisualSegment> 
         }
     }
 }
+
+/// <summary>What a stage of a vision encoder cost for one picture.</summary>
+/// <param name="Name">The stage, a few words for tables.</param>
+/// <param name="Macs">Multiply-accumulates.</param>
+public readonly record struct VisionStage(string Name, long Macs);

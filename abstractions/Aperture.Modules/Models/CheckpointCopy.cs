@@ -36,6 +36,13 @@ public static class CheckpointCopy
             tensors[name] = saving.Changed.TryGetValue(own[name], out Tensor? now) ? now.to_type(source.Describe(name).ScalarType) : source.Load(name);
         }
 
+        // What learned without being in the checkpoint: parts that began fresh, or that lay elsewhere.
+        ScalarType stored = MostCommonType(source);
+        foreach ((string name, Tensor tensor) in saving.Changed.ExceptBy(own.Values, changed => changed.Key))
+        {
+            tensors[name] = tensor.to_type(stored);
+        }
+
         foreach ((string name, Tensor tensor) in saving.Added)
         {
             tensors[name] = tensor;
@@ -63,6 +70,9 @@ public static class CheckpointCopy
 
         return [.. written.Order(StringComparer.Ordinal)];
     }
+
+    private static ScalarType MostCommonType(IWeightSource source)
+        => source.Names.Select(name => source.Describe(name).ScalarType).CountBy(type => type).MaxBy(count => count.Value).Key;
 
     private static bool IsBesideWeights(string file)
         => _besideWeights.Contains(Path.GetExtension(file)) && !file.EndsWith(".index.json", StringComparison.Ordinal);

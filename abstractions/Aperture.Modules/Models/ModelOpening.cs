@@ -32,6 +32,9 @@ public sealed class ModelOpening(Device device, ScalarType? type = null, int thr
     /// <summary>Finds a hub repository on this machine: its folder, or null where it was not fetched.</summary>
     public Func<string, string?> FindRepository { get; init; } = _ => null;
 
+    /// <summary>The vision encoders that plugins offer.</summary>
+    public IVisionEncoders Encoders { get; init; } = NoVisionEncoders.Instance;
+
     /// <summary>Fires when the opening is to end.</summary>
     public CancellationToken Cancellation => cancellationToken;
 

@@ -1,8 +1,12 @@
+using Aperture.Weights;
+
 namespace Aperture.Vision;
 
 /// <summary>Sizes of a ConvNeXt.</summary>
 public sealed record ConvNextConfig
 {
+    private const int Stages = 4;
+
     /// <summary>Blocks of each of the four stages.</summary>
     public required IReadOnlyList<int> Depths { get; init; }
 
@@ -34,5 +38,40 @@ public sealed record ConvNextConfig
         }
 
         return macs;
+    }
+
+    /// <summary>The sizes of stored weights, which configurations do not tell.</summary>
+    /// <param name="source">The checkpoint under timm's names: see <see cref="ConvNextNames"/>.</param>
+    /// <param name="prefix">What stands before <c>stem</c>.</param>
+    /// <param name="normEpsilon">Added to the variance in the norms.</param>
+    /// <exception cref="ApertureException">A stage has no blocks, or the stem is none of a ConvNeXt.</exception>
+    public static ConvNextConfig Of(IWeightSource source, string prefix, double normEpsilon)
+    {
+        long[] stem = source.Describe(prefix + "stem.0.weight").Shape;
+        if (stem.Length != 4 || stem[0] > int.MaxValue)
+        {
+            throw new ApertureException($"{prefix}stem.0.weight has shape [{string.Join(", ", stem)}]; a ConvNeXt's is [channels, 3, 4, 4].");
+        }
+
+        List<int> widths = [(int)stem[0]], depths = [];
+        for (int stage = 0; stage < Stages; stage++)
+        {
+            string name = $"{prefix}stages.{stage}.";
+            if (stage > 0)
+            {
+                widths.Add((int)source.Describe(name + "downsample.1.weight").Shape[0]);
+            }
+
+            int blocks = 0;
+            while (source.Contains($"{name}blocks.{blocks}.conv_dw.weight"))
+            {
+                blocks++;
+            }
+
+            depths.Add(
+                blocks > 0 ? blocks : throw new ApertureException($"The checkpoint has no {name}blocks.0.conv_dw.weight; a ConvNeXt has {Stages} stages."));
+        }
+
+        return new ConvNextConfig { Depths = depths, Widths = widths, NormEpsilon = normEpsilon };
     }
 }

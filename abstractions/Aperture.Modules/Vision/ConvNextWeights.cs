@@ -6,7 +6,8 @@ using static TorchSharp.torch;
 namespace Aperture.Vision;
 
 /// <summary>
-/// The weights of a ConvNeXt under timm's names; a block's scale is <c>gamma</c>, or <c>weight</c> as LLaVA-HR and Eagle write it. Owns its tensors.
+/// The weights of a ConvNeXt under timm's names; a block's scale is <c>gamma</c>, or <c>weight</c> as models with a high-resolution tower write it. Owns its
+/// tensors.
 /// </summary>
 public sealed class ConvNextWeights : IDisposable
 {

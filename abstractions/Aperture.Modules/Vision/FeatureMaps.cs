@@ -7,7 +7,7 @@ namespace Aperture.Vision;
 /// <summary>Maps of features and of pixels, <c>[batch, C, rows, columns]</c>.</summary>
 public static class FeatureMaps
 {
-    /// <summary>Bilinear resizing in float32 with aligned corners and without antialiasing, rounded to the map's type (LLaVA-HR, Eagle).</summary>
+    /// <summary>Bilinear resizing in float32 with aligned corners and without antialiasing, rounded to the map's type.</summary>
     /// <param name="map"><c>[batch, C, h, w]</c>; borrowed.</param>
     /// <param name="rows">Rows wanted.</param>
     /// <param name="columns">Columns wanted.</param>

@@ -36,7 +36,19 @@ public sealed class VisionTransformer : IDisposable
     /// <param name="cancellationToken">Checked between blocks.</param>
     /// <returns>The hidden states; the caller disposes them.</returns>
     /// <exception cref="ApertureException">A state is asked for that does not exist, or a callback breaks its contract.</exception>
-    public VisionRun Run(Tensor pixels, VisionRequest request, CancellationToken cancellationToken)
+    public VisionRun Run(Tensor pixels, VisionRequest request, CancellationToken cancellationToken) => Run(pixels, request, null, cancellationToken);
+
+    /// <summary>Runs pixels as a part of a larger encoder, which acts between blocks itself.</summary>
+    /// <param name="pixels">As for the other overload.</param>
+    /// <param name="request">As for the other overload. Its callbacks come behind the encoder's own.</param>
+    /// <param name="ownAfterBlock">
+    /// The encoder's own callback after a block, with the contract of <see cref="VisionTrunkHooks.AfterBlock"/>; what it gives is the block's output. Null for
+    /// none.
+    /// </param>
+    /// <param name="cancellationToken">Checked between blocks.</param>
+    /// <returns>The hidden states; the caller disposes them.</returns>
+    /// <exception cref="ApertureException">A state is asked for that does not exist, or a callback breaks its contract.</exception>
+    public VisionRun Run(Tensor pixels, VisionRequest request, Func<IVisionContext, Tensor, Tensor?>? ownAfterBlock, CancellationToken cancellationToken)
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor kernel = Weights.Patches ?? throw new InvalidOperationException("This transformer takes flattened patches.");
@@ -44,7 +56,8 @@ public sealed class VisionTransformer : IDisposable
         int side = Config.PatchSize;
         Tensor map = F.conv2d(input, kernel, Weights.PatchBias, strides: [side, side]); // [B, 3, height, width] -> [B, C, rows, columns]
         Tensor patches = map.flatten(2).transpose(1, 2); // [B, C, rows, columns] -> [B, patches, C]
-        return RunPatches(patches, new VisualGrid((int)map.size(2), (int)map.size(3)), null, request, cancellationToken).MoveToOuterDisposeScope();
+        VisualGrid grid = new((int)map.size(2), (int)map.size(3));
+        return RunBlocks(patches, grid, null, request, ownAfterBlock, cancellationToken).MoveToOuterDisposeScope();
     }
 
     /// <summary>The patch embedding of flattened patches (Qwen2-VL), for <see cref="RunPatches"/>.</summary>
@@ -67,6 +80,11 @@ public sealed class VisionTransformer : IDisposable
     /// <returns>The hidden states; the caller disposes them.</returns>
     /// <exception cref="ApertureException">A state is asked for that does not exist, or a callback breaks its contract.</exception>
     public VisionRun RunPatches(Tensor patches, VisualGrid grid, int[]? places, VisionRequest request, CancellationToken cancellationToken)
+        => RunBlocks(patches, grid, places, request, null, cancellationToken);
+
+    private VisionRun RunBlocks(
+        Tensor patches, VisualGrid grid, int[]? places, VisionRequest request, Func<IVisionContext, Tensor, Tensor?>? ownAfterBlock,
+        CancellationToken cancellationToken)
     {
         int last = LastBlock(request);
         if (request.Pictures is { } pictures && pictures.Count != patches.size(0))
@@ -100,6 +118,8 @@ public sealed class VisionTransformer : IDisposable
             if (block < last)
             {
                 x = Block(x, block, context, hooks, ops, ref macs);
+                x = context.Call(ownAfterBlock, x, block);
+                x = context.Call(hooks?.AfterBlock, x, block);
             }
         }
 
@@ -204,8 +224,7 @@ public sealed class VisionTransformer : IDisposable
         Tensor attended = new VisionAttention(Config, weights, ops).Run(normed, block, context.Rows);
         normed.Dispose();
         x = ops.AddResidual(x, Scaled(attended, weights.Scale1));
-        x = ops.AddResidual(x, Scaled(FeedForward(x, weights, ops), weights.Scale2));
-        return context.Call(hooks?.AfterBlock, x, block);
+        return ops.AddResidual(x, Scaled(FeedForward(x, weights, ops), weights.Scale2));
     }
 
     private Tensor FeedForward(Tensor x, VisionBlockWeights weights, Ops ops)

@@ -105,6 +105,12 @@ public sealed record VisionTransformerConfig
     /// <param name="block">The block.</param>
     public int WindowOf(int block) => GlobalBlocks.Contains(block) ? 0 : WindowSize;
 
+    /// <summary>Multiply-accumulates of one picture through all blocks, if no callback changes its rows.</summary>
+    /// <param name="grid">Its grid of patches.</param>
+    public long Macs(VisualGrid grid)
+        => VisionMacs.Embedding(this, grid.Count)
+            + Enumerable.Range(0, Layers).Sum(block => VisionMacs.Block(this, block, new VisionRows(grid, 0, ClassToken, null)));
+
     /// <summary>Checks that the sizes fit together.</summary>
     /// <param name="where">File name for messages.</param>
     /// <returns>The same configuration.</returns>

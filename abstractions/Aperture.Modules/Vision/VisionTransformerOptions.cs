@@ -29,7 +29,9 @@ public enum PositionResampling
     /// <summary>Bicubic, four taps (a = -0.75), as <c>interpolate_pos_encoding</c> of transformers and InternViT do.</summary>
     Bicubic,
 
-    /// <summary>Bicubic with antialiasing (a = -0.5, taps cut at the border), as LLaVA-HR, γ-MoD and Eagle do.</summary>
+    /// <summary>
+    /// Bicubic with antialiasing (a = -0.5, taps cut at the border), as towers in front of other decoders do that take larger pictures than their own (Eagle).
+    /// </summary>
     BicubicAntialiased,
 }
 

@@ -110,6 +110,7 @@ internal sealed record EvaluationSettings(IReadOnlyDictionary<string, string> Va
         => Joined([
             $"device {options.Device}", $"type {options.Type}", $"threads {options.Threads}", $"aspect {options.Aspect}", $"tower {options.Tower}",
             $"adapters {options.Adapters}", $"prompt {options.Prompt}", $"family {options.Family}",
+            .. options.Encoder is { } encoder ? [$"encoder {encoder}"] : Array.Empty<string>(),
         ]);
 
     private static string Text(QuestionItem item)

@@ -32,17 +32,23 @@ public sealed class ModelOpener(PluginHost plugins, HubCache cache)
 
         ModelFolder folder = new(path);
         (PluginLease lease, IModelFamily family) = Find(folder, options.Family);
+        PluginEncoders encoders = new(plugins, options.Encoder is { } encoder ? MethodUse.Parse($"encoder:{encoder}").Options : default);
         ModelOpening opening = new(device, options.ScalarType, options.Threads, cancellationToken)
         {
             Tower = options.Tower,
             Adapters = options.Adapters,
             Prompt = options.Prompt,
             Aspect = options.Aspect,
+            Encoders = encoders,
             FindRepository = id => HubRepo.IsId(id) ? cache.Find(HubRepo.Parse(id)) : null,
         };
         try
         {
-            return Model.Assemble(folder.Name, family.Open(folder, opening), opening, new ModelOrigin(family.Name, folder.Path, started) { Lease = lease });
+            ModelParts parts = family.Open(folder, opening);
+            return options.Encoder is null || encoders.IsUsed
+                ? Model.Assemble(folder.Name, parts, opening, new ModelOrigin(family.Name, folder.Path, started) { Lease = lease })
+                : throw new ApertureException(
+                    $"{folder.Name} has no vision encoder that takes options, but '{options.Encoder}' is set (--encoder, ModelOptions.Encoder); leave it out.");
         }
         catch
         {

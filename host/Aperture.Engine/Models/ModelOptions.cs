@@ -29,6 +29,11 @@ public sealed record ModelOptions
     /// </summary>
     public string? Adapters { get; init; }
 
+    /// <summary>
+    /// What is set about a vision encoder that a plugin offers, written as methods' options are: <c>OPTION=VALUE,…</c>; null for the checkpoint's own.
+    /// </summary>
+    public string? Encoder { get; init; }
+
     /// <summary>Name of the prompt template; null for the checkpoint's own.</summary>
     public string? Prompt { get; init; }
 

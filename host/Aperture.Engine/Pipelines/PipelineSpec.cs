@@ -174,7 +174,7 @@ public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods
 
     private static ModelOptions OptionsOf(ConfigReader options, string where)
     {
-        RefuseUnknown(options.Root, where, "device", "type", "threads", "tower", "adapters", "family", "prompt", "aspect");
+        RefuseUnknown(options.Root, where, "device", "type", "threads", "tower", "adapters", "encoder", "family", "prompt", "aspect");
         ModelOptions defaults = new();
         string? aspect = options.Text("aspect", null);
         return new ModelOptions
@@ -184,6 +184,7 @@ public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods
             Threads = options.Size("threads", defaults.Threads, minimum: 0),
             Tower = options.Text("tower", null),
             Adapters = options.Text("adapters", null),
+            Encoder = options.Text("encoder", null),
             Family = options.Text("family", null),
             Prompt = options.Text("prompt", null),
             Aspect = aspect is null ? null : Enum.TryParse(aspect, ignoreCase: true, out ImageAspect parsed) && Enum.IsDefined(parsed) ? parsed
@@ -225,6 +226,7 @@ public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods
 
         Text("tower", options.Tower, null);
         Text("adapters", options.Adapters, null);
+        Text("encoder", options.Encoder, null);
         Text("family", options.Family, null);
         Text("prompt", options.Prompt, null);
         Text("aspect", options.Aspect?.ToString().ToLowerInvariant(), null);

@@ -85,6 +85,7 @@ public sealed record PluginTrial(PluginReport Report, PluginFailure? Failure, IR
         try
         {
             parts.AddRange(lease.Services.GetKeyedServices<IModelFamily>(KeyedService.AnyKey).Select(family => $"model family {family.Name}"));
+            parts.AddRange(lease.Services.GetKeyedServices<IVisionEncoderFactory>(KeyedService.AnyKey).Select(encoder => $"vision encoder {encoder.Name}"));
         }
         catch (Exception error)
         {

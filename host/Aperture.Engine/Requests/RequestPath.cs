@@ -23,6 +23,9 @@ internal sealed class RequestPath(Model model, HookTable? table)
     /// <summary>The projector: the model's own, or the one that is being trained.</summary>
     public IProjector Projector { get; init; } = model.Projector;
 
+    /// <summary>The vision encoder: the model's own, or the one that is being trained.</summary>
+    public IVisionEncoder Encoder { get; init; } = model.Encoder;
+
     /// <summary>Whether gradients flow.</summary>
     public bool Differentiable { get; init; }
 
@@ -85,7 +88,7 @@ internal sealed class RequestPath(Model model, HookTable? table)
         VisionInput[] inputs = [.. images.Zip(rows, Prepare)];
         try
         {
-            return model.Encoder.Encode(
+            return Encoder.Encode(
                 inputs,
                 new VisionRequest
                 {
@@ -226,14 +229,14 @@ internal sealed class RequestPath(Model model, HookTable? table)
     {
         if (image is null)
         {
-            return model.Encoder.Blank()
+            return Encoder.Blank()
                 ?? throw new InvalidOperationException($"The vision encoder of {model.Name} has nothing that stands for a missing picture.");
         }
 
         Image rgb = image.ConvertToRgb();
         return rows == int.MaxValue
-            ? model.Encoder.Prepare(rgb.Pixels, rgb.Width, rgb.Height)
-            : ((IScaledEncoder)model.Encoder).Prepare(rgb.Pixels, rgb.Width, rgb.Height, rows);
+            ? Encoder.Prepare(rgb.Pixels, rgb.Width, rgb.Height)
+            : ((IScaledEncoder)Encoder).Prepare(rgb.Pixels, rgb.Width, rgb.Height, rows);
     }
 
     // Hooks own what they get, so they get views: what was seen serves further questions.

@@ -21,6 +21,11 @@ internal sealed class ModelArguments
             = "File with the adapters of a model made of frozen models and adapters; by default the only one beside the model; fresh begins a training.",
         HelpName = "file",
     };
+    private readonly Option<string?> _encoder = new("--encoder")
+    {
+        Description = "What is set about a vision encoder that a plugin offers, such as a resolution; an unknown option is answered with those there are.",
+        HelpName = "OPTION=VALUE,…",
+    };
     private readonly Option<string?> _family = new("--family")
     {
         Description = "Model family that opens the folder; by default the one that recognises it (aperture models list).",
@@ -52,6 +57,7 @@ internal sealed class ModelArguments
         command.Options.Add(_type);
         command.Options.Add(_tower);
         command.Options.Add(_adapters);
+        command.Options.Add(_encoder);
         command.Options.Add(_family);
         command.Options.Add(_prompt);
         command.Options.Add(_aspect);
@@ -64,6 +70,7 @@ internal sealed class ModelArguments
         Type = parsed.GetValue(_type) ?? "auto",
         Tower = parsed.GetValue(_tower),
         Adapters = parsed.GetValue(_adapters),
+        Encoder = parsed.GetValue(_encoder),
         Family = parsed.GetValue(_family),
         Prompt = parsed.GetValue(_prompt),
         Aspect = parsed.GetValue(_aspect) switch

@@ -8,6 +8,8 @@ namespace Aperture.Vision;
 /// <summary>CLIP's vision transformer as Hugging Face writes it: quick GELU, a class token, a norm before the first block.</summary>
 public static class ClipVision
 {
+    private const int HeadSize = 64;
+
     /// <summary>Names behind <c>vision_model.</c>.</summary>
     public static VisionKeys Keys { get; } = new()
     {
@@ -48,5 +50,39 @@ public static class ClipVision
     {
         defaults ??= new VisionTransformerConfig { HiddenSize = 768, IntermediateSize = 3072, Layers = 12, Heads = 12, ImageSize = 224, PatchSize = 32 };
         return VisionConfigJson.Read(json, where, defaults).Validated(where);
+    }
+
+    /// <summary>
+    /// The sizes of stored weights, for checkpoints whose configuration does not tell them. Heads have 64 channels, as in all published towers.
+    /// </summary>
+    /// <param name="source">The checkpoint.</param>
+    /// <param name="prefix">What stands before <c>embeddings</c>.</param>
+    /// <exception cref="ApertureException">A tensor is missing, or its shape is none of such a tower.</exception>
+    public static VisionTransformerConfig Of(IWeightSource source, string prefix)
+    {
+        long[] patch = source.Describe(prefix + Keys.Patches + ".weight").Shape, table = source.Describe(prefix + Keys.Positions).Shape;
+        long side = (long)Math.Round(Math.Sqrt(table[0] - 1));
+        int layers = 0;
+        while (source.Contains($"{prefix}{Keys.Blocks}{layers}.{Keys.Norm1}.weight"))
+        {
+            layers++;
+        }
+
+        if (patch.Length != 4 || patch[0] % HeadSize != 0 || (side * side) + 1 != table[0] || layers == 0)
+        {
+            throw new ApertureException(
+                $"The sizes of the tower under '{prefix}' cannot be told from its weights ({patch[0]} channels, {table[0]} positions, {layers} blocks); "
+                + "give the folder of its config.json as the tower option, or vision_config in config.json.");
+        }
+
+        return new VisionTransformerConfig
+        {
+            HiddenSize = (int)patch[0],
+            IntermediateSize = (int)source.Describe($"{prefix}{Keys.Blocks}0.{Keys.Up}.weight").Shape[0],
+            Layers = layers,
+            Heads = (int)patch[0] / HeadSize,
+            ImageSize = (int)(side * patch[2]),
+            PatchSize = (int)patch[2],
+        }.Validated(prefix);
     }
 }

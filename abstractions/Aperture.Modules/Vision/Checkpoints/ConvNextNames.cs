@@ -4,13 +4,16 @@ using Aperture.Weights;
 namespace Aperture.Vision;
 
 /// <summary>
-/// Views of ConvNeXt checkpoints under timm's names, the layer-scale called <c>weight</c> as in LLaVA-HR. What a classifier adds is left out.
+/// Views of ConvNeXt checkpoints under timm's names, the layer-scale called <c>weight</c> as models with a high-resolution tower write it. What a classifier
+/// adds is left out.
 /// </summary>
 public static class ConvNextNames
 {
     private const string Trunk = "visual.trunk.";
 
-    /// <summary>Views a checkpoint of timm, of open_clip (<c>visual.trunk.</c>), of Facebook (<c>downsample_layers.</c>) or of LLaVA-HR.</summary>
+    /// <summary>
+    /// Views a checkpoint of timm, of open_clip (<c>visual.trunk.</c>), of Facebook (<c>downsample_layers.</c>) or one whose names are these already.
+    /// </summary>
     /// <param name="source">The checkpoint; borrowed, and must outlive the view.</param>
     /// <returns>The view; the caller disposes it.</returns>
     public static IWeightSource View(IWeightSource source)

@@ -16,9 +16,10 @@ namespace Aperture.Training;
 /// <param name="samples">The samples.</param>
 /// <param name="decoder">The decoder with gradients.</param>
 /// <param name="projector">The projector.</param>
+/// <param name="encoder">The vision encoder.</param>
 /// <param name="cancellationToken">Checked while pictures are encoded.</param>
 internal sealed class TrainingBatch(
-    TrainingModel owner, IReadOnlyList<TrainingSample> samples, Decoder decoder, IProjector projector,
+    TrainingModel owner, IReadOnlyList<TrainingSample> samples, Decoder decoder, IProjector projector, IVisionEncoder encoder,
     CancellationToken cancellationToken) : ITrainingBatch, IDisposable
 {
     private readonly List<Tensor> _labels = [];
@@ -29,6 +30,9 @@ internal sealed class TrainingBatch(
     /// <summary>Whether the projector was.</summary>
     public bool OwnsProjector { get; init; }
 
+    /// <summary>Whether the vision encoder was, and learns in this step.</summary>
+    public bool OwnsEncoder { get; init; }
+
     /// <inheritdoc />
     public int Samples => samples.Count;
 
@@ -36,11 +40,11 @@ internal sealed class TrainingBatch(
     public IDecoderRun Begin(IReadOnlyList<IDecoderMethod> methods)
     {
         HookTable? table = methods.Count == 0 ? null : HookTableBuilder.Build(decoder.Info, methods);
-        RequestPath path = new(owner.Model, table) { Decoder = decoder, Projector = projector, Differentiable = true };
+        RequestPath path = new(owner.Model, table) { Decoder = decoder, Projector = projector, Encoder = encoder, Differentiable = true };
         EnteredRequest entered = new(path.Begin(Samples, null, cancellationToken));
         try
         {
-            Bring(entered, path, together: table?.Vision is not null);
+            Bring(entered, path, together: OwnsEncoder || table?.Vision is not null);
             entered.Enter(null);
             long[] ids = [.. samples.SelectMany((sample, i) => TrainingRows.LabelsOf(sample.Prompt, entered.Layouts[i], owner.Model.Packer.ImageToken))];
             Tensor labels = tensor(ids, dtype: ScalarType.Int64, device: owner.Model.Ops.Device).DetachFromDisposeScope(); // [rows]
@@ -67,9 +71,15 @@ internal sealed class TrainingBatch(
         {
             projector.Dispose();
         }
+
+        if (OwnsEncoder)
+        {
+            encoder.Dispose();
+        }
     }
 
-    // Where methods act inside the encoder, a batch's pictures are encoded together and with gradients, as training code does; else they were seen before.
+    // Where the encoder learns or methods act inside it, a batch's pictures are encoded together and with gradients, as training code does; else they were seen
+    // before.
     private void Bring(EnteredRequest entered, RequestPath path, bool together)
     {
         IReadOnlyDictionary<string, Seen>? seen = together ? null : owner.Seen(samples.Select(sample => sample.Image).OfType<string>(), cancellationToken);

@@ -6,6 +6,7 @@ using Aperture.Plugins;
 using Aperture.Requests;
 using Aperture.Tasks;
 using Aperture.Vision;
+using Aperture.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -125,12 +126,14 @@ public sealed class TrainingModel : ITrainingModel, IDisposable
     /// <returns>The batch; the caller disposes it.</returns>
     internal TrainingBatch Batch(int[] samples, CancellationToken cancellationToken)
     {
-        (Decoder decoder, IProjector projector) = Thaw();
+        (Decoder decoder, IProjector projector, IVisionEncoder encoder) = Thaw();
         return new TrainingBatch(
-            this, [.. samples.Select(sample => new TrainingSample(_prompts[sample], _examples[sample].Image))], decoder, projector, cancellationToken)
+            this, [.. samples.Select(sample => new TrainingSample(_prompts[sample], _examples[sample].Image))], decoder, projector, encoder,
+            cancellationToken)
         {
             OwnsDecoder = decoder != _frozen,
             OwnsProjector = projector != Model.Projector,
+            OwnsEncoder = encoder != Model.Encoder,
         };
     }
 
@@ -170,11 +173,11 @@ public sealed class TrainingModel : ITrainingModel, IDisposable
     }
 
     // The weights as they are now, in the type computed in, with gradients to what was unfrozen. What is frozen stays the model's own.
-    private (Decoder Decoder, IProjector Projector) Thaw()
+    private (Decoder Decoder, IProjector Projector, IVisionEncoder Encoder) Thaw()
     {
         if (_leaves.Count == 0)
         {
-            return (_frozen, Model.Projector);
+            return (_frozen, Model.Projector, Model.Encoder);
         }
 
         Dictionary<string, Tensor> all = Parameters()
@@ -182,22 +185,26 @@ public sealed class TrainingModel : ITrainingModel, IDisposable
         Ops ops = Model.Ops;
         using ParameterSource source = new(all, ops.Type);
         IProjector projector = Model.Projector.Over(source);
+        IVisionEncoder encoder = Model.Encoder is ITrainableEncoder own && own.Named().Any(parameter => _leaves.ContainsKey(parameter.Name))
+            ? own.Over(source.Where(own.Named().Select(parameter => parameter.Name).ToHashSet().Contains))
+            : Model.Encoder;
         if (!_rules.TrainsDecoder)
         {
-            return (_frozen, projector);
+            return (_frozen, projector, encoder);
         }
 
         DecoderWeights weights = DecoderWeights.Load(source, DecoderPrefix, Head, Model.Decoder.Spec, new WeightPolicy(ops.Device, ops.Type, ops.Type));
-        return (new Decoder(Model.Decoder.Spec, weights, ops.ForTraining(), Decoder), projector);
+        return (new Decoder(Model.Decoder.Spec, weights, ops.ForTraining(), Decoder), projector, encoder);
     }
 
     // A tied output matrix is the embedding table and has no name of its own.
     private IEnumerable<(string Name, Tensor Tensor)> Parameters()
     {
         bool tied = Model.Decoder.Spec.TiedEmbeddings;
-        IEnumerable<(string, Tensor)> decoder = Model.Decoder.Weights.Named(DecoderPrefix, Head)
-            .Where(parameter => !tied || parameter.Name != Head + ".weight");
-        return _rules.TrainsDecoder ? decoder.Concat(Model.Projector.Named()) : Model.Projector.Named();
+        IEnumerable<(string, Tensor)> decoder = _rules.TrainsDecoder
+            ? Model.Decoder.Weights.Named(DecoderPrefix, Head).Where(parameter => !tied || parameter.Name != Head + ".weight")
+            : [];
+        return decoder.Concat(Model.Projector.Named()).Concat(Model.Encoder is ITrainableEncoder encoder ? encoder.Named() : []);
     }
 
     // A float32 leaf with a parameter's values.
