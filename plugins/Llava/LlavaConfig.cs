@@ -40,6 +40,9 @@ internal sealed record LlavaConfig
     /// </summary>
     public int? InputImageSize { get; init; }
 
+    /// <summary>Whether the configuration says that there are two towers (LLaVA-HR); null where it says nothing.</summary>
+    public bool? TwoTowers { get; init; }
+
     /// <summary>The repository that holds the tower, where it is not inside.</summary>
     public string? TowerName { get; init; }
 
@@ -166,6 +169,7 @@ internal sealed record LlavaConfig
             Decoder = DecoderSpec.Parse(config.Root, config.Where, _llamas.Contains(config.Text("model_type", "")) ? "llama" : null),
             Vision = config.Has("vision_config") ? ClipVision.Parse(config.Child("vision_config").Root, config.Where) : null,
             TowerName = config.Text("mm_vision_tower", null),
+            TwoTowers = config.Has("is_multipath_encoder") ? config.Flag("is_multipath_encoder", false) : config.Has("vision_tower_slow") ? true : null,
             InputImageSize = config.Has("input_image_size") && !config.Flag("is_multipath_encoder", false) ? config.Size("input_image_size", 0) : null,
             FeatureLayers = Layers(config, "mm_vision_select_layer"),
             KeepClassToken = Strategy(config, "mm_vision_select_feature", "patch", "cls_patch"),

@@ -54,9 +54,10 @@ internal sealed class LlavaFamily : IModelFamily
     public ModelParts Open(ModelFolder folder, ModelOpening opening)
     {
         LlavaConfig config = LlavaConfig.Parse(folder.Json(ModelFolder.ConfigFile), folder.At(ModelFolder.ConfigFile));
-        IWeightSource source = opening.Keep(WeightFiles.Open(folder.Path));
+        IWeightSource source = LlavaBase.Under(opening.Keep(WeightFiles.Open(folder.Path)), folder, opening);
         LlavaKeys keys = LlavaKeys.Find(source, config);
-        LlavaTower tower = LlavaTower.Find(folder.Path, config, source, keys, opening);
+        VisionEncoderParts? encoder = LlavaEncoders.Find(config, source, keys, folder, opening);
+        LlavaTower? tower = encoder is null ? LlavaTower.Find(folder.Path, config, source, keys, opening) : null;
         ITokenizer? tokenizer = Array.Exists(_tokenizerFiles, folder.Has) ? Tokenizers.FromFolder(folder.Path) : null;
         ClipImageProcessorConfig? processor = folder.Has("preprocessor_config.json")
             ? ClipImageProcessorConfig.Parse(folder.Json("preprocessor_config.json"), folder.At("preprocessor_config.json"))
@@ -66,7 +67,7 @@ internal sealed class LlavaFamily : IModelFamily
             LlavaNextParts.CheckProcessor(config, folder.Json("preprocessor_config.json"), folder.At("preprocessor_config.json"));
         }
 
-        ModelParts parts = Parts(config, source, keys, tower, opening, tokenizer, processor, folder.Path);
+        ModelParts parts = Parts(config, source, keys, tower, opening, tokenizer, processor, folder.Path, encoder);
         return folder.Has("generation_config.json")
             ? parts with { Generation = GenerationOptions.Parse(folder.Json("generation_config.json"), folder.At("generation_config.json")) }
             : parts;
@@ -76,20 +77,56 @@ internal sealed class LlavaFamily : IModelFamily
     /// <param name="config">The configuration.</param>
     /// <param name="source">The checkpoint; must outlive the parts.</param>
     /// <param name="keys">Where the checkpoint keeps its parts.</param>
-    /// <param name="tower">The vision tower's weights.</param>
+    /// <param name="tower">The vision tower's weights; null where the encoder is given.</param>
     /// <param name="opening">Keeps the parts.</param>
     /// <param name="tokenizer">The tokenizer; null without one.</param>
     /// <param name="processor">The checkpoint's preprocessing; null for CLIP's at the tower's size.</param>
     /// <param name="folder">The checkpoint's folder, for messages.</param>
+    /// <param name="encoder">An encoder that another plugin opened; null for CLIP over <paramref name="tower"/>.</param>
     public static ModelParts Parts(
-        LlavaConfig config, IWeightSource source, LlavaKeys keys, LlavaTower tower, ModelOpening opening, ITokenizer? tokenizer = null,
-        ClipImageProcessorConfig? processor = null, string folder = "")
+        LlavaConfig config, IWeightSource source, LlavaKeys keys, LlavaTower? tower, ModelOpening opening, ITokenizer? tokenizer = null,
+        ClipImageProcessorConfig? processor = null, string folder = "", VisionEncoderParts? encoder = null)
     {
         IWeightSource canonical = source.Rename(keys.Canonical);
-        VisionTransformerConfig vision = config.ForInput(tower.Config);
         WeightPolicy policy = opening.Policy(canonical.Describe("model.embed_tokens.weight").ScalarType);
-        int[] layers = config.ResolveFeatureLayers(vision.Layers);
         string[] projector = LlavaKeys.CanonicalProjector(keys.Projector.Count);
+        VisionEncoderParts sight = encoder ?? Clip(config, tower!, opening, policy, processor);
+        PromptTemplate template = PromptTemplates.Get(opening.Prompt ?? LlavaNextParts.Template(config, tokenizer));
+        ModelParts parts = new()
+        {
+            Decoder = config.Decoder,
+            Weights = canonical,
+            Policy = policy,
+            Encoder = sight.Encoder,
+            Projector = opening.Keep(
+                Projector.Load(
+                    canonical, projector, sight.Encoder.Channels, config.Decoder.HiddenSize, config.ProjectorActivation, config.ProjectorBias,
+                    policy)),
+            Packer = new PlaceholderPacker(config.ImageToken)
+            {
+                MaxRows = config.MaxPromptRows,
+                SeenIds = config.Layout == LlavaLayout.HuggingFace ? null : _ => tokenizer?.BeginId is { } begin ? [begin] : [],
+            },
+            Tokenizer = tokenizer,
+            Prompts = new LlavaComposer(config, template, tokenizer, folder),
+            VisualTokens = sight.VisualTokens,
+            Checkpoint = source,
+            Canonical = keys.Canonical,
+            IsClaimed = name => keys.IsClaimed(name) || sight.IsClaimed(name),
+            Training = new LlavaTraining(keys),
+        };
+        return (opening.Aspect ?? config.Aspect) != ImageAspect.AnyRes ? parts
+            : encoder is null ? LlavaNextParts.Of(parts, config, (VisionTransformerEncoder)sight.Encoder, opening, folder)
+            : throw new ApertureException(
+                $"'{folder}' has an encoder of its own, which looks at a picture once; use pad or crop instead of anyres.");
+    }
+
+    // LLaVA's own: one CLIP tower.
+    private static VisionEncoderParts Clip(
+        LlavaConfig config, LlavaTower tower, ModelOpening opening, WeightPolicy policy, ClipImageProcessorConfig? processor)
+    {
+        VisionTransformerConfig vision = config.ForInput(tower.Config);
+        int[] layers = config.ResolveFeatureLayers(vision.Layers);
         ClipImageProcessorConfig picture = processor is not null && config.InputImageSize is null
             ? processor
             : (processor ?? new ClipImageProcessorConfig()) with
@@ -102,30 +139,6 @@ internal sealed class LlavaFamily : IModelFamily
         ImageAspect aspect = opening.Aspect ?? config.Aspect;
         ClipImageProcessor preprocessing = new(picture with { PadToSquare = aspect == ImageAspect.Pad });
         VisionTransformerEncoder encoder = opening.Keep(new VisionTransformerEncoder(trunk, preprocessing, layers, config.KeepClassToken));
-        PromptTemplate template = PromptTemplates.Get(opening.Prompt ?? LlavaNextParts.Template(config, tokenizer));
-        ModelParts parts = new()
-        {
-            Decoder = config.Decoder,
-            Weights = canonical,
-            Policy = policy,
-            Encoder = encoder,
-            Projector = opening.Keep(
-                Projector.Load(
-                    canonical, projector, vision.HiddenSize * layers.Length, config.Decoder.HiddenSize, config.ProjectorActivation, config.ProjectorBias,
-                    policy)),
-            Packer = new PlaceholderPacker(config.ImageToken)
-            {
-                MaxRows = config.MaxPromptRows,
-                SeenIds = config.Layout == LlavaLayout.HuggingFace ? null : _ => tokenizer?.BeginId is { } begin ? [begin] : [],
-            },
-            Tokenizer = tokenizer,
-            Prompts = new LlavaComposer(config, template, tokenizer, folder),
-            VisualTokens = encoder.Tokens,
-            Checkpoint = source,
-            Canonical = keys.Canonical,
-            IsClaimed = keys.IsClaimed,
-            Training = new LlavaTraining(keys),
-        };
-        return aspect == ImageAspect.AnyRes ? LlavaNextParts.Of(parts, config, encoder, opening, folder) : parts;
+        return new VisionEncoderParts { Encoder = encoder, IsClaimed = _ => false, VisualTokens = encoder.Tokens }; // its keys are the family's
     }
 }

@@ -1,5 +1,6 @@
 using Aperture.Decoding;
 using Aperture.Generation;
+using Aperture.Golden.Tests.LlavaHr;
 using Aperture.Measuring;
 using Aperture.Models;
 using Aperture.Plugins.Llava;
@@ -28,7 +29,7 @@ internal static class RecordedLlava
     /// <summary>A model from its folder, as the family opens it.</summary>
     public static Model OpenFolder(string folder, string? tower = null)
     {
-        ModelOpening opening = new(CPU, ScalarType.Float32, threads: 1) { Tower = tower };
+        ModelOpening opening = new(CPU, ScalarType.Float32, threads: 1) { Tower = tower, Encoders = new OfferedEncoders() };
         ModelFolder checkpoint = new(folder);
         LlavaFamily family = new();
         Assert.NotEqual(FamilyMatch.None, family.Recognises(checkpoint));

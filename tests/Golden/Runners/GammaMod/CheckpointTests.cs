@@ -5,6 +5,7 @@ using Aperture.Golden.Tests.BaseModels;
 using Aperture.Models;
 using Aperture.Plugins;
 using Aperture.Plugins.GammaMod;
+using Aperture.Plugins.LlavaHr;
 using Aperture.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -14,8 +15,6 @@ namespace Aperture.Golden.Tests.GammaMod;
 /// <summary>A checkpoint folder as the official class writes it, and the same decoder behind the front ends of the other published variants.</summary>
 public sealed class CheckpointTests : IDisposable
 {
-    private const string TowerPrefix = "model.vision_tower.vision_tower.";
-
     private static readonly string _folder = Path.Combine(GoldenFolders.Own, "gamma-mod", "checkpoint-tiny-mod-llava");
     private static readonly string[] _routers = ["model.layers.2.router.weight", "model.layers.3.router.weight", "model.layers.4.router.weight"];
     private readonly string _root = Directory.CreateTempSubdirectory("aperture-gamma-mod").FullName;
@@ -32,29 +31,32 @@ public sealed class CheckpointTests : IDisposable
     [Fact]
     public void The_model_opens_and_its_routers_load_for_the_layers_that_its_configuration_names()
     {
-        using Model model = RecordedLlava.OpenFolder(_folder, Tower(weights: false));
+        using Model model = RecordedLlava.OpenFolder(_folder, Tower());
 
         Assert.Equal([2, 3, 4], Layers(model));
         Assert.Equal(_routers, model.Unclaimed);
     }
 
     [Fact]
-    public void A_LLaVA_HR_checkpoint_gives_decoder_and_routers_and_names_the_front_end_that_is_left()
+    public void A_LLaVA_HR_checkpoint_opens_with_both_towers_and_its_routers_load()
     {
-        string[] added =
-        [
-            "model.vision_tower.slow_vision_tower.vision_tower.stem.0.weight", "model.vision_tower.align_stages_latent.0.gate.0.bias",
-            "model.vision_tower.align_stages.0.fast_proj.bias",
-        ];
-        string folder = Variant(
-            "mod_llava_llama", name => name.Replace(TowerPrefix, "model.vision_tower.fast_vision_tower.vision_tower.", StringComparison.Ordinal), added);
-        using Model model = RecordedLlava.OpenFolder(folder, Tower(weights: true));
+        using DisposeScope scope = NewDisposeScope();
+        string published = Path.Combine(GoldenFolders.Own, "llava-hr", "ckpt_tiny"), folder = Directory.CreateDirectory(Path.Combine(_root, "hr")).FullName;
+        JsonObject config = JsonNode.Parse(File.ReadAllBytes(Path.Combine(published, "config.json")))!.AsObject();
+        config["model_type"] = "mod_llava_llama";
+        config["mod"] = new JsonObject { ["mod_layers_idx"] = new JsonArray(1) };
+        config["vision_config"] = JsonNode.Parse(File.ReadAllBytes(Path.Combine(published, "expected_tensors.json")))!["clip"]!.DeepClone();
+        File.WriteAllText(Path.Combine(folder, "config.json"), config.ToJsonString());
+        using IWeightSource source = WeightFiles.Open(published);
+        Dictionary<string, Tensor> tensors = source.Names.ToDictionary(name => name, source.Load);
+        tensors["model.layers.1.router.weight"] = ones(2, 32);
+        SafetensorsWriter.Save(Path.Combine(folder, "model.safetensors"), tensors);
 
-        Assert.Equal([2, 3, 4], Layers(model));
-        Assert.Superset(added.ToHashSet(), model.Unclaimed.ToHashSet());
-        string notice = Assert.Single(Notices(model));
-        Assert.Contains("model.vision_tower.fast_vision_tower.* (", notice, StringComparison.Ordinal);
-        Assert.Contains(added[0], notice, StringComparison.Ordinal);
+        using Model model = RecordedLlava.OpenFolder(folder);
+
+        Assert.IsType<HighResolutionEncoder>(model.Encoder);
+        Assert.Equal([1], Layers(model));
+        Assert.Equal(["model.layers.1.router.weight"], model.Unclaimed);
     }
 
     [Fact]
@@ -62,7 +64,7 @@ public sealed class CheckpointTests : IDisposable
     {
         string[] added = ["model.vlm_uni_query_projector.0.weight", "model.vlm_uni_aux_projector.1.bias", "model.vision_tower_aux.vision_stem.0.weight"];
         string folder = Variant("mod_mgm", name => name, added);
-        using Model model = RecordedLlava.OpenFolder(folder, Tower(weights: false));
+        using Model model = RecordedLlava.OpenFolder(folder, Tower());
 
         Assert.Equal([2, 3, 4], Layers(model));
         Assert.True(CheckpointSettings.Read(folder).IsMiniGemini);
@@ -86,22 +88,12 @@ public sealed class CheckpointTests : IDisposable
             model.Name, model.Unclaimed, [new PluginMethod("gamma-mod", "gamma-mod", "", []) { WeightKeys = RoutedDecoder.Factory().WeightKeys }],
             ["gamma-mod"]);
 
-    // The tower's configuration, which original checkpoints do not hold, and its weights where the checkpoint has another front end.
-    private string Tower(bool weights)
+    // The tower's configuration, which original checkpoints do not hold.
+    private string Tower()
     {
         string folder = Directory.CreateDirectory(Path.Combine(_root, "clip")).FullName;
         using JsonDocument list = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(_folder, "tensors.json")));
         File.WriteAllText(Path.Combine(folder, "config.json"), list.RootElement.GetProperty("vision_config").GetRawText());
-        if (weights)
-        {
-            using DisposeScope scope = NewDisposeScope();
-            using IWeightSource source = WeightFiles.Open(_folder);
-            SafetensorsWriter.Save(
-                Path.Combine(folder, "model.safetensors"),
-                source.Names.Where(name => name.StartsWith(TowerPrefix, StringComparison.Ordinal))
-                    .ToDictionary(name => name[TowerPrefix.Length..], source.Load));
-        }
-
         return folder;
     }
 
