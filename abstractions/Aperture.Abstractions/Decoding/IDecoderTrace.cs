@@ -73,6 +73,14 @@ public interface IDecoderTrace
     {
     }
 
+    /// <summary>A method's named value of a picture before the decoder, such as a weight for each patch.</summary>
+    /// <param name="context">The picture.</param>
+    /// <param name="name">The name, for example <c>method.weights</c>.</param>
+    /// <param name="value">The value.</param>
+    void PictureValue(IPictureContext context, string name, Tensor value)
+    {
+    }
+
     /// <summary>Multiply-accumulates that a method itself spent.</summary>
     /// <param name="method">Name of the method.</param>
     /// <param name="macs">Multiply-accumulates.</param>

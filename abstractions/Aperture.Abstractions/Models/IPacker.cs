@@ -12,6 +12,10 @@ public interface IPacker
     /// <summary>The id that stands for a picture in what the prompt composer gives.</summary>
     int ImageToken { get; }
 
+    /// <summary>Whether an id stands for rows of its own instead of a word, so that rows of text do not count it: a picture, or learned queries.</summary>
+    /// <param name="id">A token id of the prompt composer's.</param>
+    bool StandsForRows(int id) => id == ImageToken;
+
     /// <summary>Packs one prompt.</summary>
     /// <param name="input">Text and pictures.</param>
     /// <returns>Rows, layout and what generation needs to know; the caller disposes it.</returns>
@@ -24,7 +28,11 @@ public interface IPacker
 /// <param name="Images">The tokens of the pictures, in order.</param>
 /// <param name="Embed">Embedding rows <c>[ids, d]</c> of token ids; the caller disposes them.</param>
 /// <param name="Projector">What projected the tokens: the model's own, or the one that is being trained.</param>
-public sealed record PackInput(IReadOnlyList<int> Ids, IReadOnlyList<VisualTokens> Images, Func<int[], Tensor> Embed, IProjector? Projector);
+public sealed record PackInput(IReadOnlyList<int> Ids, IReadOnlyList<VisualTokens> Images, Func<int[], Tensor> Embed, IProjector? Projector)
+{
+    /// <summary>Whether the prompt is a sample of a training, as models need to know whose training code packs otherwise.</summary>
+    public bool Training { get; init; }
+}
 
 /// <summary>One sequence as it enters the decoder. Owns the rows.</summary>
 /// <param name="Rows">Rows <c>[rows, d]</c>.</param>

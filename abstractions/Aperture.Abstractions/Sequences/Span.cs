@@ -26,6 +26,12 @@ public sealed record Span(SpanKind Kind, int Length)
     /// </summary>
     public bool Private { get; init; }
 
+    /// <summary>
+    /// Whether the rows run in one forward with the next span's, as a question does with the queries that read it: a conversation's cache is then cut in
+    /// front of both or behind them.
+    /// </summary>
+    public bool WithNext { get; init; }
+
     /// <summary>For merged tokens: all grid places that each row stands for; null means only its own.</summary>
     public int[][]? Sources { get; init; }
 

@@ -12,6 +12,9 @@ public interface ITrainingModel
     /// <summary>Sizes of the decoder.</summary>
     DecoderInfo Decoder { get; }
 
+    /// <summary>Channels of a feature row of the model's vision encoder.</summary>
+    int VisionChannels { get; }
+
     /// <summary>Finds files that options name, and the model's folder.</summary>
     IMethodFiles Files { get; }
 

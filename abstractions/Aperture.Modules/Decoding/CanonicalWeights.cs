@@ -39,11 +39,9 @@ public sealed class CanonicalWeights : IMappedWeights
     {
         (_source, _spec) = (source, spec);
         Dictionary<string, string[]> map = _maps[spec.Keys];
-        string beside = head[..(head.LastIndexOf('.') + 1)]; // what stands before the output matrix
         foreach (string original in source.Names)
         {
-            string place = original.StartsWith(prefix, StringComparison.Ordinal) ? prefix : original.StartsWith(beside, StringComparison.Ordinal) ? beside : "";
-            (string before, string name, string after) = Split(original, place);
+            (string before, string name, string after) = Split(original, Place(original, prefix, head));
             string[] renamed = map.GetValueOrDefault(name) ?? [name];
             for (int part = 0; part < renamed.Length; part++)
             {
@@ -62,6 +60,22 @@ public sealed class CanonicalWeights : IMappedWeights
     /// <param name="spec">The decoder.</param>
     public static IWeightSource Of(IWeightSource source, string prefix, string head, DecoderSpec spec)
         => spec.Keys == DecoderKeys.Canonical ? source : new CanonicalWeights(source, prefix, head, spec);
+
+    /// <summary>The canonical name of a tensor; one that becomes several keeps its own.</summary>
+    /// <param name="original">The checkpoint's name.</param>
+    /// <param name="prefix">As in <see cref="Of"/>.</param>
+    /// <param name="head">As in <see cref="Of"/>.</param>
+    /// <param name="spec">The decoder.</param>
+    public static string NameOf(string original, string prefix, string head, DecoderSpec spec)
+    {
+        if (spec.Keys == DecoderKeys.Canonical)
+        {
+            return original;
+        }
+
+        (string before, string name, string after) = Split(original, Place(original, prefix, head));
+        return _maps[spec.Keys].GetValueOrDefault(name) is [string only] ? before + only + after : original;
+    }
 
     /// <inheritdoc />
     public bool Contains(string name) => _entries.ContainsKey(name);
@@ -119,6 +133,13 @@ public sealed class CanonicalWeights : IMappedWeights
     /// <summary>Nothing to dispose: the source is the caller's.</summary>
     public void Dispose()
     {
+    }
+
+    // What stands before a name: the prefix, or what stands before the output matrix.
+    private static string Place(string original, string prefix, string head)
+    {
+        string beside = head[..(head.LastIndexOf('.') + 1)];
+        return original.StartsWith(prefix, StringComparison.Ordinal) ? prefix : original.StartsWith(beside, StringComparison.Ordinal) ? beside : "";
     }
 
     // model.layers.3.attention.wo.weight -> (model.layers.3., attention.wo, .weight)

@@ -276,13 +276,25 @@ internal sealed class LiveConversation : IDisposable
     // forward together, so where some of them have gone, the others run anew.
     private int Kept(PackedPrompt packed, LiveTurn turn)
     {
-        int kept = BeforePicture(packed.Layout, Math.Min(_rows!.Common(packed), packed.Layout.Count - (turn.Begun.Length > 0 ? 0 : 1)));
+        int kept = BeforeGroup(packed.Layout, Math.Min(_rows!.Common(packed), packed.Layout.Count - (turn.Begun.Length > 0 ? 0 : 1)));
         return _table is null ? kept : _session!.Border(kept);
     }
 
-    // A picture's rows stay together.
-    private static int BeforePicture(SequenceLayout layout, int rows)
+    // A picture's rows stay together, and so do spans that run with the next.
+    private static int BeforeGroup(SequenceLayout layout, int rows)
     {
+        int start = 0;
+        foreach (Span span in layout.OriginalSpans)
+        {
+            int end = start + span.Length;
+            if (span.WithNext && rows > start && rows <= end)
+            {
+                rows = start;
+            }
+
+            start = end;
+        }
+
         while (rows > 0 && rows < layout.Count && layout.ImageOf(rows) >= 0 && layout.ImageOf(rows) == layout.ImageOf(rows - 1))
         {
             rows--;

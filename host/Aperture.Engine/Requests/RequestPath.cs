@@ -152,7 +152,7 @@ internal sealed class RequestPath(Model model, HookTable? table)
     /// <param name="tokens">The pictures' tokens; borrowed.</param>
     /// <returns>Rows and layout; the caller disposes them.</returns>
     public PackedPrompt Pack(IReadOnlyList<int> ids, IReadOnlyList<VisualTokens> tokens)
-        => model.Packer.Pack(new PackInput(ids, tokens, text => Decoder.Embed(text), Projector));
+        => model.Packer.Pack(new PackInput(ids, tokens, text => Decoder.Embed(text), Projector) { Training = Differentiable });
 
     /// <summary>
     /// Puts given tokens behind a prompt, where they would stand if they had been generated. A limit of rows that the prompt was cut to does not count them.

@@ -46,7 +46,7 @@ internal sealed class TrainingBatch(
         {
             Bring(entered, path, together: OwnsEncoder || table?.Vision is not null);
             entered.Enter(null);
-            long[] ids = [.. samples.SelectMany((sample, i) => TrainingRows.LabelsOf(sample.Prompt, entered.Layouts[i], owner.Model.Packer.ImageToken))];
+            long[] ids = [.. samples.SelectMany((sample, i) => TrainingRows.LabelsOf(sample.Prompt, entered.Layouts[i], owner.Model.Packer))];
             Tensor labels = tensor(ids, dtype: ScalarType.Int64, device: owner.Model.Ops.Device).DetachFromDisposeScope(); // [rows]
             _labels.Add(labels);
             return DecoderRun.Begin(decoder, entered, DecoderPhase.Train, labels);

@@ -56,6 +56,9 @@ public sealed class TrainingModel : ITrainingModel, IDisposable
     public DecoderInfo Decoder => Model.Decoder.Info;
 
     /// <inheritdoc />
+    public int VisionChannels => Model.Encoder.Channels;
+
+    /// <inheritdoc />
     public IMethodFiles Files { get; }
 
     /// <inheritdoc />

@@ -41,10 +41,10 @@ internal static class TrainingRows
     /// <summary>The label of every row: text rows carry those of their ids; pictures, private rows and padding have none.</summary>
     /// <param name="prompt">Token ids with labels.</param>
     /// <param name="layout">What the rows are.</param>
-    /// <param name="imageToken">The id that stands for a picture.</param>
-    public static long[] LabelsOf(LabelledPrompt prompt, SequenceLayout layout, int imageToken)
+    /// <param name="packer">Knows which ids stand for rows of their own.</param>
+    public static long[] LabelsOf(LabelledPrompt prompt, SequenceLayout layout, IPacker packer)
     {
-        Queue<int> text = new(prompt.Ids.Zip(prompt.Labels).Where(pair => pair.First != imageToken).Select(pair => pair.Second));
+        Queue<int> text = new(prompt.Ids.Zip(prompt.Labels).Where(pair => !packer.StandsForRows(pair.First)).Select(pair => pair.Second));
         long[] all =
         [
             .. layout.OriginalSpans.SelectMany(

@@ -75,7 +75,7 @@ public sealed class LavinTrainRunner : IGoldenRunner
 
         entered.Enter(null);
         Tensor labels = tensor(
-            [.. prompts.SelectMany((prompt, i) => TrainingRows.LabelsOf(prompt, entered.Layouts[i], LavinPacker.Placeholder))], dtype: ScalarType.Int64);
+            [.. prompts.SelectMany((prompt, i) => TrainingRows.LabelsOf(prompt, entered.Layouts[i], new LavinPacker()))], dtype: ScalarType.Int64);
         return DecoderRun.Begin(decoder, entered, DecoderPhase.Train, labels);
     }
 
