@@ -1,0 +1,114 @@
+using Aperture.Generation;
+using Aperture.Images;
+using Aperture.Pipelines;
+using Aperture.Requests;
+
+namespace Aperture.Plugins.FlashSloth.Tests;
+
+/// <summary>A FlashSloth from its published files, asked as users ask it.</summary>
+public sealed class FamilyTests(TinyFlashSloth tiny) : IClassFixture<TinyFlashSloth>
+{
+    private static readonly GenerationOptions _short = new() { MaxNewTokens = 6 };
+    private readonly Image _picture = Image.Load(TinyFlashSloth.Checkout("scripts", "shelf.png"));
+
+    [Fact]
+    public async Task A_folder_that_calls_itself_phi_is_recognised_and_answers_about_a_picture_in_five_tiles()
+    {
+        await using EngineSession session = TinyFlashSloth.Open();
+        Pipeline pipeline = session.Load(tiny.Folder);
+
+        Answer answer = await pipeline.Ask(_picture, "How many dogs?", _short);
+
+        Assert.Equal("flashsloth", pipeline.Model.Family);
+        Assert.Empty(pipeline.Model.Unclaimed);
+        Assert.Equal(45, pipeline.Model.Decoder.Info.VisualTokens);
+        Assert.Equal(45, answer.VisualTokens);
+        Assert.Equal(5, answer.TokenMap!.Tiles.Count);
+        Assert.Equal(5 * 81, answer.TokenMap.Kept[0].Count); // every patch is in a token
+        Assert.True(answer.Flops.Method > 0);
+    }
+
+    [Fact]
+    public async Task Pictures_that_were_seen_once_answer_as_pictures_do()
+    {
+        await using EngineSession session = TinyFlashSloth.Open();
+        Pipeline pipeline = session.Load(tiny.Folder);
+        using Seen seen = await pipeline.See(_picture);
+
+        Assert.Equal((await pipeline.Ask(_picture, "How many dogs?", _short)).Tokens, (await pipeline.Ask(seen, "How many dogs?", _short)).Tokens);
+    }
+
+    [Fact]
+    public async Task Turning_the_modules_off_changes_the_answer_and_fusing_values_does_not()
+    {
+        await using EngineSession session = TinyFlashSloth.Open();
+        Pipeline pipeline = session.Load(tiny.Folder);
+        Answer plain = await pipeline.Ask(_picture, "How many dogs?", _short);
+
+        Answer fused = await pipeline.With("flashsloth", new { FuseValueProjection = true }).Ask(_picture, "How many dogs?", _short);
+        Answer off = await pipeline.With("flashsloth", new { EmbQ = false }).Ask(_picture, "How many dogs?", _short);
+        Answer whole = await pipeline.With("flashsloth", new { PoolMode = "None", EmbQ = false }).Ask(_picture, "How many dogs?", _short);
+        Answer average = await pipeline.With("flashsloth", new { PoolMode = "Average" }).Ask(_picture, "How many dogs?", _short);
+        Answer ragged = await pipeline.With("flashsloth", new { PoolSize = 4 }).Ask(_picture, "How many dogs?", _short);
+
+        Assert.Equal(plain.Tokens, fused.Tokens);
+        Assert.True(off.Flops.Method < plain.Flops.Method);
+        Assert.Equal(405, whole.VisualTokens);
+        Assert.Equal(45, average.VisualTokens);
+        Assert.Equal(45, ragged.VisualTokens); // 9 patches in squares of 4: three a side
+        Assert.Equal(5 * 81, ragged.TokenMap!.Kept[0].Count);
+    }
+
+    [Fact]
+    public async Task Every_turn_answers_as_the_whole_conversation_asked_afresh_does()
+    {
+        await using EngineSession session = TinyFlashSloth.Open();
+        using Chat chat = session.Load(tiny.Folder).Chat();
+
+        await SameAsAfresh(chat, "How many dogs?", [_picture]);
+        await SameAsAfresh(chat, "Is the car red?", []);
+        await SameAsAfresh(chat, "Where is the house?", []);
+        chat.Undo();
+        await SameAsAfresh(chat, "Where is the house near the car?", []); // begins as the one that was taken back
+        chat.Undo();
+        await SameAsAfresh(chat, "Where is", []);
+    }
+
+    [Theory]
+    [InlineData("fitprune", """{ "Recipe": [2,2,2,2,2,2,2,2,2,2] }""")]
+    [InlineData("random", """{ "Tokens": 20 }""")]
+    [InlineData("pooling", """{ "Tokens": 20 }""")]
+    [InlineData("fastv", "{ }")]
+    public async Task Reducers_work_on_it(string method, string options)
+    {
+        await using EngineSession session = TinyFlashSloth.Open();
+        using System.Text.Json.JsonDocument json = System.Text.Json.JsonDocument.Parse(options);
+        Pipeline pipeline = session.Load(tiny.Folder).With(method, json.RootElement);
+
+        Answer answer = await pipeline.Ask(_picture, "How many dogs?", _short);
+
+        Assert.True(answer.VisualTokensByLayer[^1] < 45);
+    }
+
+    [Fact]
+    public async Task Questions_leave_no_tensor_behind()
+    {
+        await using EngineSession session = TinyFlashSloth.Open();
+        Pipeline pipeline = session.Load(tiny.Folder);
+        await pipeline.Ask(_picture, "How many dogs?", _short);
+        await pipeline.Ask("How many dogs?", _short);
+        long before = LiveTensors.Settled();
+
+        await pipeline.Ask(_picture, "How many dogs?", _short);
+        await pipeline.Ask("How many dogs?", _short);
+
+        Assert.Equal(before, LiveTensors.Settled());
+    }
+
+    private static async Task SameAsAfresh(Chat chat, string question, IReadOnlyList<Image> images)
+    {
+        Message[] whole = [.. chat.Messages, Message.User(question, images)];
+        Answer live = await chat.Ask(question, images, _short), afresh = await chat.Pipeline.Ask(whole, _short);
+        Assert.Equal(afresh.Tokens, live.Tokens);
+    }
+}
