@@ -77,7 +77,7 @@ internal sealed class FlashSlothFamily : IModelFamily
 
         WeightPolicy policy = opening.Policy(source.Describe(Embeddings).ScalarType);
         VisionTransformerConfig vision = FlashSlothTower.Find(config, source, opening);
-        int query = queryToken ?? tokenizer?.IdOf(FlashSlothComposer.Placeholder) ?? PublishedQueryToken, end = tokenizer?.EndId ?? PublishedEndToken;
+        int query = queryToken ?? tokenizer?.IdOf(FlashSlothComposer.Placeholder) ?? PublishedQueryToken, end = EndOf(tokenizer);
         VisionTransformerWeights tower = VisionTransformerWeights.Load(
             source, FlashSlothTower.Prefix, SiglipVision.Keys, vision, policy, config.Blocks(vision.Layers), postNorm: false);
         FlashSlothPictures pictures = new(vision.InputSize, config.Hd, (opening.Aspect ?? config.Aspect) == Images.ImageAspect.Pad);
@@ -104,6 +104,9 @@ internal sealed class FlashSlothFamily : IModelFamily
             Training = new FlashSlothModelTraining(Canonical),
         };
     }
+
+    // Answers end with the token that was added for it, whatever the files call the end of a text.
+    private static int EndOf(ITokenizer? tokenizer) => tokenizer?.IdOf("</s>") ?? tokenizer?.EndId ?? PublishedEndToken;
 
     private static bool IsClaimed(string name)
         => FlashSlothProjector.Owns(name)

@@ -5,7 +5,7 @@ namespace Aperture.Host.Tests.Composition;
 
 /// <summary>A random pipeline over the in-decoder methods, and the prompts it runs on.</summary>
 /// <param name="Methods">Names and options as JSON, in order.</param>
-/// <param name="Rows">Rows of each prompt: 2 of text, 6 of an image, the rest text.</param>
+/// <param name="Rows">Rows of each prompt: 2 of text, 6 of an image, 2 queries, the rest text.</param>
 internal sealed record CompositionDraw(IReadOnlyList<(string Name, string Options)> Methods, int[] Rows)
 {
     public override string ToString() => $"[{string.Join(", ", Rows)}] {string.Join(" + ", Methods.Select(m => $"{m.Name} {m.Options}"))}";
@@ -24,8 +24,10 @@ internal sealed record CompositionDraw(IReadOnlyList<(string Name, string Option
         Gen<(string, string)> eas = Gen.Select(
             someLayers, Gen.Bool.Select(on => on ? "LowRank" : "Off"), Gen.Bool.Select(self => self ? "Self" : "Prefill"), (skipped, merge, pool)
             => ("eas", Json(new { weights.Adapters, SkipLayers = skipped, Merge = merge, DecodePool = merge == "Off" ? pool : "Prefill" })));
-        Gen<(string, string)[]> all = Gen.Select(fitprune, dyvte, gammaMod, eas, (f, d, g, e) => new[] { f, d, g, e });
-        return Gen.Select(all, Gen.Shuffle(new[] { 0, 1, 2, 3 }), Gen.Int[0, 4], Gen.Int[11, 18].Array[1, 3], (methods, order, count, rows)
+        Gen<(string, string)> embq = Gen.Select(Gen.Int[0, layers - 1], Gen.Bool, (layer, fused)
+            => ("embq", Json(new { Weights = weights.QueryBlock, Layer = layer, FuseValueProjection = fused })));
+        Gen<(string, string)[]> all = Gen.Select(fitprune, dyvte, gammaMod, eas, embq, (f, d, g, e, q) => new[] { f, d, g, e, q });
+        return Gen.Select(all, Gen.Shuffle(new[] { 0, 1, 2, 3, 4 }), Gen.Int[0, 5], Gen.Int[11, 18].Array[1, 3], (methods, order, count, rows)
             => new CompositionDraw([.. order.Take(count).Select(i => methods[i])], rows));
     }
 

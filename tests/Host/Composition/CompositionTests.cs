@@ -104,6 +104,16 @@ public sealed class CompositionTests : IAsyncDisposable
     }
 
     [Fact]
+    public void Queries_look_at_their_own_pictures_patches()
+    {
+        using Composed methods = Compose([("embq", JsonSerializer.Serialize(new { Weights = _weights.QueryBlock, Layer = 2 }))]);
+
+        ComposedRun with = ComposedRun.Of(_small, methods.Table, [14], [0]), without = ComposedRun.Of(_small, null, [14], [0]);
+
+        Assert.True(Difference(without.Logits[0][0], with.Logits[0][0]) > 1e-3);
+    }
+
+    [Fact]
     public void A_mixture_of_all_leaves_no_tensor_behind()
     {
         (string, string)[] all =
@@ -112,6 +122,7 @@ public sealed class CompositionTests : IAsyncDisposable
             ("dyvte", JsonSerializer.Serialize(new { _weights.Gates, MinExitLayer = 3 })),
             ("gamma-mod", JsonSerializer.Serialize(new { Weights = _weights.Routers, Layers = new[] { 1, 2, 3 }, PrefillThreshold = 0.4 })),
             ("eas", JsonSerializer.Serialize(new { _weights.Adapters, SkipLayers = new[] { 2 }, Merge = "LowRank" })),
+            ("embq", JsonSerializer.Serialize(new { Weights = _weights.QueryBlock, Layer = 1 })),
         ];
         void Run()
         {

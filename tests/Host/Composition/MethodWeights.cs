@@ -16,7 +16,7 @@ internal sealed class MethodWeights : IMethodFiles, IDisposable
     {
         using DisposeScope scope = NewDisposeScope();
         using Generator generator = new((ulong)seed, CPU);
-        Dictionary<string, Tensor> gates = [], routers = [], adapters = [];
+        Dictionary<string, Tensor> gates = [], routers = [], adapters = [], queries = [];
         int d = config.HiddenSize;
         Tensor Noise(double scale, params long[] shape) => randn(shape, generator: generator).mul(scale);
         Tensor router = Noise(0.3, 2, d);
@@ -51,6 +51,33 @@ internal sealed class MethodWeights : IMethodFiles, IDisposable
             }
         }
 
+        Queries(queries);
+
+        void Queries(Dictionary<string, Tensor> into)
+        {
+            (int width, int patch) = (2 * config.Heads, PatchWidth(config));
+            (string Name, int Outputs, int Inputs)[] linears =
+            [
+                ("down_projector_learnable_text", width, d), ("down_projector_image", width, patch), ("layers.0.t2q_attn.q_proj", width, width),
+                ("layers.0.t2q_attn.k_proj", width, width), ("layers.0.t2q_attn.v_proj", width, width), ("layers.0.i2q_attn.q_proj", width, width),
+                ("layers.0.i2q_attn.k_proj", width, width), ("layers.0.i2q_attn.v_proj", patch, patch), ("up_projector", d, patch),
+            ];
+            foreach ((string name, int outputs, int inputs) in linears)
+            {
+                into[$"model.lqformer.{name}.weight"] = Noise(0.4, outputs, inputs);
+                into[$"model.lqformer.{name}.bias"] = Noise(0.1, outputs);
+            }
+
+            foreach (string norm in new[] { "ln_text", "ln_q", "ln_kv" })
+            {
+                into[$"model.lqformer.layers.0.{norm}.weight"] = Noise(1, width);
+                into[$"model.lqformer.layers.0.{norm}.bias"] = Noise(0.1, width);
+            }
+
+            into["model.learnable_tokens.token"] = Noise(0.3, ComposedRun.Queries, d);
+        }
+
+        SafetensorsWriter.Save(QueryBlock, queries);
         SafetensorsWriter.Save(Gates, gates);
         SafetensorsWriter.Save(Routers, routers);
         SafetensorsWriter.Save(Adapters, adapters);
@@ -66,7 +93,12 @@ internal sealed class MethodWeights : IMethodFiles, IDisposable
 
     public string Adapters => Path.Combine(Root, "adapters.safetensors");
 
+    public string QueryBlock => Path.Combine(Root, "queries.safetensors");
+
     public string Resolve(string path) => path;
+
+    /// <summary>Channels of the patches that queries look at.</summary>
+    public static int PatchWidth(DecoderSpec config) => 3 * config.Heads;
 
     public void Dispose() => Directory.Delete(Root, recursive: true);
 }

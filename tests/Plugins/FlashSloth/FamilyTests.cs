@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Aperture.Generation;
 using Aperture.Images;
 using Aperture.Pipelines;
@@ -6,16 +8,19 @@ using Aperture.Requests;
 namespace Aperture.Plugins.FlashSloth.Tests;
 
 /// <summary>A FlashSloth from its published files, asked as users ask it.</summary>
-public sealed class FamilyTests(TinyFlashSloth tiny) : IClassFixture<TinyFlashSloth>
+public sealed class FamilyTests : IDisposable
 {
     private static readonly GenerationOptions _short = new() { MaxNewTokens = 6 };
+    private readonly TinyFlashSloth _tiny = new();
     private readonly Image _picture = Image.Load(TinyFlashSloth.Checkout("scripts", "shelf.png"));
+
+    public void Dispose() => _tiny.Dispose();
 
     [Fact]
     public async Task A_folder_that_calls_itself_phi_is_recognised_and_answers_about_a_picture_in_five_tiles()
     {
         await using EngineSession session = TinyFlashSloth.Open();
-        Pipeline pipeline = session.Load(tiny.Folder);
+        Pipeline pipeline = session.Load(_tiny.Folder);
 
         Answer answer = await pipeline.Ask(_picture, "How many dogs?", _short);
 
@@ -32,7 +37,7 @@ public sealed class FamilyTests(TinyFlashSloth tiny) : IClassFixture<TinyFlashSl
     public async Task Pictures_that_were_seen_once_answer_as_pictures_do()
     {
         await using EngineSession session = TinyFlashSloth.Open();
-        Pipeline pipeline = session.Load(tiny.Folder);
+        Pipeline pipeline = session.Load(_tiny.Folder);
         using Seen seen = await pipeline.See(_picture);
 
         Assert.Equal((await pipeline.Ask(_picture, "How many dogs?", _short)).Tokens, (await pipeline.Ask(seen, "How many dogs?", _short)).Tokens);
@@ -42,7 +47,7 @@ public sealed class FamilyTests(TinyFlashSloth tiny) : IClassFixture<TinyFlashSl
     public async Task Turning_the_modules_off_changes_the_answer_and_fusing_values_does_not()
     {
         await using EngineSession session = TinyFlashSloth.Open();
-        Pipeline pipeline = session.Load(tiny.Folder);
+        Pipeline pipeline = session.Load(_tiny.Folder);
         Answer plain = await pipeline.Ask(_picture, "How many dogs?", _short);
 
         Answer fused = await pipeline.With("flashsloth", new { FuseValueProjection = true }).Ask(_picture, "How many dogs?", _short);
@@ -63,7 +68,7 @@ public sealed class FamilyTests(TinyFlashSloth tiny) : IClassFixture<TinyFlashSl
     public async Task Every_turn_answers_as_the_whole_conversation_asked_afresh_does()
     {
         await using EngineSession session = TinyFlashSloth.Open();
-        using Chat chat = session.Load(tiny.Folder).Chat();
+        using Chat chat = session.Load(_tiny.Folder).Chat();
 
         await SameAsAfresh(chat, "How many dogs?", [_picture]);
         await SameAsAfresh(chat, "Is the car red?", []);
@@ -79,28 +84,49 @@ public sealed class FamilyTests(TinyFlashSloth tiny) : IClassFixture<TinyFlashSl
     [InlineData("random", """{ "Tokens": 20 }""")]
     [InlineData("pooling", """{ "Tokens": 20 }""")]
     [InlineData("fastv", "{ }")]
+    [InlineData("dyvte", """{ "FixedExitLayer": 5 }""")]
+    [InlineData("dyvte", """{ "FixedExitLayer": 8 }""")]
     public async Task Reducers_work_on_it(string method, string options)
     {
         await using EngineSession session = TinyFlashSloth.Open();
-        using System.Text.Json.JsonDocument json = System.Text.Json.JsonDocument.Parse(options);
-        Pipeline pipeline = session.Load(tiny.Folder).With(method, json.RootElement);
+        using JsonDocument json = JsonDocument.Parse(options);
+        Pipeline pipeline = session.Load(_tiny.Folder).With(method, json.RootElement);
 
         Answer answer = await pipeline.Ask(_picture, "How many dogs?", _short);
 
         Assert.True(answer.VisualTokensByLayer[^1] < 45);
     }
 
+    [Theory]
+    [InlineData("gamma-mod", "Weights", """{ "Layers": [3, 6, 7, 8], "TopKRatio": 0.5 }""")]
+    [InlineData("eas", "Adapters", """{ "SkipLayers": [6, 7] }""")]
+    public async Task Routers_work_on_it(string method, string file, string options)
+    {
+        string path = Path.Combine(_tiny.Folder, method + ".router");
+        RouterFile.Write(path, layers: 10, width: 40);
+        JsonObject all = JsonNode.Parse(options)!.AsObject();
+        all[file] = path;
+        await using EngineSession session = TinyFlashSloth.Open();
+        using JsonDocument json = JsonDocument.Parse(all.ToJsonString());
+        Pipeline plain = session.Load(_tiny.Folder), pipeline = plain.With(method, json.RootElement);
+
+        Answer answer = await pipeline.Ask(_picture, "How many dogs?", _short), again = await pipeline.Ask(_picture, "How many dogs?", _short);
+
+        Assert.Equal(answer.Tokens, again.Tokens);
+        Assert.NotEqual((await plain.Ask(_picture, "How many dogs?", _short)).Flops.Decoder, answer.Flops.Decoder);
+    }
+
     [Fact]
     public async Task Questions_leave_no_tensor_behind()
     {
         await using EngineSession session = TinyFlashSloth.Open();
-        Pipeline pipeline = session.Load(tiny.Folder);
+        Pipeline pipeline = session.Load(_tiny.Folder);
         await pipeline.Ask(_picture, "How many dogs?", _short);
-        await pipeline.Ask("How many dogs?", _short);
+        await pipeline.Ask((Image?)null, "How many dogs?", _short);
         long before = LiveTensors.Settled();
 
         await pipeline.Ask(_picture, "How many dogs?", _short);
-        await pipeline.Ask("How many dogs?", _short);
+        await pipeline.Ask((Image?)null, "How many dogs?", _short);
 
         Assert.Equal(before, LiveTensors.Settled());
     }

@@ -39,6 +39,12 @@ internal sealed class TrainingBatch(
     /// <inheritdoc />
     public IDecoderRun Begin(IReadOnlyList<IDecoderMethod> methods)
     {
+        if (owner.Model.OwnMethod is { } own && methods.All(method => method.Name != own.Name))
+        {
+            throw new ApertureException(
+                $"{owner.Model.Name} is not whole without its own method {own.Name}, and another is trained; train that one, or on a model without one.");
+        }
+
         HookTable? table = methods.Count == 0 ? null : HookTableBuilder.Build(decoder.Info, methods);
         RequestPath path = new(owner.Model, table) { Decoder = decoder, Projector = projector, Encoder = encoder, Differentiable = true };
         EnteredRequest entered = new(path.Begin(Samples, null, cancellationToken));
