@@ -36,6 +36,16 @@ internal sealed record FlashSlothConfig
     /// <summary>The token whose embedding is added to the queries; -1 for none. <c> .</c> in Phi-2's vocabulary.</summary>
     public int BaseToken { get; init; } = 764;
 
+    /// <summary>Side in patches of the squares that become one token: a constant of the published models.</summary>
+    public int PoolSize { get; init; } = 3;
+
+    /// <summary>The decoder layer before which queries are updated: a constant of the published models.</summary>
+    public int QueryLayer { get; init; } = 7;
+
+    /// <summary>The options of the model's own method.</summary>
+    public JsonElement Options
+        => JsonElement.Parse($$"""{ "{{nameof(FlashSlothOptions.PoolSize)}}": {{PoolSize}}, "{{nameof(FlashSlothOptions.InjectLayer)}}": {{QueryLayer}} }""");
+
     /// <summary>The most ids of a training text without a picture.</summary>
     public int MaxLength { get; init; } = int.MaxValue;
 
@@ -79,7 +89,9 @@ internal sealed record FlashSlothConfig
                 _ => throw new ApertureException($"{where}: image_aspect_ratio '{aspect}' is not supported; use square or pad."),
             },
             BaseToken = config.Integer("query_base_token", 764),
-            MaxLength = config.Size("tokenizer_model_max_length", int.MaxValue >> 8),
+            PoolSize = config.Size("pool_size", 3),
+            QueryLayer = config.Size("query_layer", 7, minimum: 0),
+            MaxLength = config.Has("tokenizer_model_max_length") ? config.Size("tokenizer_model_max_length", 1) : int.MaxValue,
         };
     }
 

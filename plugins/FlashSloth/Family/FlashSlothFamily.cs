@@ -96,11 +96,11 @@ internal sealed class FlashSlothFamily : IModelFamily
             Tokenizer = tokenizer,
             Prompts = new FlashSlothComposer(opening.Prompt, tokenizer, query, config.MaxLength, folder),
             Generation = new GenerationOptions { EndOfSequence = [end] },
-            VisualTokens = pictures.Tiles * SpatialPooling.Cells(vision.InputGrid, new FlashSlothOptions().PoolSize).Count,
+            VisualTokens = pictures.Tiles * SpatialPooling.Cells(vision.InputGrid, config.PoolSize).Count,
             Checkpoint = source,
             Canonical = Canonical,
             IsClaimed = IsClaimed,
-            OwnMethod = new OwnMethod(FlashSlothFactory.MethodName, JsonElement.Parse("{}")),
+            OwnMethod = new OwnMethod(FlashSlothFactory.MethodName, config.Options),
             Training = new FlashSlothModelTraining(Canonical),
         };
     }

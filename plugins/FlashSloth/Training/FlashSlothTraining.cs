@@ -1,4 +1,6 @@
+using Aperture.Models;
 using Aperture.Plugins.FlashSloth.Embq;
+using Aperture.Plugins.FlashSloth.Family;
 using Aperture.Plugins.FlashSloth.Sap;
 using Aperture.Training;
 using Aperture.Weights;
@@ -14,6 +16,7 @@ internal sealed class FlashSlothTraining : ITrainingRun
 {
     private readonly ITrainingModel _model;
     private readonly FlashSlothTrainingOptions _options;
+    private readonly FlashSlothOptions _own;
     private readonly TrainedWeights _weights = new();
     private readonly TensorWeights? _frozenBlock;
 
@@ -23,6 +26,7 @@ internal sealed class FlashSlothTraining : ITrainingRun
         _model = model;
         _options = options;
         Plan = options.Plan(model.Samples);
+        _own = OptionsOf(model.Files.ModelFolder);
         IWeightSource? checkpoint = model.Files.Checkpoint;
         Pooling(checkpoint);
         bool aligns = options.Stage == FlashSlothStage.Align;
@@ -69,7 +73,7 @@ internal sealed class FlashSlothTraining : ITrainingRun
     {
         IWeightSource trained = _weights.Source;
         return new FlashSlothReducer(
-            new FlashSlothOptions(),
+            _own,
             new TypedWeights<SpatialPooling>(trained, SpatialPooling.Load, owns: false),
             EmbqFactory.Block(_frozenBlock ?? trained, _model.Decoder, fuseValues: false, owns: false),
             dropout);
@@ -96,6 +100,16 @@ internal sealed class FlashSlothTraining : ITrainingRun
     {
         _weights.Dispose();
         _frozenBlock?.Dispose();
+    }
+
+    // As the model's own method has them.
+    private static FlashSlothOptions OptionsOf(string? folder)
+    {
+        string? file = folder is null ? null : Path.Combine(folder, ModelFolder.ConfigFile);
+        return file is null
+            ? new FlashSlothOptions()
+            : MethodOptions.Bind(
+                FlashSlothFactory.MethodName, FlashSlothConfig.Parse(ModelFolder.ReadJson(file), file).Options, OptionsJson.Default.FlashSlothOptions);
     }
 
     private void Pooling(IWeightSource? checkpoint)

@@ -34,6 +34,23 @@ public sealed class FamilyTests : IDisposable
     }
 
     [Fact]
+    public async Task Another_pool_and_layer_come_from_the_configuration()
+    {
+        using TinyFlashSloth other = new(config =>
+        {
+            config["pool_size"] = 2;
+            config["query_layer"] = 2;
+        });
+        await using EngineSession session = TinyFlashSloth.Open();
+
+        Answer answer = await session.Load(other.Folder).Ask(_picture, "How many dogs?", _short);
+        Answer named = await session.Load(_tiny.Folder).With("flashsloth", new { PoolSize = 2, InjectLayer = 2 }).Ask(_picture, "How many dogs?", _short);
+
+        Assert.Equal(5 * 25, answer.VisualTokens);
+        Assert.Equal(named.Tokens, answer.Tokens);
+    }
+
+    [Fact]
     public async Task Pictures_that_were_seen_once_answer_as_pictures_do()
     {
         await using EngineSession session = TinyFlashSloth.Open();
