@@ -7,7 +7,7 @@ using Aperture.Sequences;
 namespace Aperture.Host.Tests.Pipelines;
 
 /// <summary>Looking at a smaller picture, on a model that looks at it once.</summary>
-[Collection(Plugins.WholeProcess.Name)]
+[Collection(WholeProcess.Name)]
 public sealed class DownsampleTests(SmallLlava small) : IClassFixture<SmallLlava>
 {
     private static readonly GenerationOptions _short = new() { MaxNewTokens = 3 };

@@ -15,7 +15,7 @@ using static TorchSharp.torch;
 namespace Aperture.Host.Tests.Pipelines;
 
 /// <summary>A model that looks at pictures in tiles, from its folder to an answer, with every method on it.</summary>
-[Collection(Plugins.WholeProcess.Name)]
+[Collection(WholeProcess.Name)]
 public sealed class NextTests(SmallNext small) : IClassFixture<SmallNext>
 {
     private static readonly GenerationOptions _short = new() { MaxNewTokens = 3 };
