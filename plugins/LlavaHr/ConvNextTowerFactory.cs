@@ -21,6 +21,8 @@ internal sealed class ConvNextTowerFactory : IVisionEncoderFactory
 
     public string Summary => "A ConvNeXt as the only vision tower: the last stage's map, place by place.";
 
+    public IReadOnlyList<MethodOption> Options => MethodOptions.Describe(OptionsJson.Default.ConvNextTowerOptions);
+
     public bool Recognises(EncoderCheckpoint checkpoint)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);

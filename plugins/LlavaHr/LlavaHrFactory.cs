@@ -22,6 +22,8 @@ internal sealed class LlavaHrFactory : IVisionEncoderFactory
 
     public string Summary => "LLaVA-HR: a ConvNeXt at high resolution and CLIP at low resolution, joined by mixture-of-resolution adapters.";
 
+    public IReadOnlyList<MethodOption> Options => MethodOptions.Describe(OptionsJson.Default.LlavaHrOptions);
+
     public bool Recognises(EncoderCheckpoint checkpoint)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);

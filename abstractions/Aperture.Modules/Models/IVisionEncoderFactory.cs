@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Plugins;
 using Aperture.Vision;
 
 namespace Aperture.Models;
@@ -14,6 +15,9 @@ public interface IVisionEncoderFactory
 
     /// <summary>One line for lists and help.</summary>
     string Summary { get; }
+
+    /// <summary>The options, for help and for messages; <see cref="MethodOptions.Describe"/> reads them from the options record.</summary>
+    IReadOnlyList<MethodOption> Options { get; }
 
     /// <summary>
     /// Whether a checkpoint's vision encoder is of this kind. Looks at names and configuration only; what it cannot make sense of is none of its.

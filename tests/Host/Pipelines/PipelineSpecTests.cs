@@ -43,6 +43,7 @@ public sealed class PipelineSpecTests(SmallLlava small) : IClassFixture<SmallLla
             Aspect = ImageAspect.Crop,
             Tower = "tower",
             Adapters = "adapters.pth",
+            Encoder = "InputImageSize=768",
             Prompt = "vicuna_v1",
             Family = "llava",
         };

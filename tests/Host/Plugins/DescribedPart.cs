@@ -21,6 +21,7 @@ internal sealed record DescribedPart(string Kind, string Name, string Summary, I
         .. plugin.Methods.Select(method => new DescribedPart(
             "method", method.Name, method.Summary, [], [[.. method.Options], Training(method), Calibration(method)])),
         .. Families(plugin).Select(family => new DescribedPart("model family", family.Name, family.Summary, [.. family.Recognised], [])),
+        .. Encoders(plugin).Select(encoder => new DescribedPart("vision encoder", encoder.Name, encoder.Summary, [], [[.. encoder.Options]])),
         .. plugin.Tasks.Select(task => new DescribedPart("task", task.Name, task.Summary, [task.Checkpoints], [[.. task.Options], Training(task)])),
         .. plugin.Commands.Select(command => new DescribedPart(
             "command", command.Name, command.Summary, [], [[.. command.Arguments.Concat(command.Options).Select(Described)]])),
@@ -28,6 +29,10 @@ internal sealed record DescribedPart(string Kind, string Name, string Summary, I
 
     /// <summary>The plugin's model families; valid as long as the lease.</summary>
     public static IEnumerable<IModelFamily> Families(PluginLease plugin) => plugin.Services.GetKeyedServices<IModelFamily>(KeyedService.AnyKey);
+
+    /// <summary>The plugin's vision encoders; valid as long as the lease.</summary>
+    public static IEnumerable<IVisionEncoderFactory> Encoders(PluginLease plugin)
+        => plugin.Services.GetKeyedServices<IVisionEncoderFactory>(KeyedService.AnyKey);
 
     public override string ToString() => $"{Kind} '{Name}'";
 

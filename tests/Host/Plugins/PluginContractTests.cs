@@ -70,6 +70,9 @@ public sealed class PluginContractTests : IAsyncDisposable
             Assert.NotEmpty(family.Recognised);
             Assert.Same(family, plugin.Services.GetRequiredKeyedService<IModelFamily>(family.Name));
         });
+        Assert.All(
+            DescribedPart.Encoders(plugin),
+            encoder => Assert.Same(encoder, plugin.Services.GetRequiredKeyedService<IVisionEncoderFactory>(encoder.Name)));
         Assert.All(plugin.Methods, method =>
         {
             Assert.All(method.WeightKeys, AssertLine);

@@ -78,6 +78,16 @@ internal sealed class TinyHr : IDisposable
         return folder;
     }
 
+    /// <summary>Writes some tensors of the model under other names, as a checkpoint of its own.</summary>
+    /// <param name="name">The folder's name.</param>
+    /// <param name="rename">The new name of a tensor; null leaves it out.</param>
+    public void WritePart(string name, Func<string, string?> rename)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IWeightSource source = WeightFiles.Open(Folder), part = source.Rename(rename);
+        SafetensorsWriter.Save(Path.Combine(Directory.CreateDirectory(At(name)).FullName, "model.safetensors"), part.Names.ToDictionary(own => own, part.Load));
+    }
+
     public void Dispose() => Directory.Delete(_root, recursive: true);
 
     private const string Config = """
