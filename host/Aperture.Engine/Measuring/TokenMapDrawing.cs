@@ -41,7 +41,7 @@ internal static class TokenMapDrawing
         for (int i = 0; i < panels.Length; i++)
         {
             (int stage, int sheet) = panels[i];
-            SKRect frame = Frame(map.Picture, Gap + (i % columns * (Side + Gap)), Gap + (i / columns * (Side + Gap + Caption)));
+            SKRect frame = Frame(map.Picture, Gap + (i % columns * (Side + Gap)), Gap + (i / columns * (Side + Gap + Caption)), Side);
             canvas.DrawImage(picture, frame, new SKSamplingOptions(SKFilterMode.Linear));
             foreach (TokenMapTile tile in sheets[sheet])
             {
@@ -78,11 +78,11 @@ internal static class TokenMapDrawing
     private static bool Overlap(PictureArea a, PictureArea b)
         => Math.Min(a.X + a.Width, b.X + b.Width) - Math.Max(a.X, b.X) > 1 && Math.Min(a.Y + a.Height, b.Y + b.Height) - Math.Max(a.Y, b.Y) > 1;
 
-    // The picture's own shape, as large as a square panel lets it be.
-    private static SKRect Frame(Image picture, float x, float y)
+    /// <summary>The picture's own shape, as large as a square panel lets it be.</summary>
+    internal static SKRect Frame(Image picture, float x, float y, int side)
     {
-        float scale = (float)Side / Math.Max(picture.Width, picture.Height), width = picture.Width * scale, height = picture.Height * scale;
-        float left = x + ((Side - width) / 2), top = y + ((Side - height) / 2);
+        float scale = (float)side / Math.Max(picture.Width, picture.Height), width = picture.Width * scale, height = picture.Height * scale;
+        float left = x + ((side - width) / 2), top = y + ((side - height) / 2);
         return new SKRect(left, top, left + width, top + height);
     }
 
@@ -120,7 +120,7 @@ internal static class TokenMapDrawing
         }
     }
 
-    private static SKImage ToSkia(Image image)
+    internal static SKImage ToSkia(Image image)
     {
         byte[] rgba = new byte[image.Width * image.Height * 4];
         ReadOnlySpan<byte> rgb = image.Pixels;
@@ -132,7 +132,7 @@ internal static class TokenMapDrawing
         return SKImage.FromPixelCopy(new SKImageInfo(image.Width, image.Height, SKColorType.Rgba8888, SKAlphaType.Opaque), rgba);
     }
 
-    private static Image ToImage(SKBitmap bitmap)
+    internal static Image ToImage(SKBitmap bitmap)
     {
         ReadOnlySpan<byte> rgba = bitmap.GetPixelSpan();
         byte[] rgb = new byte[bitmap.Width * bitmap.Height * 3];

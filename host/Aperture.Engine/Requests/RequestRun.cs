@@ -30,6 +30,33 @@ internal sealed class RequestRun(Model model, HookTable? table)
         return _path.See(request, images).With(request.TakeShared(), counter.OwnMacs);
     }
 
+    /// <summary>What the encoder tells of a picture's places.</summary>
+    /// <param name="image">The picture.</param>
+    /// <param name="names">Names of the values; <c>*</c> stands for any characters.</param>
+    /// <param name="cancellationToken">Checked between blocks of the encoder.</param>
+    /// <exception cref="ApertureException">The encoder tells no such value, or the picture's rows have no grid.</exception>
+    public HeatMap Map(Image image, string names, CancellationToken cancellationToken)
+    {
+        using IDisposable mode = inference_mode();
+        EncoderListener listener = new(names);
+        using RequestContext request = _path.Begin(1, listener, cancellationToken);
+        using Seen seen = _path.See(request, [image]);
+        VisualSegment segment = seen.Segments[0][0];
+        HeatMapPanel[] panels =
+        [
+            .. listener.Values.Where(value => value.Values.Length == segment.Grid.Count).Select(value => new HeatMapPanel(value.Name, value.Values)),
+        ];
+        if (segment.Area is not { } area || panels.Length == 0)
+        {
+            string told = listener.Names.Count == 0 ? "it tells nothing" : $"it tells {string.Join(", ", listener.Names)}";
+            throw new ApertureException(
+                $"The vision encoder of {model.Name} tells no '{names}' with one number for each of its {segment.Grid.Count} places; {told}.");
+        }
+
+        PictureView view = PictureView.Of(image, [area]);
+        return new HeatMap(view.Picture, view.Inside(area), segment.Grid, panels);
+    }
+
     /// <summary>Answers a question and counts what it cost.</summary>
     public Answer Ask(PromptRequest asked, GenerationOptions? options, Action<string>? onPiece, CancellationToken cancellationToken)
     {

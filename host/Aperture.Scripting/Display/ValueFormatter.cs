@@ -32,6 +32,11 @@ public sealed class ValueFormatter
             plot => new DisplayForm("Plot") { Draw = () => Image.Decode(plot.GetImageBytes(PlotWidth, PlotHeight, ScottPlot.ImageFormat.Png)) }),
         Rule<TokenMap>(
             map => new DisplayForm($"Token map: {Comparison.Runs([.. map.Kept.Select(k => k.Count)])} of {map.Grid.Count} tokens") { Draw = map.Draw }),
+        Rule<HeatMap>(
+            map => new DisplayForm($"Heat map of {map.Grid.Rows}x{map.Grid.Columns} places: {string.Join(", ", map.Panels.Select(panel => panel.Name))}")
+            {
+                Draw = map.Draw,
+            }),
         Rule<Comparison>(
             comparison => OfTable(new DisplayTable(comparison.Heads, comparison.Cells) { Title = comparison.Question, Caption = comparison.Caption })),
         Rule<Measurement>(EngineText.Describe),

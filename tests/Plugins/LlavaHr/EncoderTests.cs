@@ -2,6 +2,7 @@ using System.Text.Json;
 using Aperture.Decoding;
 using Aperture.Hub;
 using Aperture.Images;
+using Aperture.Measuring;
 using Aperture.Models;
 using Aperture.Pipelines;
 using Aperture.Plugins;
@@ -77,6 +78,26 @@ public sealed class EncoderTests : IDisposable
         Assert.True(listener["llava-hr.adapter1.share"].min().item<float>() >= 0);
         Assert.Equal([12, 3, 3], listener["llava-hr.slow.stage3"].shape);
         Assert.Equal([TinyHr.Tokens, 64], listener["llava-hr.adapter2.out"].shape);
+    }
+
+    [Fact]
+    public async Task Where_gates_open_is_one_call_and_a_picture()
+    {
+        await using EngineSession session = Session();
+        Pipeline hr = session.Load(_tiny.Folder);
+        Image picture = Image.Load(_tiny.Picture);
+
+        HeatMap map = await hr.Map(picture, "*.share");
+
+        Assert.Equal(["llava-hr.adapter0.share", "llava-hr.adapter1.share", "llava-hr.adapter2.share"], map.Panels.Select(panel => panel.Name));
+        Assert.All(map.Panels, panel => Assert.Equal(TinyHr.Tokens, panel.Values.Count));
+        Assert.Equal((130, 130), (map.Picture.Width, map.Picture.Height)); // padded to a square
+        string file = map.SavePng(_tiny.At("gates.png"));
+        Image drawn = Image.Load(file);
+        Assert.True(drawn.Width > drawn.Height);
+        Assert.True(drawn.Pixels.ToArray().Distinct().Count() > 20);
+        ApertureException error = await Assert.ThrowsAsync<ApertureException>(() => hr.Map(picture, "gates"));
+        Assert.Contains("tells no 'gates' with one number for each of its 36 places; it tells llava-hr.slow.stem,", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
