@@ -3,6 +3,7 @@ using Aperture.Generation;
 using Aperture.Plugins.FlashSloth;
 using Aperture.Requests;
 using Aperture.Scheduling;
+using Aperture.Sequences;
 using Aperture.Tasks;
 using Aperture.Vision;
 using TorchSharp;
@@ -78,6 +79,7 @@ public abstract class EndToEndRunner : IGoldenRunner
             if (golden.Has("mid.sap"))
             {
                 ComparePooled(golden, recorded, features);
+                CompareShown(golden, entered.Layouts, features, trace);
             }
         }
 
@@ -99,6 +101,28 @@ public abstract class EndToEndRunner : IGoldenRunner
         IEnumerable<Tensor> pooled = features.Select(own => pooling.Pool(
             own.Tokens.view(own.Segments.Count, own.Segments[0].Rows, -1), own.Segments[0].Grid, recorded.Options().PoolSize).Cells);
         golden.Compare("mid.sap", cat([.. pooled], 0));
+    }
+
+    // The weights that the method shows, over the patches that each token lists, are what was pooled.
+    private static void CompareShown(
+        GoldenCase golden, IReadOnlyList<SequenceLayout> layouts, IReadOnlyList<VisionFeatures> features, FlashTrace trace)
+    {
+        List<Tensor> cells = [];
+        for (int sample = 0; sample < layouts.Count; sample++)
+        {
+            (string name, Tensor weights) = trace.Pictures[sample];
+            Assert.Equal("sap.weights", name);
+            foreach (Span span in layouts[sample].OriginalSpans.Where(span => span.Kind == SpanKind.Image))
+            {
+                foreach (int[] sources in span.Sources!)
+                {
+                    Tensor patches = tensor(Array.ConvertAll(sources, place => (long)(place + (span.Tile * span.Grid.Count))));
+                    cells.Add(weights.index_select(0, patches).unsqueeze(0).matmul(features[sample].Tokens.index_select(0, patches))); // [1, C]
+                }
+            }
+        }
+
+        golden.Compare("mid.sap", cat(cells, 0).view(golden.Get("mid.sap").shape));
     }
 
     private static void CompareLayers(GoldenCase golden, RecordedFlashSloth recorded, FlashTrace trace)

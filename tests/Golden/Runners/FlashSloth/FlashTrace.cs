@@ -15,6 +15,11 @@ internal sealed class FlashTrace : IDecoderTrace
 
     public Dictionary<string, List<Tensor>> Values { get; } = [];
 
+    /// <summary>Values of pictures, in the order of samples.</summary>
+    public List<(string Name, Tensor Value)> Pictures { get; } = [];
+
+    public void PictureValue(IPictureContext context, string name, Tensor value) => Pictures.Add((name, value.clone().DetachFromDisposeScope()));
+
     public void LayerInput(ILayerContext context, Tensor rows) => Inputs.TryAdd(context.Layer, rows.clone().DetachFromDisposeScope());
 
     public void LayerOutput(ILayerContext context, Tensor rows) => Outputs.TryAdd(context.Layer, rows.clone().DetachFromDisposeScope());
