@@ -2,6 +2,7 @@ using Aperture.Generation;
 using Aperture.Images;
 using Aperture.Models;
 using Aperture.Pipelines;
+using Aperture.Vision;
 using Aperture.Weights;
 using static TorchSharp.torch;
 
@@ -64,6 +65,22 @@ public sealed class RefusalTests
         Assert.Contains("looks at one picture", two.Message, StringComparison.Ordinal);
         Assert.Contains("contains <learnable>", own.Message, StringComparison.Ordinal);
         Assert.Contains("InjectLayer is 10", layer.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Pictures_of_another_size_do_not_enter_the_tower()
+    {
+        using TinyFlashSloth tiny = new();
+        await using EngineSession session = TinyFlashSloth.Open();
+        Pipeline pipeline = session.Load(tiny.Folder);
+        using VisionInput small = new(new Dictionary<string, Tensor> { ["pixels"] = zeros(5, 3, 120, 132) }, 40, 30);
+        using VisionInput one = new(new Dictionary<string, Tensor> { ["pixels"] = zeros(1, 3, 132, 132) }, 40, 30);
+
+        foreach (VisionInput input in new[] { small, one })
+        {
+            string message = Message(() => pipeline.Model.Encoder.Encode([input], VisionRequest.Plain, CancellationToken.None));
+            Assert.StartsWith("The vision tower takes 5 tile(s) of 132x132 pixels, not [", message, StringComparison.Ordinal);
+        }
     }
 
     private static string Message(Action action) => Assert.Throws<ApertureException>(action).Message;

@@ -121,6 +121,16 @@ public sealed class TrainingTests : IDisposable
     }
 
     [Fact]
+    public void Another_method_alone_is_not_trained_on_a_FlashSloth()
+    {
+        using OpenedModel opened = Open(null);
+
+        ApertureException error = Assert.Throws<ApertureException>(() => Train(opened.Model, Sap, new SapFactory(), """{ "Steps": 1, "BatchSize": 2 }"""));
+
+        Assert.Contains("is not whole without its own method flashsloth", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Training_leaves_no_tensor_behind()
     {
         const string Two = """{ "Steps": 2, "BatchSize": 2 }""";
