@@ -1,4 +1,3 @@
-using Aperture.Models;
 using Aperture.Vision;
 
 namespace Aperture.Decoding;
@@ -20,10 +19,11 @@ internal sealed record EncoderHook(string Method, BeforeEncoderHook Hook)
         return most > 0 ? most : throw Site.Refusal($"asked for {most} rows of a picture that has {rows}; give 1 or more");
     }
 
-    /// <summary>The model's encoder, for a picture in less detail.</summary>
-    /// <param name="model">The model.</param>
+    /// <summary>A model's encoder, for a picture in less detail.</summary>
+    /// <param name="encoder">The encoder.</param>
+    /// <param name="model">The model's name.</param>
     /// <exception cref="ApertureException">It takes pictures of one size only.</exception>
-    public IScaledEncoder Encoder(Model model)
-        => model.Encoder as IScaledEncoder ?? throw new ApertureException(
-            $"{Method} has the vision encoder look at smaller pictures, but that of {model.Name} takes pictures of one size; reduce its tokens instead.");
+    public IScaledEncoder Encoder(IVisionEncoder encoder, string model)
+        => encoder as IScaledEncoder ?? throw new ApertureException(
+            $"{Method} has the vision encoder look at smaller pictures, but that of {model} takes pictures of one size; reduce its tokens instead.");
 }

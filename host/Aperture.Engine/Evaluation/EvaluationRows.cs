@@ -82,7 +82,7 @@ internal sealed class EvaluationRows : IDisposable
     {
         MethodBudget budget = MethodBudget.Of(
             row.Pipeline, samples.Select(item => (Image.Load(item.Image!), options.Scoring.Question(item))), cancellationToken);
-        foreach (PluginMethod baseline in baselines.Where(baseline => baseline.Fits(row.Model)))
+        foreach (PluginMethod baseline in baselines.Where(baseline => baseline.Fits(row.Model.Encoder)))
         {
             Pipeline made = budget.Give(baseline);
             EvaluationRow? same = _rows.FirstOrDefault(other => other.Pipeline.Label == made.Label && other.Model == row.Model && other.IsBlind == row.IsBlind);

@@ -214,7 +214,7 @@ public sealed class EngineSession : IAsyncDisposable
 
     /// <summary>Those of <see cref="Baselines()"/> that a model can be compared with.</summary>
     /// <param name="model">The model.</param>
-    public IReadOnlyList<PluginMethod> Baselines(Model model) => [.. Baselines().Where(baseline => baseline.Fits(model))];
+    public IReadOnlyList<PluginMethod> Baselines(Model model) => [.. Baselines().Where(baseline => baseline.Fits(model.Encoder))];
 
     internal void TellOnce(string line)
     {

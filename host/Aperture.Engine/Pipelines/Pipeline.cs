@@ -161,7 +161,7 @@ public sealed partial class Pipeline : IDisposable
             HookTable table = HookTableBuilder.Build(Model.Decoder.Info, methods.All);
             if (table.BeforeEncoder.Count > 0)
             {
-                table.BeforeEncoder[0].Encoder(Model);
+                table.BeforeEncoder[0].Encoder(Model.Encoder, Model.Name);
             }
 
             BuiltPipeline built = new(methods, table, Model);

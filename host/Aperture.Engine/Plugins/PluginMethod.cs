@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Aperture.Models;
 using Aperture.Vision;
 
 namespace Aperture.Plugins;
@@ -36,5 +35,5 @@ public sealed record PluginMethod(string Plugin, string Name, string Summary, IR
     public bool ActsBeforeEncoder { get; init; }
 
     /// <summary>Whether a model's encoder lets it act.</summary>
-    internal bool Fits(Model model) => !ActsBeforeEncoder || model.Encoder is IScaledEncoder;
+    internal bool Fits(IVisionEncoder encoder) => !ActsBeforeEncoder || encoder is IScaledEncoder;
 }

@@ -215,7 +215,7 @@ internal sealed class RequestPath(Model model, HookTable? table)
             return int.MaxValue;
         }
 
-        int full = hooks[0].Encoder(model).CostOf(image.Width, image.Height, int.MaxValue).Rows, rows = full;
+        int full = hooks[0].Encoder(model.Encoder, model.Name).CostOf(image.Width, image.Height, int.MaxValue).Rows, rows = full;
         PictureContext context = new(request, shown.Sample, shown.Image);
         foreach (EncoderHook hook in hooks)
         {

@@ -69,14 +69,14 @@ public sealed class LlavaTilingTests
     public void Joined_tiles_are_one_grid_that_lies_where_the_picture_is()
     {
         LlavaTiling tiling = new([(56, 56)], TileMerge.SpatialUnpad);
-        TilePlan plan = tiling.Select(200, 100, 28); // 56x28 on a canvas of 56x56, 14 black rows above and below
+        TilePlan plan = tiling.Select(112, 56, 28); // 56x28 on a canvas of 56x56, 14 black rows above and below
 
         TileRows rows = TileRows.Of(plan, _grid, [.. Enumerable.Range(0, 16)], tiling);
 
         Assert.Equal(2, rows.Segments.Count);
-        Assert.Equal(new PictureArea(0, 0, 200, 100), rows.Segments[0].Area);
+        Assert.Equal(new PictureArea(0, 0, 112, 56), rows.Segments[0].Area);
         Assert.Equal((1, new VisualGrid(4, 8)), (rows.Segments[1].Tile, rows.Segments[1].Grid));
-        Assert.Equal(new PictureArea(0, 0, 200, 100), rows.Segments[1].Area);
+        Assert.Equal(new PictureArea(0, 0, 112, 56), rows.Segments[1].Area);
         Assert.Equal(16 + 32, rows.Index.Length);
         Assert.Equal([16 + 8, 16 + 9, 16 + 10, 16 + 11, 32 + 8, 32 + 9], rows.Index[16..22]); // the third row of the upper tiles, left then right
     }
@@ -86,12 +86,12 @@ public sealed class LlavaTilingTests
     {
         LlavaTiling tiling = new([(56, 56)], TileMerge.Flat);
 
-        TileRows rows = TileRows.Of(tiling.Select(200, 100, 28), _grid, [.. Enumerable.Range(0, 16)], tiling);
+        TileRows rows = TileRows.Of(tiling.Select(112, 56, 28), _grid, [.. Enumerable.Range(0, 16)], tiling);
 
         Assert.Equal(Enumerable.Range(0, 5), rows.Segments.Select(segment => segment.Tile));
         Assert.Equal(Enumerable.Range(0, 80).Select(row => (long)row), rows.Index);
         Assert.Equal(
-            [new PictureArea(0, -50, 100, 100), new PictureArea(100, -50, 100, 100)], rows.Segments.Skip(1).Take(2).Select(segment => segment.Area!.Value));
+            [new PictureArea(0, -28, 56, 56), new PictureArea(56, -28, 56, 56)], rows.Segments.Skip(1).Take(2).Select(segment => segment.Area!.Value));
     }
 
     [Fact]
