@@ -207,7 +207,7 @@ public sealed class ReplCommandTests : IDisposable
 
         Assert.Equal((0, ""), (code, error));
         Assert.Contains("72 72\n", output, StringComparison.Ordinal);
-        Assert.Contains("random(Tokens=72):72,pooling(Tokens=72):72,middle:72,odd:72\n", output, StringComparison.Ordinal);
+        Assert.Contains("random(Tokens=72):72,pooling(Tokens=72):72,downsample(Tokens=81):81,middle:72,odd:72\n", output, StringComparison.Ordinal);
     }
 
     [Fact]
