@@ -24,7 +24,7 @@ foreach (string question in questions)
     Print($"{question}  un-pruned: {plain}  fitprune: {pruned}  ({pruned.Flops.Total / (double)plain.Flops.Total:P0} of the FLOPs)");
 }
 
-// Rows for a random choice and for pooling at the same budget are added.
+// Rows for a random choice, for pooling and for a smaller picture at the same budget are added.
 var comparison = Compare(shelf, questions[0], llava, fast);
 
 Print($"token map: {comparison.Rows[^1].TokenMap!.SavePng(output)}");
