@@ -30,7 +30,7 @@ internal sealed class EncoderValues(IDecoderTrace trace, IReadOnlyList<PictureTi
     /// <param name="value">Computes it, <c>[batch, …]</c>, within a scope that disposes it.</param>
     public void Tell(string name, Func<Tensor> value)
     {
-        if (!trace.WantsVisionValue(prefix + name))
+        if (!trace.WantsPictureValue(prefix + name))
         {
             return;
         }
@@ -39,7 +39,7 @@ internal sealed class EncoderValues(IDecoderTrace trace, IReadOnlyList<PictureTi
         for (int i = 0; i < pictures.Count; i++)
         {
             using Tensor own = all.select(0, i); // [B, …] -> […]
-            trace.VisionValue(pictures[i], prefix + name, own);
+            trace.PictureValue(pictures[i], prefix + name, own);
         }
     }
 }

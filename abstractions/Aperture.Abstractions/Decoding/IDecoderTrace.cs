@@ -61,23 +61,15 @@ public interface IDecoderTrace
     {
     }
 
-    /// <summary>Whether a named value of a vision encoder is wanted. What nobody wants is not computed.</summary>
+    /// <summary>Whether a named value of pictures before the decoder is wanted. What nobody wants is not computed.</summary>
     /// <param name="name">The name, for example <c>encoder.gate</c>.</param>
-    bool WantsVisionValue(string name) => false;
+    bool WantsPictureValue(string name) => false;
 
-    /// <summary>A vision encoder's named value, such as a gate or a map between two stages.</summary>
-    /// <param name="picture">The picture.</param>
+    /// <summary>A named value of a picture before the decoder: an encoder's gate or map between two stages, a method's weight for each patch.</summary>
+    /// <param name="picture">The picture, or its tile.</param>
     /// <param name="name">The name.</param>
     /// <param name="value">The value, for this picture alone.</param>
-    void VisionValue(PictureTile picture, string name, Tensor value)
-    {
-    }
-
-    /// <summary>A method's named value of a picture before the decoder, such as a weight for each patch.</summary>
-    /// <param name="context">The picture.</param>
-    /// <param name="name">The name, for example <c>method.weights</c>.</param>
-    /// <param name="value">The value.</param>
-    void PictureValue(IPictureContext context, string name, Tensor value)
+    void PictureValue(PictureTile picture, string name, Tensor value)
     {
     }
 

@@ -82,12 +82,15 @@ public sealed partial class Pipeline
     /// <returns>What was seen; the caller disposes it.</returns>
     public Task<Seen> See(Image image, CancellationToken cancellationToken = default) => See([image], cancellationToken);
 
-    /// <summary>Looks at a picture and gives what the vision encoder tells of its places, to be drawn over it: <c>Map(photo, "*.share")</c>.</summary>
+    /// <summary>
+    /// Looks at a picture and gives what the vision encoder, or a method before the decoder, tells of its places, to be drawn over it:
+    /// <c>Map(photo, "*.share")</c>. Of a picture in tiles it is the first tile.
+    /// </summary>
     /// <param name="image">The picture.</param>
-    /// <param name="names">Names of the values that the encoder tells; <c>*</c> stands for any characters.</param>
+    /// <param name="names">Names of the values; <c>*</c> stands for any characters.</param>
     /// <param name="cancellationToken">Checked between blocks of the encoder.</param>
     /// <returns>The values over the picture.</returns>
-    /// <exception cref="ApertureException">The encoder tells no such value with one number for each place; the message names those it tells.</exception>
+    /// <exception cref="ApertureException">Nobody tells such a value with one number for each place; the message names those that are told.</exception>
     public Task<HeatMap> Map(Image image, string names, CancellationToken cancellationToken = default)
         => RunAsync((run, token) => run.Map(image, names, token), cancellationToken);
 

@@ -30,31 +30,42 @@ internal sealed class RequestRun(Model model, HookTable? table)
         return _path.See(request, images).With(request.TakeShared(), counter.OwnMacs);
     }
 
-    /// <summary>What the encoder tells of a picture's places.</summary>
+    /// <summary>What the encoder, and methods before the decoder, tell of a picture's places; of several tiles those of the first.</summary>
     /// <param name="image">The picture.</param>
     /// <param name="names">Names of the values; <c>*</c> stands for any characters.</param>
     /// <param name="cancellationToken">Checked between blocks of the encoder.</param>
-    /// <exception cref="ApertureException">The encoder tells no such value, or the picture's rows have no grid.</exception>
+    /// <exception cref="ApertureException">Nobody tells such a value, or the picture's rows have no grid.</exception>
     public HeatMap Map(Image image, string names, CancellationToken cancellationToken)
     {
         using IDisposable mode = inference_mode();
-        EncoderListener listener = new(names);
+        PictureListener listener = new(names);
         using RequestContext request = _path.Begin(1, listener, cancellationToken);
         using Seen seen = _path.See(request, [image]);
+        LetMethodsTell(request, seen);
         VisualSegment segment = seen.Segments[0][0];
         HeatMapPanel[] panels =
         [
-            .. listener.Values.Where(value => value.Values.Length == segment.Grid.Count).Select(value => new HeatMapPanel(value.Name, value.Values)),
+            .. listener.Values.Where(value => value.Picture.Tile == segment.Tile && value.Values.Length == segment.Grid.Count)
+                .Select(value => new HeatMapPanel(value.Name, value.Values)),
         ];
         if (segment.Area is not { } area || panels.Length == 0)
         {
-            string told = listener.Names.Count == 0 ? "it tells nothing" : $"it tells {string.Join(", ", listener.Names)}";
+            string told = listener.Names.Count == 0 ? "none is told" : $"told are {string.Join(", ", listener.Names)}";
             throw new ApertureException(
-                $"The vision encoder of {model.Name} tells no '{names}' with one number for each of its {segment.Grid.Count} places; {told}.");
+                $"Neither the vision encoder of {model.Name} nor a method tells '{names}' with one number for each of {segment.Grid.Count} places; {told}.");
         }
 
         PictureView view = PictureView.Of(image, [area]);
         return new HeatMap(view.Picture, view.Inside(area), segment.Grid, panels);
+    }
+
+    private void LetMethodsTell(RequestContext request, Seen seen)
+    {
+        int rows = 0;
+        foreach (VisualTokens tokens in _path.Project(request, 0, seen.Features, ref rows))
+        {
+            tokens.Dispose();
+        }
     }
 
     /// <summary>Answers a question and counts what it cost.</summary>

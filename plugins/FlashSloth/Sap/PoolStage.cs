@@ -15,6 +15,9 @@ namespace Aperture.Plugins.FlashSloth.Sap;
 /// <param name="dropout">In training; null for none.</param>
 internal sealed class PoolStage(string method, TypedWeights<SpatialPooling>? weights, int pool, SeededDropout? dropout = null)
 {
+    /// <summary>Name of the value that tells each patch's weight in its cell.</summary>
+    private const string WeightsName = "sap.weights";
+
     /// <summary>Pools.</summary>
     /// <param name="context">The picture.</param>
     /// <param name="features">Its features <c>[N, C]</c>; consumed.</param>
@@ -65,11 +68,26 @@ internal sealed class PoolStage(string method, TypedWeights<SpatialPooling>? wei
         if (context.Request.Trace is { } trace && pooling is not null)
         {
             trace.MethodMacs(method, pooling.Macs(patches));
-            trace.PictureValue(context, "sap.weights", cat([.. shares.Select(share => share.flatten())], 0).to(ScalarType.Float32));
+            Tell(trace, context, features.Segments, shares);
         }
 
         features.Dispose();
         return features with { Tokens = cells.MoveToOuterDisposeScope(), Segments = segments, HiddenStates = new Dictionary<int, Tensor>() };
+    }
+
+    // Each patch's weight in its cell, tile by tile.
+    private static void Tell(IDecoderTrace trace, IPictureContext context, IReadOnlyList<VisualSegment> tiles, List<Tensor> shares)
+    {
+        if (!trace.WantsPictureValue(WeightsName))
+        {
+            return;
+        }
+
+        Tensor[] weights = [.. shares.SelectMany(share => share.unbind(0))]; // [tiles, N] -> [N] each
+        foreach ((VisualSegment tile, Tensor own) in tiles.Where(tile => tile.Rows > Front(tile)).Zip(weights))
+        {
+            trace.PictureValue(new PictureTile(context.Image, tile.Tile) { Sample = context.Sample }, WeightsName, own.to(ScalarType.Float32));
+        }
     }
 
     private Tensor Pool(SpatialPooling? pooling, Tensor own, VisualGrid grid, List<Tensor> all)

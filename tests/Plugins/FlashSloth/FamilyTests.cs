@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Aperture.Generation;
 using Aperture.Images;
+using Aperture.Measuring;
 using Aperture.Pipelines;
 using Aperture.Requests;
 
@@ -31,6 +32,20 @@ public sealed class FamilyTests : IDisposable
         Assert.Equal(5, answer.TokenMap!.Tiles.Count);
         Assert.Equal(5 * 81, answer.TokenMap.Kept[0].Count); // every patch is in a token
         Assert.True(answer.Flops.Method > 0);
+    }
+
+    [Fact]
+    public async Task Which_patches_pooling_weighs_is_a_picture_in_one_call()
+    {
+        await using EngineSession session = TinyFlashSloth.Open();
+
+        HeatMap map = await session.Load(_tiny.Folder).Map(_picture, "sap.*");
+
+        HeatMapPanel panel = Assert.Single(map.Panels);
+        Assert.Equal(("sap.weights", 81), (panel.Name, panel.Values.Count));
+        Assert.Equal(9, panel.Values.Sum(), 4); // nine cells whose patches' weights sum up to one each
+        Assert.True(panel.Values.Max() > panel.Values.Min());
+        Assert.True(File.Exists(map.SavePng(Path.Combine(_tiny.Folder, "weights.png"))));
     }
 
     [Fact]

@@ -97,7 +97,7 @@ public sealed class EncoderTests : IDisposable
         Assert.True(drawn.Width > drawn.Height);
         Assert.True(drawn.Pixels.ToArray().Distinct().Count() > 20);
         ApertureException error = await Assert.ThrowsAsync<ApertureException>(() => hr.Map(picture, "gates"));
-        Assert.Contains("tells no 'gates' with one number for each of its 36 places; it tells llava-hr.slow.stem,", error.Message, StringComparison.Ordinal);
+        Assert.Contains("tells 'gates' with one number for each of 36 places; told are llava-hr.slow.stem,", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -239,9 +239,9 @@ public sealed class EncoderTests : IDisposable
 
         public Tensor this[string name] => _values[name];
 
-        public bool WantsVisionValue(string name) => true;
+        public bool WantsPictureValue(string name) => true;
 
-        public void VisionValue(PictureTile picture, string name, Tensor value) => _values[name] = value.clone().DetachFromDisposeScope();
+        public void PictureValue(PictureTile picture, string name, Tensor value) => _values[name] = value.clone().DetachFromDisposeScope();
 
         public void Dispose()
         {

@@ -110,8 +110,9 @@ public abstract class EndToEndRunner : IGoldenRunner
         List<Tensor> cells = [];
         for (int sample = 0; sample < layouts.Count; sample++)
         {
-            (string name, Tensor weights) = trace.Pictures[sample];
-            Assert.Equal("sap.weights", name);
+            (PictureTile Picture, string Name, Tensor Value)[] own = [.. trace.Pictures.Where(value => value.Picture.Sample == sample)];
+            Assert.All(own, value => Assert.Equal("sap.weights", value.Name));
+            Tensor weights = cat([.. own.Select(value => value.Value)], 0); // [tiles N]
             foreach (Span span in layouts[sample].OriginalSpans.Where(span => span.Kind == SpanKind.Image))
             {
                 foreach (int[] sources in span.Sources!)

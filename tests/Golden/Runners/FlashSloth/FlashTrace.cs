@@ -1,4 +1,5 @@
 using Aperture.Decoding;
+using Aperture.Vision;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -15,10 +16,12 @@ internal sealed class FlashTrace : IDecoderTrace
 
     public Dictionary<string, List<Tensor>> Values { get; } = [];
 
-    /// <summary>Values of pictures, in the order of samples.</summary>
-    public List<(string Name, Tensor Value)> Pictures { get; } = [];
+    /// <summary>Values of pictures, in the order of their tiles.</summary>
+    public List<(PictureTile Picture, string Name, Tensor Value)> Pictures { get; } = [];
 
-    public void PictureValue(IPictureContext context, string name, Tensor value) => Pictures.Add((name, value.clone().DetachFromDisposeScope()));
+    public bool WantsPictureValue(string name) => true;
+
+    public void PictureValue(PictureTile picture, string name, Tensor value) => Pictures.Add((picture, name, value.clone().DetachFromDisposeScope()));
 
     public void LayerInput(ILayerContext context, Tensor rows) => Inputs.TryAdd(context.Layer, rows.clone().DetachFromDisposeScope());
 

@@ -10,9 +10,9 @@ internal sealed class VisionValues : IDecoderTrace, IDisposable
 {
     private readonly Dictionary<string, List<Tensor>> _values = [];
 
-    public bool WantsVisionValue(string name) => true;
+    public bool WantsPictureValue(string name) => true;
 
-    public void VisionValue(PictureTile picture, string name, Tensor value)
+    public void PictureValue(PictureTile picture, string name, Tensor value)
     {
         if (!_values.TryGetValue(name, out List<Tensor>? own))
         {

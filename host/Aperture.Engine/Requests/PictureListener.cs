@@ -5,31 +5,31 @@ using static TorchSharp.torch;
 
 namespace Aperture.Requests;
 
-/// <summary>Copies the named values of a vision encoder that are asked for.</summary>
+/// <summary>Copies the named values of pictures that are asked for.</summary>
 /// <param name="pattern">Their names; <c>*</c> stands for any characters.</param>
-internal sealed class EncoderListener(string pattern) : IDecoderTrace
+internal sealed class PictureListener(string pattern) : IDecoderTrace
 {
     private readonly List<string> _names = [];
-    private readonly List<(string Name, float[] Values)> _values = [];
+    private readonly List<(PictureTile Picture, string Name, float[] Values)> _values = [];
 
     /// <summary>All names that were offered.</summary>
     public IReadOnlyList<string> Names => _names;
 
     /// <summary>What was copied, in the order it came.</summary>
-    public IReadOnlyList<(string Name, float[] Values)> Values => _values;
+    public IReadOnlyList<(PictureTile Picture, string Name, float[] Values)> Values => _values;
 
     /// <inheritdoc />
-    public bool WantsVisionValue(string name)
+    public bool WantsPictureValue(string name)
     {
         _names.Add(name);
         return FileSystemName.MatchesSimpleExpression(pattern, name);
     }
 
     /// <inheritdoc />
-    public void VisionValue(PictureTile picture, string name, Tensor value)
+    public void PictureValue(PictureTile picture, string name, Tensor value)
     {
         using Tensor wide = value.to(ScalarType.Float32, CPU);
         using Tensor packed = wide.contiguous();
-        _values.Add((name, packed.data<float>().ToArray()));
+        _values.Add((picture, name, packed.data<float>().ToArray()));
     }
 }
