@@ -1,4 +1,5 @@
 using Aperture.Generation;
+using Aperture.Host.Tests.Decoding;
 using Aperture.Images;
 using Aperture.Pipelines;
 using Aperture.Requests;
@@ -62,5 +63,8 @@ public sealed class DownsampleTests(SmallLlava small) : IClassFixture<SmallLlava
         Answer answer = await plain.With("downsample", new { Tokens = 9 }).With("downsample", new { Keep = 0.5 }).Ask(picture, "abc?", _short);
 
         Assert.Equal(4, answer.VisualTokens); // half of nine is five at most, which two by two keep to
+        using ProbeReducer nothing = new("nothing", sites => sites.BeforeEncoder((_, _) => 0));
+        string told = (await Assert.ThrowsAsync<ApertureException>(() => plain.With(nothing).Ask(picture, "abc?", _short))).Message;
+        Assert.Equal("nothing, before the encoder: asked for 0 rows of a picture that has 16; give 1 or more.", told);
     }
 }
