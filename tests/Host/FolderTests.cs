@@ -1,6 +1,5 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
-using Aperture.Host.Tests.Data;
 using Aperture.Pipelines;
 
 namespace Aperture.Host.Tests;

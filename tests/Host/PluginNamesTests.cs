@@ -1,7 +1,6 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
 using Aperture.Comparing;
-using Aperture.Host.Tests.Data;
 using Aperture.Plugins;
 using Aperture.Requests;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Aperture.Generation;
 using Aperture.Host.Chatting;
-using Aperture.Host.Tests.Pipelines;
 using Aperture.Images;
 using Aperture.Pipelines;
 using Aperture.Scripting;

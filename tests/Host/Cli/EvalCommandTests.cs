@@ -1,4 +1,3 @@
-using Aperture.Host.Tests.Pipelines;
 
 namespace Aperture.Host.Tests.Cli;
 

@@ -2,7 +2,6 @@ using System.Reflection.Metadata;
 using System.Reflection.PortableExecutable;
 using System.Text.Json;
 using Aperture.Generation;
-using Aperture.Host.Tests.Data;
 using Aperture.Host.Tests.Plugins;
 using Aperture.Hub;
 using Aperture.Images;

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Aperture.Decoding;
-using Aperture.Host.Tests.Pipelines;
 using Aperture.Measuring;
 using Aperture.Models;
 using static TorchSharp.torch;

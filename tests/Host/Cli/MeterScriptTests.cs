@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Aperture.Host.Tests.Data;
 using Aperture.Images;
 
 namespace Aperture.Host.Tests.Cli;

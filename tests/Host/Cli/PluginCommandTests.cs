@@ -1,4 +1,3 @@
-using Aperture.Host.Tests.Data;
 using Aperture.Host.Tests.Plugins;
 using Aperture.Images;
 

@@ -1,5 +1,4 @@
 using Aperture.Decoding;
-using Aperture.Host.Tests.Data;
 using Aperture.Host.Tests.Plugins;
 using Aperture.Measuring;
 using Aperture.Pipelines;

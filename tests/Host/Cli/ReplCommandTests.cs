@@ -1,4 +1,3 @@
-using Aperture.Host.Tests.Data;
 
 namespace Aperture.Host.Tests.Cli;
 

@@ -1,5 +1,4 @@
 using Aperture.Data;
-using Aperture.Host.Tests.Data;
 
 namespace Aperture.Host.Tests.Cli;
 

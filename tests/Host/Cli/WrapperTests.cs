@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Runtime.Versioning;
-using Aperture.Host.Tests.Data;
 
 namespace Aperture.Host.Tests.Cli;
 

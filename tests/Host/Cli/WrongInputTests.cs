@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using Aperture.Host.Tests.Pipelines;
 using Aperture.Tasks;
 
 namespace Aperture.Host.Tests.Cli;

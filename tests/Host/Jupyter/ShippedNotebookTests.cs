@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Aperture.Host.Tests.Cli;
-using Aperture.Host.Tests.Data;
 using Aperture.Jupyter;
 using Aperture.Plugins;
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Aperture.Decoding;
-using Aperture.Host.Tests.Decoding;
+using Aperture.Engine.Tests.Decoding;
 using Aperture.Pipelines;
 using Aperture.Plugins;
 using Aperture.Sequences;

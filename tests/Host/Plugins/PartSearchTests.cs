@@ -1,5 +1,4 @@
 using Aperture.Host.Tests.Cli;
-using Aperture.Host.Tests.Data;
 using Aperture.Hub;
 using Aperture.Models;
 using Aperture.Pipelines;

@@ -1,7 +1,7 @@
-using Aperture.Scripting.Tests.Sessions;
 using Aperture.Pipelines;
 using Aperture.Plugins;
 using Aperture.Scripting;
+using Aperture.Scripting.Tests.Sessions;
 
 namespace Aperture.Host.Tests.Plugins;
 

@@ -1,6 +1,5 @@
 using Aperture.Decoding;
-using Aperture.Host.Tests.Data;
-using Aperture.Host.Tests.Decoding;
+using Aperture.Engine.Tests.Decoding;
 using Aperture.Host.Tests.Plugins;
 using Aperture.Models;
 using Aperture.Pipelines;

@@ -1,6 +1,6 @@
 using Aperture.Host.Repl;
-using Aperture.Scripting.Tests.Sessions;
 using Aperture.Scripting;
+using Aperture.Scripting.Tests.Sessions;
 
 namespace Aperture.Scripting.Tests.Repl;
 

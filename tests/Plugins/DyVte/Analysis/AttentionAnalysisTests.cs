@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Aperture.Data;
 using Aperture.Evaluation;
-using Aperture.Host.Tests.Data;
 using Aperture.Models;
 using Aperture.Pipelines;
 using Aperture.Plugins.DyVte.Analysis;

@@ -1,0 +1,62 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json;
+using Aperture.Decoding;
+using Aperture.Measuring;
+using Aperture.Models;
+using static TorchSharp.torch;
+
+namespace Aperture.Engine.Tests.Measuring;
+
+public sealed class MeasuredOnTests
+{
+    [Fact]
+    public void A_model_s_arithmetic_is_named_with_its_threads_and_the_processor()
+    {
+        using Ops ops = new(CPU, ScalarType.BFloat16, threads: 3);
+
+        MeasuredOn on = MeasuredOn.Of(ops);
+
+        Assert.Equal(new MeasuredOn(ScalarType.BFloat16, "cpu", 3, ProcessorName.Cpu(File.ReadLines("/proc/cpuinfo"))), on);
+        Assert.Equal($"BFloat16 on cpu, 3 thread(s), {on.Processor}", on.ToString());
+    }
+
+    [Fact]
+    public void Json_has_a_property_for_each_fact()
+    {
+        using MemoryStream buffer = new();
+        using (Utf8JsonWriter json = new(buffer))
+        {
+            json.WriteStartObject();
+            new MeasuredOn(ScalarType.Float32, "cuda:1", 2, "NVIDIA A100").Write(json);
+            json.WriteEndObject();
+        }
+
+        Assert.Equal("""{"type":"Float32","device":"cuda:1","threads":2,"processor":"NVIDIA A100"}""", Encoding.UTF8.GetString(buffer.ToArray()));
+    }
+
+    [Fact]
+    public void The_name_of_the_cpu_is_that_of_the_first_core()
+    {
+        string[] lines = ["processor\t: 0", "model\t\t: 17", "model name\t: AMD EPYC 9R14: 96 cores", "", "model name\t: another"];
+
+        Assert.Equal("AMD EPYC 9R14: 96 cores", ProcessorName.Cpu(lines));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("processor\t: 0\nBogoMIPS\t: 243.75")]
+    [InlineData("model name\t:")]
+    public void Where_the_cpu_has_no_name_its_architecture_is_named(string lines)
+        => Assert.Equal($"{RuntimeInformation.ProcessArchitecture} processor", ProcessorName.Cpu(lines.Split('\n')));
+
+    [Fact]
+    public void A_gpu_is_named_where_all_have_one_name()
+    {
+        string[] h200 = ["Model: \t\t NVIDIA H200", "IRQ:   \t\t 12"], a100 = ["Model: \t\t NVIDIA A100"];
+
+        Assert.Equal("NVIDIA H200", ProcessorName.Gpu([h200, h200]));
+        Assert.Null(ProcessorName.Gpu([h200, a100]));
+        Assert.Null(ProcessorName.Gpu([]));
+    }
+}
