@@ -100,7 +100,9 @@ internal sealed class ScriptAssemblies(ScriptLibraries libraries) : IDisposable
                 return LoadFromAssemblyPath(path);
             }
 
-            using MemoryStream image = new(File.ReadAllBytes(path), writable: false);
+            byte[] bytes = File.ReadAllBytes(path);
+            libraries.NoteLoaded(path, bytes);
+            using MemoryStream image = new(bytes, writable: false);
             string symbolsPath = Path.ChangeExtension(path, ".pdb");
             if (!File.Exists(symbolsPath))
             {

@@ -13,7 +13,7 @@ namespace Aperture.Scripting;
 internal sealed class ScriptLibraries(Func<AssemblyName, Assembly?> resolve)
 {
     private readonly ConcurrentDictionary<string, string> _paths = new(StringComparer.OrdinalIgnoreCase);
-    private readonly ConcurrentDictionary<string, string> _contents = new(StringComparer.OrdinalIgnoreCase);
+    private readonly ConcurrentDictionary<string, string> _loaded = new(StringComparer.OrdinalIgnoreCase);
     private readonly ConcurrentDictionary<string, string> _packageAssemblies = new(StringComparer.OrdinalIgnoreCase);
     private readonly ConcurrentDictionary<string, string> _packageNatives = new(StringComparer.Ordinal);
 
@@ -21,15 +21,14 @@ internal sealed class ScriptLibraries(Func<AssemblyName, Assembly?> resolve)
         AssemblyLoadContext.GetLoadContext(typeof(ScriptLibraries).Assembly) ?? AssemblyLoadContext.Default;
 
     /// <summary>Adds a DLL named by <c>#r</c>.</summary>
-    public void Add(string path)
-    {
-        _paths[Path.GetFileNameWithoutExtension(path)] = path;
-        _contents.GetOrAdd(Path.GetFileNameWithoutExtension(path), _ => ContentOf(path));
-    }
+    public void Add(string path) => _paths[Path.GetFileNameWithoutExtension(path)] = path;
 
-    /// <summary>Whether a DLL holds something else than the one of its name that the session referred to first: that one is what runs.</summary>
+    /// <summary>Notes what was loaded under a name: that is what runs from now on.</summary>
+    public void NoteLoaded(string path, byte[] image) => _loaded[Path.GetFileNameWithoutExtension(path)] = HashOf(image);
+
+    /// <summary>Whether a DLL holds something else than the one of its name that runs.</summary>
     public bool HasChanged(string path)
-        => _contents.TryGetValue(Path.GetFileNameWithoutExtension(path), out string? first) && first != ContentOf(path);
+        => _loaded.TryGetValue(Path.GetFileNameWithoutExtension(path), out string? running) && running != HashOf(File.ReadAllBytes(path));
 
     /// <summary>Adds the files of a package.</summary>
     public void Add(PackageLibrary package)
@@ -77,7 +76,7 @@ internal sealed class ScriptLibraries(Func<AssemblyName, Assembly?> resolve)
             ?? files.Select(file => _packageNatives.GetValueOrDefault(file)).FirstOrDefault(path => path is not null);
     }
 
-    private static string ContentOf(string path) => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(path)));
+    private static string HashOf(byte[] image) => Convert.ToHexString(SHA256.HashData(image));
 
     private string? Beside(string file) => _paths.Values
         .Select(p => Path.Combine(Path.GetDirectoryName(p)!, file))

@@ -32,6 +32,8 @@ public class ScriptAssemblyTests
     {
         using ScriptFixture f = new();
         string path = Path.Combine(f.Folder, "Sample.Lib.dll"), ask = $"#r \"{path}\"\nSample.Box.Instance.Size";
+        Compile(path, 11);
+        Assert.IsType<ScriptResult.CompileError>(await f.Run($"{ask} + nowhere")); // nothing of it runs yet, so that it may still be mended
         Compile(path, 12);
         Assert.Equal(12, await f.Value(ask));
         Assert.Equal(12, await f.Value(ask));
