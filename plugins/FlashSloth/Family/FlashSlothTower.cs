@@ -11,7 +11,7 @@ internal static class FlashSlothTower
     public const string Prefix = "model.vision_tower.vision_tower.vision_model.";
 
     /// <summary>SigLIP-so400m at 384 pixels in patches of 14.</summary>
-    public static VisionTransformerConfig So400M { get; } = new()
+    public static VisionTransformerConfig So400M { get; } = SiglipVision.Defaults with
     {
         HiddenSize = 1152,
         IntermediateSize = 4304,
@@ -19,12 +19,6 @@ internal static class FlashSlothTower
         Heads = 16,
         ImageSize = 384,
         PatchSize = 14,
-        Activation = "gelu_pytorch_tanh",
-        NormEpsilon = 1e-6,
-        ClassToken = false,
-        PreNorm = false,
-        PatchBias = true,
-        Positions = VisionPositions.Grid,
     };
 
     /// <summary>The tower's sizes: the file's own, those of the folder that a user or the file names, or so400m's where the width is that tower's.</summary>
