@@ -1,10 +1,8 @@
 using Aperture.Benchmarks;
 using Aperture.Decoding;
-using Aperture.Hub;
 using Aperture.Images;
 using Aperture.Models;
 using Aperture.Pipelines;
-using Aperture.Plugins;
 using Aperture.Vision;
 using Aperture.Weights;
 using TorchSharp;
@@ -84,9 +82,7 @@ public sealed class SmallNext : IDisposable
     public string Picture => Path.Combine(Root, "picture.png");
 
     /// <summary>A session of its own over the plugins that are built beside the tests.</summary>
-    public EngineSession Open(ModelOptions? options = null)
-        => new(
-            new PluginHost(PluginCatalog.Read()), new HubCache(HubSettings.FromEnvironment()), options ?? new ModelOptions { Type = "float32", Threads = 1 });
+    public EngineSession Open(ModelOptions? options = null) => SmallLlava.Session(options);
 
     public void Dispose() => Directory.Delete(Root, recursive: true);
 
