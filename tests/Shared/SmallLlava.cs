@@ -45,13 +45,8 @@ public sealed class SmallLlava : IDisposable
 
     public string Picture => Path.Combine(Root, "picture.png");
 
-    /// <summary>A session of its own over the plugins that are built beside the tests.</summary>
-    public EngineSession Open(ModelOptions? options = null) => Session(options);
-
-    /// <summary>A session over the plugins that are built beside the tests, in float32 with one thread unless options say otherwise.</summary>
-    public static EngineSession Session(ModelOptions? options = null)
-        => new(
-            new PluginHost(PluginCatalog.Read()), new HubCache(HubSettings.FromEnvironment()), options ?? new ModelOptions { Type = "float32", Threads = 1 });
+    /// <summary>A session over the plugins that are built beside the tests.</summary>
+    public EngineSession Open(ModelOptions? options = null) => EngineSessions.Open(options);
 
     public void Dispose() => Directory.Delete(Root, recursive: true);
 }

@@ -12,7 +12,7 @@ namespace Aperture.Pipelines;
 
 /// <summary>
 /// What a command, script or notebook works with: the plugin host, the models that are open, and the pipelines over them. Safe to use from several threads.
-/// Disposing it cancels and awaits what runs and disposes all of these.
+/// Disposing it cancels and awaits what runs and disposes all of these, the plugin host where it owns it.
 /// </summary>
 public sealed class EngineSession : IAsyncDisposable
 {
@@ -26,14 +26,20 @@ public sealed class EngineSession : IAsyncDisposable
     private readonly HashSet<string> _told = [];
     private readonly SessionTasks _tasks;
     private readonly Action<string>? _onNotice;
+    private readonly bool _ownsPlugins;
 
     /// <summary>Starts a session.</summary>
-    /// <param name="plugins">The plugin host; owned.</param>
+    /// <param name="plugins">The plugin host.</param>
     /// <param name="cache">Where downloaded models lie.</param>
     /// <param name="defaults">How models are opened unless a caller says otherwise.</param>
-    public EngineSession(PluginHost plugins, HubCache cache, ModelOptions defaults)
+    /// <param name="ownsPlugins">
+    /// Whether disposing the session disposes the plugin host too. Sessions that share a host load each plugin once; whoever made the host disposes it after
+    /// them.
+    /// </param>
+    public EngineSession(PluginHost plugins, HubCache cache, ModelOptions defaults, bool ownsPlugins = true)
     {
         Plugins = plugins;
+        _ownsPlugins = ownsPlugins;
         _cache = cache;
         _locator = new ModelLocator(cache);
         _requests = new RequestQueue();
@@ -303,6 +309,11 @@ public sealed class EngineSession : IAsyncDisposable
         }
 
         _models.Clear();
+        if (!_ownsPlugins)
+        {
+            return;
+        }
+
         if (Plugins.Plugins.Any(plugin => plugin.Leases > 0))
         {
             CollectDropped();

@@ -165,9 +165,5 @@ public sealed class ChatMethodTests
         }
     }
 
-    private EngineSession Open() => new(
-        new PluginHost(PluginCatalog.Read()),
-        new Aperture.Hub.HubCache(Aperture.Hub.HubSettings.FromEnvironment()),
-        new ModelOptions { Type = "float32", Threads = 1 })
-    { OnNotice = _notices.Add };
+    private EngineSession Open() => EngineSessions.Open(onNotice: _notices.Add);
 }

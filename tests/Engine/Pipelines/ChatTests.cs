@@ -230,7 +230,7 @@ public sealed class ChatTests(SmallLlava small) : IClassFixture<SmallLlava>
     public async Task A_reload_ends_the_live_cache_with_one_line_and_the_plugin_leaves()
     {
         List<string> notices = [];
-        await using EngineSession session = Open(notices);
+        await using EngineSession session = EngineSessions.OpenAlone(onNotice: notices.Add);
         using Chat chat = session.Load(small.Folder).With("fitprune", new { Recipe = new[] { 6, 0, 5, 0 } }).Chat();
         await chat.Ask("abc?", _picture, _short);
 
@@ -320,11 +320,7 @@ public sealed class ChatTests(SmallLlava small) : IClassFixture<SmallLlava>
             stop.Token));
     }
 
-    private EngineSession Open(List<string> notices) => new(
-        new PluginHost(PluginCatalog.Read()),
-        new Aperture.Hub.HubCache(Aperture.Hub.HubSettings.FromEnvironment()),
-        new ModelOptions { Type = "float32", Threads = 1 })
-    { OnNotice = notices.Add };
+    private static EngineSession Open(List<string> notices) => EngineSessions.Open(onNotice: notices.Add);
 
     private static async Task<int> RowsAfresh(Pipeline pipeline, IEnumerable<Message> messages)
     {

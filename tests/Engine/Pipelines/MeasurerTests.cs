@@ -27,6 +27,7 @@ public sealed class MeasurerTests(SmallLlava small) : IClassFixture<SmallLlava>
     }
 
     [Fact]
+    [Trait("Category", "Process")] // Starts none, but keeps this one busy for long.
     public async Task Time_in_hooks_is_that_before_the_first_token()
     {
         await using EngineSession session = small.Open();

@@ -16,7 +16,7 @@ public sealed class MethodNamesTests(SmallLlava small) : IClassFixture<SmallLlav
     [Fact]
     public async Task A_typo_in_a_name_fails_where_it_is_written_with_the_nearest_names_of_plugins_not_loaded_yet()
     {
-        await using EngineSession session = small.Open();
+        await using EngineSession session = EngineSessions.OpenAlone();
         Pipeline plain = session.Load(small.Folder);
         Assert.DoesNotContain(session.Plugins.Plugins, plugin => plugin.Entry.Id == "fitprune" && plugin.Leases > 0);
 
@@ -53,11 +53,7 @@ public sealed class MethodNamesTests(SmallLlava small) : IClassFixture<SmallLlav
     public async Task The_same_method_twice_is_refused_and_with_other_options_told_once()
     {
         List<string> notices = [];
-        await using EngineSession session = new(
-            new PluginHost(PluginCatalog.Read()), new HubCache(HubSettings.FromEnvironment()), new ModelOptions { Type = "float32", Threads = 1 })
-        {
-            OnNotice = notices.Add,
-        };
+        await using EngineSession session = EngineSessions.Open(onNotice: notices.Add);
         Pipeline half = session.Load(small.Folder).With("random", new { Tokens = 8 });
 
         Assert.Equal(

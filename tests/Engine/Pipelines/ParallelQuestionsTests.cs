@@ -200,11 +200,7 @@ public sealed class ParallelQuestionsTests(ITestOutputHelper output)
         return [.. (await Task.WhenAll(all).WaitAsync(_limit)).SelectMany(own => own)];
     }
 
-    private static EngineSession Open(Action<string>? onNotice = null)
-        => new(
-            new PluginHost(PluginCatalog.Read()), new HubCache(HubSettings.FromEnvironment()),
-            new ModelOptions { Type = "float32", Threads = 1 })
-        { OnNotice = onNotice };
+    private static EngineSession Open(Action<string>? onNotice = null) => EngineSessions.OpenAlone(onNotice: onNotice);
 
     private static Pipeline[] Pipelines(Pipeline plain) =>
     [

@@ -85,7 +85,7 @@ public sealed class PipelineTests(SmallLlava small) : IClassFixture<SmallLlava>
     [Fact]
     public async Task A_reload_gives_pipelines_the_new_version()
     {
-        await using EngineSession session = small.Open();
+        await using EngineSession session = EngineSessions.OpenAlone();
         Image picture = Image.Load(small.Picture);
         Pipeline pruned = session.Load(small.Folder).With("fitprune", new { Recipe = new[] { 6, 0, 5, 0 } });
         Answer before = await pruned.Ask(picture, "abc?", _short);
@@ -102,7 +102,7 @@ public sealed class PipelineTests(SmallLlava small) : IClassFixture<SmallLlava>
     [Fact]
     public async Task Pipelines_that_nobody_knows_any_more_give_their_plugin_back()
     {
-        await using EngineSession session = small.Open();
+        await using EngineSession session = EngineSessions.OpenAlone();
         AskAndForget(session, small);
         for (int i = 0; i < 20 && session.Plugins.Plugins.Any(p => p.Leases > 0); i++)
         {

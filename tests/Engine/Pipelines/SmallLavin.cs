@@ -65,8 +65,8 @@ public sealed class SmallLavin : IDisposable
 
     public ModelOptions Options(string adapters) => new() { Type = "float32", Threads = 1, Adapters = adapters };
 
-    /// <summary>A session of its own over the plugins that are built beside the tests.</summary>
-    public EngineSession Open() => new(new PluginHost(PluginCatalog.Read()), new HubCache(HubSettings.FromEnvironment()), new ModelOptions());
+    /// <summary>A session over the plugins that are built beside the tests.</summary>
+    public EngineSession Open() => EngineSessions.Open(new ModelOptions());
 
     public void Dispose()
     {

@@ -82,7 +82,7 @@ public sealed class SmallNext : IDisposable
     public string Picture => Path.Combine(Root, "picture.png");
 
     /// <summary>A session of its own over the plugins that are built beside the tests.</summary>
-    public EngineSession Open(ModelOptions? options = null) => SmallLlava.Session(options);
+    public EngineSession Open(ModelOptions? options = null) => EngineSessions.Open(options);
 
     public void Dispose() => Directory.Delete(Root, recursive: true);
 

@@ -49,7 +49,7 @@ public sealed class UnknownModelTests : IDisposable
         Assert.EndsWith("; there is no family " + End, Assert.Throws<ApertureException>(() => session.Load(_folder)).Message);
     }
 
-    private static EngineSession Open(PluginCatalog catalog) => new(new PluginHost(catalog), new HubCache(HubSettings.FromEnvironment()), new ModelOptions());
+    private static EngineSession Open(PluginCatalog catalog) => EngineSessions.OpenAlone(new ModelOptions(), catalog: catalog);
 
     private static string Families(EngineSession session)
     {

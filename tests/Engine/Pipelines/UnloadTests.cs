@@ -18,7 +18,7 @@ public sealed class UnloadTests(SmallLlava small) : IClassFixture<SmallLlava>
     [Fact]
     public async Task It_frees_weights_and_methods_and_can_be_loaded_again()
     {
-        await using EngineSession session = small.Open();
+        await using EngineSession session = EngineSessions.OpenAlone();
         ModelGlobals models = new(session);
         await (await models.Load(small.Folder)).Ask(_picture, "abc?", _short);
         await models.Unload(small.Folder); // what is made once for all stays

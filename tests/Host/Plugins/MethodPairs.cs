@@ -10,11 +10,11 @@ using static TorchSharp.torch;
 
 namespace Aperture.Host.Tests.Plugins;
 
-/// <summary>Runs two methods together on a small decoder: a prompt with an image of 576 places, and a token after it.</summary>
+/// <summary>Runs two methods together on a small decoder: a prompt with an image of 144 places, and a token after it.</summary>
 /// <param name="plugins">Where methods come from; borrowed.</param>
 internal sealed class MethodPairs(PluginHost plugins) : IDisposable
 {
-    private const int Layers = 8, Side = 24, Text = 6;
+    private const int Layers = 8, Side = 12, Text = 6;
 
     private readonly SmallDecoder _small = new(SmallDecoder.ConfigOf(layers: Layers));
     private readonly SequenceLayout[] _prompt =

@@ -21,7 +21,8 @@ public sealed class MethodTrialTests : IDisposable
     [MemberData(nameof(Shipped))]
     public async Task Nothing_is_wrong_with_a_method_that_ships(string method)
     {
-        MethodTrial trial = await Try(method);
+        await using EngineSession session = EngineSessions.Open();
+        MethodTrial trial = Try(session, method);
 
         Assert.Empty(trial.Faults);
         Assert.Equal(6, trial.Questions);
@@ -80,10 +81,15 @@ public sealed class MethodTrialTests : IDisposable
     private Task<MethodTrial> Try(string name, string declare, string? calls = null, string members = "")
         => Try(name, new PluginEntry(name, WrittenPlugin.Write(_sandbox.Folder, name, declare, calls, members)));
 
-    private async Task<MethodTrial> Try(string method, params PluginEntry[] own)
+    private async Task<MethodTrial> Try(string method, PluginEntry own)
     {
-        PluginHost plugins = new(new PluginCatalog([.. PluginCatalog.Read().Entries, .. own]), new PluginHostOptions { ShadowParent = _sandbox.Shadows });
+        PluginHost plugins = new(new PluginCatalog([.. PluginCatalog.Read().Entries, own]), new PluginHostOptions { ShadowParent = _sandbox.Shadows });
         await using EngineSession session = new(plugins, new HubCache(HubSettings.FromEnvironment()), new ModelOptions { Device = "cpu", Threads = 1 });
+        return Try(session, method);
+    }
+
+    private static MethodTrial Try(EngineSession session, string method)
+    {
         Pipeline model = session.Load("tiny-llava");
         Image picture = Image.Load(Path.Combine(AppContext.BaseDirectory, "scripts", "shelf.png"));
         return MethodTrial.Run(

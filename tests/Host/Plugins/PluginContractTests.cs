@@ -12,36 +12,29 @@ namespace Aperture.Host.Tests.Plugins;
 
 /// <summary>What every plugin of the catalog promises, whichever it is and whatever it offers. A plugin that is added is tested without a word here.</summary>
 [Collection(WholeProcess.Name)]
-public sealed class PluginContractTests : IAsyncDisposable
+public sealed class PluginContractTests(LoadedPlugins loaded) : IClassFixture<LoadedPlugins>
 {
     private const int Rounds = 5;
     private const string Nonsense = "no-such-option";
 
-    private readonly PluginSandbox _sandbox = new();
-    private readonly PluginHost _plugins;
-
-    public PluginContractTests() => _plugins = new PluginHost(PluginCatalog.Read(), new PluginHostOptions { ShadowParent = _sandbox.Shadows });
+    private readonly PluginSandbox _sandbox = loaded.Sandbox;
+    private readonly PluginHost _plugins = loaded.Host;
 
     public static TheoryData<string> Shipped => [.. PluginCatalog.Read().Entries.Where(entry => entry.Enabled).Select(entry => entry.Id)];
-
-    public async ValueTask DisposeAsync()
-    {
-        await _plugins.DisposeAsync();
-        _sandbox.Dispose();
-    }
 
     [Theory]
     [MemberData(nameof(Shipped))]
     public async Task It_leaves_memory_and_no_tensor_behind_each_time(string id)
     {
+        await using PluginHost own = loaded.Another();
         IReadOnlyList<string> folders = NonsenseFolders.Make(_sandbox.Folder);
         long before = LiveTensors.Settled();
         for (int round = 0; round < Rounds; round++)
         {
-            Assert.Null(_plugins.Load(id)?.Message);
-            UseEveryPart(id, folders);
+            Assert.Null(own.Load(id)?.Message);
+            UseEveryPart(own, id, folders);
 
-            PluginUnload unload = await _plugins.UnloadAsync(id);
+            PluginUnload unload = await own.UnloadAsync(id);
 
             Assert.IsType<PluginUnload.Unloaded>(unload);
             Assert.Null(unload.DisposeError);
@@ -203,9 +196,9 @@ public sealed class PluginContractTests : IAsyncDisposable
     // Makes each method with its default options, where these suffice, and lets it declare its sites; shows folders to whoever recognises some. Nothing of the
     // plugin may be left in the frame of the caller.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void UseEveryPart(string id, IReadOnlyList<string> folders)
+    private void UseEveryPart(PluginHost plugins, string id, IReadOnlyList<string> folders)
     {
-        using PluginLease plugin = _plugins.Lease(id);
+        using PluginLease plugin = plugins.Lease(id);
         Assert.NotEmpty(DescribedPart.Of(plugin));
         foreach (string folder in folders)
         {
@@ -218,7 +211,7 @@ public sealed class PluginContractTests : IAsyncDisposable
         {
             try
             {
-                using LeasedMethod method = _plugins.Create(factory.Name, default, PluginSandbox.Decoder, _sandbox);
+                using LeasedMethod method = plugins.Create(factory.Name, default, PluginSandbox.Decoder, _sandbox);
                 (method.Method as ITokenReducer)?.Declare(AnySites.Reducer);
                 (method.Method as ILayerRouter)?.Declare(AnySites.Router);
             }

@@ -43,6 +43,7 @@ public sealed class MethodTrainerTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Process")] // Starts none, but keeps this one busy for long.
     public void The_written_checkpoint_opens_and_its_loss_on_the_samples_is_lower()
     {
         TrainingExample[] few = [.. TrainingFile.Read(_questions).Take(4)];

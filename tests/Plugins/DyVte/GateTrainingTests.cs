@@ -44,6 +44,7 @@ public sealed class GateTrainingTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Process")] // Starts none, but keeps this one busy for long.
     public void A_gate_learns_what_its_layer_is_asked()
     {
         double before = Loss("""{"Steps":1,"BatchSize":8,"GateHidden":32,"LayersPerStep":8}""");

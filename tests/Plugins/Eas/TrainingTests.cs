@@ -46,6 +46,7 @@ public sealed class TrainingTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Process")] // Starts none, but keeps this one busy for long.
     public void Trained_adapters_lower_the_loss_and_open_from_a_file_beside_the_model()
     {
         const string Options
@@ -109,6 +110,7 @@ public sealed class TrainingTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Process")] // Starts none, but keeps this one busy for long.
     public void Training_leaves_no_tensor_behind()
     {
         string search

@@ -38,9 +38,7 @@ public sealed class TinyFlashSloth : IDisposable
 
     /// <summary>A session with the plugins beside the tests, in float32.</summary>
     public static EngineSession Open(string? prompt = null)
-        => new(
-            new PluginHost(PluginCatalog.Read()), new HubCache(new HubSettings { CacheFolder = Path.Combine(Path.GetTempPath(), "aperture-no-cache") }),
-            new ModelOptions { Type = "float32", Threads = 1, Prompt = prompt });
+        => EngineSessions.Open(new ModelOptions { Type = "float32", Threads = 1, Prompt = prompt });
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 

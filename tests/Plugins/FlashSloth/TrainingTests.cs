@@ -76,6 +76,7 @@ public sealed class TrainingTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Process")] // Starts none, but keeps this one busy for long.
     public async Task Pooling_trained_on_a_llava_lowers_the_loss_and_opens_from_a_file()
     {
         string llava = TinyFlashSloth.Checkout("scripts", "models", "tiny-llava-dense");
@@ -97,6 +98,7 @@ public sealed class TrainingTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Process")] // Starts none, but keeps this one busy for long.
     public async Task Queries_trained_on_a_llava_lower_the_loss_and_work_with_pooling()
     {
         string llava = TinyFlashSloth.Checkout("scripts", "models", "tiny-llava-dense");

@@ -31,7 +31,7 @@ public sealed class EncoderTests : IDisposable
     [Fact]
     public async Task Methods_compose_on_it()
     {
-        await using EngineSession session = Session();
+        await using EngineSession session = EngineSessions.Open();
         Pipeline plain = session.Load(_tiny.Folder);
         Image picture = Image.Load(_tiny.Picture);
         Aperture.Generation.GenerationOptions few = new() { MaxNewTokens = 3 };
@@ -83,7 +83,7 @@ public sealed class EncoderTests : IDisposable
     [Fact]
     public async Task Where_gates_open_is_one_call_and_a_picture()
     {
-        await using EngineSession session = Session();
+        await using EngineSession session = EngineSessions.Open();
         Pipeline hr = session.Load(_tiny.Folder);
         Image picture = Image.Load(_tiny.Picture);
 
@@ -222,9 +222,6 @@ public sealed class EncoderTests : IDisposable
         using RequestContext request = path.Begin(1, trace, CancellationToken.None);
         return path.See(request, [Image.Load(_tiny.Picture)]);
     }
-
-    private static EngineSession Session()
-        => new(new PluginHost(PluginCatalog.Read()), new HubCache(HubSettings.FromEnvironment()), new ModelOptions { Type = "float32", Threads = 1 });
 
     private sealed class PluginSession : IDisposable
     {

@@ -174,8 +174,7 @@ public class KernelProtocolTests
     [InlineData("await Model.Ask(null, \"How many boots are there?\");")]
     public async Task A_loop_that_was_interrupted_counts_no_further(string awaited)
     {
-        await using EngineSession session = new(
-            new PluginHost(PluginCatalog.Read()), new HubCache(HubSettings.FromEnvironment()), new ModelOptions { Type = "float32", Threads = 1 });
+        await using EngineSession session = EngineSessions.Open();
         using KernelFixture f = new();
         f.Globals.Model = session.Load("tiny-llava");
         string id = f.Execute($"Started.SetResult(); while (true) {{ {awaited} Counter++; }}");

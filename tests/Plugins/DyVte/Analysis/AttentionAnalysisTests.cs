@@ -56,6 +56,7 @@ public sealed class AttentionAnalysisTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Process")] // Starts none, but keeps this one busy for long.
     public void Teacher_forcing_tells_which_exits_change_the_answer()
     {
         ExitSweep sweep = Run(new AnalysisOptions()).Sweep!;
@@ -126,6 +127,7 @@ public sealed class AttentionAnalysisTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Process")] // Starts none, but keeps this one busy for long.
     public void An_analysis_leaves_no_tensor_behind()
     {
         Run(new AnalysisOptions());

@@ -100,10 +100,7 @@ public sealed class MeterSessionTests : IDisposable
             Message(() => session.TrainTask(_checkpoint, textless, _folder, options: new { Heads = 2, VisionHeads = 2 })));
     }
 
-    private static EngineSession Open()
-        => new(
-            new PluginHost(PluginCatalog.Read()), new HubCache(new HubSettings { CacheFolder = Path.Combine(Path.GetTempPath(), "aperture-no-cache") }),
-            new ModelOptions());
+    private static EngineSession Open() => EngineSessions.Open(new ModelOptions());
 
     private string Samples()
     {
