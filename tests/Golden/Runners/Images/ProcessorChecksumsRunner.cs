@@ -2,7 +2,10 @@ using System.Globalization;
 using System.Text.Json;
 using Aperture.Images;
 using Aperture.Plugins.Eas.Lavin;
+using Aperture.Plugins.FlashSloth.Family;
 using Aperture.Plugins.Llava;
+using Aperture.Plugins.LlavaHr;
+using Aperture.Vision;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -14,6 +17,9 @@ namespace Aperture.Golden.Tests.Images;
 /// </summary>
 public sealed class ProcessorChecksumsRunner : IGoldenRunner
 {
+    // Side of LLaVA-HR's published large pictures: its small ones are made from their pixels.
+    private const int Slowest = 1024;
+
     private static readonly double[] _half = [0.5, 0.5, 0.5];
 
     private static readonly Dictionary<string, Func<Image, int, Tensor>> _processors = new()
@@ -23,11 +29,14 @@ public sealed class ProcessorChecksumsRunner : IGoldenRunner
         ["anyres"] = Anyres,
         ["siglip"] = Siglip,
         ["flashsloth"] = Siglip,
+        ["flashsloth_hd"] = (image, size) => new FlashSlothPictures(size, hd: true, pad: false).Process(image),
+        ["llava_hr.slow"] = Slow,
+        ["llava_hr.fast"] = (image, size) => FeatureMaps.ResizeBilinear(Slow(image, Slowest).unsqueeze(0), size, size)[0],
         ["meter_clip"] = (image, size) => new TorchvisionProcessor(new TorchvisionProcessorConfig { Size = size }).Process(image.ConvertToRgb()),
         ["lavin"] = (image, size) => new TorchvisionProcessor(LavinFamily.Preprocessing(size)).Process(image.ConvertToRgb()),
     };
 
-    private static readonly string[] _others = ["flashsloth_hd", "llava_hr.slow", "llava_hr.fast", "sam", "internvl", "meter_pixelbert"];
+    private static readonly string[] _others = ["sam", "internvl", "meter_pixelbert"];
 
     public string Area => "images";
 
@@ -85,6 +94,8 @@ public sealed class ProcessorChecksumsRunner : IGoldenRunner
 
     private static Tensor Clip(Image image, int size, bool pad)
         => new ClipImageProcessor(new ClipImageProcessorConfig { ShortestEdge = size, CropHeight = size, CropWidth = size, PadToSquare = pad }).Process(image);
+
+    private static Tensor Slow(Image image, int size) => HighResolutionEncoder.ProcessorOf(ImageAspect.Pad, size).Process(image);
 
     private static Tensor Siglip(Image image, int size) => new ClipImageProcessor(SiglipProcessorRunner.Squash(size, _half, _half)).Process(image);
 
