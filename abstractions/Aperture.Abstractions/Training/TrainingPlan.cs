@@ -14,6 +14,12 @@ public sealed record TrainingPlan(int Steps, int BatchSize, double Rate)
     /// <summary>Share of the steps over which the rate rises linearly from 0.</summary>
     public double WarmUp { get; init; } = 0.03;
 
+    /// <summary>
+    /// The rate of each step, from 0, for a recipe that neither <see cref="WarmUp"/> nor <see cref="Schedule"/> says; null for those. It must be the same
+    /// whenever it is asked.
+    /// </summary>
+    public Func<int, double>? Rates { get; init; }
+
     /// <summary>Decay of the mean of gradients.</summary>
     public double Beta1 { get; init; } = 0.9;
 
@@ -60,6 +66,11 @@ public sealed record TrainingPlan(int Steps, int BatchSize, double Rate)
     /// <param name="step">The step, from 0.</param>
     public double RateAt(int step)
     {
+        if (Rates is { } own)
+        {
+            return own(step);
+        }
+
         int rising = (int)Math.Ceiling(Steps * WarmUp);
         if (step < rising)
         {

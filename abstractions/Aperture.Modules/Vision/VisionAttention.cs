@@ -21,14 +21,22 @@ internal sealed class VisionAttention(VisionTransformerConfig config, VisionBloc
     /// <param name="block">The block.</param>
     /// <param name="rows">What the rows stand for.</param>
     /// <returns><c>[batch, rows, C]</c>; the caller disposes it.</returns>
-    public Tensor Run(Tensor normed, int block, VisionRows rows)
+    public Tensor Run(Tensor normed, int block, VisionRows rows) => Run(normed, block, rows, null);
+
+    /// <summary>Attends to rows of the picture and to others.</summary>
+    /// <param name="normed">Normalised rows <c>[batch, rows, C]</c>; borrowed.</param>
+    /// <param name="block">The block.</param>
+    /// <param name="rows">What the rows stand for.</param>
+    /// <param name="seen">What is seen beside them; borrowed. Null for nothing.</param>
+    /// <returns><c>[batch, rows, C]</c>; the caller disposes it.</returns>
+    public Tensor Run(Tensor normed, int block, VisionRows rows, VisionSeenRows? seen)
     {
         using DisposeScope scope = NewDisposeScope();
         int side = config.WindowOf(block);
         int[] places = side > 0 || config.Rotary is not null || config.RelativePositions ? Known(rows, block) : [];
         Tensor merged = side > 0
-            ? InWindows(normed, new VisionWindows(rows.Grid, places, side, config.WindowPadding), rows.Front)
-            : Everywhere(normed, places, rows);
+            ? InWindows(normed, new VisionWindows(rows.Grid, places, side, config.WindowPadding), rows.Front, seen)
+            : Everywhere(normed, places, rows, seen);
         return weights.Output.Apply(merged).MoveToOuterDisposeScope();
     }
 
@@ -42,7 +50,17 @@ internal sealed class VisionAttention(VisionTransformerConfig config, VisionBloc
                 + "call Keep on its context, with rows that have a place.");
     }
 
-    private Tensor Everywhere(Tensor normed, int[] places, VisionRows rows)
+    /// <summary>Keys and values of rows that a block only sees.</summary>
+    /// <param name="normed">Normalised rows <c>[batch, L, C]</c>; borrowed.</param>
+    /// <returns>The caller disposes it.</returns>
+    public VisionSeenRows See(Tensor normed)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        (_, Tensor k, Tensor v) = Heads(normed);
+        return new VisionSeenRows(k.contiguous().MoveToOuterDisposeScope(), v.contiguous().MoveToOuterDisposeScope());
+    }
+
+    private Tensor Everywhere(Tensor normed, int[] places, VisionRows rows, VisionSeenRows? seen)
     {
         (Tensor q, Tensor k, Tensor v) = Heads(normed);
         VisualGrid grid = rows.Grid;
@@ -53,11 +71,18 @@ internal sealed class VisionAttention(VisionTransformerConfig config, VisionBloc
             (q, k) = (rotation.Rotate(q), rotation.Rotate(k));
         }
 
-        Tensor? bias = config.RelativePositions ? Relative(q, positions, (grid.Rows, grid.Columns), rows.Front, rows.Front) : null;
+        (k, v) = seen?.Before(k, v) ?? (k, v);
+        if (config.RelativePositions && rows.InOrder)
+        {
+            return Merge(new RelativeAttention(weights.RelativeRows!, weights.RelativeColumns!, grid, ops.Differentiable).Run(q, k, v));
+        }
+
+        int front = rows.Front + (seen?.Count ?? 0);
+        Tensor? bias = config.RelativePositions ? Relative(q, positions, (grid.Rows, grid.Columns), rows.Front, front) : null;
         return Merge(F.scaled_dot_product_attention(q, k, v, bias, 0, is_casual: false)); // [B, heads, N, head] -> [B, N, C]
     }
 
-    private Tensor InWindows(Tensor normed, VisionWindows windows, int front)
+    private Tensor InWindows(Tensor normed, VisionWindows windows, int front, VisionSeenRows? seen)
     {
         long batch = normed.size(0), area = windows.Side * windows.Side, slots = windows.Count * area;
         Tensor at = tensor(windows.Slots, device: normed.device);
@@ -75,20 +100,34 @@ internal sealed class VisionAttention(VisionTransformerConfig config, VisionBloc
             (q, k) = (rotation.Rotate(q), rotation.Rotate(k));
         }
 
-        Tensor queries = Split(q, front, windows.Count);
-        Tensor? bias = config.RelativePositions ? Relative(queries, within, (windows.Side, windows.Side), 0, front) : null;
-        bias = Mask(windows, front, batch, normed) is { } mask ? bias?.add(mask) ?? mask : bias;
-        Tensor keys = WithFront(k, front, windows.Count), values = WithFront(v, front, windows.Count);
-        Tensor attended = F.scaled_dot_product_attention(queries, keys, values, bias, 0, is_casual: false);
+        Tensor queries = Split(q, front, windows.Count), keys = WithFront(k, front, windows.Count), values = WithFront(v, front, windows.Count);
+        (keys, values) = seen?.Before(keys, values, windows.Count) ?? (keys, values);
+        int visible = front + (seen?.Count ?? 0);
+        Tensor? mask = Mask(windows, visible, batch, normed);
+        Tensor attended;
+        if (config.RelativePositions && mask is null)
+        {
+            VisualGrid window = new(windows.Side, windows.Side);
+            attended = new RelativeAttention(weights.RelativeRows!, weights.RelativeColumns!, window, ops.Differentiable).Run(queries, keys, values);
+        }
+        else
+        {
+            Tensor? bias = config.RelativePositions ? Relative(queries, within, (windows.Side, windows.Side), 0, visible) : null;
+            bias = mask is null ? bias : bias?.add(mask) ?? mask;
+            attended = F.scaled_dot_product_attention(queries, keys, values, bias, 0, is_casual: false);
+        }
+
         Tensor inside = Merge(attended).reshape(batch, slots, config.HiddenSize).index_select(1, at); // [B * windows, area, C] -> [B, slots, C] -> [B, N, C]
-        return front == 0 ? inside : cat([InFront(q, k, v, front, at), inside], 1);
+        return front == 0 ? inside : cat([InFront(q, k, v, front, at, seen), inside], 1);
     }
 
-    // Rows in front attend to each other and to all rows of the grid: [B, heads, front + slots, head] -> [B, front, C].
-    private Tensor InFront(Tensor q, Tensor k, Tensor v, int front, Tensor slots)
+    // Rows in front attend to each other, to all rows of the grid and to what is only seen: [B, heads, front + slots, head] -> [B, front, C].
+    private Tensor InFront(Tensor q, Tensor k, Tensor v, int front, Tensor slots, VisionSeenRows? seen)
     {
-        Tensor seen = cat([arange(front, dtype: ScalarType.Int64, device: slots.device), slots.add(front)], 0);
-        return Merge(F.scaled_dot_product_attention(q.narrow(2, 0, front), k.index_select(2, seen), v.index_select(2, seen), null, 0, is_casual: false));
+        Tensor real = cat([arange(front, dtype: ScalarType.Int64, device: slots.device), slots.add(front)], 0);
+        (Tensor keys, Tensor values) = (k.index_select(2, real), v.index_select(2, real));
+        (keys, values) = seen?.Before(keys, values) ?? (keys, values);
+        return Merge(F.scaled_dot_product_attention(q.narrow(2, 0, front), keys, values, null, 0, is_casual: false));
     }
 
     // [B, heads, front + slots, head] -> [B * windows, heads, area, head]

@@ -16,7 +16,8 @@ internal static class VisionMacs
     /// <param name="config">Sizes and options.</param>
     /// <param name="block">The block.</param>
     /// <param name="rows">Its rows.</param>
-    public static long Block(VisionTransformerConfig config, int block, VisionRows rows)
+    /// <param name="seen">Rows that are only seen; their keys and values are not counted.</param>
+    public static long Block(VisionTransformerConfig config, int block, VisionRows rows, int seen = 0)
     {
         long n = rows.Count, d = config.HiddenSize, m = config.IntermediateSize;
         long feedForward = (config.Gated ? 3 : 2) * n * d * m;
@@ -24,12 +25,12 @@ internal static class VisionMacs
         if (side == 0)
         {
             long relative = config.RelativePositions ? (n - rows.Front) * (rows.Grid.Rows + rows.Grid.Columns) * d : 0;
-            return (4 * n * d * d) + (2 * n * n * d) + relative + feedForward;
+            return (4 * n * d * d) + (2 * n * (n + seen) * d) + relative + feedForward;
         }
 
         long front = rows.Front, area = side * side, windows = ((rows.Grid.Rows + side - 1) / side) * ((rows.Grid.Columns + side - 1) / side);
         long padded = front + (windows * area);
-        long attention = (2 * windows * area * (front + area) * d) + (2 * front * n * d);
+        long attention = (2 * windows * area * (front + seen + area) * d) + (2 * front * (n + seen) * d);
         long bias = config.RelativePositions ? windows * area * 2 * side * d : 0;
         return (3 * padded * d * d) + (n * d * d) + attention + bias + feedForward;
     }

@@ -51,13 +51,44 @@ public sealed class VisionTransformer : IDisposable
     public VisionRun Run(Tensor pixels, VisionRequest request, Func<IVisionContext, Tensor, Tensor?>? ownAfterBlock, CancellationToken cancellationToken)
     {
         using DisposeScope scope = NewDisposeScope();
+        (Tensor patches, VisualGrid grid) = EmbedPixels(pixels);
+        return RunBlocks(patches, grid, null, request, ownAfterBlock, null, cancellationToken).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The patch embedding of pixels, for a run of embedded patches.</summary>
+    /// <param name="pixels">As for <see cref="Run(Tensor, VisionRequest, CancellationToken)"/>.</param>
+    /// <returns><c>[batch, patches, C]</c> and their grid; the caller disposes the tensor.</returns>
+    public (Tensor Patches, VisualGrid Grid) EmbedPixels(Tensor pixels)
+    {
+        using DisposeScope scope = NewDisposeScope();
         Tensor kernel = Weights.Patches ?? throw new InvalidOperationException("This transformer takes flattened patches.");
         Tensor input = pixels.to(_ops.Type, _ops.Device);
         int side = Config.PatchSize;
         Tensor map = F.conv2d(input, kernel, Weights.PatchBias, strides: [side, side]); // [B, 3, height, width] -> [B, C, rows, columns]
         Tensor patches = map.flatten(2).transpose(1, 2); // [B, C, rows, columns] -> [B, patches, C]
-        VisualGrid grid = new((int)map.size(2), (int)map.size(3));
-        return RunBlocks(patches, grid, null, request, ownAfterBlock, cancellationToken).MoveToOuterDisposeScope();
+        return (patches.MoveToOuterDisposeScope(), new VisualGrid((int)map.size(2), (int)map.size(3)));
+    }
+
+    /// <summary>Runs embedded patches, while every block sees further rows that are not the picture's.</summary>
+    /// <param name="patches">Rows without class token and positions <c>[batch, patches, C]</c>, as <see cref="EmbedPixels"/> gives them; borrowed.</param>
+    /// <param name="grid">The grid that they fill.</param>
+    /// <param name="request">Hidden states to hand out (none asks for the last), callbacks, gradients.</param>
+    /// <param name="seen">What each block sees beside its rows, from <see cref="See"/>; borrowed. Empty for nothing.</param>
+    /// <param name="cancellationToken">Checked between blocks.</param>
+    /// <returns>The hidden states; the caller disposes them.</returns>
+    /// <exception cref="ApertureException">A state is asked for that does not exist, or a callback breaks its contract.</exception>
+    public VisionRun RunSeeing(
+        Tensor patches, VisualGrid grid, VisionRequest request, IReadOnlyList<VisionSeenRows> seen, CancellationToken cancellationToken)
+        => RunBlocks(patches, grid, null, request, null, seen.Count == 0 ? null : seen, cancellationToken);
+
+    /// <summary>What a block's attention sees of rows that it does not run: their keys and values, behind the block's first norm.</summary>
+    /// <param name="block">The block.</param>
+    /// <param name="rows">Rows as the block would get them <c>[1 or batch, L, C]</c>; borrowed.</param>
+    /// <returns>For that block of a run; the caller disposes it.</returns>
+    public VisionSeenRows See(int block, Tensor rows)
+    {
+        using Tensor normed = Weights.Blocks[block].Norm1.Run(rows, Config.NormEpsilon, _ops);
+        return new VisionAttention(Config, Weights.Blocks[block], _ops).See(normed);
     }
 
     /// <summary>The patch embedding of flattened patches (Qwen2-VL), for <see cref="RunPatches"/>.</summary>
@@ -80,11 +111,11 @@ public sealed class VisionTransformer : IDisposable
     /// <returns>The hidden states; the caller disposes them.</returns>
     /// <exception cref="ApertureException">A state is asked for that does not exist, or a callback breaks its contract.</exception>
     public VisionRun RunPatches(Tensor patches, VisualGrid grid, int[]? places, VisionRequest request, CancellationToken cancellationToken)
-        => RunBlocks(patches, grid, places, request, null, cancellationToken);
+        => RunBlocks(patches, grid, places, request, null, null, cancellationToken);
 
     private VisionRun RunBlocks(
         Tensor patches, VisualGrid grid, int[]? places, VisionRequest request, Func<IVisionContext, Tensor, Tensor?>? ownAfterBlock,
-        CancellationToken cancellationToken)
+        IReadOnlyList<VisionSeenRows>? seen, CancellationToken cancellationToken)
     {
         int last = LastBlock(request);
         if (request.Pictures is { } pictures && pictures.Count != patches.size(0))
@@ -117,7 +148,7 @@ public sealed class VisionTransformer : IDisposable
 
             if (block < last)
             {
-                x = Block(x, block, context, hooks, ops, ref macs);
+                x = Block(x, block, context, hooks, seen?[block], ops, ref macs);
                 x = context.Call(ownAfterBlock, x, block);
                 x = context.Call(hooks?.AfterBlock, x, block);
             }
@@ -214,14 +245,14 @@ public sealed class VisionTransformer : IDisposable
         return new VisionState(copy ? view.clone() : view.alias(), rows.ClassToken, rows.InOrder ? null : rows.Places);
     }
 
-    private Tensor Block(Tensor x, int block, VisionContext context, VisionTrunkHooks? hooks, Ops ops, ref long macs)
+    private Tensor Block(Tensor x, int block, VisionContext context, VisionTrunkHooks? hooks, VisionSeenRows? seen, Ops ops, ref long macs)
     {
         VisionBlockWeights weights = Weights.Blocks[block];
         x = context.Call(hooks?.BeforeBlock, x, block);
         Tensor normed = weights.Norm1.Run(x, Config.NormEpsilon, ops);
         (normed, x) = context.Call(hooks?.BeforeAttention, normed, x, block);
-        macs += VisionMacs.Block(Config, block, context.Rows);
-        Tensor attended = new VisionAttention(Config, weights, ops).Run(normed, block, context.Rows);
+        macs += VisionMacs.Block(Config, block, context.Rows, seen?.Count ?? 0);
+        Tensor attended = new VisionAttention(Config, weights, ops).Run(normed, block, context.Rows, seen);
         normed.Dispose();
         x = ops.AddResidual(x, Scaled(attended, weights.Scale1));
         return ops.AddResidual(x, Scaled(FeedForward(x, weights, ops), weights.Scale2));

@@ -77,6 +77,11 @@ public sealed class BertEncoder(BertConfig config, BertWeights weights) : IDispo
         Check(ids);
         Tensor tokens = ids.to(Weights.Words.device);
         Tensor words = Rows(Weights.Words, tokens); // [B, N] -> [B, N, d]
+        if (words.requires_grad)
+        {
+            words = where(tokens.ne(Config.PadId).unsqueeze(-1), words, words.detach()); // the row of padding is not trained (padding_idx)
+        }
+
         Tensor kinds = types is null ? Weights.TokenTypes.narrow(0, 0, 1) : Rows(Weights.TokenTypes, types.to(tokens.device));
         Tensor sum = words.add(kinds).add(Rows(Weights.Positions, PositionsOf(tokens)));
         Tensor x = Weights.Norm.Run(sum, Config.NormEpsilon);

@@ -1,0 +1,72 @@
+using Aperture.Sequences;
+using TorchSharp;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace Aperture.Vision;
+
+/// <summary>
+/// Attention over a whole grid with relative positions from queries. It takes some rows of the grid at a time, so that the bias of all queries with all keys is
+/// never in memory: what it needs grows with the number of places, not with its square.
+/// </summary>
+/// <param name="rowTable">Relative positions of rows <c>[length, head]</c>; borrowed.</param>
+/// <param name="columnTable">Relative positions of columns; borrowed.</param>
+/// <param name="grid">The grid: its places in order are the last queries and the last keys.</param>
+/// <param name="differentiable">Whether gradients flow.</param>
+internal sealed class RelativeAttention(Tensor rowTable, Tensor columnTable, VisualGrid grid, bool differentiable)
+{
+    private const long LargestBias = 4L << 20; // elements
+
+    /// <summary>Attends. Rows in front of the grid's get no bias and give none.</summary>
+    /// <param name="q">Queries before scaling <c>[batch, heads, front + places, head]</c>; borrowed.</param>
+    /// <param name="k">Keys <c>[batch, heads, front' + places, head]</c>; borrowed.</param>
+    /// <param name="v">Values, as keys; borrowed.</param>
+    /// <returns><c>[batch, heads, front + places, head]</c>; the caller disposes it.</returns>
+    public Tensor Run(Tensor q, Tensor k, Tensor v)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        int front = (int)q.size(2) - grid.Count, seen = (int)k.size(2) - grid.Count;
+        Tensor rowVectors = RelativePositions.Vectors(rowTable, grid.Rows, grid.Rows); // [rows, rows, head]
+        Tensor columnVectors = RelativePositions.Vectors(columnTable, grid.Columns, grid.Columns); // [columns, columns, head]
+        Tensor asking = q.narrow(2, front, grid.Count).unflatten(2, [grid.Rows, grid.Columns]); // -> [B, heads, rows, columns, head]
+        List<Tensor> parts = [];
+        if (front > 0)
+        {
+            parts.Add(F.scaled_dot_product_attention(q.narrow(2, 0, front), k, v, null, 0, is_casual: false));
+        }
+
+        int step = (int)Math.Clamp(LargestBias / (q.size(0) * q.size(1) * grid.Columns * k.size(2)), 1, grid.Rows);
+        for (int row = 0; row < grid.Rows; row += step)
+        {
+            using DisposeScope part = NewDisposeScope();
+            int rows = Math.Min(step, grid.Rows - row);
+            Tensor some = asking.narrow(2, row, rows);
+            Tensor bias = Bias(some, rowVectors.narrow(0, row, rows), columnVectors, seen);
+            Tensor flat = some.flatten(2, 3); // [B, heads, rows, columns, head] -> [B, heads, rows * columns, head]
+            parts.Add(F.scaled_dot_product_attention(flat, k, v, bias, 0, is_casual: false).MoveToOuterDisposeScope());
+        }
+
+        return (parts.Count == 1 ? parts[0] : cat(parts, 2)).MoveToOuterDisposeScope();
+    }
+
+    // [B, heads, rows, columns, head] -> [B, heads, rows * columns, seen + places]
+    private Tensor Bias(Tensor some, Tensor rowVectors, Tensor columnVectors, int seen)
+    {
+        Tensor byRow = einsum("bhyxc,ykc->bhyxk", some, rowVectors).flatten(2, 3).unsqueeze(-1); // -> [B, heads, n, rows of keys, 1]
+        Tensor byColumn = einsum("bhyxc,xkc->bhyxk", some, columnVectors).flatten(2, 3).unsqueeze(-2); // -> [B, heads, n, 1, columns of keys]
+        if (seen == 0)
+        {
+            return byRow.add(byColumn).flatten(3); // -> [B, heads, n, places]
+        }
+
+        if (differentiable)
+        {
+            return F.pad(byRow.add(byColumn).flatten(3), [seen, 0]); // -> [B, heads, n, seen + places]
+        }
+
+        Tensor bias = empty([some.size(0), some.size(1), byRow.size(2), seen + grid.Count], dtype: some.dtype, device: some.device);
+        bias.narrow(3, 0, seen).zero_();
+        bias.narrow(3, seen, grid.Count).unflatten(3, [grid.Rows, grid.Columns]).copy_(byRow.expand(-1, -1, -1, -1, grid.Columns)).add_(byColumn);
+        return bias;
+    }
+}

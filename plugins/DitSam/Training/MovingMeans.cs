@@ -1,0 +1,64 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Aperture.Plugins.DitSam.Training;
+
+/// <summary>
+/// Exponential means of parameters over the steps of a training, which start as they do and follow fast at first: of update k, counted from 0, the share kept
+/// is
+/// <c>min(decay, (k + 1) / (k + 10))</c>. Owns them.
+/// </summary>
+internal sealed class MovingMeans : IDisposable
+{
+    private readonly IReadOnlyDictionary<string, Tensor> _parameters;
+    private readonly Dictionary<string, Tensor> _means;
+    private readonly Tensor _updates = zeros(1, dtype: ScalarType.Int64).DetachFromDisposeScope();
+    private readonly double _decay;
+
+    /// <summary>Starts with the parameters as they are.</summary>
+    /// <param name="parameters">What is followed; borrowed.</param>
+    /// <param name="decay">The most that is kept.</param>
+    public MovingMeans(IReadOnlyDictionary<string, Tensor> parameters, double decay)
+    {
+        (_parameters, _decay) = (parameters, decay);
+        _means = parameters.ToDictionary(pair => pair.Key, pair => pair.Value.detach().clone().DetachFromDisposeScope(), StringComparer.Ordinal);
+        State = _means.Select(pair => KeyValuePair.Create("mean." + pair.Key, pair.Value)).Append(new("mean updates", _updates))
+            .ToDictionary(pair => pair.Key, pair => pair.Value, StringComparer.Ordinal);
+    }
+
+    /// <summary>The means by name.</summary>
+    public IReadOnlyDictionary<string, Tensor> Means => _means;
+
+    /// <summary>What a continued run needs: the means and how often they were updated.</summary>
+    public IReadOnlyDictionary<string, Tensor> State { get; }
+
+    /// <summary>Follows the parameters after steps of the optimizer; what was followed already is not followed again.</summary>
+    /// <param name="steps">Steps that were done.</param>
+    public void Follow(int steps)
+    {
+        using IDisposable quiet = no_grad();
+        long done = _updates.item<long>();
+        if (done >= steps)
+        {
+            return;
+        }
+
+        double kept = Math.Min(_decay, (done + 1.0) / (done + 10.0));
+        foreach ((string name, Tensor mean) in _means)
+        {
+            mean.mul_(kept).add_(_parameters[name], alpha: 1 - kept);
+        }
+
+        _updates.fill_(done + 1);
+    }
+
+    public void Dispose()
+    {
+        foreach (Tensor mean in _means.Values)
+        {
+            mean.Dispose();
+        }
+
+        _updates.Dispose();
+    }
+}
