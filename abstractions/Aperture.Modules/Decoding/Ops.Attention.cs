@@ -1,4 +1,5 @@
 using Aperture.Kernels;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Aperture.Decoding;
@@ -44,4 +45,28 @@ public sealed partial class Ops
         => HeadReducedSums.Add(
             _team!, TensorMemory.Pointer(scores), Type == ScalarType.BFloat16, visible, first, groupOf,
             (float*)TensorMemory.Pointer(sums), shape, scale, maximum);
+
+    /// <summary>A bias on attention's logits from what each query adds for a row and for a column of a grid; 0 for keys in front of the grid's.</summary>
+    /// <param name="byRow"><c>[batch, heads, queries, rows]</c>; borrowed.</param>
+    /// <param name="byColumn"><c>[batch, heads, queries, columns]</c>; borrowed.</param>
+    /// <param name="bias">Gets <c>[batch, heads, queries, front + rows columns]</c>; contiguous.</param>
+    internal unsafe void SpreadOverGrid(Tensor byRow, Tensor byColumn, Tensor bias)
+    {
+        (int rows, int columns) = ((int)byRow.size(3), (int)byColumn.size(3));
+        int front = (int)bias.size(3) - (rows * columns);
+        using Tensor packedRows = byRow.contiguous(), packedColumns = byColumn.contiguous();
+        if (Managed && bias.dtype == ScalarType.Float32)
+        {
+            int queries = (int)(byRow.numel() / rows);
+            GridSum.Run(
+                _team!, (float*)TensorMemory.Pointer(packedRows), (float*)TensorMemory.Pointer(packedColumns), (float*)TensorMemory.Pointer(bias), queries,
+                (rows, columns), front);
+            return;
+        }
+
+        using DisposeScope scope = NewDisposeScope();
+        bias.narrow(3, 0, front).zero_();
+        Tensor places = bias.narrow(3, front, rows * columns).unflatten(3, [rows, columns]); // [..., rows columns] -> [..., rows, columns]
+        places.copy_(packedRows.unsqueeze(-1).expand(-1, -1, -1, -1, columns)).add_(packedColumns.unsqueeze(-2));
+    }
 }

@@ -1,3 +1,4 @@
+using Aperture.Decoding;
 using Aperture.Sequences;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -12,10 +13,11 @@ namespace Aperture.Vision;
 /// <param name="rowTable">Relative positions of rows <c>[length, head]</c>; borrowed.</param>
 /// <param name="columnTable">Relative positions of columns; borrowed.</param>
 /// <param name="grid">The grid: its places in order are the last queries and the last keys.</param>
-/// <param name="differentiable">Whether gradients flow.</param>
-internal sealed class RelativeAttention(Tensor rowTable, Tensor columnTable, VisualGrid grid, bool differentiable)
+/// <param name="ops">Operations; borrowed.</param>
+internal sealed class RelativeAttention(Tensor rowTable, Tensor columnTable, VisualGrid grid, Ops ops)
 {
-    private const long LargestBias = 4L << 20; // elements
+    // Elements. Of a picture of 64 x 64 places and 12 heads these are 12 rows, 768 queries: fewer at a time make libtorch's kernel work in smaller blocks.
+    private const long LargestBias = 38L << 20;
 
     /// <summary>Attends. Rows in front of the grid's get no bias and give none.</summary>
     /// <param name="q">Queries before scaling <c>[batch, heads, front + places, head]</c>; borrowed.</param>
@@ -36,37 +38,36 @@ internal sealed class RelativeAttention(Tensor rowTable, Tensor columnTable, Vis
         }
 
         int step = (int)Math.Clamp(LargestBias / (q.size(0) * q.size(1) * grid.Columns * k.size(2)), 1, grid.Rows);
+        Tensor? bias = null; // one after the other in the same memory
         for (int row = 0; row < grid.Rows; row += step)
         {
-            using DisposeScope part = NewDisposeScope();
             int rows = Math.Min(step, grid.Rows - row);
+            using DisposeScope part = NewDisposeScope();
             Tensor some = asking.narrow(2, row, rows);
-            Tensor bias = Bias(some, rowVectors.narrow(0, row, rows), columnVectors, seen);
+            bias = Bias(some, rowVectors.narrow(0, row, rows), columnVectors, seen, bias);
             Tensor flat = some.flatten(2, 3); // [B, heads, rows, columns, head] -> [B, heads, rows * columns, head]
             parts.Add(F.scaled_dot_product_attention(flat, k, v, bias, 0, is_casual: false).MoveToOuterDisposeScope());
+            bias.MoveToOuterDisposeScope();
         }
 
         return (parts.Count == 1 ? parts[0] : cat(parts, 2)).MoveToOuterDisposeScope();
     }
 
     // [B, heads, rows, columns, head] -> [B, heads, rows * columns, seen + places]
-    private Tensor Bias(Tensor some, Tensor rowVectors, Tensor columnVectors, int seen)
+    private Tensor Bias(Tensor some, Tensor rowVectors, Tensor columnVectors, int seen, Tensor? memory)
     {
-        Tensor byRow = einsum("bhyxc,ykc->bhyxk", some, rowVectors).flatten(2, 3).unsqueeze(-1); // -> [B, heads, n, rows of keys, 1]
-        Tensor byColumn = einsum("bhyxc,xkc->bhyxk", some, columnVectors).flatten(2, 3).unsqueeze(-2); // -> [B, heads, n, 1, columns of keys]
-        if (seen == 0)
+        Tensor byRow = einsum("bhyxc,ykc->bhyxk", some, rowVectors).flatten(2, 3); // -> [B, heads, n, rows of keys]
+        Tensor byColumn = einsum("bhyxc,xkc->bhyxk", some, columnVectors).flatten(2, 3); // -> [B, heads, n, columns of keys]
+        if (ops.Differentiable)
         {
-            return byRow.add(byColumn).flatten(3); // -> [B, heads, n, places]
+            Tensor sum = byRow.unsqueeze(-1).add(byColumn.unsqueeze(-2)).flatten(3); // -> [B, heads, n, places]
+            return seen == 0 ? sum : F.pad(sum, [seen, 0]);
         }
 
-        if (differentiable)
-        {
-            return F.pad(byRow.add(byColumn).flatten(3), [seen, 0]); // -> [B, heads, n, seen + places]
-        }
-
-        Tensor bias = empty([some.size(0), some.size(1), byRow.size(2), seen + grid.Count], dtype: some.dtype, device: some.device);
-        bias.narrow(3, 0, seen).zero_();
-        bias.narrow(3, seen, grid.Count).unflatten(3, [grid.Rows, grid.Columns]).copy_(byRow.expand(-1, -1, -1, -1, grid.Columns)).add_(byColumn);
+        Tensor bias = memory is not null && memory.size(2) == byRow.size(2)
+            ? memory
+            : empty([some.size(0), some.size(1), byRow.size(2), seen + grid.Count], dtype: some.dtype, device: some.device);
+        ops.SpreadOverGrid(byRow, byColumn, bias);
         return bias;
     }
 }

@@ -74,7 +74,7 @@ internal sealed class VisionAttention(VisionTransformerConfig config, VisionBloc
         (k, v) = seen?.Before(k, v) ?? (k, v);
         if (config.RelativePositions && rows.InOrder)
         {
-            return Merge(new RelativeAttention(weights.RelativeRows!, weights.RelativeColumns!, grid, ops.Differentiable).Run(q, k, v));
+            return Merge(new RelativeAttention(weights.RelativeRows!, weights.RelativeColumns!, grid, ops).Run(q, k, v));
         }
 
         int front = rows.Front + (seen?.Count ?? 0);
@@ -108,7 +108,7 @@ internal sealed class VisionAttention(VisionTransformerConfig config, VisionBloc
         if (config.RelativePositions && mask is null)
         {
             VisualGrid window = new(windows.Side, windows.Side);
-            attended = new RelativeAttention(weights.RelativeRows!, weights.RelativeColumns!, window, ops.Differentiable).Run(queries, keys, values);
+            attended = new RelativeAttention(weights.RelativeRows!, weights.RelativeColumns!, window, ops).Run(queries, keys, values);
         }
         else
         {
