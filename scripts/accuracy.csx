@@ -1,4 +1,4 @@
-// Accuracy against FLOPs and milliseconds on the held-out shelves: FitPrune from 0 to 90 %, and random choice and pooling at the same FLOPs.
+// Accuracy against FLOPs and milliseconds on the held-out shelves: FitPrune from 0 to 90 %, and random choice, pooling and a smaller picture at the same FLOPs.
 //
 //     aperture run scripts/accuracy.csx [-- --output plot.png] [-- --limit 60]
 
@@ -13,7 +13,6 @@ int limit = int.Parse(Option("--limit", "100000"));
 
 var llava = await Models.Load("tiny-llava");
 var items = QuestionFile.Read(Path.Combine(ScriptFolder, "data", "shelf-eval", "questions.jsonl"), needAnswers: true).Take(limit).ToList();
-var picture = Images.Load(items[0].Image!);
 
 var model = Evaluator.Run([llava], items, new EvaluationOptions { AddBlind = true }).Reports;
 var (none, blind) = (model[0], model[1]);
@@ -24,11 +23,11 @@ foreach (var (type, right, count) in none.ByType)
     Print($"  {type,-12} {(double)right / count,7:P1}   picture blanked {(double)guessed.Right / guessed.Count,7:P1}");
 }
 
-Print("| reduction | tokens kept | FLOPs | fitprune | random | pooling | prefill ms fitprune | random | pooling |");
-Print("|---|---|---|---|---|---|---|---|---|");
-Print($"| 0 % | 144 | 100 % | {none.Accuracy:P1} ± {none.HalfWidth:P1} | | | {none.PrefillMs:0.00} | | |");
+Print("| reduction | tokens kept | FLOPs | fitprune | random | pooling | downsample | prefill ms fitprune | random | pooling | downsample |");
+Print("|---|---|---|---|---|---|---|---|---|---|---|");
+Print($"| 0 % | 144 | 100 % | {none.Accuracy:P1} ± {none.HalfWidth:P1} | | | | {none.PrefillMs:0.00} | | | |");
 
-var lines = new Dictionary<string, List<TradeOffPoint>> { ["fitprune"] = [], ["random"] = [], ["pooling"] = [] };
+var lines = new Dictionary<string, List<TradeOffPoint>> { ["fitprune"] = [], ["random"] = [], ["pooling"] = [], ["downsample"] = [] };
 TradeOffPoint Point(EvaluationReport report) => new(100 * report.MeanFlops / none.MeanFlops, report.Accuracy, report.HalfWidth);
 foreach (var line in lines.Values)
 {
@@ -37,15 +36,14 @@ foreach (var line in lines.Values)
 
 for (int percent = 10; percent <= 90; percent += 10)
 {
-    var fitprune = llava.With("fitprune", new { Reduction = percent / 100.0 });
-    int tokens = BudgetMatch.ConstantTokens(fitprune, picture, items[0].Question, Cancellation);
-    var reports = Evaluator.Run([fitprune, llava.With("random", new { Tokens = tokens }), llava.With("pooling", new { Tokens = tokens })], items).Reports;
-    for (int i = 0; i < 3; i++)
+    var rows = Evaluator.Run([llava.With("fitprune", new { Reduction = percent / 100.0 })], items, new EvaluationOptions { AddBaselines = true }).Reports;
+    var reports = lines.Keys.Select(name => rows.First(row => row.Label.StartsWith(name + "("))).ToList();
+    for (int i = 0; i < reports.Count; i++)
     {
         lines.Values.ElementAt(i).Add(Point(reports[i]));
     }
 
-    Print($"| {percent} % | {tokens} | {reports[0].MeanFlops / none.MeanFlops:P1} | {string.Join(" | ", reports.Select(r => $"{r.Accuracy:P1} ± {r.HalfWidth:P1}"))} | {string.Join(" | ", reports.Select(r => $"{r.PrefillMs:0.00}"))} |");
+    Print($"| {percent} % | {reports[1].MeanVisualTokens:0} | {reports[0].MeanFlops / none.MeanFlops:P1} | {string.Join(" | ", reports.Select(r => $"{r.Accuracy:P1} ± {r.HalfWidth:P1}"))} | {string.Join(" | ", reports.Select(r => $"{r.PrefillMs:0.00}"))} |");
 }
 
 Print($"\n{none.MeasuredOn}; times are medians in ms\n");

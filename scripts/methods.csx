@@ -75,6 +75,9 @@ foreach (int tokens in new[] { 72, 36, 18 })
     var pooling = Score(llava.With("pooling", new { Tokens = tokens }));
     Row($"pooling, {tokens} tokens", pooling);
     Point("pooling", pooling);
+    var downsample = Score(llava.With("downsample", new { Tokens = tokens }));
+    Row($"downsample, {downsample.MeanVisualTokens:0} tokens", downsample);
+    Point("downsample", downsample);
 }
 
 foreach (double reduction in new[] { 0.5, 0.6, 0.7, 0.8 })

@@ -15,6 +15,9 @@ internal sealed record HighResolution(int Side, int FastSide, int SlowGrid, int 
     /// <summary>Pixels along a side that stand for such a place in the low-resolution picture, whatever the transformer's patch.</summary>
     public const int FastPatch = 14;
 
+    /// <summary>The smallest side that CLIP sees in published models.</summary>
+    public const int PublishedMinimum = 336;
+
     private const int LargestListed = 1536;
 
     /// <summary>Rows of a picture.</summary>
@@ -33,6 +36,18 @@ internal sealed record HighResolution(int Side, int FastSide, int SlowGrid, int 
             ?? throw LlavaHrFactory.Error(
                 $"pictures of {side} pixels (input_image_size) give grids of {side / Stride} and {Fast(side, minimum) / patch} places a side, which do not "
                 + $"divide each other, or are no multiple of {Stride}; use {Valid(patch, minimum)}, or a larger multiple of {Stride} that does");
+
+    /// <summary>Checks a smallest low-resolution side.</summary>
+    /// <param name="side">The side in pixels.</param>
+    /// <param name="name">Where it stands.</param>
+    /// <exception cref="ApertureException">It is no multiple of <see cref="FastPatch"/>.</exception>
+    public static void CheckMinimum(int side, string name)
+    {
+        if (side % FastPatch != 0)
+        {
+            throw LlavaHrFactory.Error($"{name} is {side}; it must be a multiple of {FastPatch}");
+        }
+    }
 
     private static HighResolution? Try(int side, int patch, int minimum)
     {

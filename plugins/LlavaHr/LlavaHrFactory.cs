@@ -41,7 +41,9 @@ internal sealed class LlavaHrFactory : IVisionEncoderFactory
             ClassToken = false,
             Resampling = chosen.PositionResample == "Bicubic" ? PositionResampling.Bicubic : PositionResampling.BicubicAntialiased,
         };
-        HighResolution size = HighResolution.Of(chosen.InputImageSize ?? config.Size("input_image_size", DefaultSide), fast.PatchSize, chosen.MinFastSize);
+        int minimum = chosen.MinFastSize ?? config.Size("min_fast_size", HighResolution.PublishedMinimum);
+        HighResolution.CheckMinimum(minimum, "min_fast_size");
+        HighResolution size = HighResolution.Of(chosen.InputImageSize ?? config.Size("input_image_size", DefaultSide), fast.PatchSize, minimum);
         bool frozen = config.Flag("freeze_vision", false), adapters = chosen.EnableAdapters ?? !frozen;
         weights = CheckAdapters(weights, keys, slow, fast, adapters, opening);
         HighResolutionSettings settings = new(size, Aspect(config, chosen, opening))

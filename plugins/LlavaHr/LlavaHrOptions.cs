@@ -10,9 +10,9 @@ internal sealed record LlavaHrOptions : IMethodOptions
     [Range(32, 8192)]
     public int? InputImageSize { get; set; }
 
-    /// <summary>The smallest side in pixels that the low-resolution tower sees.</summary>
+    /// <summary>The smallest side in pixels that the low-resolution tower sees; the checkpoint's min_fast_size by default, or 336, as published.</summary>
     [Range(14, 4096)]
-    public int MinFastSize { get; set; } = 336;
+    public int? MinFastSize { get; set; }
 
     /// <summary>Which ConvNeXt the high-resolution tower is; what vision_tower_slow names by default.</summary>
     [AllowedValues(null, "Large", "XXLarge")]
@@ -51,9 +51,9 @@ internal sealed record LlavaHrOptions : IMethodOptions
             throw LlavaHrFactory.Error(FormattableString.Invariant($"ConvNextEps is {epsilon}; it must be above 0"));
         }
 
-        if (MinFastSize % HighResolution.FastPatch != 0)
+        if (MinFastSize is { } side)
         {
-            throw LlavaHrFactory.Error($"MinFastSize is {MinFastSize}; it must be a multiple of {HighResolution.FastPatch}");
+            HighResolution.CheckMinimum(side, "MinFastSize");
         }
     }
 }

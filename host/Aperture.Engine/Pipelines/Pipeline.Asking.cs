@@ -92,7 +92,20 @@ public sealed partial class Pipeline
     /// <returns>The values over the picture.</returns>
     /// <exception cref="ApertureException">Nobody tells such a value with one number for each place; the message names those that are told.</exception>
     public Task<HeatMap> Map(Image image, string names, CancellationToken cancellationToken = default)
-        => RunAsync((run, token) => run.Map(image, names, token), cancellationToken);
+        => RunAsync((run, token) => run.Map(image, names, null, token), cancellationToken);
+
+    /// <summary>
+    /// Asks about a picture and gives what methods inside the decoder tell of its places on the way to the answer, to be drawn over it:
+    /// <c>Map(photo, "*.attention", "Where is the boot?")</c>. A value of several rows is a panel a row.
+    /// </summary>
+    /// <param name="image">The picture.</param>
+    /// <param name="names">Names of the values; <c>*</c> stands for any characters.</param>
+    /// <param name="question">The question.</param>
+    /// <param name="cancellationToken">Checked between blocks of the encoder and between layers.</param>
+    /// <returns>The values over the picture.</returns>
+    /// <exception cref="ApertureException">Nobody tells such a value with one number for each place; the message names those that are told.</exception>
+    public Task<HeatMap> Map(Image image, string names, string question, CancellationToken cancellationToken = default)
+        => RunAsync((run, token) => run.Map(image, names, question, token), cancellationToken);
 
     /// <summary>Asks about a picture and hands out the answer piece by piece as it is generated.</summary>
     /// <inheritdoc cref="Ask(Image?, string, GenerationOptions?, CancellationToken)"/>

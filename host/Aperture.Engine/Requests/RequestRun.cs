@@ -30,12 +30,13 @@ internal sealed class RequestRun(Model model, HookTable? table)
         return _path.See(request, images).With(request.TakeShared(), counter.OwnMacs);
     }
 
-    /// <summary>What the encoder, and methods before the decoder, tell of a picture's places; of several tiles those of the first.</summary>
+    /// <summary>What the encoder, and methods before and inside the decoder, tell of a picture's places; of several tiles those of the first.</summary>
     /// <param name="image">The picture.</param>
     /// <param name="names">Names of the values; <c>*</c> stands for any characters.</param>
-    /// <param name="cancellationToken">Checked between blocks of the encoder.</param>
+    /// <param name="question">What is asked meanwhile; null to look at the picture alone, for values before the decoder.</param>
+    /// <param name="cancellationToken">Checked between blocks of the encoder and between layers.</param>
     /// <exception cref="ApertureException">Nobody tells such a value, or the picture's rows have no grid.</exception>
-    public HeatMap Map(Image image, string names, CancellationToken cancellationToken)
+    public HeatMap Map(Image image, string names, string? question, CancellationToken cancellationToken)
     {
         using IDisposable mode = inference_mode();
         PictureListener listener = new(names);
@@ -48,15 +49,31 @@ internal sealed class RequestRun(Model model, HookTable? table)
             .. listener.Values.Where(value => value.Picture.Tile == segment.Tile && value.Values.Length == segment.Grid.Count)
                 .Select(value => new HeatMapPanel(value.Name, value.Values)),
         ];
+        IEnumerable<string> offered = listener.Names;
+        if (question is not null)
+        {
+            LayerListener inside = new(names, segment.Grid.Count, seen.Segments[0].Sum(tile => tile.Grid.Count));
+            Prefill(PromptRequest.Of(question, [image]), inside, cancellationToken);
+            panels = [.. panels, .. inside.Values.Select(value => new HeatMapPanel(value.Name, value.Values))];
+            offered = offered.Concat(inside.Names);
+        }
+
         if (segment.Area is not { } area || panels.Length == 0)
         {
-            string told = listener.Names.Count == 0 ? "none is told" : $"told are {string.Join(", ", listener.Names)}";
+            string all = string.Join(", ", offered), told = all.Length == 0 ? "none is told" : $"told are {all}";
             throw new ApertureException(
                 $"Neither the vision encoder of {model.Name} nor a method tells '{names}' with one number for each of {segment.Grid.Count} places; {told}.");
         }
 
         PictureView view = PictureView.Of(image, [area]);
         return new HeatMap(view.Picture, view.Inside(area), segment.Grid, panels);
+    }
+
+    private void Prefill(PromptRequest asked, IDecoderTrace trace, CancellationToken cancellationToken)
+    {
+        using EnteredRequest entered = Enter([asked], trace, 1, cancellationToken);
+        using GenerationSession session = new(model.Decoder, entered.Request);
+        session.Prefill(entered.TakeRows(), cancellationToken);
     }
 
     private void LetMethodsTell(RequestContext request, Seen seen)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Aperture.Pipelines;
 using Aperture.Training;
 using Aperture.Workshop;
 using Spectre.Console;
@@ -23,10 +24,11 @@ internal static class ShelfCommand
             HelpName = "part",
             DefaultValueFactory = _ => ShelfPart.HeldOut,
         };
-        Option<int> perType = new("--per-type") { Description = "Questions of each of the twelve types.", HelpName = "count", DefaultValueFactory = _ => 30 };
+        Option<string> set = Set();
+        Option<int> perType = new("--per-type") { Description = "Questions of each of the set's types.", HelpName = "count", DefaultValueFactory = _ => 30 };
         Option<long> seed = Seed();
         Option<string?> items = Items();
-        Command command = new("questions", "Write shelves with questions and answers.") { folder, part, perType, seed, items };
+        Command command = new("questions", "Write shelves with questions and answers.") { folder, set, part, perType, seed, items };
         command.SetAction(parsed =>
         {
             int count = parsed.GetValue(perType);
@@ -35,13 +37,22 @@ internal static class ShelfCommand
                 throw new ApertureException($"--per-type {count}: give 1 to 100000.");
             }
 
-            string set = parsed.GetRequiredValue(folder);
-            int questions = ShelfEvaluationSet.Write(set, FashionItems.Load(parsed.GetValue(part), parsed.GetValue(items)), count, parsed.GetValue(seed));
-            context.Terminal.Output.WriteLine($"wrote {questions} questions to {Path.GetFullPath(set)}");
+            string target = parsed.GetRequiredValue(folder);
+            FashionItems photographs = FashionItems.Load(parsed.GetValue(part), parsed.GetValue(items));
+            int questions = ShelfEvaluationSet.Write(target, photographs, count, parsed.GetValue(seed), ShelfSet.Named(parsed.GetValue(set)!));
+            context.Terminal.Output.WriteLine($"wrote {questions} questions to {Path.GetFullPath(target)}");
             return 0;
         });
         return command;
     }
+
+    private static Option<string> Set()
+        => new("--set")
+        {
+            Description = $"What shelves are like: {string.Join(" or ", ShelfSet.All.Select(set => set.Name))}.",
+            HelpName = "set",
+            DefaultValueFactory = _ => ShelfSet.Items.Name,
+        };
 
     private static Option<long> Seed()
         => new("--seed") { Description = "Seed of weights, pictures and questions.", HelpName = "number", DefaultValueFactory = _ => 1 };
@@ -62,11 +73,26 @@ internal static class ShelfCommand
             Description = "Only these stages; all by default. Vision and Language do not need each other and may run side by side.",
             HelpName = "stage",
         };
-        Option<string[]> from = new("--from") { Description = "Run folders to take what other stages trained from.", HelpName = "folder" };
+        Option<string[]> from = new("--from")
+        {
+            Description = "Folders to begin with: a run's, for what its stages trained, or a model's in the small model's layout, for its decoder.",
+            HelpName = "folder",
+        };
+        Option<string> set = Set();
+        Option<int?> side = new("--side")
+        {
+            Description = "Side in pixels at which the small model's tower sees pictures; the set's by default.",
+            HelpName = "pixels",
+        };
+        Option<string?> model = new("--model")
+        {
+            Description = "Folder of a model to train in the small one's place, with its own vision encoder and in its own layout.",
+            HelpName = "folder",
+        };
         Option<double> scale = new("--scale") { Description = "Factor on the number of steps.", HelpName = "number", DefaultValueFactory = _ => 1 };
         Option<long> seed = Seed();
         Option<string?> items = Items();
-        Command command = new("train", "Train the small shipped model.") { folder, output, stages, from, scale, seed, items };
+        Command command = new("train", "Train the small shipped model.") { folder, output, set, model, side, stages, from, scale, seed, items };
         command.SetAction(async (parsed, token) =>
         {
             context.Compute.Open(parsed);
@@ -77,9 +103,14 @@ internal static class ShelfCommand
             }
 
             string run = parsed.GetRequiredValue(folder);
+            ShelfSet world = ShelfSet.Named(parsed.GetValue(set)!);
+            await using EngineSession? session = parsed.GetValue(model) is null ? null : SessionFactory.Open(context, parsed);
             ShelfTrainerOptions options = new()
             {
                 RunFolder = run,
+                Set = world,
+                TowerSide = parsed.GetValue(side),
+                Model = session?.Load(parsed.GetValue(model)!, cancellationToken: token).Model,
                 ModelFolder = parsed.GetValue(output) ?? Path.Combine(run, "model"),
                 Seed = parsed.GetValue(seed),
                 StartFrom = parsed.GetValue(from) ?? [],
@@ -91,7 +122,7 @@ internal static class ShelfCommand
             {
                 Stages =
                 [
-                    .. options.Stages.Where(s => wanted.Length == 0 || wanted.Contains(s.Stage)).Select(
+                    .. ShelfTrainerOptions.StagesOf(world).Where(s => wanted.Length == 0 || wanted.Contains(s.Stage)).Select(
                         s => s with { Steps = Math.Max(1, (int)(s.Steps * factor)) }),
                 ],
             };

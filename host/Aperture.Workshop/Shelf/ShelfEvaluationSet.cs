@@ -14,8 +14,6 @@ public static class ShelfEvaluationSet
     /// <summary>Name of the file with the questions.</summary>
     public const string QuestionsFile = "questions.jsonl";
 
-    private const int QuestionsPerPicture = 6;
-
     // Streams of the seed that training never uses.
     private const long FirstStream = 1L << 60;
 
@@ -24,22 +22,26 @@ public static class ShelfEvaluationSet
     /// <param name="items">Photographs of the held-out part.</param>
     /// <param name="perType">Questions of each type.</param>
     /// <param name="seed">Seed.</param>
+    /// <param name="set">What shelves are like; null for <see cref="ShelfSet.Items"/>.</param>
     /// <returns>The number of questions.</returns>
-    public static int Write(string folder, FashionItems items, int perType, long seed)
+    public static int Write(string folder, FashionItems items, int perType, long seed, ShelfSet? set = null)
     {
         Directory.CreateDirectory(folder);
-        ShelfQuestionType[] types = Enum.GetValues<ShelfQuestionType>();
+        set ??= ShelfSet.Items;
+        ShelfQuestionType[] types = [.. set.Types];
         int[] asked = new int[types.Length];
         using StreamWriter lines = new(Path.Combine(folder, QuestionsFile));
         for (int picture = 0; asked.Any(count => count < perType); picture++)
         {
             SeededRandom random = new(seed, FirstStream + picture);
-            ShelfScene scene = ShelfScene.Draw(random);
-            byte[] pixels = ShelfPainter.Paint(scene, items, random);
+            ShelfScene scene = set.Draw(random);
+            byte[] pixels = set.Paint(scene, items, random);
             List<ShelfQuestion> questions = [];
-            foreach (int type in random.Draw(types.Length, types.Length).OrderBy(type => asked[type]))
+            int[] order = [.. random.Draw(types.Length, types.Length).OrderBy(type => asked[type])];
+            foreach (int type in Enumerable.Repeat(order, set.QuestionsPerType).SelectMany(types => types))
             {
-                if (questions.Count < QuestionsPerPicture && asked[type] < perType && ShelfInterviewer.Ask(scene, types[type], random) is { } question)
+                if (questions.Count < set.QuestionsPerPicture && asked[type] < perType && ShelfInterviewer.Ask(scene, types[type], random) is { } question
+                    && questions.All(other => other.Question != question.Question))
                 {
                     questions.Add(question);
                     asked[type]++;
@@ -49,7 +51,7 @@ public static class ShelfEvaluationSet
             string name = $"{picture:000}.png";
             if (questions.Count > 0)
             {
-                Picture(pixels).SavePng(Path.Combine(folder, name));
+                Picture(pixels, set.Side).SavePng(Path.Combine(folder, name));
                 questions.ForEach(question => lines.Write(Line(name, question)));
             }
         }
@@ -58,8 +60,9 @@ public static class ShelfEvaluationSet
     }
 
     /// <summary>Painted pixels as an image.</summary>
-    /// <param name="pixels">As <see cref="ShelfPainter.Paint"/> gives them.</param>
-    public static Image Picture(byte[] pixels) => Image.FromRgb(pixels, ShelfPainter.Side, ShelfPainter.Side);
+    /// <param name="pixels">As <see cref="ShelfSet.Paint"/> gives them.</param>
+    /// <param name="side">Side of the picture in pixels.</param>
+    public static Image Picture(byte[] pixels, int side) => Image.FromRgb(pixels, side, side);
 
     private static string Line(string image, ShelfQuestion question)
     {

@@ -33,6 +33,9 @@ public static class ShelfInterviewer
             ShelfQuestionType.RightOf => Beside(scene, 1, random),
             ShelfQuestionType.FindKind => Find(scene, byKind: true, random),
             ShelfQuestionType.FindColor => Find(scene, byKind: false, random),
+            ShelfQuestionType.NumberAt => NumberAt(scene, random),
+            ShelfQuestionType.NumberOf => NumberOf(scene, random),
+            ShelfQuestionType.WhereNumber => WhereNumber(scene, random),
             _ => throw new ArgumentOutOfRangeException(nameof(type), type, "Not a type of question."),
         };
         return asked is var (question, answer) ? new ShelfQuestion(type, question, answer) : null;
@@ -167,6 +170,45 @@ public static class ShelfInterviewer
         int subject = random.Pick(chosen);
         return (byKind ? Plural(subject) : $"{Colors[subject]} items", places[subject]);
     }
+
+    private static (string, string)? NumberAt(ShelfScene scene, SeededRandom random)
+    {
+        int[] labelled = Labelled(scene, scene.Occupied);
+        if (labelled.Length == 0)
+        {
+            return null;
+        }
+
+        int place = random.Pick(labelled);
+        return ($"What number is on the item in the {Place(place)}?", Numbers[scene.Number(place)]);
+    }
+
+    private static (string, string)? NumberOf(ShelfScene scene, SeededRandom random)
+    {
+        int[] labelled = Labelled(scene, scene.Unique);
+        if (labelled.Length == 0)
+        {
+            return null;
+        }
+
+        int place = random.Pick(labelled);
+        return ($"What number is on the {scene.Item(place)}?", Numbers[scene.Number(place)]);
+    }
+
+    // No two labels of a shelf bear the same number.
+    private static (string, string)? WhereNumber(ShelfScene scene, SeededRandom random)
+    {
+        int[] labelled = Labelled(scene, scene.Occupied);
+        if (labelled.Length == 0)
+        {
+            return null;
+        }
+
+        int place = random.Pick(labelled);
+        return ($"Where is the number {Numbers[scene.Number(place)]}?", Place(place));
+    }
+
+    private static int[] Labelled(ShelfScene scene, IEnumerable<int> places) => [.. places.Where(place => scene.Number(place) >= 0)];
 
     private static string YesOrNo(bool value) => value ? "yes" : "no";
 }

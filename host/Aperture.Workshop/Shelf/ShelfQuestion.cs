@@ -8,10 +8,6 @@ namespace Aperture.Workshop;
 /// <param name="Answer">The only right answer.</param>
 public sealed record ShelfQuestion(ShelfQuestionType Type, string Question, string Answer)
 {
-    /// <summary>Whether a question of a type names a place.</summary>
-    /// <param name="type">The type.</param>
-    public static bool NamesPlace(ShelfQuestionType type) => type is ShelfQuestionType.WhatAt or ShelfQuestionType.ColorAt or ShelfQuestionType.IsAt;
-
     /// <summary>Name of a type in evaluation files, such as <c>count-kind</c>.</summary>
     /// <param name="type">The type.</param>
     public static string NameOf(ShelfQuestionType type) => type switch
@@ -28,6 +24,9 @@ public sealed record ShelfQuestion(ShelfQuestionType Type, string Question, stri
         ShelfQuestionType.RightOf => "right-of",
         ShelfQuestionType.FindKind => "find-kind",
         ShelfQuestionType.FindColor => "find-color",
+        ShelfQuestionType.NumberAt => "number-at",
+        ShelfQuestionType.NumberOf => "number-of",
+        ShelfQuestionType.WhereNumber => "where-number",
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "Not a type of question."),
     };
 }

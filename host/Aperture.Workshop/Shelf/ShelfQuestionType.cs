@@ -38,4 +38,13 @@ public enum ShelfQuestionType
 
     /// <summary>The places of all items of a colour.</summary>
     FindColor,
+
+    /// <summary>The number on the label at a named place.</summary>
+    NumberAt,
+
+    /// <summary>The number on the label of the only item of a colour and kind.</summary>
+    NumberOf,
+
+    /// <summary>The place of the label with a number.</summary>
+    WhereNumber,
 }

@@ -8,6 +8,7 @@ public sealed class ShelfScene
     private const int FewestItems = 2, MostItems = 7, FewestKinds = 2, MostKinds = 5;
     private readonly int[] _kinds;
     private readonly int[] _colors;
+    private readonly int[]? _numbers;
 
     /// <summary>A shelf.</summary>
     /// <param name="kinds">Kind of each place, -1 where it is empty.</param>
@@ -33,6 +34,9 @@ public sealed class ShelfScene
         Unique = [.. Occupied.Where(place => Occupied.Count(other => _kinds[other] == _kinds[place] && _colors[other] == _colors[place]) == 1)];
     }
 
+    private ShelfScene(ShelfScene plain, int[] numbers)
+        : this(plain._kinds, plain._colors) => _numbers = numbers;
+
     /// <summary>The places that hold something, ascending.</summary>
     public IReadOnlyList<int> Occupied { get; }
 
@@ -44,6 +48,9 @@ public sealed class ShelfScene
 
     /// <summary>Colour at a place; -1 if empty.</summary>
     public int Color(int place) => _colors[place];
+
+    /// <summary>The number on the label at a place; -1 where there is none.</summary>
+    public int Number(int place) => _numbers?[place] ?? -1;
 
     /// <summary>What stands at a place, such as <c>red boot</c>, or <c>nothing</c>.</summary>
     public string Item(int place) => _kinds[place] < 0 ? "nothing" : $"{ShelfWords.Colors[_colors[place]]} {ShelfWords.Kinds[_kinds[place]]}";
@@ -67,5 +74,19 @@ public sealed class ShelfScene
         }
 
         return new ShelfScene(kinds, colors);
+    }
+
+    /// <summary>The same shelf with a label on each item, each with a number of its own, 0 to 9.</summary>
+    /// <param name="random">Source of chance.</param>
+    public ShelfScene Labelled(SeededRandom random)
+    {
+        int[] numbers = new int[ShelfWords.Places], drawn = random.Draw(ShelfWords.Numbers.Count, Occupied.Count);
+        Array.Fill(numbers, -1);
+        for (int i = 0; i < drawn.Length; i++)
+        {
+            numbers[Occupied[i]] = drawn[i];
+        }
+
+        return new ShelfScene(this, numbers);
     }
 }

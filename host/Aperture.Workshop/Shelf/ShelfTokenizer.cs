@@ -22,7 +22,8 @@ public sealed class ShelfTokenizer
     private readonly List<(string Left, string Right)> _merges = [];
 
     /// <summary>Builds the vocabulary; always the same.</summary>
-    public ShelfTokenizer()
+    /// <param name="words">Words beside those of all shelves, a set's own; null for none. Their ids follow all others'.</param>
+    public ShelfTokenizer(IReadOnlyList<string>? words = null)
     {
         Add("<unk>");
         Add("<s>");
@@ -38,6 +39,7 @@ public sealed class ShelfTokenizer
             AddWord(Blank + word);
         }
 
+        int behindBlank = _merges.Count;
         foreach (string word in (string[])["user", "what", "where", "how", "is", "es"])
         {
             AddWord(word);
@@ -45,6 +47,12 @@ public sealed class ShelfTokenizer
 
         ImageToken = Add("<image>");
         PadToken = Add("<pad>");
+
+        // Ids of a set's own words come last, but their merges stand with those of the other words behind a blank.
+        foreach (string word in words ?? [])
+        {
+            AddWord(Blank + word, ref behindBlank);
+        }
     }
 
     /// <summary>Number of tokens.</summary>
@@ -238,13 +246,19 @@ public sealed class ShelfTokenizer
 
     private void AddWord(string word)
     {
+        int last = _merges.Count;
+        AddWord(word, ref last);
+    }
+
+    private void AddWord(string word, ref int place)
+    {
         for (int length = 2; length <= word.Length; length++)
         {
             string token = word[..length];
             if (!_ids.ContainsKey(token))
             {
                 Add(token);
-                _merges.Add((word[..(length - 1)], word[(length - 1)..length]));
+                _merges.Insert(place++, (word[..(length - 1)], word[(length - 1)..length]));
             }
         }
     }

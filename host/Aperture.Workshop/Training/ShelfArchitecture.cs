@@ -1,10 +1,8 @@
 using Aperture.Decoding;
-using Aperture.Models;
-using Aperture.Vision;
 
 namespace Aperture.Workshop;
 
-/// <summary>Sizes of the small model.</summary>
+/// <summary>Sizes of the small model's decoder, and the names of its parts.</summary>
 internal static class ShelfArchitecture
 {
     public const string TowerPrefix = "vision_tower.vision_model.", ProjectorPrefix = "multi_modal_projector.";
@@ -13,26 +11,7 @@ internal static class ShelfArchitecture
     // LLaVA-1.5 takes the output of the last block but one; the last block never runs.
     public const int FeatureLayer = -2;
 
-    public static VisionTransformerConfig Tower { get; } = new()
-    {
-        HiddenSize = 128,
-        IntermediateSize = 512,
-        Layers = 5,
-        Heads = 4,
-        ImageSize = ShelfPainter.Side,
-        PatchSize = 8,
-    };
-
-    public static int FeatureBlocks => Tower.Layers + 1 + FeatureLayer;
-
-    public static int Patches => Tower.Grid * Tower.Grid;
-
-    // Patches along a place's side, and in all of it.
-    public static int PatchesPerSide => Tower.Grid / ShelfWords.Side;
-
-    public static int PatchesPerPlace => PatchesPerSide * PatchesPerSide;
-
-    public static IReadOnlyList<string> ProjectorLayers { get; } = [ProjectorPrefix + "linear_1", ProjectorPrefix + "linear_2"];
+    public static ShelfNames Names { get; } = new(DecoderPrefix, Head, [ProjectorPrefix + "linear_1", ProjectorPrefix + "linear_2"]);
 
     public static DecoderSpec Decoder(int vocabulary) => new()
     {
@@ -48,8 +27,43 @@ internal static class ShelfArchitecture
         Rotary = new RotaryConfig { Theta = 1e6, Dimensions = 32, MaxPositions = 2048 },
     };
 
-    public static DecoderInfo Info(DecoderSpec config) => config.Describe("tiny-llava", Patches);
+    public static DecoderInfo Info(DecoderSpec config, int visualTokens = 144) => config.Describe("tiny-llava", visualTokens);
+}
 
-    // The place of the shelf that a patch lies in.
-    public static int PlaceOf(int patch) => (patch / Tower.Grid / PatchesPerSide * ShelfWords.Side) + (patch % Tower.Grid / PatchesPerSide);
+/// <summary>Where a model that is trained keeps its parts.</summary>
+/// <param name="Decoder">What stands before <c>embed_tokens</c>.</param>
+/// <param name="Head">The output matrix, without <c>.weight</c>.</param>
+/// <param name="Projector">The projector's two linear layers, without <c>.weight</c>.</param>
+internal sealed record ShelfNames(string Decoder, string Head, IReadOnlyList<string> Projector)
+{
+    private static readonly string[] _parts = ["layers.", "embed_tokens.", "norm."];
+
+    /// <summary>Names of the word embeddings.</summary>
+    public string Embeddings => Decoder + "embed_tokens.weight";
+
+    /// <summary>Whether a parameter is the decoder's.</summary>
+    public bool IsLanguage(string name)
+        => Starts(name, Head + ".") || Array.Exists(_parts, part => Starts(name, Decoder + part));
+
+    /// <summary>Whether a parameter is the projector's.</summary>
+    public bool IsProjector(string name) => Projector.Any(layer => Starts(name, layer + "."));
+
+    private static bool Starts(string name, string prefix) => name.StartsWith(prefix, StringComparison.Ordinal);
+}
+
+/// <summary>The patches of a shelf's picture: a square grid, as many a place along each side.</summary>
+/// <param name="Grid">Patches along a side of the picture, a multiple of <see cref="ShelfWords.Side"/>.</param>
+internal sealed record ShelfPatches(int Grid)
+{
+    /// <summary>All of them.</summary>
+    public int Count => Grid * Grid;
+
+    /// <summary>Patches along a place's side.</summary>
+    public int PerSide => Grid / ShelfWords.Side;
+
+    /// <summary>Patches of a place.</summary>
+    public int PerPlace => PerSide * PerSide;
+
+    /// <summary>The place of the shelf that a patch lies in.</summary>
+    public int PlaceOf(int patch) => (patch / Grid / PerSide * ShelfWords.Side) + (patch % Grid / PerSide);
 }

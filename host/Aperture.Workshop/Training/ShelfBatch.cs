@@ -54,8 +54,8 @@ internal sealed class ShelfBatch : IDisposable
     /// <summary>Per answer token: index into <see cref="Types"/>.</summary>
     public required int[] QuestionOf { get; init; }
 
-    /// <summary>Per question: its type.</summary>
-    public required ShelfQuestionType[] Types { get; init; }
+    /// <summary>Per question: the index of its type in the set's.</summary>
+    public required int[] Types { get; init; }
 
     public required int Rows { get; init; }
 
@@ -68,19 +68,21 @@ internal sealed class ShelfBatch : IDisposable
     }
 
     /// <summary>Draws a batch.</summary>
+    /// <param name="set">What shelves are like.</param>
     /// <param name="tokenizer">The tokenizer.</param>
+    /// <param name="model">The model: its prompts' beginning, its patches, its decoder's heads.</param>
     /// <param name="items">Photographs; null to tell shelves in words.</param>
     /// <param name="options">Sizes.</param>
     /// <param name="patchesPerPlace">Patches of each place that the decoder sees.</param>
-    /// <param name="weights">How often each type is asked, in any unit.</param>
-    /// <param name="heads">Key and value heads of the decoder.</param>
+    /// <param name="weights">How often each type of the set is asked, in any unit.</param>
     /// <param name="random">Source of chance.</param>
     public static ShelfBatch Draw(
-        ShelfTokenizer tokenizer, FashionItems? items, ShelfStageOptions options, int patchesPerPlace, double[] weights, int heads, SeededRandom random)
+        ShelfSet set, ShelfTokenizer tokenizer, IShelfModel model, FashionItems? items, ShelfStageOptions options, int patchesPerPlace, double[] weights,
+        SeededRandom random)
     {
         int pictures = options.Pictures, text = options.TextRows;
-        int[] head = [tokenizer.BeginToken, .. tokenizer.Encode("USER: ")];
-        int visual = patchesPerPlace * ShelfWords.Places, rows = head.Length + visual + text, firstText = head.Length + ShelfArchitecture.Patches;
+        int[] head = model.PromptHead;
+        int visual = patchesPerPlace * ShelfWords.Places, rows = head.Length + visual + text, firstText = head.Length + model.Patches.Count;
         ShelfScene[] scenes = new ShelfScene[pictures];
         byte[][]? painted = items is null ? null : new byte[pictures][];
         long[] ids = new long[pictures * (head.Length + text)];
@@ -89,17 +91,17 @@ internal sealed class ShelfBatch : IDisposable
         SequenceLayout[] layouts = new SequenceLayout[pictures];
         List<long> answerRows = [], answers = [], earlyRows = [], earlyAnswers = [];
         List<int> questionOf = [];
-        VisualGrid grid = new(ShelfArchitecture.Tower.Grid, ShelfArchitecture.Tower.Grid);
-        List<ShelfQuestionType> types = [];
+        VisualGrid grid = new(model.Patches.Grid, model.Patches.Grid);
+        List<int> types = [];
         for (int picture = 0; picture < pictures; picture++)
         {
-            ShelfScene scene = scenes[picture] = ShelfScene.Draw(random);
+            ShelfScene scene = scenes[picture] = set.Draw(random);
             if (painted is not null)
             {
-                painted[picture] = ShelfPainter.Paint(scene, items!, random);
+                painted[picture] = set.Paint(scene, items!, random);
             }
 
-            patches[picture] = SomePatches(patchesPerPlace, random);
+            patches[picture] = SomePatches(model.Patches, patchesPerPlace, random);
             Span<long> own = ids.AsSpan(picture * (head.Length + text), head.Length + text);
             int[] positions = new int[rows], question = new int[text];
             for (int i = 0; i < head.Length; i++)
@@ -116,7 +118,7 @@ internal sealed class ShelfBatch : IDisposable
             Array.Fill(question, -1);
             Array.Fill(positions, firstText, head.Length + visual, text);
             int used = 0;
-            foreach ((ShelfQuestion asked, int[] prompt, int[] answer) in Questions(tokenizer, scene, text, weights, random))
+            foreach ((int type, int[] prompt, int[] answer) in Questions(set, tokenizer, scene, text, weights, random))
             {
                 int length = prompt.Length + answer.Length - 1;
                 for (int i = 0; i < length; i++)
@@ -139,7 +141,7 @@ internal sealed class ShelfBatch : IDisposable
                     earlyAnswers.Add(answer[0]);
                 }
 
-                types.Add(asked.Type);
+                types.Add(type);
                 used += length;
             }
 
@@ -161,7 +163,7 @@ internal sealed class ShelfBatch : IDisposable
             Ids = tensor(ids, [pictures, head.Length + text]),
             HeadRows = head.Length,
             Patches = patches,
-            Visible = once.repeat_interleave(heads, 0),
+            Visible = once.repeat_interleave(model.Decoder.KeyValueHeads, 0),
             Layouts = layouts,
             AnswerRows = tensor([.. answerRows, .. earlyRows]),
             Answers = tensor([.. answers, .. earlyAnswers]),
@@ -173,8 +175,8 @@ internal sealed class ShelfBatch : IDisposable
     }
 
     // As many random questions as fit.
-    private static IEnumerable<(ShelfQuestion Asked, int[] Prompt, int[] Answer)> Questions(
-        ShelfTokenizer tokenizer, ShelfScene scene, int text, double[] weights, SeededRandom random)
+    private static IEnumerable<(int Type, int[] Prompt, int[] Answer)> Questions(
+        ShelfSet set, ShelfTokenizer tokenizer, ShelfScene scene, int text, double[] weights, SeededRandom random)
     {
         double total = weights.Sum();
         for (int failed = 0, used = 0; failed < 20;)
@@ -186,7 +188,7 @@ internal sealed class ShelfBatch : IDisposable
                 at -= weights[type++];
             }
 
-            if (ShelfInterviewer.Ask(scene, (ShelfQuestionType)type, random) is not { } asked)
+            if (ShelfInterviewer.Ask(scene, set.Types[type], random) is not { } asked)
             {
                 failed++;
                 continue;
@@ -201,13 +203,13 @@ internal sealed class ShelfBatch : IDisposable
             }
 
             used += prompt.Length + answer.Length - 1;
-            yield return (asked, prompt, answer);
+            yield return (type, prompt, answer);
         }
     }
 
-    private static int[] SomePatches(int perPlace, SeededRandom random)
+    private static int[] SomePatches(ShelfPatches all, int perPlace, SeededRandom random)
     {
-        int side = ShelfArchitecture.PatchesPerSide, grid = ShelfArchitecture.Tower.Grid;
+        int side = all.PerSide, grid = all.Grid;
         List<int> patches = [];
         for (int place = 0; place < ShelfWords.Places; place++)
         {

@@ -21,8 +21,10 @@ internal static class ShelfModelFiles
     /// <param name="folder">Created if absent.</param>
     /// <param name="parameters">All parameters by published name; borrowed.</param>
     /// <param name="tokenizer">The tokenizer.</param>
+    /// <param name="vision">Sizes of the tower.</param>
     /// <param name="type">The element type to store.</param>
-    public static void Write(string folder, IReadOnlyDictionary<string, Tensor> parameters, ShelfTokenizer tokenizer, ScalarType type)
+    public static void Write(
+        string folder, IReadOnlyDictionary<string, Tensor> parameters, ShelfTokenizer tokenizer, VisionTransformerConfig vision, ScalarType type)
     {
         Directory.CreateDirectory(folder);
         using (DisposeScope scope = NewDisposeScope())
@@ -36,8 +38,8 @@ internal static class ShelfModelFiles
 
         tokenizer.Write(Path.Combine(folder, "tokenizer.json"));
         string typeName = type == ScalarType.BFloat16 ? "bfloat16" : type == ScalarType.Float16 ? "float16" : "float32";
-        WriteJson(folder, "config.json", json => WriteConfig(json, tokenizer, typeName));
-        WriteJson(folder, "preprocessor_config.json", WritePreprocessor);
+        WriteJson(folder, "config.json", json => WriteConfig(json, tokenizer, vision, typeName));
+        WriteJson(folder, "preprocessor_config.json", json => WritePreprocessor(json, vision.ImageSize));
         WriteJson(folder, "tokenizer_config.json", WriteTokenizerConfig);
         WriteJson(folder, "generation_config.json", json =>
         {
@@ -56,16 +58,15 @@ internal static class ShelfModelFiles
         json.WriteEndObject();
     }
 
-    private static void WriteConfig(Utf8JsonWriter json, ShelfTokenizer tokenizer, string type)
+    private static void WriteConfig(Utf8JsonWriter json, ShelfTokenizer tokenizer, VisionTransformerConfig vision, string type)
     {
         DecoderSpec decoder = ShelfArchitecture.Decoder(tokenizer.Count);
-        VisionTransformerConfig vision = ShelfArchitecture.Tower;
         json.WriteStartArray("architectures");
         json.WriteStringValue("LlavaForConditionalGeneration");
         json.WriteEndArray();
         json.WriteNumber("ignore_index", -100);
         json.WriteNumber("image_token_index", tokenizer.ImageToken);
-        json.WriteNumber("image_seq_length", ShelfArchitecture.Patches);
+        json.WriteNumber("image_seq_length", vision.Grid * vision.Grid);
         json.WriteString("model_type", "llava");
         json.WriteNumber("pad_token_id", tokenizer.PadToken);
         json.WriteString("projector_hidden_act", "gelu");
@@ -104,9 +105,8 @@ internal static class ShelfModelFiles
         json.WriteEndObject();
     }
 
-    private static void WritePreprocessor(Utf8JsonWriter json)
+    private static void WritePreprocessor(Utf8JsonWriter json, int side)
     {
-        int side = ShelfPainter.Side;
         json.WriteStartObject("crop_size");
         json.WriteNumber("height", side);
         json.WriteNumber("width", side);

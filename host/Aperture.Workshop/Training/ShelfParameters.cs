@@ -16,8 +16,11 @@ internal sealed class ShelfParameters : IDisposable
     private readonly SortedDictionary<string, Tensor> _tensors = new(StringComparer.Ordinal);
     private readonly Generator _generator;
 
-    public ShelfParameters(int vocabulary, long seed)
+    private readonly VisionTransformerConfig _tower;
+
+    public ShelfParameters(int vocabulary, long seed, VisionTransformerConfig? tower = null)
     {
+        _tower = tower ?? ShelfSet.Items.Tower();
         _generator = new Generator((ulong)seed);
         Vocabulary = vocabulary;
         AddTower();
@@ -43,12 +46,12 @@ internal sealed class ShelfParameters : IDisposable
 
     private void AddTower()
     {
-        VisionTransformerConfig config = Tower;
+        VisionTransformerConfig config = _tower;
         int c = config.HiddenSize, m = config.IntermediateSize;
         Add(TowerPrefix + "embeddings.class_embedding", 0.02, c);
         int patch = config.PatchSize;
         Add(TowerPrefix + "embeddings.patch_embedding.weight", 1 / Math.Sqrt(3 * 3 * patch * patch), c, 3, patch, patch);
-        Add(TowerPrefix + "embeddings.position_embedding.weight", 0.1, Patches + 1, c);
+        Add(TowerPrefix + "embeddings.position_embedding.weight", 0.1, (config.Grid * config.Grid) + 1, c);
         AddNorm(TowerPrefix + "pre_layrnorm", c);
         AddNorm(TowerPrefix + "post_layernorm", c);
         for (int block = 0; block < config.Layers; block++)
@@ -69,9 +72,9 @@ internal sealed class ShelfParameters : IDisposable
 
     private void AddProjector()
     {
-        int c = Tower.HiddenSize, d = ShelfArchitecture.Decoder(Vocabulary).HiddenSize;
-        AddLinear(ProjectorLayers[0], 0.6, d, c);
-        AddLinear(ProjectorLayers[1], 0.6 * EmbeddingLength, d, d);
+        int c = _tower.HiddenSize, d = ShelfArchitecture.Decoder(Vocabulary).HiddenSize;
+        AddLinear(Names.Projector[0], 0.6, d, c);
+        AddLinear(Names.Projector[1], 0.6 * EmbeddingLength, d, d);
     }
 
     private void AddDecoder(DecoderSpec config)

@@ -11,11 +11,16 @@ internal sealed class ShelfScores : IDisposable
 {
     private const double Memory = 0.98, LeastWeight = 0.2;
 
-    private static readonly int _types = Enum.GetValues<ShelfQuestionType>().Length;
+    private readonly IReadOnlyList<ShelfQuestionType> _types;
+    private readonly Tensor _means; // [types]
 
-    private readonly Tensor _means = zeros(_types, dtype: ScalarType.Float64).DetachFromDisposeScope(); // [types]
-
-    public ShelfScores() => State = new Dictionary<string, Tensor> { ["scores"] = _means };
+    /// <param name="types">The types that are counted.</param>
+    public ShelfScores(IReadOnlyList<ShelfQuestionType> types)
+    {
+        _types = types;
+        _means = zeros(types.Count, dtype: ScalarType.Float64).DetachFromDisposeScope();
+        State = new Dictionary<string, Tensor> { ["scores"] = _means };
+    }
 
     /// <summary>The means, float64 <c>[types]</c>, for checkpoints.</summary>
     public IReadOnlyDictionary<string, Tensor> State { get; }
@@ -23,7 +28,7 @@ internal sealed class ShelfScores : IDisposable
     /// <summary>How often each type is to be asked, in no unit.</summary>
     /// <param name="types">The types that are asked; null for all.</param>
     public double[] Weights(IReadOnlyList<ShelfQuestionType>? types)
-        => [.. _means.data<double>().ToArray().Select((mean, type) => types?.Contains((ShelfQuestionType)type) == false ? 0 : LeastWeight + 1 - mean)];
+        => [.. _means.data<double>().ToArray().Select((mean, type) => types?.Contains(_types[type]) == false ? 0 : LeastWeight + 1 - mean)];
 
     /// <summary>Adds what a step's answers say.</summary>
     public void Remember((int[] Right, int[] Asked) step)
@@ -44,7 +49,7 @@ internal sealed class ShelfScores : IDisposable
     /// <summary>Per type, how many questions of a batch were answered with every token right, and how many were asked.</summary>
     /// <param name="batch">The questions.</param>
     /// <param name="logits">float32 <c>[answer tokens and early rows, V]</c>.</param>
-    public static (int[] Right, int[] Asked) Of(ShelfBatch batch, Tensor logits)
+    public (int[] Right, int[] Asked) Of(ShelfBatch batch, Tensor logits)
     {
         using Tensor detached = logits.detach();
         using Tensor best = detached.argmax(1); // [rows, V] -> [rows]
@@ -56,11 +61,12 @@ internal sealed class ShelfScores : IDisposable
             wrong[batch.QuestionOf[i]] |= !hit[i];
         }
 
-        (int[] right, int[] asked) = (new int[_types], new int[_types]);
+        (int[] right, int[] asked) = (new int[_types.Count], new int[_types.Count]);
         for (int i = 0; i < wrong.Length; i++)
         {
-            asked[(int)batch.Types[i]]++;
-            right[(int)batch.Types[i]] += wrong[i] ? 0 : 1;
+            int type = batch.Types[i];
+            asked[type]++;
+            right[type] += wrong[i] ? 0 : 1;
         }
 
         return (right, asked);

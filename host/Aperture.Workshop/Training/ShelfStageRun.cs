@@ -32,7 +32,7 @@ internal sealed class ShelfStageRun : IOwnTraining
         (_index, _options, _stage, _forward, _scores) = (index, options, options.Stages[index], forward, scores);
         (_training, _heldOut) = _stage.Stage == ShelfStage.Language ? (null, null) : (training, heldOut); // shelves are told there
         Dictionary<string, Tensor> trained = [];
-        foreach ((string name, Tensor tensor) in forward.Parameters.Tensors)
+        foreach ((string name, Tensor tensor) in forward.Model.Tensors)
         {
             tensor.requires_grad = Trains(name);
             if (tensor.requires_grad)
@@ -61,8 +61,8 @@ internal sealed class ShelfStageRun : IOwnTraining
     // The projector's last matrix has the embeddings' length, so it moves by as much more. Queries and keys move less: Muon would make attention hard before
     // it knows where to look.
     public double RateScale(string name)
-        => Starts(name, ShelfArchitecture.ProjectorLayers[1]) ? ShelfParameters.EmbeddingLength
-            : Starts(name, ShelfArchitecture.DecoderPrefix) && (Holds(name, "q_proj") || Holds(name, "k_proj")) ? QueryKeyScale
+        => name.StartsWith(Names.Projector[1] + ".", StringComparison.Ordinal) ? ShelfParameters.EmbeddingLength
+            : Names.IsLanguage(name) && (Holds(name, "q_proj") || Holds(name, "k_proj")) ? QueryKeyScale
             : 1;
 
     public double RateAt(int step)
@@ -86,14 +86,14 @@ internal sealed class ShelfStageRun : IOwnTraining
             return Done;
         }
 
-        int patches = step >= _stage.Steps * (1 - _stage.AllPatches) ? ShelfArchitecture.PatchesPerPlace : _stage.PatchesPerPlace;
+        int patches = step >= _stage.Steps * (1 - _stage.AllPatches) ? _forward.Model.Patches.PerPlace : _stage.PatchesPerPlace;
         using ShelfBatch batch = _forward.Draw(_training, _stage, patches, _scores.Weights(_stage.Types), random);
         Tensor logits = _forward.Answer(batch, random.Below(int.MaxValue)); // [answer tokens and early rows, V]
         int answers = batch.AnswerTokens, early = (int)batch.Answers.size(0) - answers;
         Tensor loss = nn.functional.cross_entropy(logits.narrow(0, 0, answers), batch.Answers.narrow(0, 0, answers));
         Tensor earlyLoss = nn.functional.cross_entropy(logits.narrow(0, answers, early), batch.Answers.narrow(0, answers, early));
         backward(loss.add(earlyLoss.mul(EarlyWeight)));
-        _scores.Remember(ShelfScores.Of(batch, logits));
+        _scores.Remember(_scores.Of(batch, logits));
         return Done;
     }
 
@@ -106,15 +106,16 @@ internal sealed class ShelfStageRun : IOwnTraining
         if (_stage.Stage == ShelfStage.Vision)
         {
             (ShelfScene[] scenes, byte[][] pictures) = Paint(_heldOut!, _options.EvaluationPictures, random);
-            (Tensor loss, double kinds, double colors) = _forward.DescribePatches(scenes, pictures);
-            return new Dictionary<string, double> { ["held-out loss"] = loss.item<float>(), ["kind"] = kinds, ["color"] = colors };
+            (Tensor loss, IReadOnlyDictionary<string, double> accuracies) = _forward.DescribePatches(scenes, pictures);
+            return accuracies.Prepend(new KeyValuePair<string, double>("held-out loss", loss.item<float>())).ToDictionary();
         }
 
-        ShelfQuestionType[] types = Enum.GetValues<ShelfQuestionType>();
-        int patches = _stage.AllPatches > 0 ? ShelfArchitecture.PatchesPerPlace : _stage.PatchesPerPlace;
+        IReadOnlyList<ShelfQuestionType> types = _forward.Set.Types;
+        int patches = _stage.AllPatches > 0 ? _forward.Model.Patches.PerPlace : _stage.PatchesPerPlace;
         using ShelfBatch batch = _forward.Draw(_heldOut, _stage with { Pictures = _options.EvaluationPictures }, patches, [.. types.Select(_ => 1.0)], random);
-        (int[] right, int[] asked) = ShelfScores.Of(batch, _forward.Answer(batch, 0));
-        Dictionary<string, double> scores = types.ToDictionary(ShelfQuestion.NameOf, type => (double)right[(int)type] / asked[(int)type]);
+        (int[] right, int[] asked) = _scores.Of(batch, _forward.Answer(batch, 0));
+        Dictionary<string, double> scores = types.Index()
+            .ToDictionary(type => ShelfQuestion.NameOf(type.Item), type => (double)right[type.Index] / asked[type.Index]);
         scores["all"] = (double)right.Sum() / asked.Sum();
         return scores;
     }
@@ -126,30 +127,30 @@ internal sealed class ShelfStageRun : IOwnTraining
     {
     }
 
+    private ShelfNames Names => _forward.Model.Names;
+
     private static TrainingStep Done { get; } = new(null, new Dictionary<string, double>());
 
     // Both first stages rest on the embeddings as they began, so that either can run without the other.
     private bool Trains(string name) => _stage.Stage switch
     {
-        ShelfStage.Vision => !Starts(name, "language_model."),
-        ShelfStage.Language => Starts(name, "language_model.") && !Holds(name, "embed_tokens"),
-        _ => Starts(name, "language_model.") || Starts(name, ShelfArchitecture.ProjectorPrefix),
+        ShelfStage.Vision => !Names.IsLanguage(name),
+        ShelfStage.Language => Names.IsLanguage(name) && name != Names.Embeddings,
+        _ => Names.IsLanguage(name) || Names.IsProjector(name),
     };
 
-    private bool IsMuon(string name) => _stage.MuonRate > 0 && Starts(name, ShelfArchitecture.DecoderPrefix) && Holds(name, ".layers.") && Holds(name, "_proj");
-
-    private static bool Starts(string name, string prefix) => name.StartsWith(prefix, StringComparison.Ordinal);
+    private bool IsMuon(string name) => _stage.MuonRate > 0 && Names.IsLanguage(name) && Holds(name, ".layers.") && Holds(name, "_proj");
 
     private static bool Holds(string name, string part) => name.Contains(part, StringComparison.Ordinal);
 
-    private static (ShelfScene[] Scenes, byte[][] Pictures) Paint(FashionItems items, int count, SeededRandom random)
+    private (ShelfScene[] Scenes, byte[][] Pictures) Paint(FashionItems items, int count, SeededRandom random)
     {
         ShelfScene[] scenes = new ShelfScene[count];
         byte[][] pictures = new byte[count][];
         for (int i = 0; i < count; i++)
         {
-            scenes[i] = ShelfScene.Draw(random);
-            pictures[i] = ShelfPainter.Paint(scenes[i], items, random);
+            scenes[i] = _forward.Set.Draw(random);
+            pictures[i] = _forward.Set.Paint(scenes[i], items, random);
         }
 
         return (scenes, pictures);

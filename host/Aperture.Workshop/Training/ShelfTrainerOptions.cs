@@ -1,3 +1,5 @@
+using Aperture.Models;
+
 namespace Aperture.Workshop;
 
 /// <summary>A training run of the small model.</summary>
@@ -12,8 +14,33 @@ public sealed record ShelfTrainerOptions
     /// <summary>Seed of initial weights, pictures and questions.</summary>
     public long Seed { get; init; } = 1;
 
-    /// <summary>The stages, in order.</summary>
-    public IReadOnlyList<ShelfStageOptions> Stages { get; init; } =
+    /// <summary>What shelves are like.</summary>
+    public ShelfSet Set { get; init; } = ShelfSet.Items;
+
+    /// <summary>Side in pixels at which the small model's own tower sees pictures; null for the set's.</summary>
+    public int? TowerSide { get; init; }
+
+    /// <summary>
+    /// A model to train in the small one's place, with its own vision encoder and in its own layout; borrowed. It needs the set's words and one row for each of
+    /// the tower's patches. Null for the small model.
+    /// </summary>
+    public Model? Model { get; init; }
+
+    /// <summary>The stages, in order; those of <see cref="ShelfSet.Items"/> unless said otherwise.</summary>
+    public IReadOnlyList<ShelfStageOptions> Stages { get; init; } = StagesOf(ShelfSet.Items);
+
+    /// <summary>The stages of a set, in order. Those of numbers begin with a decoder that knows items.</summary>
+    /// <param name="set">The set.</param>
+    public static IReadOnlyList<ShelfStageOptions> StagesOf(ShelfSet set) => set.HasNumbers ? OfNumbers : OfItems;
+
+    private static IReadOnlyList<ShelfStageOptions> OfNumbers =>
+    [
+        new(ShelfStage.Vision, 1000, 16, 2e-3, 0, 16) { Decay = 0.5, WarmUp = 100 },
+        new(ShelfStage.Language, 600, 12, 2e-3, 0.01, 2),
+        new(ShelfStage.Joined, 300, 12, 1.5e-3, 0.005, 4) { Decay = 0.6, AllPatches = 0.3 },
+    ];
+
+    private static IReadOnlyList<ShelfStageOptions> OfItems =>
     [
         new(ShelfStage.Vision, 3000, 16, 2e-3, 0, 16) { Decay = 0.5, WarmUp = 100 },
         new(ShelfStage.Language, 900, 12, 3e-3, 0.01, 2) { Decay = 0.3, Types = Lookups },
@@ -28,7 +55,8 @@ public sealed record ShelfTrainerOptions
     ];
 
     /// <summary>
-    /// Run folders whose checkpoints give the first weights: what a stage there trained is taken from there. For stages that ran side by side.
+    /// Folders that give the first weights: of a run, what its stages trained, for stages that ran side by side; of a model in the small one's layout, its
+    /// decoder, whose words may be fewer.
     /// </summary>
     public IReadOnlyList<string> StartFrom { get; init; } = [];
 

@@ -11,7 +11,10 @@ namespace Aperture.Host.Tests.Workshop;
 
 public sealed class ShelfTests
 {
-    public static TheoryData<ShelfQuestionType> Types => [.. Enum.GetValues<ShelfQuestionType>()];
+    public static TheoryData<string, ShelfQuestionType> Types
+        => [.. ShelfSet.All.SelectMany(set => set.Types.Select(type => (set.Name, type)))];
+
+    public static TheoryData<string> Sets => [.. ShelfSet.All.Select(set => set.Name)];
 
     [Fact]
     public void Streams_of_a_seed_repeat_and_differ_from_each_other()
@@ -58,13 +61,13 @@ public sealed class ShelfTests
 
     [Theory]
     [MemberData(nameof(Types))]
-    public void Answers_follow_from_the_scene(ShelfQuestionType type)
+    public void Answers_follow_from_the_scene(string set, ShelfQuestionType type)
     {
         int asked = 0;
         for (int i = 0; i < 400; i++)
         {
             SeededRandom random = new(9, i);
-            ShelfScene scene = ShelfScene.Draw(random);
+            ShelfScene scene = ShelfSet.Named(set).Draw(random);
             if (ShelfInterviewer.Ask(scene, type, random) is { } question)
             {
                 asked++;
@@ -96,6 +99,47 @@ public sealed class ShelfTests
     }
 
     [Fact]
+    public void A_labelled_shelf_is_the_plain_one_four_times_as_large_but_for_its_labels()
+    {
+        using ItemFiles files = new();
+        FashionItems items = FashionItems.Load(ShelfPart.HeldOut, files.Folder);
+        int[] kinds = [-1, -1, -1, -1, 4, -1, -1, -1, -1], colors = [-1, -1, -1, -1, 2, -1, -1, -1, -1];
+        ShelfScene scene = new(kinds, colors);
+
+        byte[] small = ShelfPainter.Paint(scene, items, new SeededRandom(1));
+        byte[] large = ShelfLabels.Paint(scene.Labelled(new SeededRandom(2)), items, new SeededRandom(1));
+
+        int changed = 0;
+        for (int y = 0; y < ShelfLabels.Side; y++)
+        {
+            for (int x = 0; x < ShelfLabels.Side; x++)
+            {
+                ReadOnlySpan<byte> pixel = large.AsSpan(((y * ShelfLabels.Side) + x) * 3, 3);
+                ReadOnlySpan<byte> plain = small.AsSpan((((y / ShelfLabels.Scale) * ShelfPainter.Side) + (x / ShelfLabels.Scale)) * 3, 3);
+                bool same = pixel.SequenceEqual(plain);
+                changed += same ? 0 : 1;
+                Assert.True(same || (y / 128 == 1 && x / 128 == 1), $"({y}, {x}) is no part of the label of the item in the middle");
+            }
+        }
+
+        Assert.InRange(changed, 60, 9 * 11);
+    }
+
+    [Fact]
+    public void Numbers_of_a_shelf_differ()
+    {
+        for (int i = 0; i < 100; i++)
+        {
+            ShelfScene scene = ShelfSet.Numbers.Draw(new SeededRandom(3, i));
+            Assert.All(scene.Occupied, place => Assert.InRange(scene.Number(place), 0, 9));
+            Assert.Distinct(scene.Occupied.Select(scene.Number));
+            Assert.Equal(scene.Occupied.Count, Enumerable.Range(0, 9).Count(place => scene.Number(place) >= 0));
+        }
+
+        Assert.All(Enumerable.Range(0, 9), place => Assert.Equal(-1, ShelfScene.Draw(new SeededRandom(3)).Number(place)));
+    }
+
+    [Fact]
     public void A_missing_data_set_is_named_with_its_package()
     {
         ApertureException error = Assert.Throws<ApertureException>(() => FashionItems.Load(ShelfPart.Training, "/nowhere"));
@@ -115,21 +159,25 @@ public sealed class ShelfTests
         Assert.DoesNotContain('\n', error.Message);
     }
 
-    [Fact]
-    public void An_evaluation_set_holds_as_many_questions_of_every_type_and_their_pictures()
+    [Theory]
+    [MemberData(nameof(Sets))]
+    public void An_evaluation_set_holds_as_many_questions_of_every_type_and_their_pictures(string name)
     {
         using ItemFiles files = new();
         string folder = Path.Combine(files.Folder, "set");
+        ShelfSet set = ShelfSet.Named(name);
 
-        int count = ShelfEvaluationSet.Write(folder, FashionItems.Load(ShelfPart.HeldOut, files.Folder), perType: 3, seed: 1);
+        int count = ShelfEvaluationSet.Write(folder, FashionItems.Load(ShelfPart.HeldOut, files.Folder), perType: 3, seed: 1, set);
 
         string[] lines = File.ReadAllLines(Path.Combine(folder, ShelfEvaluationSet.QuestionsFile));
         Assert.Equal(count, lines.Length);
         JsonElement[] questions = [.. lines.Select(line => JsonDocument.Parse(line).RootElement)];
-        Assert.All(questions.GroupBy(question => question.GetProperty("type").GetString()), group => Assert.Equal(3, group.Count()));
+        Assert.Equal(
+            set.Types.ToDictionary(ShelfQuestion.NameOf, _ => 3), questions.CountBy(question => question.GetProperty("type").GetString()!).ToDictionary());
+        Assert.Distinct(questions.Select(question => $"{question.GetProperty("image")} {question.GetProperty("question")}"));
         Assert.All(
             questions.Select(question => question.GetProperty("image").GetString()!).Distinct(),
-            image => Assert.Equal(ShelfPainter.Side, Image.Load(Path.Combine(folder, image)).Width));
+            image => Assert.Equal(set.Side, Image.Load(Path.Combine(folder, image)).Width));
     }
 
     private static IEnumerable<string> Answers(ShelfQuestionType type)
@@ -148,12 +196,29 @@ public sealed class ShelfTests
     private static string Expected(ShelfScene scene, string question)
     {
         string[] items = [.. Enumerable.Range(0, 9).Select(scene.Item)];
+        string[] digits = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+        string Label(int place) => digits[scene.Number(place)];
         string[] places =
             ["top left", "top center", "top right", "middle left", "middle center", "middle right", "bottom left", "bottom center", "bottom right"];
         Match match = Regex.Match(question, @"^What is in the (.+)\?$");
         if (match.Success)
         {
             return items[Array.IndexOf(places, match.Groups[1].Value)];
+        }
+
+        if ((match = Regex.Match(question, @"^What number is on the item in the (.+)\?$")).Success)
+        {
+            return Label(Array.IndexOf(places, match.Groups[1].Value));
+        }
+
+        if ((match = Regex.Match(question, @"^What number is on the (\w+ \w+)\?$")).Success)
+        {
+            return Label(Array.IndexOf(items, items.Single(item => item == match.Groups[1].Value)));
+        }
+
+        if ((match = Regex.Match(question, @"^Where is the number (\w+)\?$")).Success)
+        {
+            return places[Enumerable.Range(0, 9).Single(place => scene.Number(place) == Array.IndexOf(digits, match.Groups[1].Value))];
         }
 
         if ((match = Regex.Match(question, @"^What color is the item in the (.+)\?$")).Success)

@@ -23,12 +23,40 @@ public sealed class ShelfTokenizerTests : IDisposable
         {
             SeededRandom random = new(2, i);
             ShelfScene scene = ShelfScene.Draw(random);
-            if (ShelfInterviewer.Ask(scene, (ShelfQuestionType)(i % 12), random) is { } asked)
+            if (ShelfInterviewer.Ask(scene, ShelfSet.Items.Types[i % 12], random) is { } asked)
             {
                 string text = $"\n{asked.Question} ASSISTANT: {asked.Answer}";
                 int[] ids = _tokenizer.Encode(text);
                 Assert.Equal(ids, written.Encode(text, addSpecialTokens: false));
                 Assert.Equal(text.ToLowerInvariant(), written.Decode(ids));
+            }
+        }
+    }
+
+    [Fact]
+    public void A_sets_own_words_come_behind_all_others_and_break_none()
+    {
+        ShelfTokenizer more = new(ShelfSet.Numbers.Words);
+        string folder = Directory.CreateDirectory(Path.Combine(_folder, "numbers")).FullName;
+        more.Write(Path.Combine(folder, "tokenizer.json"));
+        ITokenizer written = Tokenizers.FromFolder(folder);
+
+        string system = PromptTemplates.Get("vicuna_v1").SystemMessage;
+        Assert.Equal(more.Encode(system), written.Encode(system, addSpecialTokens: false));
+        Assert.True(more.Encode(system).Length < 40, "its words are tokens");
+        Assert.All(ShelfSet.Numbers.Words, word => Assert.Equal([more.Word(word)], written.Encode(" " + word, addSpecialTokens: false)));
+        Assert.True(more.Word("number") >= _tokenizer.Count);
+        for (int i = 0; i < 600; i++)
+        {
+            SeededRandom random = new(2, i);
+            ShelfSet set = ShelfSet.All[i % 2];
+            if (ShelfInterviewer.Ask(set.Draw(random), set.Types[i / 2 % set.Types.Count], random) is { } asked)
+            {
+                string text = $"\n{asked.Question} ASSISTANT: {asked.Answer}";
+                int[] ids = more.Encode(text);
+                Assert.Equal(ids, written.Encode(text, addSpecialTokens: false));
+                Assert.Equal(text.ToLowerInvariant(), written.Decode(ids));
+                Assert.True(set.HasNumbers || ids.SequenceEqual(_tokenizer.Encode(text)), text);
             }
         }
     }

@@ -141,6 +141,87 @@ public sealed class ShelfTrainerTests : IDisposable
     }
 
     [Fact]
+    public void A_sets_decoder_begins_with_a_models_words_and_its_own_behind_them()
+    {
+        string few = Folder("few"), many = Folder("many");
+        ShelfTrainer.Run(Options(Folder("run")) with { Stages = [], ModelFolder = few }, null, CancellationToken.None);
+        ShelfTrainerOptions numbers = Options(Folder("numbers")) with { Set = ShelfSet.Numbers, Seed = 5, Stages = [], ModelFolder = many };
+        ShelfTrainer.Run(numbers with { StartFrom = [few] }, null, CancellationToken.None);
+
+        using IWeightSource small = WeightFiles.Open(few), large = WeightFiles.Open(many);
+        foreach (string name in small.Names.Where(name => name.StartsWith("language_model.", StringComparison.Ordinal)))
+        {
+            using Tensor a = small.Load(name), b = large.Load(name);
+            Assert.True(b.narrow(0, 0, a.size(0)).allclose(a, 0, 0), name);
+        }
+
+        Assert.True(large.Describe("language_model.lm_head.weight").Shape[0] > small.Describe("language_model.lm_head.weight").Shape[0]);
+        ApertureException error = Assert.Throws<ApertureException>(
+            () => ShelfTrainer.Run(Options(Folder("back")) with { Stages = [], StartFrom = [many] }, null, CancellationToken.None));
+        Assert.Contains("of a shape that fits", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(168)]
+    [InlineData(336)]
+    public void Numbers_are_learned_at_any_side_of_the_tower(int side)
+    {
+        List<TrainingProgress> reports = [];
+        string model = Folder("model");
+        ShelfTrainerOptions options = Options(Folder("run")) with { Set = ShelfSet.Numbers, TowerSide = side, ModelFolder = model, EvaluateEvery = 2 };
+
+        ShelfTrainer.Run(options with { EvaluationPictures = 2 }, new Collector(reports), CancellationToken.None);
+
+        Assert.Contains("number", reports.First(report => report.Scores is not null).Scores!.Keys);
+        Assert.Contains("number-at", reports[^1].Scores!.Keys);
+        using OpenedModel opened = new(model);
+        Assert.Equal(side / 14 * (side / 14), opened.Model.Decoder.Info.VisualTokens);
+    }
+
+    [Theory]
+    [InlineData(100)]
+    [InlineData(0)]
+    [InlineData(420)]
+    public void A_side_that_the_tower_cannot_see_is_named(int side)
+    {
+        ShelfTrainerOptions options = Options(Folder("run")) with { Set = ShelfSet.Numbers, TowerSide = side };
+
+        ApertureException error = Assert.Throws<ApertureException>(() => ShelfTrainer.Run(options, null, CancellationToken.None));
+
+        Assert.Contains($"{side} pixels; give a multiple of 42", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_model_with_another_pair_of_eyes_is_trained_and_written_in_its_own_layout()
+    {
+        string source = Repository.Path("scripts", "models", "tiny-llava-hr"), written = Folder("model");
+        using OpenedModel opened = new(source);
+        ShelfTrainerOptions options = Options(Folder("run")) with { Set = ShelfSet.Numbers, Model = opened.Model, ModelFolder = written };
+
+        LiveTensors.MustNotGrow(() => ShelfTrainer.Run(options, null, CancellationToken.None));
+
+        using IWeightSource before = WeightFiles.Open(source), after = WeightFiles.Open(written);
+        Assert.Equal(before.Names.Order(StringComparer.Ordinal), after.Names.Order(StringComparer.Ordinal));
+        string[] changed = [.. before.Names.Where(name => Differs(before, after, name))];
+        Assert.Contains(changed, name => name.Contains("stages.", StringComparison.Ordinal)); // the high-resolution tower's
+        Assert.Contains(changed, name => name.StartsWith("model.layers.", StringComparison.Ordinal));
+        Assert.Contains("model.mm_projector.2.weight", changed);
+        using OpenedModel again = new(written);
+        Assert.Equal(144, again.Model.Decoder.Info.VisualTokens);
+    }
+
+    [Fact]
+    public void A_model_whose_eyes_do_not_learn_is_named()
+    {
+        using OpenedModel opened = new(Repository.Path("scripts", "models", "tiny-llava"));
+        ShelfTrainerOptions options = Options(Folder("run")) with { Model = opened.Model };
+
+        ApertureException error = Assert.Throws<ApertureException>(() => ShelfTrainer.Run(options, null, CancellationToken.None));
+
+        Assert.Contains("its vision encoder cannot be trained", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Training_lowers_the_loss()
     {
         List<TrainingProgress> reports = [];
@@ -188,6 +269,12 @@ public sealed class ShelfTrainerTests : IDisposable
     {
         using Tensor a = trained.Load("parameter." + name), rounded = a.to_type(ScalarType.BFloat16), b = written.Load(name);
         Assert.True(rounded.allclose(b, 0, 0), name);
+    }
+
+    private static bool Differs(IWeightSource before, IWeightSource after, string name)
+    {
+        using Tensor a = before.Load(name), b = after.Load(name);
+        return !a.allclose(b, 0, 0);
     }
 
     private sealed class StopAt(CancellationTokenSource stop, string stage, int step) : IProgress<TrainingProgress>

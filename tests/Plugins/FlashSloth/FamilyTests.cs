@@ -49,6 +49,21 @@ public sealed class FamilyTests : IDisposable
     }
 
     [Fact]
+    public async Task What_the_queries_attend_to_is_a_picture_in_one_call()
+    {
+        await using EngineSession session = TinyFlashSloth.Open();
+        Pipeline pipeline = session.Load(_tiny.Folder);
+
+        HeatMap map = await pipeline.Map(_picture, "*.attention", "How many dogs?");
+
+        Assert.True(map.Panels.Count > 1, "a panel for each query");
+        Assert.All(map.Panels, panel => Assert.Equal(81, panel.Values.Count)); // the first of five tiles
+        Assert.All(map.Panels, panel => Assert.InRange(panel.Values.Sum(), 0.001, 0.999));
+        ApertureException error = await Assert.ThrowsAsync<ApertureException>(() => pipeline.Map(_picture, "gates", "How many dogs?"));
+        Assert.Contains("embq.attention", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Another_pool_and_layer_come_from_the_configuration()
     {
         using TinyFlashSloth other = new(config =>

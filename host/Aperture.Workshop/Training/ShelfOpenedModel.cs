@@ -1,0 +1,127 @@
+using Aperture.Decoding;
+using Aperture.Images;
+using Aperture.Measuring;
+using Aperture.Models;
+using Aperture.Requests;
+using Aperture.Training;
+using Aperture.Vision;
+using Aperture.Weights;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Aperture.Workshop;
+
+/// <summary>
+/// A model that was opened from a folder, with a vision encoder that can be trained: the small model's stages with another pair of eyes. It begins with the
+/// folder's weights and is written in the folder's layout. Borrows the model.
+/// </summary>
+internal sealed class ShelfOpenedModel : IShelfModel
+{
+    private const string Question = "What is in the top left?";
+
+    private readonly Model _model;
+    private readonly ITrainableEncoder _encoder;
+    private readonly SortedDictionary<string, Tensor> _tensors = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _sees;
+
+    /// <param name="model">The model.</param>
+    /// <param name="tokenizer">The tokenizer that shelves are told with; the model must have the same words.</param>
+    /// <param name="grid">Patches along a side of a picture.</param>
+    /// <exception cref="ApertureException">The model cannot be trained so.</exception>
+    public ShelfOpenedModel(Model model, ShelfTokenizer tokenizer, int grid)
+    {
+        _model = model;
+        _encoder = model.Encoder as ITrainableEncoder
+            ?? throw new ApertureException($"{model.Name}: its vision encoder cannot be trained; name another model.");
+        if (model.Training is not { TrainsDecoder: true } || model.OwnMethod is not null || model.Projector is not Projector { Layers.Count: 2 })
+        {
+            throw new ApertureException(
+                $"{model.Name} cannot be trained on shelves: that needs a decoder that learns, a projector of two layers, and no method of the model's own.");
+        }
+
+        Decoder = model.Decoder.Spec;
+        if (Decoder.VocabularySize != tokenizer.Count || model.Ops.Device.type != DeviceType.CPU)
+        {
+            throw new ApertureException(
+                $"{model.Name} has {Decoder.VocabularySize} words on {model.Ops.Device}; the stages need the {tokenizer.Count} of the set, on the processor.");
+        }
+
+        (string Name, Tensor Tensor)[] sees = [.. _encoder.Named()];
+        _sees = [.. sees.Select(parameter => parameter.Name)];
+        foreach ((string name, Tensor tensor) in model.Decoder.Weights.Named(Names.Decoder, Names.Head).Concat(model.Projector.Named()).Concat(sees))
+        {
+            using IDisposable quiet = no_grad();
+            Tensor leaf = tensor.to_type(ScalarType.Float32, copy: true).DetachFromDisposeScope();
+            leaf.requires_grad = true;
+            _tensors.Add(name, leaf);
+        }
+
+        Patches = new ShelfPatches(grid);
+        PromptHead = HeadOf(model, tokenizer);
+    }
+
+    public ShelfNames Names { get; } = new("model.", "lm_head", ["model.mm_projector.0", "model.mm_projector.2"]);
+
+    public IReadOnlyDictionary<string, Tensor> Tensors => _tensors;
+
+    public DecoderSpec Decoder { get; }
+
+    public ShelfPatches Patches { get; }
+
+    public Ops Ops => _model.Ops;
+
+    public int[] PromptHead { get; }
+
+    public Tensor Features(byte[][] pictures, int side, bool frozen)
+    {
+        using IDisposable? quiet = frozen ? no_grad() : null;
+        using ParameterSource source = new(_tensors, Ops.Type);
+        using IVisionEncoder encoder = _encoder.Over(source.Where(_sees.Contains));
+        VisionInput[] inputs = [.. pictures.Select(picture => encoder.Prepare(picture, side, side))];
+        try
+        {
+            IReadOnlyList<VisionFeatures> features = encoder.Encode(inputs, new VisionRequest { Differentiable = !frozen }, CancellationToken.None);
+            Tensor rows = stack([.. features.Select(of => of.Tokens)]); // [patches, C] each -> [pictures, patches, C]
+            foreach (VisionFeatures of in features)
+            {
+                of.Dispose();
+            }
+
+            return rows.size(1) == Patches.Count
+                ? rows
+                : throw new ApertureException($"{_model.Name} sees a picture in {rows.size(1)} rows, but the stages need {Patches.Count}.");
+        }
+        finally
+        {
+            Array.ForEach(inputs, input => input.Dispose());
+        }
+    }
+
+    public Tensor Project(Tensor features)
+    {
+        using ParameterSource source = new(_tensors, Ops.Type);
+        using Projector projector = (Projector)_model.Projector.Over(source);
+        return projector.Run(features);
+    }
+
+    public void Write(string folder)
+        => _model.Training!.Save(new TrainedModel(_model.Folder, folder, _tensors, new Dictionary<string, Tensor>(), _ => false));
+
+    public void Dispose()
+    {
+        foreach (Tensor tensor in _tensors.Values)
+        {
+            tensor.Dispose();
+        }
+    }
+
+    // What the model's own prompts begin with. What stands behind the picture must be what the stages put there.
+    private static int[] HeadOf(Model model, ShelfTokenizer tokenizer)
+    {
+        int[] prompt = model.Prompts.Compose([new PromptMessage(PromptRole.User, Question, 1)]), tail = tokenizer.Encode($"\n{Question} ASSISTANT:");
+        return prompt.AsSpan().EndsWith(tail) && prompt.Length > tail.Length
+            ? prompt[..^(tail.Length + 1)]
+            : throw new ApertureException(
+                $"{model.Name} cannot be trained on shelves: its prompts do not end in '<image>\\n{Question} ASSISTANT:'; name a model with LLaVA's.");
+    }
+}
