@@ -80,6 +80,8 @@ foreach (int tokens in new[] { 72, 36, 18 })
     Point("downsample", downsample);
 }
 
+Compare("sap", "sap, 36 tokens", llava.With("sap", new { Pool = 2 }));
+
 foreach (double reduction in new[] { 0.5, 0.6, 0.7, 0.8 })
 {
     Compare("fitprune", $"fitprune, {100 * reduction:0} %", llava.With("fitprune", new { Reduction = reduction }));

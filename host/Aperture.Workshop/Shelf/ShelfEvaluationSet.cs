@@ -60,7 +60,7 @@ public static class ShelfEvaluationSet
     }
 
     /// <summary>Painted pixels as an image.</summary>
-    /// <param name="pixels">As <see cref="ShelfSet.Paint"/> gives them.</param>
+    /// <param name="pixels">As a set paints them.</param>
     /// <param name="side">Side of the picture in pixels.</param>
     public static Image Picture(byte[] pixels, int side) => Image.FromRgb(pixels, side, side);
 

@@ -37,15 +37,17 @@ public static class ShelfLabels
     /// <param name="scene">What stands where, with numbers.</param>
     /// <param name="items">Photographs to choose from.</param>
     /// <param name="random">Source of chance.</param>
+    /// <param name="labels">Gets the middle of each place's label, row and column in pixels; null for a place without one.</param>
     /// <returns>Red, green, blue of each pixel, row by row; <see cref="Side"/> x <see cref="Side"/> x 3 bytes.</returns>
-    public static byte[] Paint(ShelfScene scene, FashionItems items, SeededRandom random)
+    public static byte[] Paint(ShelfScene scene, FashionItems items, SeededRandom random, out (int Y, int X)?[] labels)
     {
         byte[] picture = Enlarged(ShelfPainter.Paint(scene, items, random));
+        labels = new (int Y, int X)?[ShelfWords.Places];
         foreach (int place in scene.Occupied)
         {
             if (scene.Number(place) is >= 0 and int number)
             {
-                Stamp(picture, place, _digits[number], random);
+                labels[place] = Stamp(picture, place, _digits[number], random);
             }
         }
 
@@ -72,12 +74,12 @@ public static class ShelfLabels
         return large;
     }
 
-    // A light label somewhere on the middle of the item, dark ink, a little grain.
-    private static void Stamp(byte[] picture, int place, byte[] digit, SeededRandom random)
+    // A light label somewhere on the middle of the item, its corner on one of the shelf's own pixels, dark ink, a little grain; gives its middle.
+    private static (int Y, int X) Stamp(byte[] picture, int place, byte[] digit, SeededRandom random)
     {
         const int Place = ShelfPainter.PlaceSide * Scale, Edge = Place / 4;
-        int top = (place / ShelfWords.Side * Place) + Edge + random.Below(Place - (2 * Edge) - Height);
-        int left = (place % ShelfWords.Side * Place) + Edge + random.Below(Place - (2 * Edge) - Width);
+        int top = (place / ShelfWords.Side * Place) + Edge + (Scale * random.Below((Place - (2 * Edge) - Height) / Scale));
+        int left = (place % ShelfWords.Side * Place) + Edge + (Scale * random.Below((Place - (2 * Edge) - Width) / Scale));
         double paper = random.Uniform(200, 245), ink = random.Uniform(10, 60);
         for (int y = 0; y < Height; y++)
         {
@@ -89,5 +91,7 @@ public static class ShelfLabels
                 picture.AsSpan((((top + y) * Side) + left + x) * 3, 3).Fill(value);
             }
         }
+
+        return (top + (Height / 2), left + (Width / 2));
     }
 }

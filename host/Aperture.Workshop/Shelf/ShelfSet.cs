@@ -76,8 +76,23 @@ public sealed class ShelfSet
     /// <param name="items">Photographs to choose from.</param>
     /// <param name="random">Source of chance.</param>
     /// <returns>Red, green, blue of each pixel, row by row; <see cref="Side"/> x <see cref="Side"/> x 3 bytes.</returns>
-    public byte[] Paint(ShelfScene scene, FashionItems items, SeededRandom random)
-        => _labels ? ShelfLabels.Paint(scene, items, random) : ShelfPainter.Paint(scene, items, random);
+    public byte[] Paint(ShelfScene scene, FashionItems items, SeededRandom random) => Paint(scene, items, random, out _);
+
+    /// <summary>Paints a shelf, and tells where its labels are.</summary>
+    /// <param name="scene">What stands where.</param>
+    /// <param name="items">Photographs to choose from.</param>
+    /// <param name="random">Source of chance.</param>
+    /// <param name="labels">Gets the middle of each place's label, row and column in pixels; null for a place without one.</param>
+    internal byte[] Paint(ShelfScene scene, FashionItems items, SeededRandom random, out (int Y, int X)?[] labels)
+    {
+        if (_labels)
+        {
+            return ShelfLabels.Paint(scene, items, random, out labels);
+        }
+
+        labels = new (int Y, int X)?[ShelfWords.Places];
+        return ShelfPainter.Paint(scene, items, random);
+    }
 
     /// <summary>Sizes of the small model's own tower for this set.</summary>
     /// <param name="side">Side in pixels that it sees pictures at; null for the set's own.</param>

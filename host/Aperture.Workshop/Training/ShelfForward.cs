@@ -51,7 +51,8 @@ internal sealed class ShelfForward : IDisposable
         => ShelfBatch.Draw(_set, _tokenizer, _model, items, options, patchesPerPlace, weights, random);
 
     /// <summary>The vision stage's loss: each projected patch against the embeddings of the words that describe its place.</summary>
-    public (Tensor Loss, IReadOnlyDictionary<string, double> Accuracies) DescribePatches(ShelfScene[] scenes, byte[][] pictures)
+    public (Tensor Loss, IReadOnlyDictionary<string, double> Accuracies) DescribePatches(
+        ShelfScene[] scenes, byte[][] pictures, (int Y, int X)?[][] labels, double labelWeight)
     {
         Tensor features = _model.Features(pictures, _set.Side, frozen: false);
         Tensor patches = _model.Project(features).to_type(ScalarType.Float32).view(-1, Width); // [pictures * patches, d]
@@ -78,7 +79,10 @@ internal sealed class ShelfForward : IDisposable
         if (_set.HasNumbers)
         {
             (Tensor numberLoss, accuracies["number"]) = Classify(patches, _numbers, numbers);
-            loss = loss.add(numberLoss);
+            int[] own = [.. labels.SelectMany((of, picture) => of.OfType<(int Y, int X)>().Select(label => (picture * _model.Patches.Count) + PatchAt(label)))];
+            Tensor read = patches.index_select(0, tensor([.. own.Select(patch => (long)patch)])); // [pictures * patches, d] -> [labels, d]
+            (Tensor labelLoss, accuracies["label"]) = Classify(read, _numbers, [.. own.Select(patch => numbers[patch])]);
+            loss = loss.add(numberLoss).add(labelLoss.mul(labelWeight));
         }
 
         return (loss, accuracies);
@@ -118,6 +122,9 @@ internal sealed class ShelfForward : IDisposable
         _numbers.Dispose();
         _noise.Dispose();
     }
+
+    private int PatchAt((int Y, int X) pixel)
+        => (pixel.Y * _model.Patches.Grid / _set.Side * _model.Patches.Grid) + (pixel.X * _model.Patches.Grid / _set.Side);
 
     private int Width => _model.Decoder.HiddenSize;
 

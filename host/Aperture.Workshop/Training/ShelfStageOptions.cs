@@ -15,6 +15,11 @@ public sealed record ShelfStageOptions(ShelfStage Stage, int Steps, int Pictures
     /// <summary>Share of the steps, at the end, over which rates fall to 0.</summary>
     public double Decay { get; init; } = 0.4;
 
+    /// <summary>
+    /// Weight of the patches that labels lie in, beside all patches: what is printed is read there before the other patches of the place can know it.
+    /// </summary>
+    public double LabelWeight { get; init; }
+
     /// <summary>Share of the steps, at the end, in which the decoder sees every patch.</summary>
     public double AllPatches { get; init; }
 

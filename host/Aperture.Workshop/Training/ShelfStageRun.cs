@@ -81,8 +81,8 @@ internal sealed class ShelfStageRun : IOwnTraining
         SeededRandom random = new(_options.Seed, (((long)_index + 1) << 32) + step);
         if (_stage.Stage == ShelfStage.Vision)
         {
-            (ShelfScene[] scenes, byte[][] pictures) = Paint(_training!, _stage.Pictures, random);
-            backward(_forward.DescribePatches(scenes, pictures).Loss);
+            (ShelfScene[] scenes, byte[][] pictures, (int Y, int X)?[][] labels) = Paint(_training!, _stage.Pictures, random);
+            backward(_forward.DescribePatches(scenes, pictures, labels, _stage.LabelWeight).Loss);
             return Done;
         }
 
@@ -105,8 +105,8 @@ internal sealed class ShelfStageRun : IOwnTraining
         SeededRandom random = new(_options.Seed, EvaluationStream);
         if (_stage.Stage == ShelfStage.Vision)
         {
-            (ShelfScene[] scenes, byte[][] pictures) = Paint(_heldOut!, _options.EvaluationPictures, random);
-            (Tensor loss, IReadOnlyDictionary<string, double> accuracies) = _forward.DescribePatches(scenes, pictures);
+            (ShelfScene[] scenes, byte[][] pictures, (int Y, int X)?[][] labels) = Paint(_heldOut!, _options.EvaluationPictures, random);
+            (Tensor loss, IReadOnlyDictionary<string, double> accuracies) = _forward.DescribePatches(scenes, pictures, labels, _stage.LabelWeight);
             return accuracies.Prepend(new KeyValuePair<string, double>("held-out loss", loss.item<float>())).ToDictionary();
         }
 
@@ -143,16 +143,17 @@ internal sealed class ShelfStageRun : IOwnTraining
 
     private static bool Holds(string name, string part) => name.Contains(part, StringComparison.Ordinal);
 
-    private (ShelfScene[] Scenes, byte[][] Pictures) Paint(FashionItems items, int count, SeededRandom random)
+    private (ShelfScene[] Scenes, byte[][] Pictures, (int Y, int X)?[][] Labels) Paint(FashionItems items, int count, SeededRandom random)
     {
         ShelfScene[] scenes = new ShelfScene[count];
         byte[][] pictures = new byte[count][];
+        (int Y, int X)?[][] labels = new (int Y, int X)?[count][];
         for (int i = 0; i < count; i++)
         {
             scenes[i] = _forward.Set.Draw(random);
-            pictures[i] = _forward.Set.Paint(scenes[i], items, random);
+            pictures[i] = _forward.Set.Paint(scenes[i], items, random, out labels[i]);
         }
 
-        return (scenes, pictures);
+        return (scenes, pictures, labels);
     }
 }

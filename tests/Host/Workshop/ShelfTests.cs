@@ -107,7 +107,7 @@ public sealed class ShelfTests
         ShelfScene scene = new(kinds, colors);
 
         byte[] small = ShelfPainter.Paint(scene, items, new SeededRandom(1));
-        byte[] large = ShelfLabels.Paint(scene.Labelled(new SeededRandom(2)), items, new SeededRandom(1));
+        byte[] large = ShelfSet.Numbers.Paint(scene.Labelled(new SeededRandom(2)), items, new SeededRandom(1));
 
         int changed = 0;
         for (int y = 0; y < ShelfLabels.Side; y++)
