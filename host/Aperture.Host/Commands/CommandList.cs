@@ -17,6 +17,7 @@ internal static class CommandList
         EvalCommand.Create,
         FitCommand.Create,
         TrainCommand.Create,
+        ScoreCommand.Create,
         ShelfCommand.Create,
         ModelsCommand.Create,
         PullCommand.Create,
