@@ -12,7 +12,21 @@ namespace Aperture.Host.Tests.Workshop;
 public sealed class ShelfTests
 {
     public static TheoryData<string, ShelfQuestionType> Types
-        => [.. ShelfSet.All.SelectMany(set => set.Types.Select(type => (set.Name, type)))];
+    {
+        get
+        {
+            TheoryData<string, ShelfQuestionType> types = [];
+            foreach (ShelfSet set in ShelfSet.All)
+            {
+                foreach (ShelfQuestionType type in set.Types)
+                {
+                    types.Add(set.Name, type);
+                }
+            }
+
+            return types;
+        }
+    }
 
     public static TheoryData<string> Sets => [.. ShelfSet.All.Select(set => set.Name)];
 
