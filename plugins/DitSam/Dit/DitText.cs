@@ -8,6 +8,8 @@ internal sealed class DitText
     /// <summary>Rows of a sentence in the published nets.</summary>
     public const int DefaultRows = 20;
 
+    private const int PadId = 0; // whatever the vocabulary says, as in the published code
+
     private readonly ITokenizer _tokenizer;
 
     /// <summary>Opens the vocabulary.</summary>
@@ -53,5 +55,5 @@ internal sealed class DitText
 
     /// <summary>A sentence as ids; what does not fit is cut off, as in the published code.</summary>
     /// <param name="sentence">The sentence.</param>
-    public EncoderText Encode(string sentence) => EncoderText.Encode(_tokenizer, sentence.Trim(), Rows);
+    public EncoderText Encode(string sentence) => EncoderText.Encode(_tokenizer, sentence.Trim(), Rows, PadId);
 }

@@ -13,13 +13,12 @@ internal sealed class DitObjective : IDisposable
 
     /// <summary>Loads a model over parameters.</summary>
     /// <param name="parameters">The parameters; owned once the constructor returns.</param>
-    /// <param name="options">How the model is run.</param>
+    /// <param name="config">Its sizes and how it is run.</param>
     /// <param name="device">Where it runs.</param>
-    public DitObjective(DitParameters parameters, DitOptions options, Device device)
+    public DitObjective(DitParameters parameters, DitConfig config, Device device)
     {
         _parameters = parameters;
-        Model = new DitModel(
-            parameters.Source, DitConfig.Read(parameters.Source, options), new WeightPolicy(device, ScalarType.Float32, ScalarType.Float32));
+        Model = new DitModel(parameters.Source, config, new WeightPolicy(device, ScalarType.Float32, ScalarType.Float32));
     }
 
     /// <summary>The model, which computes with the parameters.</summary>

@@ -50,15 +50,18 @@ internal sealed class DitTraining : ITaskTraining
         string checkpoint, IReadOnlyList<TaskSample> samples, DitTrainingOptions options, Device device, IMethodFiles files, string outputFolder)
     {
         IReadOnlyList<DitSample> read = DitSample.Read(samples);
-        DitObjective objective = new(Start(checkpoint, options, files), options.ModelOptions, device);
+        DitParameters parameters = Start(checkpoint, options, files);
+        IDisposable owner = parameters;
         try
         {
+            DitObjective objective = new(parameters, DitConfig.Read(parameters.Source, options.ModelOptions), device);
+            owner = objective;
             string tokenizer = options.Tokenizer is { } name ? files.Resolve(name) : files.ModelFolder ?? ".";
             return new DitTraining(objective, read, options, new DitText(tokenizer, objective.Model.Config, options.MaxTokens), tokenizer, outputFolder);
         }
         catch
         {
-            objective.Dispose();
+            owner.Dispose();
             throw;
         }
     }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Aperture.Plugins.DitSam.Dit;
 using Aperture.Plugins.DitSam.Training;
 using Aperture.Training;
+using Aperture.Weights;
 using TorchSharp;
 using Xunit.Sdk;
 using static TorchSharp.torch;
@@ -52,10 +53,9 @@ public sealed class DitGradientsRunner : IGoldenRunner
     internal static DitObjective Objective(GoldenCase golden)
     {
         DitOptions options = RecordedSam.Options(golden);
-        Weights.IWeightSource source = RecordedSam.Trimmed(
-            DitKeys.UnderSamNames(golden.Weights()), options.Variant!.Value, golden.Config.GetProperty("depth").GetInt32());
-        _ = RecordedSam.Config(golden, DitKeys.UnderSamNames(golden.Weights()));
-        return new DitObjective(new DitParameters([source], options.BertLayers, DitFreeze.None), options, CPU);
+        IWeightSource named = DitKeys.UnderSamNames(golden.Weights());
+        IWeightSource source = RecordedSam.Trimmed(named, options.Variant!.Value, golden.Config.GetProperty("depth").GetInt32());
+        return new DitObjective(new DitParameters([source], options.BertLayers, DitFreeze.None), RecordedSam.Config(golden, named), CPU);
     }
 
     private static IEnumerable<string> Names(GoldenCase golden, string list)

@@ -14,7 +14,7 @@ internal static class RecordedSam
 
     public static SamModel Sam(GoldenCase golden)
     {
-        SamConfig config = SamConfig.Read(golden.Weights(), golden.Config.GetProperty("decoder_heads").GetInt32());
+        SamConfig config = WithNorm(golden, SamConfig.Read(golden.Weights(), golden.Config.GetProperty("decoder_heads").GetInt32()));
         Check(golden.Config, config);
         return new SamModel(golden.Weights(), config, everywhere: false, Policy);
     }
@@ -33,6 +33,7 @@ internal static class RecordedSam
         JsonElement sizes = golden.Config;
         int depth = sizes.GetProperty("depth").GetInt32();
         DitConfig config = DitConfig.Read(Trimmed(source, options.Variant!.Value, depth), options);
+        config = config with { Sam = WithNorm(golden, config.Sam) };
         Check(sizes, config.Sam);
         Assert.Equal(sizes.GetProperty("bert").GetProperty("hidden_size").GetInt32(), config.Text.HiddenSize);
         Assert.Equal(sizes.GetProperty("bert").GetProperty("vocab_size").GetInt32(), config.Text.Vocabulary);
@@ -46,7 +47,12 @@ internal static class RecordedSam
         Variant = Variant(golden.Config.GetProperty("variant").GetString()!),
         DecoderHeads = golden.Config.GetProperty("decoder_heads").GetInt32(),
         TextHeads = golden.Config.GetProperty("bert").GetProperty("heads").GetInt32(),
+        EditMode = golden.Config.TryGetProperty("edit_mode", out JsonElement mode) && mode.GetString() == "paper" ? EndToEndMode.Paper : EndToEndMode.Code,
     };
+
+    // No weight tells what is added to a variance; all published models have the same.
+    private static SamConfig WithNorm(GoldenCase golden, SamConfig config)
+        => config with { Vision = config.Vision with { NormEpsilon = golden.Config.GetProperty("encoder_ln_eps").GetDouble() } };
 
     /// <summary>What of a file belongs to a net: other nets' tensors and further blocks are left out.</summary>
     public static IWeightSource Trimmed(IWeightSource source, DitVariant variant, int depth)
@@ -73,16 +79,16 @@ internal static class RecordedSam
     {
         int Int(string key) => sizes.GetProperty(key).GetInt32();
         Assert.Equal(Int("embed_dim"), config.Vision.HiddenSize);
-        Assert.Equal(Int("embed_dim") * Int("mlp_ratio"), config.Vision.IntermediateSize);
+        Assert.Equal((int)(Int("embed_dim") * sizes.GetProperty("mlp_ratio").GetDouble()), config.Vision.IntermediateSize);
         Assert.Equal(Int("depth"), config.Vision.Layers);
         Assert.Equal(Int("num_heads"), config.Vision.Heads);
         Assert.Equal(Int("img_size"), config.Vision.ImageSize);
         Assert.Equal(Int("patch_size"), config.Vision.PatchSize);
-        Assert.Equal(Int("window_size"), config.Vision.WindowSize);
-        Assert.Equal(sizes.GetProperty("global_attn_indexes").EnumerateArray().Select(block => block.GetInt32()), config.Vision.GlobalBlocks);
+        int[] everywhere = [.. sizes.GetProperty("global_attn_indexes").EnumerateArray().Select(block => block.GetInt32())];
+        int window = Int("window_size") == config.Vision.Grid ? 0 : Int("window_size"); // a window as large as the grid is the grid
+        Assert.All(Enumerable.Range(0, Int("depth")), block => Assert.Equal(everywhere.Contains(block) ? 0 : window, config.Vision.WindowOf(block)));
         Assert.Equal(Int("prompt_dim"), config.PromptWidth);
         Assert.Equal(Int("mask_in_chans"), config.MaskChannels);
         Assert.Equal(Int("decoder_depth"), config.DecoderLayers);
-        Assert.Equal(sizes.GetProperty("encoder_ln_eps").GetDouble(), config.Vision.NormEpsilon);
     }
 }

@@ -30,8 +30,15 @@ public sealed class SamProcessorsRunner : IGoldenRunner
         JsonElement sizes = golden.Config.GetProperty("postprocess");
         int[] inner = Sizes(sizes, "input_size"), original = Sizes(sizes, "original_size");
         golden.Compare("out.sam.masks", SamModel.ToPicture(golden.Get("in.sam.low_res"), new Frame(original[1], original[0], side, inner[1], inner[0], 0, 0)));
-        golden.NotCompared("out.sam.torch_path.*", "the models expect Pillow's pixels, from which these differ");
-        golden.NotCompared("out.dit.box.*", "no box goes into DIT's nets, and the case does not say which one it moved");
+        foreach (string name in golden.Names.Where(name => name.StartsWith("out.sam.torch_path.", StringComparison.Ordinal)).ToList())
+        {
+            golden.NotCompared(name, "the models expect Pillow's pixels, from which these differ");
+        }
+
+        foreach (string name in golden.Names.Where(name => name.StartsWith("out.dit.box.", StringComparison.Ordinal)).ToList())
+        {
+            golden.NotCompared(name, "no box goes into DIT's nets, and the case does not say which one it moved");
+        }
     }
 
     private static void Sam(GoldenCase golden, string file, Image image, Frame frame)
