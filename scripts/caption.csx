@@ -2,13 +2,20 @@
 //
 //     aperture run scripts/caption.csx -- DTNet_best.pth '{"Vocabulary": "vocab_transformer_grid.pkl", "Features": "coco_grid_feats2.hdf5"}' 391895 522418
 //     aperture run scripts/caption.csx -- captioner/dtnet.safetensors '{"Tower": "scripts/models/tiny-llava"}' photo.png --paths paths
-using System.Text.Json;
-
-int folder = Args.ToList().IndexOf("--paths");
-string[] words = [.. folder < 0 ? Args : Args.Take(folder)];
-if (words.Length < 3 || (folder >= 0 && folder != Args.Count - 2))
+//     aperture run scripts/caption.csx -- captioner/dtnet.safetensors '{"Tower": "scripts/models/tiny-llava"}' photo.png --beside tiny-llava
+//
+// --paths FOLDER draws the paths; --beside MODEL asks a vision-language model about the same pictures and shows both costs.
+string? Option(string name)
 {
-    throw new ApertureException("usage: caption.csx -- CHECKPOINT OPTIONS PICTURE-OR-ID... [--paths FOLDER]");
+    int place = Args.ToList().IndexOf(name);
+    return place < 0 ? null : place + 1 < Args.Count ? Args[place + 1] : throw new ApertureException($"{name} needs a value.");
+}
+
+string? folder = Option("--paths"), beside = Option("--beside");
+string[] words = [.. Args.TakeWhile(word => word is not ("--paths" or "--beside"))];
+if (words.Length < 3)
+{
+    throw new ApertureException("usage: caption.csx -- CHECKPOINT OPTIONS PICTURE-OR-ID... [--paths FOLDER] [--beside MODEL]");
 }
 
 var dtnet = await Tasks.Load<ICaptioner>(words[0], "dtnet", words[1]);
@@ -36,15 +43,24 @@ for (int input = 0; input < inputs.Length; input++)
         Print($"  layer {stage / 2}: {string.Join("  ", cells.Select((cell, place) => $"{cell} {weights[(((input * stages) + stage) * 3) + place]:0.00}"))}");
     }
 
-    if (folder >= 0)
+    if (folder is not null)
     {
-        Directory.CreateDirectory(Args[folder + 1]);
-        pictures[input].SavePng(Path.Combine(Args[folder + 1], $"{input}.png"));
+        Directory.CreateDirectory(folder);
+        string path = Path.Combine(folder, $"{input}.png");
+        pictures[input].SavePng(path);
+        Print($"  {path}");
     }
 }
 
-Print($"{captions.Measure.TotalMilliseconds:0.0} ms, {captions.Measure.TotalFlops / 1e9:0.000} GFLOPs for {inputs.Length} pictures");
-foreach (var (stage, milliseconds) in captions.Measure.Milliseconds)
+Print($"dtnet: {captions.Measure.TotalMilliseconds:0.0} ms, {captions.Measure.TotalFlops / 1e9:0.000} GFLOPs for {inputs.Length} pictures, "
+    + string.Join(", ", captions.Measure.Milliseconds.Select(stage => $"{stage.Key} {stage.Value:0.0} ms")));
+if (beside is not null)
 {
-    Print($"  {stage}: {milliseconds:0.0} ms");
+    var model = await Models.Load(beside);
+    foreach (string word in words[2..].Where(File.Exists))
+    {
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        var answer = await model.Ask(Images.Load(word), "What is in the picture?", cancellationToken: Cancellation);
+        Print($"{beside}: {answer} ({clock.Elapsed.TotalMilliseconds:0.0} ms, {answer.Flops.Total / 1e9:0.000} GFLOPs up to the first token)");
+    }
 }

@@ -13,9 +13,13 @@ internal static partial class PtbRules
     private const string Word = $@"{Letter}(?:{Letter}|\p{{Nd}})*(?:[.!?]{Letter}(?:{Letter}|\p{{Nd}})*)*";
     private const string Apos = @"(?:['\u0092\u2019\u00B4]|&apos;)", AposEtc = @"(?:['\u0092\u2019\u00B4`\u0091\u2018\u201B]|&apos;)";
     private const string Clitic = $@"{Apos}(?i:re|ve|ll|[msd])", NotClitic = $@"[nN]{AposEtc}[tT]";
-    private const string Number = @"(?:\p{Nd}*(?:[.,\u066B\u066C]\p{Nd}+)+|\p{Nd}+(?:[.:,\u00AD\u066B\u066C]\p{Nd}+)*)";
+    private const string Number = @"(?:\p{Nd}+(?:[.:,\u00AD\u066B\u066C]\p{Nd}+)*|(?:[.,\u066B\u066C]\p{Nd}+)+)";
     private const string Hyphen = @"[-_\u058A\u2010\u2011]", French = $@"(?:[dDoOlL]{AposEtc}{AlphaNum})?";
-    private const string Hyphenated = $@"{French}(?:{AlphaNum}+|[-+]?{Number})(?:{Hyphen}{French}(?:{AlphaNum}+|{Number}))*";
+
+    // A number goes as far as it can, unless letters follow it.
+    private const string Hyphenated
+        = $@"{French}(?:[-+]?{Number}(?!{AlphaNum})|{AlphaNum}+)(?:{Hyphen}{French}(?:{Number}(?!{AlphaNum})|{AlphaNum}+))*";
+
     private const string InitialsOfTwo = @"(?:[A-Za-z](?:\.[A-Za-z])+)", Initials = @"(?:[A-Za-z](?:\.[A-Za-z])*)";
     private const string Dotted = $@"{AlphaNum}[\p{{L}}\p{{M}}\p{{Nd}}.,\u00AD]*(?:-(?:{InitialsOfTwo}\.|[\p{{L}}\p{{M}}\p{{Nd}}\u00AD]+(?:\.\p{{Nd}}+)?))+";
     private const string Slashed = $@"{AlphaNum}+(?:-[\p{{L}}\p{{M}}]+){{0,2}}(?:\\?/{AlphaNum}+(?:-[\p{{L}}\p{{M}}]+){{0,2}}){{1,2}}";

@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Aperture.Decoding;
 using Aperture.Plugins.DtNet.Model;
 using Aperture.Plugins.DtNet.Paths;
@@ -12,7 +14,7 @@ using static TorchSharp.torch;
 namespace Aperture.Golden.Tests.DtNet;
 
 /// <summary>The published sizes, with weights that a hash gives.</summary>
-public sealed class FullSizeRunner : IGoldenRunner
+public sealed partial class FullSizeRunner : IGoldenRunner
 {
     public string Area => "dtnet";
 
@@ -34,20 +36,46 @@ public sealed class FullSizeRunner : IGoldenRunner
             model.Trained.Sum(pair => pair.Tensor.numel()) + ((long)model.Config.Positions * model.Config.Width));
 
         JsonElement input = golden.Meta.GetProperty("inputs").GetProperty("features");
-        Tensor features = Generate(salt, input[0].GetString()!, Shape(input[1]), input[2].GetSingle(), input[3].GetSingle()).clamp(min: 0);
-        features[1].mul_(0.5);
+        Tensor features = Change(Generate(salt, input[0].GetString()!, Shape(input[1]), input[2].GetSingle(), input[3].GetSingle()), input[4].GetString()!);
         EncodedGrid encoded = model.Encoder.Run(features, RoutePlan.Soft, training: null, new TaskRun { Trace = new Thinned(golden) });
-        golden.Compare("out.tokens_every32", Every(encoded.Rows, 32));
+        CompareEvery(golden, "out.tokens_every", encoded.Rows);
         Tensor spoken = model.Decoder.Run(golden.Get("in.ids"), encoded, training: null, TaskRun.Plain);
         golden.CompareExact("out.log_probs_argmax", spoken.argmax(-1));
-        golden.Compare("out.log_probs_every200", Every(spoken, 200));
-
-        long[] beams = golden.Get("out.beam5.ids").shape;
-        using CaptionEnsemble ensemble = new([model], features, RoutePlan.Soft, training: null, TaskRun.Plain);
-        SearchResult found = BeamSearch.Run(ensemble, (int)beams[1], (int)beams[2]);
-        golden.CompareExact("out.beam5.ids", found.Ids);
-        golden.Compare("out.beam5.log_probs", found.LogProbabilities);
+        CompareEvery(golden, "out.log_probs_every", spoken);
+        foreach (string name in golden.Names.Where(name => name.StartsWith("out.beam", StringComparison.Ordinal))
+            .Where(name => name.EndsWith(".ids", StringComparison.Ordinal)))
+        {
+            long[] beams = golden.Get(name).shape;
+            using CaptionEnsemble ensemble = new([model], features, RoutePlan.Soft, training: null, TaskRun.Plain);
+            SearchResult found = BeamSearch.Run(ensemble, (int)beams[1], (int)beams[2]);
+            golden.CompareExact(name, found.Ids);
+            golden.Compare(name[..^"ids".Length] + "log_probs", found.LogProbabilities);
+        }
     }
+
+    // Some channels of a value: the name ends with the step between them.
+    private static void CompareEvery(GoldenCase golden, string prefix, Tensor value)
+    {
+        foreach (string name in golden.Names.Where(name => name.StartsWith(prefix, StringComparison.Ordinal)))
+        {
+            golden.Compare(name, Every(value, long.Parse(name[prefix.Length..], CultureInfo.InvariantCulture)));
+        }
+    }
+
+    // What the case says in words is done to its inputs.
+    private static Tensor Change(Tensor x, string words)
+    {
+        Tensor changed = words.Contains("max(x,0)", StringComparison.Ordinal) ? x.clamp(min: 0) : x;
+        foreach (Match match in Times().Matches(words))
+        {
+            changed[int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)].mul_(float.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture));
+        }
+
+        return changed;
+    }
+
+    [GeneratedRegex(@"sample (\d+) times (\d+(?:\.\d+)?)")]
+    private static partial Regex Times();
 
     private static void Check(GoldenCase golden, TensorWeights weights)
     {
@@ -92,11 +120,18 @@ public sealed class FullSizeRunner : IGoldenRunner
 
     private sealed class Thinned(GoldenCase golden) : ITaskTrace
     {
-        public bool Wants(string name) => golden.Has(Recorded(name));
+        public bool Wants(string name) => golden.Names.Any(recorded => Is(recorded, name));
 
         public void Value(string name, Tensor value)
-            => golden.Compare(Recorded(name), name.EndsWith(".z", StringComparison.Ordinal) ? Every(value, 64) : value);
+        {
+            foreach (string recorded in golden.Names.Where(recorded => Is(recorded, name)))
+            {
+                string rest = recorded[("mid." + name).Length..];
+                golden.Compare(recorded, rest.Length == 0 ? value : Every(value, long.Parse(rest["_every".Length..], CultureInfo.InvariantCulture)));
+            }
+        }
 
-        private static string Recorded(string name) => "mid." + (name.EndsWith(".z", StringComparison.Ordinal) ? name + "_every64" : name);
+        private static bool Is(string recorded, string name)
+            => recorded == "mid." + name || recorded.StartsWith($"mid.{name}_every", StringComparison.Ordinal);
     }
 }

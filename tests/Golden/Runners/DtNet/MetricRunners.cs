@@ -74,7 +74,10 @@ public sealed class MetricsRunner : IGoldenRunner
         golden.Compare("out.rouge_l_per_image", RecordedCaptions.Vector(scores.RougeL.Each));
         golden.Compare("out.cider", tensor(scores.CiderD.Total));
         golden.Compare("out.cider_per_image", RecordedCaptions.Vector(scores.CiderD.Each));
-        golden.NotCompared("out.meteor*", "METEOR's synonyms and paraphrases are not at hand");
+        if (golden.Has("out.meteor"))
+        {
+            golden.NotCompared("out.meteor*", "METEOR's synonyms and paraphrases are not at hand");
+        }
     }
 }
 

@@ -139,7 +139,11 @@ public sealed class LocalPerceptronRunner : IGoldenRunner
             golden.Compare("out.eval", block.Gated(x, training: null, gate: null));
         }
 
-        golden.NotCompared("out.official_deploy_wrong", "the official folding takes the wrong norm and forgets the border; ours gives out.eval");
+        if (golden.Has("out.official_deploy_wrong"))
+        {
+            golden.NotCompared("out.official_deploy_wrong", "the official folding takes the wrong norm and forgets the border; ours gives out.eval");
+        }
+
         Train(golden, x.requires_grad_(true), config);
     }
 
