@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Aperture.Images;
+using Aperture.Plugins.DitSam.Sam;
 using Aperture.Plugins.Eas.Lavin;
 using Aperture.Plugins.FlashSloth.Family;
 using Aperture.Plugins.Llava;
@@ -32,11 +33,16 @@ public sealed class ProcessorChecksumsRunner : IGoldenRunner
         ["flashsloth_hd"] = (image, size) => new FlashSlothPictures(size, hd: true, pad: false).Process(image),
         ["llava_hr.slow"] = Slow,
         ["llava_hr.fast"] = (image, size) => FeatureMaps.ResizeBilinear(Slow(image, Slowest).unsqueeze(0), size, size)[0],
+        ["sam"] = (image, size) =>
+        {
+            Frame frame = Frame.Sam(image.Width, image.Height, size);
+            return frame.Pixels(frame.Resize(image.ConvertToRgb()));
+        },
         ["meter_clip"] = (image, size) => new TorchvisionProcessor(new TorchvisionProcessorConfig { Size = size }).Process(image.ConvertToRgb()),
         ["lavin"] = (image, size) => new TorchvisionProcessor(LavinFamily.Preprocessing(size)).Process(image.ConvertToRgb()),
     };
 
-    private static readonly string[] _others = ["sam", "internvl", "meter_pixelbert"];
+    private static readonly string[] _others = ["internvl", "meter_pixelbert"];
 
     public string Area => "images";
 
