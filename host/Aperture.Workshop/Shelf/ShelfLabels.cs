@@ -3,8 +3,8 @@ using Aperture.Data;
 namespace Aperture.Workshop;
 
 /// <summary>
-/// Shelves with small printed labels: the painted shelf four times as large, pixel by pixel, and on each item a label with a digit of five by seven pixels. All
-/// else is as coarse as before, so that the digits alone ask for the whole resolution.
+/// Shelves with finely printed labels: the painted shelf four times as large, pixel by pixel, and on each item a label that is printed all over with its digit,
+/// five by seven pixels, three by three times. All else is as coarse as before, so that the digits alone ask for the whole resolution.
 /// </summary>
 public static class ShelfLabels
 {
@@ -20,7 +20,7 @@ public static class ShelfLabels
     /// <summary>Height of a digit in pixels.</summary>
     public const int DigitHeight = 7;
 
-    private const int Margin = 2, Width = DigitWidth + (2 * Margin), Height = DigitHeight + (2 * Margin);
+    private const int Tile = 8, Copies = 3, LabelSide = Tile * Copies;
     private const double Grain = 6;
 
     // Each digit's rows from above, the leftmost pixel the highest of five bits.
@@ -74,24 +74,25 @@ public static class ShelfLabels
         return large;
     }
 
-    // A light label somewhere on the middle of the item, its corner on one of the shelf's own pixels, dark ink, a little grain; gives its middle.
+    // A light label somewhere on the middle of the item, dark ink, a little grain; gives its middle.
     private static (int Y, int X) Stamp(byte[] picture, int place, byte[] digit, SeededRandom random)
     {
         const int Place = ShelfPainter.PlaceSide * Scale, Edge = Place / 4;
-        int top = (place / ShelfWords.Side * Place) + Edge + (Scale * random.Below((Place - (2 * Edge) - Height) / Scale));
-        int left = (place % ShelfWords.Side * Place) + Edge + (Scale * random.Below((Place - (2 * Edge) - Width) / Scale));
+        const int Room = (Place - (2 * Edge) - LabelSide) / Tile;
+        int top = (place / ShelfWords.Side * Place) + Edge + (Tile * random.Below(Room + 1));
+        int left = (place % ShelfWords.Side * Place) + Edge + (Tile * random.Below(Room + 1));
         double paper = random.Uniform(200, 245), ink = random.Uniform(10, 60);
-        for (int y = 0; y < Height; y++)
+        for (int y = 0; y < LabelSide; y++)
         {
-            for (int x = 0; x < Width; x++)
+            for (int x = 0; x < LabelSide; x++)
             {
-                bool printed = y - Margin is >= 0 and < DigitHeight and int row && x - Margin is >= 0 and < DigitWidth and int column
+                bool printed = y % Tile is < DigitHeight and int row && (x % Tile) - 1 is >= 0 and < DigitWidth and int column
                     && (digit[row] >> (DigitWidth - 1 - column) & 1) == 1;
                 byte value = (byte)Math.Clamp((printed ? ink : paper) + (Grain * random.Normal()), 0, 255);
                 picture.AsSpan((((top + y) * Side) + left + x) * 3, 3).Fill(value);
             }
         }
 
-        return (top + (Height / 2), left + (Width / 2));
+        return (top + (LabelSide / 2), left + (LabelSide / 2));
     }
 }

@@ -36,9 +36,9 @@ public sealed record ShelfTrainerOptions
     private static IReadOnlyList<ShelfStageOptions> OfNumbers =>
     [
         new(ShelfStage.Vision, 460, 16, 2e-3, 0, 16) { Decay = 0.001, WarmUp = 100 },
-        new(ShelfStage.Vision, 240, 16, 2e-3, 0, 16) { Decay = 0.5, WarmUp = 10, LabelWeight = 2 },
+        new(ShelfStage.Vision, 200, 16, 2e-3, 0, 16) { Decay = 0.5, WarmUp = 10, LabelWeight = 2 },
         new(ShelfStage.Language, 600, 12, 2e-3, 0.01, 2),
-        new(ShelfStage.Joined, 100, 12, 1.5e-3, 0.005, 4) { WarmUp = 10, Decay = 0.6, AllPatches = 0.4 },
+        new(ShelfStage.Joined, 80, 12, 1.5e-3, 0.005, 4) { WarmUp = 10, Decay = 0.6, AllPatches = 0.4 },
     ];
 
     private static IReadOnlyList<ShelfStageOptions> OfItems =>
