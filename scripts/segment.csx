@@ -1,6 +1,6 @@
 // Finds masks in a picture: by sentences (a DIT), or by points and a box (a DIT or a Segment Anything); shows them over the picture and what each stage cost.
 //
-//     aperture run scripts/segment.csx -- seg_best.pth photo.png "the red bag in the top left" "the second boot from the right" --with '{"Tokenizer": "bert-base-uncased"}'
+//     aperture run scripts/segment.csx -- seg_best.pth photo.png "the red bag" "the second boot from the right" --with '{"Tokenizer": "bert-base-uncased"}'
 //     aperture run scripts/segment.csx -- sam_vit_b_01ec64.pth photo.png --point 320,200 --box 250,120,400,300 --all
 //
 // --point X,Y lies inside, --beside X,Y outside; --all gives every reading of points and box. Overlays are written beside --out PREFIX (segment by default).
@@ -9,7 +9,8 @@ using System.Globalization;
 string[] words = [.. Args];
 if (words.Length < 3)
 {
-    throw new ApertureException("usage: segment.csx -- CHECKPOINT PICTURE [TEXT...] [--point X,Y] [--beside X,Y] [--box L,T,R,B] [--all] [--out PREFIX] [--with OPTIONS]");
+    throw new ApertureException(
+        "usage: segment.csx -- CHECKPOINT PICTURE [TEXT...] [--point X,Y] [--beside X,Y] [--box L,T,R,B] [--all] [--out PREFIX] [--with OPTIONS]");
 }
 
 List<string> texts = [];
@@ -20,7 +21,9 @@ bool all = false;
 double[] Numbers(string text, int count)
 {
     double[] numbers = [.. text.Split(',').Select(part => double.TryParse(part, CultureInfo.InvariantCulture, out double number) ? number : double.NaN)];
-    return numbers.Length == count && numbers.All(double.IsFinite) ? numbers : throw new ApertureException($"'{text}' is not {count} numbers with commas between them.");
+    return numbers.Length == count && numbers.All(double.IsFinite)
+        ? numbers
+        : throw new ApertureException($"'{text}' is not {count} numbers with commas between them.");
 }
 
 for (int i = 2; i < words.Length; i++)
@@ -81,7 +84,9 @@ if (prompts.Length > 1)
 {
     // The same sentences one by one: what all together save is what does not depend on the sentence.
     double apart = prompts.Sum(prompt => segmenter.Segment(picture, [prompt]).Measure.TotalFlops);
-    Print($"{prompts.Length} sentences on one picture: {found.Measure.TotalFlops / 1e9:0.0} GFLOPs together, {apart / 1e9:0.0} one by one again (sentences known), "
+    Print(
+        $"{prompts.Length} sentences on one picture: {found.Measure.TotalFlops / 1e9:0.0} GFLOPs together, {apart / 1e9:0.0} one by one again (sentences "
+        + "known), "
         + $"ratio {found.Measure.TotalFlops / apart:0.00}");
 }
 
