@@ -13,7 +13,12 @@ namespace Aperture.Host.Commands;
 internal static class ShelfCommand
 {
     public static Command Create(CommandContext context)
-        => new("shelf", "Train the small shipped model, or write pictures with questions for it.") { Train(context), Questions(context) };
+        => new("shelf", "Train the small shipped model, or write pictures with questions for it.")
+        {
+            Train(context),
+            Questions(context),
+            ShelfReferencesCommand.Create(context),
+        };
 
     private static Command Questions(CommandContext context)
     {
