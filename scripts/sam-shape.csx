@@ -4,8 +4,8 @@
 //     aperture run scripts/sam-shape.csx -- --threads 1
 //
 // Times are those of the processor, not of the clock (threads together), so that other work on the machine counts less.
+#load "sam-weights.csx"
 using System.Diagnostics;
-using Aperture.Weights;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
@@ -14,97 +14,6 @@ int threads = Args.Count == 2 && Args[0] == "--threads" && int.TryParse(Args[1],
 set_num_threads(threads);
 string file = Path.Combine(Path.GetTempPath(), $"sam-shape-{Environment.ProcessId}.safetensors");
 TimeSpan Now() => Process.GetCurrentProcess().TotalProcessorTime;
-
-void Write()
-{
-    Dictionary<string, Tensor> tensors = [];
-    void Add(string name, params long[] shape)
-        => tensors[name] = name.Contains("norm", StringComparison.Ordinal) && name.EndsWith("weight", StringComparison.Ordinal)
-            ? ones(shape)
-            : randn(shape).mul(0.02);
-    void Linear(string name, long outputs, long inputs) { Add(name + ".weight", outputs, inputs); Add(name + ".bias", outputs); }
-    void Norm(string name, long width) { tensors[name + ".weight"] = ones(width); tensors[name + ".bias"] = zeros(width); }
-    const string Encoder = "image_encoder.", Prompts = "prompt_encoder.", Decoder = "mask_decoder.", Layers = Decoder + "transformer.";
-    Add(Encoder + "pos_embed", 1, Side, Side, Width);
-    Add(Encoder + "patch_embed.proj.weight", Width, 3, 16, 16);
-    Add(Encoder + "patch_embed.proj.bias", Width);
-    for (int block = 0; block < Blocks; block++)
-    {
-        string name = $"{Encoder}blocks.{block}.";
-        long table = (2 * (block % 3 == 2 ? Side : Window)) - 1;
-        Norm(name + "norm1", Width);
-        Norm(name + "norm2", Width);
-        Linear(name + "attn.qkv", 3 * Width, Width);
-        Linear(name + "attn.proj", Width, Width);
-        Add(name + "attn.rel_pos_h", table, Width / Heads);
-        Add(name + "attn.rel_pos_w", table, Width / Heads);
-        Linear(name + "mlp.lin1", 4 * Width, Width);
-        Linear(name + "mlp.lin2", Width, 4 * Width);
-    }
-
-    Add(Encoder + "neck.0.weight", Prompt, Width, 1, 1);
-    Norm(Encoder + "neck.1", Prompt);
-    Add(Encoder + "neck.2.weight", Prompt, Prompt, 3, 3);
-    Norm(Encoder + "neck.3", Prompt);
-    Add(Prompts + "pe_layer.positional_encoding_gaussian_matrix", 2, Prompt / 2);
-    foreach (string name in Enumerable.Range(0, 4).Select(kind => $"point_embeddings.{kind}").Append("not_a_point_embed").Append("no_mask_embed"))
-    {
-        Add($"{Prompts}{name}.weight", 1, Prompt);
-    }
-
-    foreach ((int at, long outputs, long inputs, long size) in new[] { (0, 4L, 1L, 2L), (3, 16L, 4L, 2L), (6, Prompt, 16L, 1L) })
-    {
-        Add($"{Prompts}mask_downscaling.{at}.weight", outputs, inputs, size, size);
-        Add($"{Prompts}mask_downscaling.{at}.bias", outputs);
-    }
-
-    Norm(Prompts + "mask_downscaling.1", 4);
-    Norm(Prompts + "mask_downscaling.4", 16);
-    void Attention(string name, long inner)
-    {
-        Linear(name + "q_proj", inner, Prompt);
-        Linear(name + "k_proj", inner, Prompt);
-        Linear(name + "v_proj", inner, Prompt);
-        Linear(name + "out_proj", Prompt, inner);
-    }
-
-    for (int layer = 0; layer < 2; layer++)
-    {
-        string name = $"{Layers}layers.{layer}.";
-        Attention(name + "self_attn.", Prompt);
-        Attention(name + "cross_attn_token_to_image.", Prompt / 2);
-        Attention(name + "cross_attn_image_to_token.", Prompt / 2);
-        Linear(name + "mlp.lin1", 2048, Prompt);
-        Linear(name + "mlp.lin2", Prompt, 2048);
-        for (int norm = 1; norm <= 4; norm++)
-        {
-            Norm($"{name}norm{norm}", Prompt);
-        }
-    }
-
-    Attention(Layers + "final_attn_token_to_image.", Prompt / 2);
-    Norm(Layers + "norm_final_attn", Prompt);
-    Add(Decoder + "iou_token.weight", 1, Prompt);
-    Add(Decoder + "mask_tokens.weight", 4, Prompt);
-    Add(Decoder + "output_upscaling.0.weight", Prompt, Prompt / 4, 2, 2);
-    Add(Decoder + "output_upscaling.0.bias", Prompt / 4);
-    Norm(Decoder + "output_upscaling.1", Prompt / 4);
-    Add(Decoder + "output_upscaling.3.weight", Prompt / 4, Prompt / 8, 2, 2);
-    Add(Decoder + "output_upscaling.3.bias", Prompt / 8);
-    (string, long)[] heads = [.. Enumerable.Range(0, 4).Select(mask => ($"output_hypernetworks_mlps.{mask}.", (long)Prompt / 8)), ("iou_prediction_head.", 4)];
-    foreach ((string head, long outputs) in heads)
-    {
-        Linear($"{Decoder}{head}layers.0", Prompt, Prompt);
-        Linear($"{Decoder}{head}layers.1", Prompt, Prompt);
-        Linear($"{Decoder}{head}layers.2", outputs, Prompt);
-    }
-
-    SafetensorsWriter.Save(file, tensors);
-    foreach (Tensor tensor in tensors.Values)
-    {
-        tensor.Dispose();
-    }
-}
 
 // Milliseconds of the products of a block in windows and of one that attends everywhere: projections, logits, values, relative positions, feed-forward network.
 (double Window, double Everywhere) Bare(ScalarType type)
@@ -143,7 +52,7 @@ void Write()
     return (both + window, both + everywhere);
 }
 
-Write();
+SaveWeights(file, RandomSam(new SamSizes(Width, Blocks, Heads, Side, 16, Window, 3, Prompt, 2048)));
 try
 {
     byte[] pixels = new byte[3 * 1024 * 1024];

@@ -11,7 +11,7 @@ namespace Aperture.Plugins.DitSam.Dit;
 /// <summary>A SAM whose image encoder reads a sentence, and the BERT that encodes it. Owns its weights.</summary>
 internal sealed class DitModel : IDisposable
 {
-    private const int Upscaling = 4;
+    private const int DecoderUpscaling = 4;
 
     private readonly WeightLoader _loader;
     private readonly BertEncoder _text;
@@ -138,10 +138,14 @@ internal sealed class DitModel : IDisposable
         return Upsample(masks.Logits).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Logits of the decoder in the size of the pixels: four times as large, bilinear, corners aligned.</summary>
-    /// <param name="logits"><c>[B, masks, S / 4, S / 4]</c>; borrowed.</param>
+    /// <summary>Logits of the decoder in the size of the pixels: of patches of 16 pixels four times as large, bilinear, corners aligned.</summary>
+    /// <param name="logits"><c>[B, masks, 4 h, 4 w]</c>; borrowed.</param>
     /// <returns><c>[B, masks, S, S]</c>; the caller disposes it.</returns>
-    public static Tensor Upsample(Tensor logits) => FeatureMaps.ResizeBilinear(logits, Upscaling * (int)logits.size(2), Upscaling * (int)logits.size(3));
+    public Tensor Upsample(Tensor logits)
+    {
+        int Scaled(long length) => (int)length * Config.Sam.Vision.PatchSize / DecoderUpscaling;
+        return FeatureMaps.ResizeBilinear(logits, Scaled(logits.size(2)), Scaled(logits.size(3)));
+    }
 
     public void Dispose()
     {

@@ -95,7 +95,7 @@ internal sealed class DitSegmenter : ISegmenter
             DecodedMasks masks = _model.Sam.Decode(embedding, sparse, tensors.Dense, allReadings: false);
             run.Count("mask decoder", 2 * _model.Sam.Decoder.Macs(embedding.size(2) * embedding.size(3)));
             run.Value("logits", masks.Logits);
-            Tensor binary = DitMasks.Binary(DitModel.Upsample(masks.Logits), _options.MaskThreshold);
+            Tensor binary = DitMasks.Binary(_model.Upsample(masks.Logits), _options.MaskThreshold);
             // DIT trains no score: it is not a number.
             found.Add(
             [

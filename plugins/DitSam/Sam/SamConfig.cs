@@ -81,10 +81,11 @@ internal sealed record SamConfig
         long[][] tables = [.. Enumerable.Range(0, layers).Select(block => source.Describe($"{Encoder}blocks.{block}.attn.rel_pos_h").Shape)];
         int width = (int)patches[0], patch = (int)patches[2], grid = (int)positions[1], head = (int)tables[0][^1], everywhere = (2 * grid) - 1;
         long[] windows = [.. tables.Select(table => table[0]).Where(length => length != everywhere).Distinct()];
-        if (windows.Length > 1 || width % head != 0)
+        if (windows.Length > 1 || width % head != 0 || patch % 4 != 0)
         {
             throw new ApertureException(
-                $"SAM: relative positions of {string.Join(", ", windows)} places and {head} channels fit no encoder of width {width} with one size of window.");
+                $"SAM: relative positions of {string.Join(", ", windows)} places and {head} channels fit no encoder of width {width} with one size of window "
+                + $"and patches of a multiple of 4 pixels ({patch}).");
         }
 
         return SamVision.Options(

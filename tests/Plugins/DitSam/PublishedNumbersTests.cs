@@ -107,7 +107,7 @@ public sealed class PublishedNumbersTests
         DecodedMasks masks = model.Sam.Decode(embedding, Numbers.Stream(404, 2, 5, 16), null, allReadings: false);
         Check(masks.Logits, [0.542877, -0.066447, 0.153580, -0.183848, 0.573111, -0.078431], []);
         Check(masks.Scores, [-1.064789, -0.794352], []);
-        Tensor large = DitModel.Upsample(masks.Logits);
+        Tensor large = model.Upsample(masks.Logits);
         Check(large, [0.542877, 0.397800, 0.252722, 0.107645, -0.037432, -0.024537], []);
         Assert.Equal([2624L, 3015], large.gt(0).sum([1, 2, 3]).data<long>().ToArray());
         Tensor loss = MaskLosses.Bce(large, Numbers.Stream(505, 2, 1, 64, 64).gt(0).to_type(ScalarType.Float32));

@@ -39,7 +39,7 @@ public sealed class DitForwardRunner : IGoldenRunner
                 embedding, sentences.Prompts, null, allReadings: false, rows => CompareIfHeld(golden, "mid.decoder_queries", rows));
             CompareIfHeld(golden, "mid.low_res_logits", masks.Logits);
             CompareIfHeld(golden, "mid.iou", masks.Scores);
-            slow = DitModel.Upsample(masks.Logits);
+            slow = model.Upsample(masks.Logits);
             CompareIfHeld(golden, "mid.upsampled", slow);
         }
 
