@@ -2,7 +2,7 @@ using Aperture.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Aperture.Plugins.FlashSloth.Tests;
+namespace Aperture.Tests;
 
 /// <summary>Random routers and adapters for every layer, under the names that their methods publish.</summary>
 internal static class RouterFile
