@@ -90,16 +90,20 @@ internal sealed class HighResolutionEncoder : ITrainableEncoder
 
         using DisposeScope scope = NewDisposeScope();
         EncoderValues? values = EncoderValues.Of(request, (int)pixels.size(0));
+        StageClock clock = new(HighResolutionMacs.Slow);
         Tensor input = pixels.to(_ops.Type, _ops.Device);
         Tensor slow = Slow(input, values, cancellationToken); // [B, 3, S, S] -> [B, h², Cs]
+        clock.Enter(HighResolutionMacs.Fast);
         Tensor small = low?.to(_ops.Type, _ops.Device) ?? FeatureMaps.ResizeBilinear(input, size.FastSide, size.FastSide); // -> [B, 3, s, s]
         values?.Tell("low", () => small);
         int layers = _parts.Fast.Config.Layers, last = Math.Min(request.StopAfterBlocks ?? layers, layers);
         VisionRequest asked = request with { HiddenStates = new HashSet<int>([last, .. request.HiddenStates]) };
-        VisionRun run = _parts.Fast.Run(small, asked, Adapt(slow, values), cancellationToken);
+        VisionRun run = _parts.Fast.Run(small, asked, Adapt(slow, values, clock), cancellationToken);
         CheckWhole(run.States[last].Rows.size(1), run.States[last].Places);
+        clock.Enter(HighResolutionMacs.Align);
         Tensor features = _parts.Align.Run(run[last], slow, size.SlowGrid, size.FastGrid, values?.Of("align")); // [B, n, C] -> [B, n, C]
-        IReadOnlyList<VisionStage> stages = StagesOf(run.Macs);
+        clock.Enter("");
+        VisionStage[] stages = [.. StagesOf(run.Macs).Select(stage => stage with { Milliseconds = clock.Of(stage.Name) / pixels.size(0) })];
         return
         [
             .. Enumerable.Range(0, (int)pixels.size(0)).Select(i => new VisionFeatures(features.select(0, i).contiguous().DetachFromDisposeScope(), size.Grid)
@@ -149,7 +153,7 @@ internal sealed class HighResolutionEncoder : ITrainableEncoder
     }
 
     // The adapters, each behind a quarter of the blocks; null without any.
-    private Func<IVisionContext, Tensor, Tensor?>? Adapt(Tensor slow, EncoderValues? values)
+    private Func<IVisionContext, Tensor, Tensor?>? Adapt(Tensor slow, EncoderValues? values, StageClock clock)
     {
         if (!Settings.Adapters)
         {
@@ -160,7 +164,15 @@ internal sealed class HighResolutionEncoder : ITrainableEncoder
         return (context, rows) =>
         {
             int adapter = ((context.Block + 1) / quarter) - 1;
-            return (context.Block + 1) % quarter == 0 && adapter < _parts.Adapters.Count ? Adapt(context, rows, slow, adapter, values) : null;
+            if ((context.Block + 1) % quarter != 0 || adapter >= _parts.Adapters.Count)
+            {
+                return null;
+            }
+
+            clock.Enter(HighResolutionMacs.Adapters);
+            Tensor adapted = Adapt(context, rows, slow, adapter, values);
+            clock.Enter(HighResolutionMacs.Fast);
+            return adapted;
         };
     }
 

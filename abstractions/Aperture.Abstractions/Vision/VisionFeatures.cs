@@ -40,4 +40,8 @@ public sealed record VisionFeatures(Tensor Tokens, IReadOnlyList<VisualSegment> 
 /// <summary>What a stage of a vision encoder cost for one picture.</summary>
 /// <param name="Name">The stage, a few words for tables.</param>
 /// <param name="Macs">Multiply-accumulates.</param>
-public readonly record struct VisionStage(string Name, long Macs);
+public readonly record struct VisionStage(string Name, long Macs)
+{
+    /// <summary>Wall time in milliseconds; of pictures that ran together, an equal share each. On an accelerator, until its work was queued. 0: not measured.</summary>
+    public double Milliseconds { get; init; }
+}

@@ -45,6 +45,14 @@ public sealed class Seen : IDisposable
     /// <summary>What of each picture became visual rows, and where they lie in it.</summary>
     public IReadOnlyList<IReadOnlyList<VisualSegment>> Segments => [.. Features.Select(features => features.Segments)];
 
+    /// <summary>What each stage of an encoder that has several cost, all pictures together; empty for one of one stage.</summary>
+    public IReadOnlyList<VisionStage> Stages
+        =>
+        [
+            .. Features.SelectMany(features => features.Stages).GroupBy(stage => stage.Name).Select(same
+                => new VisionStage(same.Key, same.Sum(stage => stage.Macs)) { Milliseconds = same.Sum(stage => stage.Milliseconds) }),
+        ];
+
     /// <summary>Wall time of preprocessing and encoding.</summary>
     public double Milliseconds { get; }
 

@@ -76,7 +76,9 @@ public sealed class EncoderTests : IDisposable
 
         Assert.Equal(["high-resolution tower", "low-resolution tower", "adapters", "align"], features.Stages.Select(stage => stage.Name));
         Assert.Equal(features.Macs, features.Stages.Sum(stage => stage.Macs));
-        Assert.All(features.Stages, stage => Assert.True(stage.Macs > 0));
+        Assert.All(features.Stages, stage => Assert.True(stage.Macs > 0 && stage.Milliseconds > 0));
+        Assert.Equal(features.Stages, seen.Stages);
+        Assert.InRange(seen.Stages.Sum(stage => stage.Milliseconds), 0, seen.Milliseconds);
     }
 
     [Fact]
