@@ -14,9 +14,9 @@ internal sealed class RecentHdf5Stream(string path) : Stream
     private const int NewLayout = 5, OldLayout = 4, Chunked = 2;
     private const int SingleChunk = 1, FixedArray = 3;
     private const int LargestHeader = 1 << 20, AddressSize = 8, MaskSize = 4;
+    private const int MostBlocks = 32, MostChunks = 1 << 16, MostShown = 64;
 
     private readonly FileStream _file = File.OpenRead(path);
-    private readonly HashSet<long> _seen = [];
     private readonly List<(long Start, byte[] Bytes)> _shown = [];
 
     public override bool CanRead => true;
@@ -78,16 +78,20 @@ internal sealed class RecentHdf5Stream(string path) : Stream
     private void LookAt(long position)
     {
         byte[] start = Bytes(position, 6);
-        if (!start.AsSpan().StartsWith("OHDR"u8) || !_seen.Add(position))
+        if (!start.AsSpan().StartsWith("OHDR"u8))
         {
             return;
+        }
+
+        if (_shown.Count > MostShown)
+        {
+            _shown.Clear(); // an array is read when its header was, so that only the last ones are looked at again
         }
 
         int flags = start[5], sizeBytes = 1 << (flags & 3);
         long at = position + 6 + ((flags & 0x20) != 0 ? 16 : 0) + ((flags & 0x10) != 0 ? 4 : 0);
         long size = Whole(Bytes(at, sizeBytes));
-        List<(int Type, long Start, int Length)> messages = [];
-        Collect(messages, at + sizeBytes, size, (flags & 4) != 0);
+        List<(int Type, long Start, int Length)> messages = Collect(at + sizeBytes, size, (flags & 4) != 0);
         bool filtered = messages.Exists(message => message.Type == FilterMessage);
         foreach ((_, long layout, int length) in messages.Where(message => message.Type == LayoutMessage))
         {
@@ -95,25 +99,30 @@ internal sealed class RecentHdf5Stream(string path) : Stream
         }
     }
 
-    private void Collect(List<(int Type, long Start, int Length)> messages, long at, long size, bool ordered)
+    // The messages of a header and of the blocks that it goes on in, of which there are never many.
+    private List<(int Type, long Start, int Length)> Collect(long at, long size, bool ordered)
     {
-        int head = ordered ? 6 : 4;
-        byte[] block = Bytes(at, (int)Math.Clamp(size, 0, LargestHeader));
-        for (int place = 0; place + head <= block.Length;)
+        int head = ordered ? 6 : 4, left = MostBlocks;
+        List<(int Type, long Start, int Length)> messages = [];
+        Queue<(long At, long Size)> blocks = new([(at, size)]);
+        while (blocks.TryDequeue(out (long At, long Size) next) && left-- > 0)
         {
-            int type = block[place], length = BinaryPrimitives.ReadUInt16LittleEndian(block.AsSpan(place + 1)), body = place + head;
-            messages.Add((type, at + body, length));
-            if (type == ContinuationMessage && body + 16 <= block.Length && messages.Count < LargestHeader / head)
+            byte[] block = Bytes(next.At, (int)Math.Clamp(next.Size, 0, LargestHeader));
+            for (int place = 0; place + head <= block.Length;)
             {
-                long further = Whole(block.AsSpan(body, 8)), count = Whole(block.AsSpan(body + 8, 8));
-                if (_seen.Add(further))
+                int type = block[place], length = BinaryPrimitives.ReadUInt16LittleEndian(block.AsSpan(place + 1)), body = place + head;
+                messages.Add((type, next.At + body, length));
+                if (type == ContinuationMessage && body + 16 <= block.Length && blocks.Count < MostBlocks)
                 {
-                    Collect(messages, further + 4, count - 8, ordered); // between OCHK and its checksum
+                    // Between OCHK and its checksum.
+                    blocks.Enqueue((Whole(block.AsSpan(body, 8)) + 4, Whole(block.AsSpan(body + 8, 8)) - 8));
                 }
-            }
 
-            place = body + length;
+                place = body + length;
+            }
         }
+
+        return messages;
     }
 
     // Version, class, flags, dimensions, bytes of a size, sizes (that of an element last), kind of index, what the index needs, its address.
@@ -157,7 +166,7 @@ internal sealed class RecentHdf5Stream(string path) : Stream
 
         int entry = head[6], own = entry - AddressSize - MaskSize;
         long count = Whole(head.AsSpan(8, 8)), data = Whole(head.AsSpan(16, 8)) + 14;
-        if (count > 1L << head[7] || own < sizeBytes)
+        if (count > Math.Min(MostChunks, 1L << Math.Min((int)head[7], 16)) || own < sizeBytes)
         {
             throw new ApertureException(
                 $"'{path}' holds an array of {count} filtered chunks, as HDF5 2.0 writes it, which is not read; write it with libver='v110'.");

@@ -39,8 +39,9 @@ internal sealed class CaptionSamples : IDisposable
         }
     }
 
-    /// <summary>Picture by picture its references, tokenised.</summary>
-    public IReadOnlyCollection<IReadOnlyList<string>> References => [.. _references.Values];
+    /// <summary>All references, tokenised, each by itself: the official training counts a word's rarity over captions, not over pictures.</summary>
+    public IReadOnlyCollection<IReadOnlyList<string>> References
+        => [.. _references.Values.SelectMany(captions => captions).Select(caption => new[] { caption })];
 
     /// <summary>The captions of a sample, as words.</summary>
     public IReadOnlyList<IReadOnlyList<string>> Captions(int sample) => _captions[sample];
