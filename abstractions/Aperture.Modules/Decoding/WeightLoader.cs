@@ -7,7 +7,9 @@ namespace Aperture.Decoding;
 /// <param name="source">The checkpoint; borrowed.</param>
 /// <param name="policy">Where and in which type; matrices are kept in the type computed in.</param>
 /// <param name="own">Names whose tensors get memory of their own, so that they can be trained; null for none.</param>
-public sealed class WeightLoader(IWeightSource source, WeightPolicy policy, Func<string, bool>? own = null) : IDisposable
+/// <param name="fresh">Makes tensors by name and shape instead of loading them, for a model that begins; null to load. What it gives is the loader's.</param>
+public sealed class WeightLoader(
+    IWeightSource source, WeightPolicy policy, Func<string, bool>? own = null, Func<string, long[], Tensor>? fresh = null) : IDisposable
 {
     private readonly Dictionary<string, Tensor> _tensors = new(StringComparer.Ordinal);
 
@@ -23,7 +25,7 @@ public sealed class WeightLoader(IWeightSource source, WeightPolicy policy, Func
     {
         if (!_tensors.TryGetValue(name, out Tensor? tensor))
         {
-            tensor = policy.Vector(source, name, shape);
+            tensor = fresh is null ? policy.Vector(source, name, shape) : fresh(name, shape);
             if (own?.Invoke(name) == true)
             {
                 using Tensor stored = tensor;

@@ -36,6 +36,16 @@ public sealed record TokenizerOptions
     public bool RepairText { get; init; } = true;
 
     /// <summary>
+    /// CLIP's Python class without <see cref="RepairText"/> only: whether accents are dropped and punctuation is split off, as transformers up to 4.27 does.
+    /// </summary>
+    public bool SplitPunctuation { get; init; }
+
+    /// <summary>
+    /// CLIP only: whether special tokens that are written out in a text become their ids. Python's class does so for tokens that it was told of.
+    /// </summary>
+    public bool SpecialInText { get; init; } = true;
+
+    /// <summary>
     /// Qwen2's Python class only: whether lines of <c>merges.txt</c> that begin with <c>#</c> are skipped as transformers 4.37 does, so that <c>##</c> is never
     /// merged.
     /// </summary>

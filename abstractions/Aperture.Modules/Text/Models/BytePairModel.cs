@@ -7,6 +7,7 @@ namespace Aperture.Text;
 internal sealed class BytePairModel : ITokenModel
 {
     private readonly Dictionary<(int Left, int Right), (int Rank, int Id)> _merges = [];
+    private readonly Dictionary<string, int> _pieces = new(StringComparer.Ordinal); // that the vocabulary lacks, with ids below 0
     private readonly int?[] _bytes = new int?[256];
 
     /// <summary>Creates the model.</summary>
@@ -30,7 +31,7 @@ internal sealed class BytePairModel : ITokenModel
             string tail = options.ContinuingPrefix.Length > 0 && right.StartsWith(options.ContinuingPrefix, StringComparison.Ordinal)
                 ? right[options.ContinuingPrefix.Length..]
                 : right;
-            if (table.IdOf(left) is not { } leftId || table.IdOf(right) is not { } rightId || table.IdOf(left + tail) is not { } id)
+            if (IdOf(left) is not { } leftId || IdOf(right) is not { } rightId || IdOf(left + tail) is not { } id)
             {
                 throw new ApertureException(
                     $"{source}: merge {rank} ('{left}' + '{right}') needs a token that is not in the vocabulary; vocabulary and merges belong to different "
@@ -75,8 +76,32 @@ internal sealed class BytePairModel : ITokenModel
         SymbolMerger.Merge(symbols, TryMerge);
         for (int i = 0; i >= 0; i = symbols[i].Next)
         {
-            ids.Add(symbols[i].Id);
+            if ((symbols[i].Id >= 0 ? symbols[i].Id : UnknownId) is { } id)
+            {
+                ids.Add(id);
+            }
         }
+    }
+
+    private int? IdOf(string piece)
+    {
+        if (Table.IdOf(piece) is { } known)
+        {
+            return known;
+        }
+
+        if (!Options.LooseMerges)
+        {
+            return null;
+        }
+
+        if (!_pieces.TryGetValue(piece, out int id))
+        {
+            id = -1 - _pieces.Count;
+            _pieces.Add(piece, id);
+        }
+
+        return id;
     }
 
     private bool TryMerge(in SymbolMerger.Symbol left, in SymbolMerger.Symbol right, out float rank, out int id)

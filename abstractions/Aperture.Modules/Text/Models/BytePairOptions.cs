@@ -14,4 +14,10 @@ internal sealed record BytePairOptions
     public bool ByteFallback { get; init; }
 
     public bool IgnoreMerges { get; init; }
+
+    /// <summary>
+    /// Whether merges may have pieces that the vocabulary lacks, as in Python's classes, which merge texts and look them up at the end; else such a merge is
+    /// damage.
+    /// </summary>
+    public bool LooseMerges { get; init; }
 }

@@ -23,4 +23,7 @@ internal sealed record PipelineParts
     public IReadOnlyList<int> Suffix { get; init; } = [];
 
     public required Func<List<(string Token, AddedToken? Added)>, string> Decode { get; init; }
+
+    /// <summary>Whether added tokens that are written out in a text become their ids.</summary>
+    public bool SplitsAdded { get; init; } = true;
 }

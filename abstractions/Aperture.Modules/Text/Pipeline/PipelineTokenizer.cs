@@ -22,8 +22,9 @@ internal sealed class PipelineTokenizer : ITokenizer
             _addedIds[token.Content] = token.Id;
         }
 
-        _raw = new(special.Tokens.Where(token => !token.Normalized || !parts.SplitsNormalized).Select(token => (token.Content, token)));
-        _normalized = new(special.Tokens.Where(token => token.Normalized && parts.SplitsNormalized).Select(token => (parts.Normalize(token.Content), token)));
+        IReadOnlyList<AddedToken> split = parts.SplitsAdded ? special.Tokens : [];
+        _raw = new(split.Where(token => !token.Normalized || !parts.SplitsNormalized).Select(token => (token.Content, token)));
+        _normalized = new(split.Where(token => token.Normalized && parts.SplitsNormalized).Select(token => (parts.Normalize(token.Content), token)));
         BeginId = Role(special.Begin);
         EndId = Role(special.End);
         PadId = Role(special.Pad);

@@ -66,14 +66,15 @@ internal static class PythonTokenizers
     {
         SpecialTokenSet special = SpecialTokenSet.Create(table, configuration, _clipRoles, options);
         bool fast = options.Fast == true;
-        BytePairModel model = new(table, merges, new() { EndOfWordSuffix = "</w>", UnknownToken = special.Unknown }, source);
+        BytePairModel model = new(table, merges, new() { EndOfWordSuffix = "</w>", UnknownToken = special.Unknown, LooseMerges = !fast }, source);
         ProxyRegex blanks = new(@"\s+", source);
         PipelineParts parts = new PipelineParts
         {
             Model = model,
             Normalize = text => fast
                 ? UnicodeText.Lower(Normalizers.Replace(UnicodeText.Nfc(text), blanks, " "), finalSigma: false)
-                : UnicodeText.Lower(options.RepairText ? TextRepair.Apply(text) : ClipClean(text), finalSigma: true),
+                : UnicodeText.Lower(options.RepairText ? TextRepair.Apply(text) : ClipClean(text, options.SplitPunctuation), finalSigma: true),
+            SplitsAdded = options.SpecialInText,
             PreTokenize = PreTokenizers.MatchesAsBytes(new(PreTokenizers.Clip, source, ignoreCase: true)),
             Prefix = [Id(special, table, special.Begin!)],
             Suffix = [Id(special, table, special.End!)],
@@ -125,7 +126,10 @@ internal static class PythonTokenizers
         return lower ? UnicodeText.WithoutMarks(UnicodeText.Nfd(UnicodeText.Lower(text, finalSigma: true))) : text;
     }
 
-    private static string ClipClean(string text) => UnicodeText.Nfc(CharacterClass.Clean(text, ideographs: true, dropUnassigned: true));
+    private static string ClipClean(string text, bool splitPunctuation)
+        => splitPunctuation
+            ? string.Join(' ', PreTokenizers.BertWords(BertClean(text, lower: true)))
+            : UnicodeText.Nfc(CharacterClass.Clean(text, ideographs: true, dropUnassigned: true));
 
     private static int Id(SpecialTokenSet special, TokenTable table, string token)
         => special.Tokens.FirstOrDefault(added => added.Content == token)?.Id ?? table.IdOf(token)
