@@ -1,0 +1,2 @@
+// Tests share the live-tensor count.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
