@@ -42,6 +42,8 @@ public sealed record VisionFeatures(Tensor Tokens, IReadOnlyList<VisualSegment> 
 /// <param name="Macs">Multiply-accumulates.</param>
 public readonly record struct VisionStage(string Name, long Macs)
 {
-    /// <summary>Wall time in milliseconds; of pictures that ran together, an equal share each. On an accelerator, until its work was queued. 0: not measured.</summary>
+    /// <summary>
+    /// Wall time in milliseconds; of pictures that ran together, an equal share each. On an accelerator, until its work was queued. 0: not measured.
+    /// </summary>
     public double Milliseconds { get; init; }
 }

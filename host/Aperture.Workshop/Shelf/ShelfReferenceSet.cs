@@ -48,7 +48,7 @@ public static class ShelfReferenceSet
             if (references.Count > 0)
             {
                 string name = $"{picture:000000}";
-                ShelfEvaluationSet.Picture(pixels).SavePng(Path.Combine(folder, name + ".png"));
+                ShelfEvaluationSet.Picture(pixels, ShelfPainter.Side).SavePng(Path.Combine(folder, name + ".png"));
                 references.ForEach(reference => lines.Write(Line(folder, name, scene, masks, reference)));
             }
         }

@@ -48,7 +48,8 @@ public sealed class EncoderTests : IDisposable
         Assert.Equal(TinyHr.Tokens, without.VisualTokens);
         int[][] orders =
         [
-            [0], [1], [2], [3], [0, 1], [1, 0], [0, 2], [2, 0], [1, 2], [2, 1], [0, 3], [3, 0], [1, 3], [3, 2], [0, 1, 2], [2, 1, 0], [3, 1, 2, 0], [0, 2, 1, 3],
+            [0], [1], [2], [3], [0, 1], [1, 0], [0, 2], [2, 0], [1, 2], [2, 1], [0, 3], [3, 0], [1, 3], [3, 2],
+            [0, 1, 2], [2, 1, 0], [3, 1, 2, 0], [0, 2, 1, 3],
         ];
         foreach (int[] order in orders)
         {
