@@ -82,10 +82,12 @@ var whole = await Row("LLaVA-HR, 384 px", hr, items);
 var blurred = await Row($"LLaVA-HR, picture shrunk to {Low} px first", hr, shrunk);
 var shut = new ModelOptions { Encoder = "GateOverride=0", Threads = hr.Model.Ops.Threads };
 await Row("LLaVA-HR, gates shut", await Models.Load("tiny-llava-hr", shut), items);
-EvaluationReport? low = null;
-if (Option("--low", "") is { Length: > 0 } plain)
+Pipeline? low = Option("--low", "") is { Length: > 0 } plain ? await Models.Load(plain) : null;
+if (low is not null)
 {
-    low = await Row($"plain LLaVA, {Low} px", await Models.Load(plain), items);
+    await Row($"plain LLaVA, {Low} px", low, items);
+    await Row("plain LLaVA, pooling to 36", low.With("pooling", new { Tokens = 36 }), items);
+    await Row("plain LLaVA, downsample to 36", low.With("downsample", new { Tokens = 36 }), items);
 }
 
 foreach (int tokens in new[] { 72, 36 })
@@ -96,9 +98,11 @@ foreach (int tokens in new[] { 72, 36 })
 
 Print("");
 Gain("the shrunk picture", whole, blurred);
-if (low is not null)
+foreach (bool fineOnes in low is null ? Array.Empty<bool>() : [true, false])
 {
-    Gain("the plain model", whole, low);
+    var asked = items.Where(item => IsFine(item) == fineOnes).ToList();
+    var test = Evaluator.Run([low!, hr], asked, cancellationToken: Cancellation).Reports[1].Against!;
+    Print(FormattableString.Invariant($"gain over the plain model on {(fineOnes ? "numbers" : "items")}: {100 * test.Difference:+0.0;-0.0} ± {100 * test.HalfWidth:0.0} points, {test.Test} p = {test.P:0.0E+0}, {asked.Count} questions"));
 }
 
 Print("\n| question | 384 px | shrunk first |\n|---|---|---|");
