@@ -81,6 +81,7 @@ foreach (int tokens in new[] { 72, 36, 18 })
 }
 
 Compare("sap", "sap, 36 tokens", llava.With("sap", new { Pool = 2 }));
+Compare("sap + embq", "sap + embq, 36 tokens and 9 queries", llava.With("sap", new { Pool = 2 }).With("embq", new { Layer = 2 }));
 
 foreach (double reduction in new[] { 0.5, 0.6, 0.7, 0.8 })
 {
