@@ -34,7 +34,8 @@ internal static class Numbers
             using Tensor stream = Stream(FirstSeed + (SeedStep * place), shape);
             double scale = shape.Length > 1 ? Math.Sqrt(3.0 * shape[0] / stream.numel()) : 0.1;
             bool gain = shape.Length == 1 && name.EndsWith("weight", StringComparison.Ordinal);
-            yield return (prefix + name, stream.mul(scale).add(gain ? 1 : 0));
+            using Tensor scaled = stream.mul(scale);
+            yield return (prefix + name, scaled.add(gain ? 1 : 0));
         }
     }
 }

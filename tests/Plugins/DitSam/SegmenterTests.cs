@@ -146,7 +146,7 @@ public sealed class SegmenterTests : IDisposable
     {
         LiveTensors.MustNotGrow(() =>
         {
-            using ISegmenter dit = Dit(), sam = Sam();
+            using ISegmenter dit = Dit(options: new { ImageSize = 64 }), sam = Sam();
             for (int i = 0; i < SentenceCache.Capacity + 3; i++)
             {
                 dit.Segment(Picture(8, 8), [new SegmentPrompt { Text = $"the red bag {i}" }], TaskRun.Plain);
