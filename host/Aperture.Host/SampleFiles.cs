@@ -25,6 +25,7 @@ internal static class SampleFiles
     {
         string[] all = [.. files.Order()];
         return all.FirstOrDefault(file => nameOf(file) == name)
-            ?? throw new ApertureException($"There is no sample '{name}' of {what}; there is {string.Join(", ", all.Select(nameOf))}.");
+            ?? throw new ApertureException(
+                $"There is no sample '{name}' of {what}; there {(all.Length == 1 ? "is" : "are")} {string.Join(", ", all.Select(nameOf))}.");
     }
 }

@@ -21,6 +21,7 @@ public sealed class PluginNamesTests
     [
         ("fastv", ["FlopCount.cs", "WorkCounter.cs", "Comparison.cs", "ComparisonJson.cs"], "a published rule of counting FLOPs, shown beside the count"),
         ("downsample", ["ConvNextNames.cs"], "a part of the published names of ConvNeXt's weights"),
+        ("downsample", ["OriginalPictureNames.cs"], "a part of the published names of an autoencoder's weights"),
         ("llava", ["RandomCheckpoint.cs"], "the benchmark's whole model is written in a published layout, whose configuration names it"),
         ("llava", ["ShelfModelFiles.cs"], "the shipped model is written in the same layout"),
     ];

@@ -24,7 +24,7 @@ public sealed class SampleFilesTests : IDisposable
             "There is no sample 'shelve' of picture; there is shelf.",
             Assert.Throws<ApertureException>(() => new ImageGlobals(_folder).Sample("shelve")).Message);
         Assert.StartsWith(
-            "There is no sample '../data' of questions; there is shelf-eval.",
+            "There is no sample '../data' of questions; there are numbers-eval, shelf-eval.",
             Assert.Throws<ApertureException>(() => new QuestionGlobals(_folder).Sample("../data")).Message);
     }
 
