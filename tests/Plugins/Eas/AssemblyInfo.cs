@@ -1,2 +1,0 @@
-// Tests share the live-tensor count.
-[assembly: CollectionBehavior(DisableTestParallelization = true)]
