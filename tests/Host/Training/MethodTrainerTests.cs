@@ -11,6 +11,7 @@ using static TorchSharp.torch;
 namespace Aperture.Host.Tests.Training;
 
 [Collection(WholeProcess.Name)]
+[Trait("Category", "Process")] // Starts none, but trains.
 public sealed class MethodTrainerTests : IDisposable
 {
     private static readonly string _questions = Repository.Path("scripts", "data", "shelf-eval", "questions.jsonl");
@@ -43,7 +44,6 @@ public sealed class MethodTrainerTests : IDisposable
     }
 
     [Fact]
-    [Trait("Category", "Process")] // Starts none, but keeps this one busy for long.
     public void The_written_checkpoint_opens_and_its_loss_on_the_samples_is_lower()
     {
         TrainingExample[] few = [.. TrainingFile.Read(_questions).Take(4)];

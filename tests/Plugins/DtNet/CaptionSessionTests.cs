@@ -9,6 +9,7 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.DtNet.Tests;
 
 /// <summary>A DTNet through the host: recognised, opened from a plugin folder, trained, stopped and continued to the same numbers.</summary>
+[Trait("Category", "Process")] // Starts none, but trains.
 public sealed class CaptionSessionTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("aperture-dtnet-").FullName;

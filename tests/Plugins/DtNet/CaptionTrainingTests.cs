@@ -9,6 +9,7 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.DtNet.Tests;
 
 /// <summary>Training by cross-entropy and self-critically, through the door that the host uses.</summary>
+[Trait("Category", "Process")] // Starts none, but trains.
 public sealed class CaptionTrainingTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("aperture-dtnet-").FullName;

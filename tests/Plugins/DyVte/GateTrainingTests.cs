@@ -11,6 +11,7 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.DyVte.Tests;
 
 /// <summary>Gates trained on the shipped small model for a few steps.</summary>
+[Trait("Category", "Process")] // Starts none, but trains.
 public sealed class GateTrainingTests : IDisposable
 {
     private static readonly string _repository = FindRepository();
@@ -44,7 +45,6 @@ public sealed class GateTrainingTests : IDisposable
     }
 
     [Fact]
-    [Trait("Category", "Process")] // Starts none, but keeps this one busy for long.
     public void A_gate_learns_what_its_layer_is_asked()
     {
         double before = Loss("""{"Steps":1,"BatchSize":8,"GateHidden":32,"LayersPerStep":8}""");

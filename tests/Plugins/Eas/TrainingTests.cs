@@ -11,6 +11,7 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.Eas.Tests;
 
 /// <summary>Search and training on the shipped small model, a few steps of each.</summary>
+[Trait("Category", "Process")] // Starts none, but trains.
 public sealed class TrainingTests : IDisposable
 {
     private const string Small = "\"BatchSize\": 2, \"AdapterDim\": 8, \"PiaDim\": 16, \"Rate\": 0.002";
@@ -46,7 +47,6 @@ public sealed class TrainingTests : IDisposable
     }
 
     [Fact]
-    [Trait("Category", "Process")] // Starts none, but keeps this one busy for long.
     public void Trained_adapters_lower_the_loss_and_open_from_a_file_beside_the_model()
     {
         const string Options
@@ -110,7 +110,6 @@ public sealed class TrainingTests : IDisposable
     }
 
     [Fact]
-    [Trait("Category", "Process")] // Starts none, but keeps this one busy for long.
     public void Training_leaves_no_tensor_behind()
     {
         string search

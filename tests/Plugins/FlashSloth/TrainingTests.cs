@@ -12,6 +12,7 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.FlashSloth.Tests;
 
 /// <summary>Both stages of a FlashSloth, and its modules on the shipped LLaVA, a few steps of each.</summary>
+[Trait("Category", "Process")] // Starts none, but trains.
 public sealed class TrainingTests : IDisposable
 {
     private const string FlashSloth = "flashsloth", Sap = "sap", Embq = "embq";
@@ -76,7 +77,6 @@ public sealed class TrainingTests : IDisposable
     }
 
     [Fact]
-    [Trait("Category", "Process")] // Starts none, but keeps this one busy for long.
     public async Task Pooling_trained_on_a_llava_lowers_the_loss_and_opens_from_a_file()
     {
         string llava = TinyFlashSloth.Checkout("scripts", "models", "tiny-llava-dense");
@@ -98,7 +98,6 @@ public sealed class TrainingTests : IDisposable
     }
 
     [Fact]
-    [Trait("Category", "Process")] // Starts none, but keeps this one busy for long.
     public async Task Queries_trained_on_a_llava_lower_the_loss_and_work_with_pooling()
     {
         string llava = TinyFlashSloth.Checkout("scripts", "models", "tiny-llava-dense");

@@ -10,6 +10,7 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.GammaMod.Tests;
 
 /// <summary>A few steps on the shipped model.</summary>
+[Trait("Category", "Process")] // Starts none, but trains.
 public sealed class TrainingTests : IDisposable
 {
     private static readonly string _repository = Root();

@@ -9,6 +9,7 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.LlavaHr.Tests;
 
 /// <summary>Adapters, last step, projector and towers learn by the ordinary training command's loop.</summary>
+[Trait("Category", "Process")] // Starts none, but trains.
 public sealed class TrainingTests : IDisposable
 {
     private readonly TinyHr _tiny = new();

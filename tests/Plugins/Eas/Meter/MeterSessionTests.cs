@@ -8,6 +8,7 @@ using Aperture.Training;
 namespace Aperture.Plugins.Eas.Tests.Meter;
 
 /// <summary>METER through the host: opened from a plugin folder, asked, trained, interrupted and continued.</summary>
+[Trait("Category", "Process")] // Starts none, but trains.
 public sealed class MeterSessionTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("aperture-meter-").FullName;

@@ -12,6 +12,7 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.Eas.Tests.Meter;
 
 /// <summary>Training EAS on a small METER: what is trained, that it learns, and that its file opens.</summary>
+[Trait("Category", "Process")] // Starts none, but trains.
 public sealed class MeterTrainingTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("aperture-meter-").FullName;
