@@ -38,7 +38,8 @@ public sealed class CaptionScoreTests : IDisposable
 
         Assert.Equal(10, cider.ScoreAll([same]).Total, 9);
         double robust = cider.ScoreAll([longer]).Total, plain = new Cider(
-            [["a red ball rolls"], ["the blue box"], ["green trees"]]) { IsRobust = false }.ScoreAll([longer]).Total;
+            [["a red ball rolls"], ["the blue box"], ["green trees"]])
+        { IsRobust = false }.ScoreAll([longer]).Total;
         Assert.True(robust < plain && plain < 10, $"{robust} {plain}");
     }
 

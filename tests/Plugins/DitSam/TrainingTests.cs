@@ -42,8 +42,17 @@ public sealed class TrainingTests : IDisposable
                 ? "bert." + name[DitKeys.Bert.Length..] : null);
         object options = new
         {
-            Bert = "bert.safetensors", DecoderHeads = 2, TextHeads = 2, ImageSize = 64, Steps = 20, BatchSize = 2, RateRule = "Shared", Ema = 0,
-            Dropout = 0, LargestGradient = 1, Augment = false,
+            Bert = "bert.safetensors",
+            DecoderHeads = 2,
+            TextHeads = 2,
+            ImageSize = 64,
+            Steps = 20,
+            BatchSize = 2,
+            RateRule = "Shared",
+            Ema = 0,
+            Dropout = 0,
+            LargestGradient = 1,
+            Augment = false,
         };
         List<double> losses = [];
         LiveTensors.MustNotGrow(() =>

@@ -1,11 +1,11 @@
+using System.Text.Json;
+using Aperture.Plugins.DtNet;
 using Aperture.Plugins.DtNet.Data;
 using Aperture.Plugins.DtNet.Model;
 using Aperture.Plugins.DtNet.Paths;
 using Aperture.Plugins.DtNet.Search;
-using Aperture.Plugins.DtNet;
 using Aperture.Tasks;
 using Aperture.Weights;
-using System.Text.Json;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -174,8 +174,20 @@ public sealed class LocalPerceptronRunner : IGoldenRunner
 
     private static CaptionConfig Sizes(JsonElement config) => new()
     {
-        Features = 1, Width = config.GetProperty("d_model").GetInt32(), Heads = 1, KeySize = 1, ValueSize = 1, Inner = 1, EncoderLayers = 1,
-        DecoderLayers = 1, Vocabulary = 1, Positions = 1, Grid = config.GetProperty("grid").GetInt32(), Squeezed = 1, RouterRows = 1, RouterChannels = 1,
+        Features = 1,
+        Width = config.GetProperty("d_model").GetInt32(),
+        Heads = 1,
+        KeySize = 1,
+        ValueSize = 1,
+        Inner = 1,
+        EncoderLayers = 1,
+        DecoderLayers = 1,
+        Vocabulary = 1,
+        Positions = 1,
+        Grid = config.GetProperty("grid").GetInt32(),
+        Squeezed = 1,
+        RouterRows = 1,
+        RouterChannels = 1,
     };
 }
 

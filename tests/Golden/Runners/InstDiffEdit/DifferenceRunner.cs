@@ -31,7 +31,10 @@ public sealed class DifferenceRunner : IGoldenRunner
         string[] prompts = DiffusionCase.Texts(config.GetProperty("prompts"));
         EditorOptions options = new()
         {
-            Method = EditorOptions.DiffEdit, Inpaint = "none", Samples = samples, MaskThreshold = config.GetProperty("threshold").GetDouble(),
+            Method = EditorOptions.DiffEdit,
+            Inpaint = "none",
+            Samples = samples,
+            MaskThreshold = config.GetProperty("threshold").GetDouble(),
         };
         EditPlan plan = Plan(config, prompts[^1], DiffusionCase.Long(config.GetProperty("seed")), side);
         CheckSeeds(golden, plan.Seed, samples);

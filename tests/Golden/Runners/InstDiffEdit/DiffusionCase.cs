@@ -43,6 +43,10 @@ internal static class DiffusionCase
     public static ITokenizer Tokenizer(GoldenCase golden, string folder)
         => Tokenizers.FromFolder(golden.FileBeside(folder), new TokenizerOptions
         {
-            Class = "CLIPTokenizer", Fast = false, RepairText = false, SplitPunctuation = true, SpecialInText = false,
+            Class = "CLIPTokenizer",
+            Fast = false,
+            RepairText = false,
+            SplitPunctuation = true,
+            SpecialInText = false,
         });
 }

@@ -1,5 +1,5 @@
-using Aperture.Text;
 using Aperture.Golden.Tests.InstDiffEdit;
+using Aperture.Text;
 using static TorchSharp.torch;
 
 namespace Aperture.Golden.Tests.Text;
