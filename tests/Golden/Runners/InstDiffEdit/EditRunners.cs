@@ -11,19 +11,17 @@ using static TorchSharp.torch;
 namespace Aperture.Golden.Tests.InstDiffEdit;
 
 /// <summary>
-/// Whole edits: once with the recorded masks pasted step by step, where every value is compared, and once freely, where the first mask that differs may do so
-/// by what the case's sensitivity allows; behind it the paths part, and masks overlap.
+/// Whole edits of the script for one picture: once with the recorded masks pasted step by step, where every value is compared, and once freely, where the
+/// first mask that differs may do so by what the case's sensitivity allows; behind it the paths part, and masks overlap.
 /// </summary>
-public class BenchmarkEditRunner : IGoldenRunner
+public sealed class SampleEditRunner : IGoldenRunner
 {
     private const int FreePixels = 4;
     private const double NoiseTolerance = 2e-6;
 
     public string Area => DiffusionCase.AreaName;
 
-    public virtual string Kind => "edit_benchmark";
-
-    private protected virtual string Preset => EditorOptions.Benchmark;
+    public string Kind => "edit_sample";
 
     public void Run(GoldenCase golden)
     {
@@ -103,7 +101,7 @@ public class BenchmarkEditRunner : IGoldenRunner
 
     private EditorOptions Options(JsonElement config) => new()
     {
-        Preset = Preset,
+        Preset = EditorOptions.Sample,
         Inpaint = "inpainting",
         Samples = config.GetProperty("batch_size").GetInt32(),
         MaskThreshold = config.GetProperty("threshold").GetDouble(),
@@ -112,12 +110,4 @@ public class BenchmarkEditRunner : IGoldenRunner
         InpaintGuidance = config.GetProperty("guidance").GetDouble(),
         InpaintSteps = config.TryGetProperty("inpaint_steps", out JsonElement steps) ? steps.GetInt32() : config.GetProperty("steps").GetInt32(),
     };
-}
-
-/// <summary>The same of the script for one picture.</summary>
-public sealed class SampleEditRunner : BenchmarkEditRunner
-{
-    public override string Kind => "edit_sample";
-
-    private protected override string Preset => EditorOptions.Sample;
 }
