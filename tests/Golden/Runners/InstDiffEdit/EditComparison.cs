@@ -10,7 +10,7 @@ namespace Aperture.Golden.Tests.InstDiffEdit;
 internal sealed class EditComparison(GoldenCase golden, EditTrace trace, int steps)
 {
     private const int PredictedEvery = 6, PaintedEvery = 7, PictureStride = 8;
-    private const double BytesMoved = 0.1; // share of bytes that rounding may move by one
+    private const double BytesMoved = 0.01; // share of bytes that rounding may move by one
 
     /// <summary>Of a mask with the recorded one, once a byte of a map has moved.</summary>
     public const double LeastIoU = 0.97;
@@ -95,7 +95,7 @@ internal sealed class EditComparison(GoldenCase golden, EditTrace trace, int ste
         if (golden.Has(name))
         {
             Tensor difference = golden.Get(name).to(ScalarType.Int64).sub(actual.to(ScalarType.Int64)).abs();
-            Assert.True(difference.max().item<long>() <= 2, $"{golden.Name}: {name} differs by {difference.max().item<long>()}");
+            Assert.True(difference.max().item<long>() <= 1, $"{golden.Name}: {name} differs by {difference.max().item<long>()}");
             Share(name, difference.ne(0));
         }
     }
