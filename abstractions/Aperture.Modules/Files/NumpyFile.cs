@@ -120,8 +120,7 @@ public static partial class NumpyFile
         {
             throw new ApertureException(
                 $"{where} says it holds [{string.Join(", ", shape)}] elements of type '{type.Groups[2].Value}{type.Groups[3].Value}', which do not fit into "
-                + "it; "
-                + "fetch the file again.");
+                + "it; fetch the file again.");
         }
 
         byte[] stored = new byte[(long)total];
