@@ -44,7 +44,7 @@ foreach (string variant in new[] { "Default", "EndToEnd", "LayerWise" })
         Variant = variant, TextHeads = 4, DecoderHeads = 4, MaxTokens = Rows, Steps = steps, BatchSize = 32, Rate = 1e-3, RateRule = "Shared", WarmUp = 0.05,
         LargestGradient = 1, Loss = "Combined", Ema = 0.999, Augment = false, Dropout = 0,
     };
-    Tasks.Train(start, samples, folder, "dit-sam", options);
+    await Tasks.Train(start, samples, folder, "dit-sam", options);
     using var dit = await Tasks.Load<ISegmenter>(
         Path.Combine(folder, "dit.safetensors"), "dit-sam", new { Variant = variant, TextHeads = 4, DecoderHeads = 4, MaxTokens = Rows });
     Row(variant, line => dit.Segment(Images.Load(Path.Combine(Args[1], Text(line, "image"))), Text(line, "text")).Value.Mask);
