@@ -42,4 +42,4 @@ string name = System.IO.Path.ChangeExtension(words[3], null);
 Image.FromPicture(result.Value.Picture!).SavePng(words[3]);
 Image.FromMask(result.Value.Mask!).SavePng(name + "-mask.png");
 Image.SaveGif(steps, name + "-steps.gif", TimeSpan.FromMilliseconds(200));
-Print($"{result.Measure.TotalMilliseconds / 1000:0.0} s, {result.Measure.TotalFlops / 1e12:0.00} TFLOPs: {words[3]}, {name}-mask.png, {name}-steps.gif");
+Print($"{result.Measure.TotalMilliseconds / 1000:0.0} s, {result.Measure.TotalFlops / 1e9:0.0} GFLOPs: {words[3]}, {name}-mask.png, {name}-steps.gif");
