@@ -1,4 +1,5 @@
 using System.Globalization;
+using TorchSharp;
 
 namespace Aperture.Plugins;
 
@@ -25,6 +26,13 @@ public interface ICommandContext
     /// <summary>Whether a <see cref="CommandValue.Flag"/> was given.</summary>
     /// <inheritdoc cref="Values"/>
     bool Flag(string name) => Values(name).Count > 0;
+
+    /// <summary>
+    /// Where the user wants it computed (<c>--device</c>), for a command that opens models by itself; asking for it loads libtorch and sets the number of
+    /// threads (<c>--threads</c>), so it comes before the first tensor.
+    /// </summary>
+    /// <exception cref="ApertureException">There is no such device here.</exception>
+    torch.Device Device { get; }
 
     /// <summary>Writes a line, or several, to standard output: results.</summary>
     /// <param name="text">The line.</param>

@@ -4,5 +4,5 @@ namespace Aperture.Plugins;
 public static class PluginContract
 {
     /// <summary>The version, raised whenever a contract changes. Equal to the assembly version of Aperture.Abstractions.</summary>
-    public const string Version = "2.2.0";
+    public const string Version = "2.3.0";
 }

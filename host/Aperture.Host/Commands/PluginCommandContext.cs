@@ -7,6 +7,7 @@ using Aperture.Plugins;
 using Aperture.Requests;
 using Aperture.Sampling;
 using Aperture.Scripting;
+using TorchSharp;
 
 namespace Aperture.Host.Commands;
 
@@ -25,6 +26,8 @@ internal sealed class PluginCommandContext(
     private EngineSession? _session;
 
     public IReadOnlyList<string> Values(string name) => line.Values(parsed, name);
+
+    public torch.Device Device => host.Compute.Open(parsed);
 
     public void WriteLine(string text)
     {

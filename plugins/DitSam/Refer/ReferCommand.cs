@@ -95,7 +95,7 @@ internal sealed class ReferCommand : IPluginCommand
         }
 
         using JsonDocument json = JsonDocument.Parse(options.ToJsonString());
-        using ISegmenter segmenter = new DitFactory().Open(path, json.RootElement, CPU, new FilesBeside(path));
+        using ISegmenter segmenter = new DitFactory().Open(path, json.RootElement, context.Device, new FilesBeside(path));
         ReferScores scores = ReferScoring.Run(segmenter, things, done => context.Progress("masks", done, things.Count), cancellationToken);
         string Number(double value) => value.ToString("0.00", CultureInfo.InvariantCulture);
         context.Show(new CommandTable(

@@ -3,7 +3,6 @@ using System.Text.Json;
 using Aperture.Images;
 using Aperture.Tasks;
 using Aperture.Vision;
-using static TorchSharp.torch;
 
 namespace Aperture.Plugins.InstDiffEdit.Benchmark;
 
@@ -25,7 +24,7 @@ internal sealed class EditBenchmarkCommand : IPluginCommand
 
     public IReadOnlyList<CommandParameter> Options { get; } =
     [
-        new("masks", "Folder with the right masks, ID-mask.png, ID.png or the same as .jpg; without it only changes of the whole are told.")
+        new("masks", "Folder with the right masks, ID-mask.png, ID.png or the same as .jpg; without it change is told of the masks that were found.")
         {
             ValueName = "folder",
         },
@@ -48,7 +47,7 @@ internal sealed class EditBenchmarkCommand : IPluginCommand
 
         EditRequest request = new() { Target = "", Seed = seed, Strength = context.Number("strength") };
         using IImageEditor editor = new EditorFactory().Open(
-            Path.GetFullPath(context.Text("checkpoint")!), Parse(context.Text("options")!), CPU, new CommandFiles());
+            Path.GetFullPath(context.Text("checkpoint")!), Parse(context.Text("options")!), context.Device, new CommandFiles());
         List<(EditSample Sample, EditMetrics Metrics, double Seconds)> results = [];
         foreach (EditSample sample in samples)
         {
@@ -60,7 +59,8 @@ internal sealed class EditBenchmarkCommand : IPluginCommand
             ["samples", "mask IoU", "change inside", "change outside", "ratio", "seconds"],
             [
                 [
-                    $"{results.Count}", $"{Mean(result => result.Metrics.IoU):0.000}", $"{Mean(result => result.Metrics.Inside):0.00}",
+                    $"{results.Count}", context.Text("masks") is null ? "" : $"{Mean(result => result.Metrics.IoU!.Value):0.000}",
+                    $"{Mean(result => result.Metrics.Inside):0.00}",
                     $"{Mean(result => result.Metrics.Outside):0.00}", $"{Mean(result => result.Metrics.Inside) / Mean(result => result.Metrics.Outside):0.00}",
                     $"{Mean(result => result.Seconds):0.0}",
                 ],
@@ -80,7 +80,7 @@ internal sealed class EditBenchmarkCommand : IPluginCommand
         double seconds = watch.Elapsed.TotalSeconds;
         Picture after = edited.Picture!, before = image.ConvertToRgb().Resize(after.Width, after.Height).ToPicture();
         MaskImage found = edited.Mask ?? new MaskImage(new byte[after.Width * after.Height], after.Width, after.Height);
-        MaskImage right = context.Text("masks") is { } folder ? Right(folder, sample, after) : found;
+        MaskImage? right = context.Text("masks") is { } folder ? Right(folder, sample, after) : null;
         if (context.Text("output") is { } output)
         {
             Directory.CreateDirectory(output);

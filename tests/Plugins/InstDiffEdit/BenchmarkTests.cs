@@ -41,6 +41,18 @@ public sealed class BenchmarkTests
 
         EditMetrics metrics = EditMetrics.Of(before, after, found, right);
 
-        Assert.Equal((1.0 / 3, 10.0, 0.5, 20.0), (metrics.IoU, metrics.Inside, metrics.Outside, metrics.Ratio));
+        Assert.Equal((1.0 / 3, 10.0, 0.5), (metrics.IoU!.Value, metrics.Inside, metrics.Outside));
+    }
+
+    [Fact]
+    public void Without_a_right_mask_there_is_no_overlap_and_change_is_that_of_the_mask_that_was_found()
+    {
+        Picture before = new(new byte[2 * 2 * 3], 2, 2);
+        Picture after = new(new byte[] { 10, 20, 30, 0, 0, 0, 3, 0, 0, 0, 0, 0 }, 2, 2);
+
+        EditMetrics metrics = EditMetrics.Of(before, after, new MaskImage(new byte[] { 255, 0, 255, 0 }, 2, 2), right: null);
+
+        Assert.Null(metrics.IoU);
+        Assert.Equal((10.5, 0.0), (metrics.Inside, metrics.Outside));
     }
 }

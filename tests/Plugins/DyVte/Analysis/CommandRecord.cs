@@ -13,6 +13,8 @@ internal sealed class CommandRecord(ISampledModel model, params (string Name, st
 
     public List<(string Stage, int Done, int Total)> Reports { get; } = [];
 
+    public TorchSharp.torch.Device Device => TorchSharp.torch.CPU;
+
     public IReadOnlyList<string> Values(string name) => [.. values.Where(value => value.Name == name).Select(value => value.Value)];
 
     public void WriteLine(string text) => Lines.Add(text);
