@@ -111,7 +111,8 @@ public sealed class LavinTests(SmallLavin small) : IClassFixture<SmallLavin>
     public async Task What_is_missing_or_doubtful_is_said_in_one_line()
     {
         await using EngineSession session = small.Open();
-        string copy = Directory.CreateTempSubdirectory("aperture-lavin-copy").FullName;
+        string root = Directory.CreateTempSubdirectory("aperture-lavin-copy").FullName; // files beside the folder are looked at too
+        string copy = Directory.CreateDirectory(Path.Combine(root, "7B")).FullName;
         foreach (string file in Directory.GetFiles(small.Folder))
         {
             File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
@@ -126,7 +127,7 @@ public sealed class LavinTests(SmallLavin small) : IClassFixture<SmallLavin>
         string prompt = Assert.Throws<ApertureException>(() => session.Load(copy, small.Options(small.Adapters) with { Prompt = "vicuna_v1" })).Message;
         string noSkips = Assert.Throws<ApertureException>(() => session.Load(small.Folder, small.Options(small.EasAdapters)).Build()).Message;
         string wrongFile = Assert.Throws<ApertureException>(() => session.Load(small.Folder, small.Options(small.Picture))).Message;
-        Directory.Delete(copy, recursive: true);
+        Directory.Delete(root, recursive: true);
 
         Assert.Contains("ViT-L-14.pt", noClip, StringComparison.Ordinal);
         Assert.Contains("checkpoint-19.pth", noAdapters, StringComparison.Ordinal);
