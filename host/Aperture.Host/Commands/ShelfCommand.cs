@@ -18,17 +18,13 @@ internal static class ShelfCommand
             Train(context),
             Questions(context),
             ShelfReferencesCommand.Create(context),
+            ShelfCaptionsCommand.Create(context),
         };
 
     private static Command Questions(CommandContext context)
     {
         Argument<string> folder = new("folder") { Description = "Where pictures and questions.jsonl go." };
-        Option<ShelfPart> part = new("--part")
-        {
-            Description = "Photographs to compose from: those of training, or those held out.",
-            HelpName = "part",
-            DefaultValueFactory = _ => ShelfPart.HeldOut,
-        };
+        Option<ShelfPart> part = Part();
         Option<string> set = Set();
         Option<int> perType = new("--per-type") { Description = "Questions of each of the set's types.", HelpName = "count", DefaultValueFactory = _ => 30 };
         Option<long> seed = Seed();
@@ -51,6 +47,15 @@ internal static class ShelfCommand
         return command;
     }
 
+    /// <summary>The option <c>--part</c>.</summary>
+    internal static Option<ShelfPart> Part()
+        => new("--part")
+        {
+            Description = "Photographs to compose from: those of training, or those held out.",
+            HelpName = "part",
+            DefaultValueFactory = _ => ShelfPart.HeldOut,
+        };
+
     private static Option<string> Set()
         => new("--set")
         {
@@ -59,10 +64,12 @@ internal static class ShelfCommand
             DefaultValueFactory = _ => ShelfSet.Items.Name,
         };
 
-    private static Option<long> Seed()
-        => new("--seed") { Description = "Seed of weights, pictures and questions.", HelpName = "number", DefaultValueFactory = _ => 1 };
+    /// <summary>The option <c>--seed</c>.</summary>
+    internal static Option<long> Seed()
+        => new("--seed") { Description = "Seed of all that is drawn.", HelpName = "number", DefaultValueFactory = _ => 1 };
 
-    private static Option<string?> Items()
+    /// <summary>The option <c>--items</c>.</summary>
+    internal static Option<string?> Items()
         => new("--items") { Description = "Folder of Fashion-MNIST's idx.gz files; Debian's package dataset-fashion-mnist by default.", HelpName = "folder" };
 
     private static Command Train(CommandContext context)

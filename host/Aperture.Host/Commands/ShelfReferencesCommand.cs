@@ -11,19 +11,10 @@ internal static class ShelfReferencesCommand
     public static Command Create(CommandContext context)
     {
         Argument<string> folder = new("folder") { Description = "Where pictures, masks and references.jsonl go." };
-        Option<ShelfPart> part = new("--part")
-        {
-            Description = "Photographs to compose from: those of training, or those held out.",
-            HelpName = "part",
-            DefaultValueFactory = _ => ShelfPart.HeldOut,
-        };
+        Option<ShelfPart> part = ShelfCommand.Part();
         Option<int> perType = new("--per-type") { Description = "Sentences of each of the five types.", HelpName = "count", DefaultValueFactory = _ => 80 };
-        Option<long> seed = new("--seed") { Description = "Seed of pictures and sentences.", HelpName = "number", DefaultValueFactory = _ => 1 };
-        Option<string?> items = new("--items")
-        {
-            Description = "Folder of Fashion-MNIST's idx.gz files; Debian's package dataset-fashion-mnist by default.",
-            HelpName = "folder",
-        };
+        Option<long> seed = ShelfCommand.Seed();
+        Option<string?> items = ShelfCommand.Items();
         Command command = new("references", "Write shelves with sentences that name one item each, and masks.") { folder, part, perType, seed, items };
         command.SetAction(parsed =>
         {

@@ -86,10 +86,11 @@ internal sealed class CaptionTraining : ITaskTraining
         using DisposeScope scope = NewDisposeScope();
         manual_seed(unchecked((Plan.Seed * 1_000_003) + step));
         Regularisation training = new(_options.Dropout);
+        RoutePlan plan = new(_options.Route, Seed: step); // random paths are other ones in each step
         TaskRun run = new() { Cancellation = cancellationToken };
         Tensor features = Features(samples, step);
         (Tensor loss, Dictionary<string, double> metrics)
-            = _options.IsSelfCritical ? SelfCritical(features, samples, training, run) : CrossEntropy(features, samples, training, run);
+            = _options.IsSelfCritical ? SelfCritical(features, samples, plan, training, run) : CrossEntropy(features, samples, plan, training, run);
         return new TrainingStep(loss.MoveToOuterDisposeScope(), metrics);
     }
 
@@ -114,7 +115,7 @@ internal sealed class CaptionTraining : ITaskTraining
     }
 
     private (Tensor Loss, Dictionary<string, double> Metrics) CrossEntropy(
-        Tensor features, IReadOnlyList<int> samples, Regularisation training, TaskRun run)
+        Tensor features, IReadOnlyList<int> samples, RoutePlan plan, Regularisation training, TaskRun run)
     {
         // Captions of one picture follow each other, and the picture is encoded once for all of them: as many captions of each sample as the fewest have.
         int each = samples.Min(sample => _samples.Captions(sample).Count);
@@ -126,16 +127,16 @@ internal sealed class CaptionTraining : ITaskTraining
         int longest = captions.Max(caption => caption.Length);
         long[] padded = [.. captions.SelectMany(ids => ids.Select(id => (long)id).Concat(Enumerable.Repeat((long)Special.Padding, longest - ids.Length)))];
         Tensor batch = tensor(padded, [captions.Length, longest]).to(_model.Device); // [captions, T]
-        EncodedGrid encoded = _model.Encoder.Run(features, RoutePlan.Soft, training, run);
+        EncodedGrid encoded = _model.Encoder.Run(features, plan, training, run);
         Tensor spoken = _model.Decoder.Run(batch.narrow(1, 0, longest - 1), encoded, training, run);
         Tensor loss = CaptionLosses.CrossEntropy(spoken, batch, Special.Padding);
         return (loss, []);
     }
 
     private (Tensor Loss, Dictionary<string, double> Metrics) SelfCritical(
-        Tensor features, IReadOnlyList<int> samples, Regularisation training, TaskRun run)
+        Tensor features, IReadOnlyList<int> samples, RoutePlan plan, Regularisation training, TaskRun run)
     {
-        using CaptionEnsemble ensemble = new([_model], features, RoutePlan.Soft, training, run);
+        using CaptionEnsemble ensemble = new([_model], features, plan, training, run);
         SearchResult found = BeamSearch.Run(ensemble, _options.Beams, _options.LongestCaption);
         double[] reward = Reward(found.Ids, samples);
         Tensor rewards = tensor(reward, [samples.Count, _options.Beams]).to(ScalarType.Float32, _model.Device); // [B, beams]

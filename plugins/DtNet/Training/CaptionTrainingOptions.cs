@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Aperture.Plugins.DtNet.Data;
+using Aperture.Plugins.DtNet.Paths;
 using Aperture.Training;
 
 namespace Aperture.Plugins.DtNet.Training;
@@ -38,6 +39,9 @@ internal sealed record CaptionTrainingOptions : TrainingOptions
     /// <summary>Whether the rates are the official ones of each epoch; else Rate, WarmUp and Schedule say them.</summary>
     public bool OfficialRates { get; set; } = true;
 
+    /// <summary>What is made of the routers' weights: Soft as published, Static or Random for comparison.</summary>
+    public RouteMode Route { get; set; } = RouteMode.Soft;
+
     /// <summary>Self-critical: beams, which are held against each other.</summary>
     [Range(2, MostBeams)]
     public int Beams { get; set; } = 5;
@@ -58,6 +62,11 @@ internal sealed record CaptionTrainingOptions : TrainingOptions
     public override void Validate()
     {
         base.Validate();
+        if (Route is not (RouteMode.Soft or RouteMode.Static or RouteMode.Random))
+        {
+            throw new ApertureException($"{DtNetFactory.CaptionerName}: Route is {Route}; training takes Soft, Static or Random.");
+        }
+
         if (OfficialRates && (Schedule is not null || WarmUp is not null))
         {
             throw new ApertureException(

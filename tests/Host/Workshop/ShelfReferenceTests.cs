@@ -18,7 +18,7 @@ public sealed class ShelfReferenceTests : IDisposable
     public void A_mask_is_where_the_picture_changes_with_the_items_colour()
     {
         FashionItems items = FashionItems.Load(ShelfPart.HeldOut, _files.Folder);
-        ShelfScene red = Scene((1, Bag, Red), (5, Boot, Red)), blue = Scene((1, Bag, Blue), (5, Boot, Red));
+        ShelfScene red = Scenes.Of((1, Bag, Red), (5, Boot, Red)), blue = Scenes.Of((1, Bag, Blue), (5, Boot, Red));
         byte[] first = ShelfPainter.Paint(red, items, new SeededRandom(3)), second = ShelfPainter.Paint(blue, items, new SeededRandom(3));
 
         byte[]?[] masks = ShelfMasks.Of(red, items, new SeededRandom(3));
@@ -35,7 +35,7 @@ public sealed class ShelfReferenceTests : IDisposable
     [Fact]
     public void Sentences_name_one_item()
     {
-        ShelfScene scene = Scene((0, Boot, Red), (1, Dress, Blue), (2, Boot, Blue), (8, Bag, Red));
+        ShelfScene scene = Scenes.Of((0, Boot, Red), (1, Dress, Blue), (2, Boot, Blue), (8, Bag, Red));
 
         string[] All(ShelfReferenceType type)
             =>
@@ -51,7 +51,7 @@ public sealed class ShelfReferenceTests : IDisposable
         // Both boots are beside the dress, so that it names neither; each of them names the dress.
         Assert.Equal(["the dress next to the blue boot", "the dress next to the red boot"], All(ShelfReferenceType.Neighbour));
         Assert.Equal(0, ShelfReference.Ask(scene, ShelfReferenceType.Place, Picking(scene, "the boot in the top left"))!.Place);
-        Assert.Null(ShelfReference.Ask(Scene((0, Boot, Red)), ShelfReferenceType.Rank, new SeededRandom(1)));
+        Assert.Null(ShelfReference.Ask(Scenes.Of((0, Boot, Red)), ShelfReferenceType.Rank, new SeededRandom(1)));
     }
 
     [Fact]
@@ -78,17 +78,4 @@ public sealed class ShelfReferenceTests : IDisposable
 
     private static SeededRandom Picking(ShelfScene scene, string sentence)
         => new(Enumerable.Range(0, 1000).First(seed => ShelfReference.Ask(scene, ShelfReferenceType.Place, new SeededRandom(seed))!.Sentence == sentence));
-
-    private static ShelfScene Scene(params (int Place, int Kind, int Color)[] items)
-    {
-        int[] kinds = new int[ShelfWords.Places], colors = new int[ShelfWords.Places];
-        Array.Fill(kinds, -1);
-        Array.Fill(colors, -1);
-        foreach ((int place, int kind, int color) in items)
-        {
-            (kinds[place], colors[place]) = (kind, color);
-        }
-
-        return new ShelfScene(kinds, colors);
-    }
 }

@@ -90,6 +90,22 @@ public sealed class CaptionTrainingTests : IDisposable
         Assert.NotEqual(Loss(3), Loss(3, """, "Seed": 9"""));
     }
 
+    [Theory]
+    [InlineData("Soft", true)]
+    [InlineData("Static", false)]
+    [InlineData("Random", false)]
+    public void Routers_learn_where_paths_are_theirs(string route, bool learns)
+    {
+        using CaptionTraining run = Begin($""", "Route": "{route}", "Dropout": 0, "Augment": false""", _samples);
+        using DisposeScope scope = NewDisposeScope();
+        run.Step(0, [0, 1], CancellationToken.None).Loss!.backward();
+
+        Tensor[] routers = [.. run.Parameters.Where(pair => pair.Key.Contains("router", StringComparison.OrdinalIgnoreCase)).Select(pair => pair.Value)];
+        Assert.NotEmpty(routers);
+        Assert.Equal(learns, routers.All(router => router.grad is not null));
+        Assert.Equal(learns, routers.Any(router => router.grad is not null));
+    }
+
     [Fact]
     public void Rates_and_batches_are_the_official_ones()
     {
@@ -122,6 +138,7 @@ public sealed class CaptionTrainingTests : IDisposable
     [InlineData("", """{"id": 0, "captions": "a ball"}""", "sample 1: captions must be a list of sentences")]
     [InlineData(""", "LongestCaption": 30""", """{"id": 0}""", "LongestCaption is 30, but the checkpoint's position table ends at 24")]
     [InlineData(""", "Schedule": "Cosine" """, """{"id": 0}""", "Schedule says how rates change, but OfficialRates gives each epoch's")]
+    [InlineData(""", "Route": "Argmax" """, """{"id": 0}""", "Route is Argmax; training takes Soft, Static or Random")]
     [InlineData(""", "Beams": 1""", """{"id": 0}""", "Beams is 1")]
     [InlineData(""", "Dropout": 1""", """{"id": 0}""", "Dropout is 1")]
     public void A_wrong_option_or_sample_is_one_line(string options, string fields, string expected)
