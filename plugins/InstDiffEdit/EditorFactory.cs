@@ -1,12 +1,13 @@
 using System.Text.Json;
 using Aperture.Diffusion;
+using Aperture.Plugins.InstDiffEdit.Training;
 using Aperture.Tasks;
 using static TorchSharp.torch;
 
 namespace Aperture.Plugins.InstDiffEdit;
 
-/// <summary>Opens Stable Diffusion checkpoints as an editor.</summary>
-internal sealed class EditorFactory : ITaskFactory<IImageEditor>
+/// <summary>Opens Stable Diffusion checkpoints as an editor, and trains their parts.</summary>
+internal sealed class EditorFactory : ITaskFactory<IImageEditor>, ITrainedTask
 {
     public const string EditorName = "instdiffedit";
 
@@ -18,6 +19,8 @@ internal sealed class EditorFactory : ITaskFactory<IImageEditor>
     public string Checkpoints => "Stable Diffusion 1 in diffusers' folders, or in the original single file.";
 
     public IReadOnlyList<MethodOption> Options => MethodOptions.Describe(EditorJson.Default.EditorOptions);
+
+    public IReadOnlyList<MethodOption> TrainingOptions => DiffusionTrainingOptions.Describe();
 
     public bool Recognises(ITaskCheckpoint checkpoint)
         => checkpoint.IsFolder ? DiffusionModel.IsFolder(checkpoint.Has) : checkpoint.Weights is { } weights && DiffusionModel.IsFile(weights);
@@ -44,5 +47,12 @@ internal sealed class EditorFactory : ITaskFactory<IImageEditor>
             model.Dispose();
             throw;
         }
+    }
+
+    public ITaskTraining BeginTraining(
+        string checkpoint, IReadOnlyList<TaskSample> samples, JsonElement options, Device device, IMethodFiles files, string outputFolder)
+    {
+        DiffusionTrainingOptions bound = MethodOptions.Bind(EditorName, options, EditorJson.Default.DiffusionTrainingOptions);
+        return DiffusionTraining.Begin(checkpoint, samples, bound, device, outputFolder);
     }
 }

@@ -19,21 +19,22 @@ internal sealed class TimeEmbedding
         _second = loader.Linear("time_embedding.linear_2", config.TimeWidth, config.TimeWidth);
     }
 
-    /// <summary>Cosines and sines of the time under falling frequencies: float32 <c>[1, C]</c>; the caller disposes it.</summary>
-    public Tensor Features(double time)
+    /// <summary>Cosines and sines of times under falling frequencies: float32 <c>[times, C]</c>; the caller disposes it.</summary>
+    public Tensor Features(IReadOnlyList<double> times)
     {
         using DisposeScope scope = NewDisposeScope();
         int half = _config.Channels[0] / 2;
         Tensor exponents = arange(half, dtype: ScalarType.Float32).mul(-Math.Log(Period)).div(half - _config.FrequencyShift);
-        Tensor angles = exponents.exp().mul((float)time).unsqueeze(0); // [C / 2] -> [1, C / 2]
+        Tensor rows = tensor([.. times.Select(time => (float)time)], [times.Count, 1]);
+        Tensor angles = exponents.exp().unsqueeze(0).mul(rows); // [C / 2] -> [times, C / 2]
         Tensor[] parts = _config.CosineFirst ? [angles.cos(), angles.sin()] : [angles.sin(), angles.cos()];
-        return cat(parts, -1).MoveToOuterDisposeScope(); // -> [1, C]
+        return cat(parts, -1).MoveToOuterDisposeScope(); // -> [times, C]
     }
 
-    /// <summary>The embedding of features: <c>[1, D]</c>; the caller disposes it.</summary>
+    /// <summary>The embedding of features: <c>[times, D]</c>; the caller disposes it.</summary>
     public Tensor Embed(Tensor features)
     {
-        using Tensor first = _first.Apply(features).silu_(); // [1, C] -> [1, D]
+        using Tensor first = _first.Apply(features).silu_(); // [times, C] -> [times, D]
         return _second.Apply(first);
     }
 }

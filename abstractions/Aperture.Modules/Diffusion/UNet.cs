@@ -88,12 +88,26 @@ public sealed class UNet : IDisposable
     public Tensor Run(
         Tensor latents, double time, Tensor text, AttentionCapture? capture = null, Action<string, Tensor>? trace = null,
         CancellationToken cancellationToken = default)
+        => Run(latents, [time], text, capture, trace, cancellationToken);
+
+    /// <summary>Predicts noise of samples at times of their own, as in training.</summary>
+    /// <param name="latents"><c>[N, inputs, H, W]</c> in any real type; borrowed.</param>
+    /// <param name="times">The time of each sample, or one for all, 0 to 999.</param>
+    /// <param name="text">The text's rows for each sample, <c>[N, K, D]</c>; borrowed.</param>
+    /// <param name="capture">Takes attention maps; null for nobody.</param>
+    /// <param name="trace">Gets values by the published names of the modules that they come from, borrowed; null for nobody.</param>
+    /// <param name="cancellationToken">Checked between blocks.</param>
+    /// <returns>float32 <c>[N, outputs, H, W]</c>; the caller disposes it.</returns>
+    /// <exception cref="ApertureException">Latents, times or text do not fit the model or each other.</exception>
+    public Tensor Run(
+        Tensor latents, IReadOnlyList<double> times, Tensor text, AttentionCapture? capture = null, Action<string, Tensor>? trace = null,
+        CancellationToken cancellationToken = default)
     {
-        Check(latents, text);
+        Check(latents, times.Count, text);
         using DisposeScope scope = NewDisposeScope();
-        Tensor features = _time.Features(time);
+        Tensor features = _time.Features(times);
         trace?.Invoke("time_proj", features);
-        Tensor embedding = _time.Embed(features.to(_policy.Compute, _policy.Device)); // [1, C] -> [1, D]
+        Tensor embedding = _time.Embed(features.to(_policy.Compute, _policy.Device)); // [1 or N, C] -> [1 or N, D]
         trace?.Invoke("time_embedding", embedding);
         Tensor shift = nn.functional.silu(embedding), words = text.to(_policy.Compute, _policy.Device);
         Tensor x = _first.Run(Input(latents)); // [N, inputs, H, W] -> [N, C, H, W]
@@ -122,7 +136,7 @@ public sealed class UNet : IDisposable
     /// <summary>Disposes the weights.</summary>
     public void Dispose() => _loader.Dispose();
 
-    private void Check(Tensor latents, Tensor text)
+    private void Check(Tensor latents, int times, Tensor text)
     {
         if (latents.dim() != 4 || latents.size(1) != Config.Inputs)
         {
@@ -133,6 +147,11 @@ public sealed class UNet : IDisposable
         {
             throw new ApertureException(
                 $"The UNet takes a text of width {Config.TextWidth} for each of {latents.size(0)} latents, not [{string.Join(", ", text.shape)}].");
+        }
+
+        if (times != 1 && times != latents.size(0))
+        {
+            throw new ApertureException($"The UNet takes one time, or one for each of {latents.size(0)} latents, not {times}.");
         }
     }
 

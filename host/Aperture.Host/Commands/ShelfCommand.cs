@@ -13,13 +13,15 @@ namespace Aperture.Host.Commands;
 internal static class ShelfCommand
 {
     public static Command Create(CommandContext context)
-        => new("shelf", "Train the small shipped model, or write pictures with questions for it.")
+    {
+        Command command = new("shelf", "Train the small shipped models, or write pictures for them.") { Train(context), Questions(context) };
+        foreach (Command set in ShelfSetCommands.Create(context))
         {
-            Train(context),
-            Questions(context),
-            ShelfReferencesCommand.Create(context),
-            ShelfCaptionsCommand.Create(context),
-        };
+            command.Add(set);
+        }
+
+        return command;
+    }
 
     private static Command Questions(CommandContext context)
     {

@@ -22,7 +22,8 @@ public static class ShelfCaptionSet
     /// <param name="items">Photographs to paint from.</param>
     /// <param name="pictures">How many pictures.</param>
     /// <param name="seed">Seed.</param>
-    public static void Write(string folder, FashionItems items, int pictures, long seed)
+    /// <returns>The number of pictures.</returns>
+    public static int Write(string folder, FashionItems items, int pictures, long seed)
     {
         Directory.CreateDirectory(folder);
         JsonObject references = [];
@@ -41,5 +42,6 @@ public static class ShelfCaptionSet
         }
 
         File.WriteAllText(Path.Combine(folder, ReferencesFile), references.ToJsonString());
+        return pictures;
     }
 }

@@ -58,7 +58,7 @@ internal sealed record DitTrainingOptions : TrainingOptions
     public double LeastRate { get; set; } = 1e-6;
 
     /// <summary>Epochs from which the rate of the rule Step is less.</summary>
-    public IReadOnlyList<double> DecayEpochs { get; set; } = [30, 35, 37];
+    public IReadOnlyList<double>? DecayEpochs { get; set; } = [30, 35, 37];
 
     /// <summary>By which factor it is less each time.</summary>
     public double DecayFactor { get; set; } = 0.2;
@@ -103,7 +103,7 @@ internal sealed record DitTrainingOptions : TrainingOptions
     {
         TrainingPlan plan = Plan(DitFactory.SegmenterName, Defaults, DefaultEpochs, samples);
         double epoch = Math.Max(1, samples / plan.BatchSize), rising = Math.Min(WarmUpEpochs * epoch, plan.Steps - 1);
-        double[] falls = [.. DecayEpochs.Select(at => at * epoch)];
+        double[] falls = [.. (DecayEpochs ?? []).Select(at => at * epoch)];
         return plan with
         {
             Rates = RateRule switch

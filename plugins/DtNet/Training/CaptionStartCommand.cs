@@ -1,6 +1,6 @@
-using System.Text.Json;
 using Aperture.Plugins.DtNet.Data;
 using Aperture.Plugins.DtNet.Model;
+using Aperture.Text;
 using Aperture.Training;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -49,7 +49,8 @@ internal sealed class CaptionStartCommand : IPluginCommand
             throw new ApertureException($"{Verb}: --words is {context.Text("words")}; give {string.Join(" or ", Enum.GetNames<WordSplitting>())}.");
         }
 
-        Vocabulary vocabulary = Vocabulary.Make(Captions(context.Text("samples")!).Select(caption => CaptionWords.Split(caption, words)), Positive("least"));
+        Vocabulary vocabulary = Vocabulary.Make(
+            SampleSentences.Read(context.Text("samples")!).Select(caption => CaptionWords.Split(caption, words)), Positive("least"));
         CaptionConfig config = Sizes(
             Positive("features"), Positive("width"), Positive("heads"), Positive("layers"), Positive("longest"), vocabulary.Words.Count);
         TrainingResult written = Write(context.Text("output")!, config, vocabulary, context.Integer("seed") ?? 0, context.Flag("sinusoid"));
@@ -94,37 +95,6 @@ internal sealed class CaptionStartCommand : IPluginCommand
             {
                 tensor.Dispose();
             }
-        }
-    }
-
-    private static IEnumerable<string> Captions(string path)
-    {
-        if (!File.Exists(path))
-        {
-            throw new ApertureException($"{Verb}: there is no '{path}'; give JSON lines with text or captions.");
-        }
-
-        foreach ((int index, string line) in File.ReadLines(path).Index())
-        {
-            foreach (string caption in string.IsNullOrWhiteSpace(line) ? [] : OfLine(line, $"{path}({index + 1})"))
-            {
-                yield return caption;
-            }
-        }
-    }
-
-    private static string[] OfLine(string line, string where)
-    {
-        try
-        {
-            using JsonDocument json = JsonDocument.Parse(line);
-            return json.RootElement.TryGetProperty("captions", out JsonElement captions)
-                ? [.. captions.EnumerateArray().Select(caption => caption.GetString() ?? "")]
-                : [json.RootElement.GetProperty("text").GetString() ?? ""];
-        }
-        catch (Exception error) when (error is JsonException or InvalidOperationException or KeyNotFoundException)
-        {
-            throw new ApertureException($"{where}: the line is no object with text or captions: {error.Message.ReplaceLineEndings(" ").TrimEnd('.')}.", error);
         }
     }
 }

@@ -73,7 +73,7 @@ internal sealed class EditBenchmarkCommand : IPluginCommand
     private static (EditSample Sample, EditMetrics Metrics, double Seconds) Edit(
         IImageEditor editor, EditSample sample, EditRequest request, ICommandContext context, CancellationToken cancellationToken)
     {
-        Image image = Image.Load(Path.Combine(context.Text("pictures")!, sample.Picture));
+        Image image = Image.Load(sample.Find(context.Text("pictures")!));
         Stopwatch watch = Stopwatch.StartNew();
         EditedPicture edited = editor.Edit(
             image.ToPicture(), request with { Target = sample.Prompt, Source = sample.Source }, new TaskRun { Cancellation = cancellationToken });

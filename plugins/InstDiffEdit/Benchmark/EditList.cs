@@ -11,6 +11,14 @@ internal sealed record EditSample(string Id, string File, string Source, string 
 
     /// <summary>The picture's file name in the benchmark's folder.</summary>
     public string Picture => Id.Length == NumberLength ? File : Id + ".jpg";
+
+    /// <summary>Full path of the picture; a PNG file of the same name serves where the folder has no such file.</summary>
+    /// <param name="folder">The benchmark's folder.</param>
+    public string Find(string folder)
+    {
+        string path = Path.Combine(folder, Picture), png = Path.ChangeExtension(path, ".png");
+        return !System.IO.File.Exists(path) && System.IO.File.Exists(png) ? png : path;
+    }
 }
 
 /// <summary>

@@ -90,6 +90,22 @@ public sealed class UNetTests
     }
 
     [Fact]
+    public void Samples_may_have_times_of_their_own()
+    {
+        using IDisposable quiet = inference_mode();
+        using DisposeScope scope = NewDisposeScope();
+        using UNet unet = UNet.Fresh(_small, _policy, seed: 1);
+        Tensor latents = randn(2, 4, 8, 8), text = randn(2, 3, 12);
+
+        Tensor both = unet.Run(latents, [700, 20.4], text);
+
+        Assert.True(both[0].allclose(unet.Run(latents[..1], 700, text[..1])[0], atol: 1e-5));
+        Assert.True(both[1].allclose(unet.Run(latents[1..], 20.4, text[1..])[0], atol: 1e-5));
+        Assert.False(both[1].allclose(unet.Run(latents[1..], 700, text[1..])[0], atol: 1e-5));
+        Assert.Contains("one for each of 2 latents, not 3", Assert.Throws<ApertureException>(() => unet.Run(latents, [1, 2, 3], text)).Message);
+    }
+
+    [Fact]
     public void Gradients_reach_every_weight()
     {
         using DisposeScope scope = NewDisposeScope();

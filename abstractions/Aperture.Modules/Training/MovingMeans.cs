@@ -1,14 +1,13 @@
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Aperture.Plugins.DitSam.Training;
+namespace Aperture.Training;
 
 /// <summary>
-/// Exponential means of parameters over the steps of a training, which start as they do and follow fast at first: of update k, counted from 0, the share kept
-/// is
-/// <c>min(decay, (k + 1) / (k + 10))</c>. Owns them.
+/// Exponential means of parameters over the steps of a training, which start as they do and follow fast at first: of update k, counted from 0, the share
+/// kept is <c>min(decay, (k + 1) / (k + 10))</c>. Owns them.
 /// </summary>
-internal sealed class MovingMeans : IDisposable
+public sealed class MovingMeans : IDisposable
 {
     private readonly IReadOnlyDictionary<string, Tensor> _parameters;
     private readonly Dictionary<string, Tensor> _means;
@@ -52,6 +51,7 @@ internal sealed class MovingMeans : IDisposable
         _updates.fill_(done + 1);
     }
 
+    /// <summary>Disposes the means.</summary>
     public void Dispose()
     {
         foreach (Tensor mean in _means.Values)

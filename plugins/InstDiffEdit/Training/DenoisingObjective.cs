@@ -1,0 +1,129 @@
+using System.Text.Json.Nodes;
+using Aperture.Decoding;
+using Aperture.Diffusion;
+using Aperture.Text;
+using Aperture.Weights;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Aperture.Plugins.InstDiffEdit.Training;
+
+/// <summary>
+/// Trains a UNet to tell the noise in latents under sentences: the mean squared error at times drawn evenly (Ho et al., arXiv 2006.11239, equation 14), for
+/// inpainting beside a mask and the erased picture.
+/// </summary>
+internal sealed class DenoisingObjective : IDiffusionObjective
+{
+    private const string UNetPrefix = DiffusionFolder.UNet + ".", TextPrefix = DiffusionFolder.Text + ".", First = "conv_in.weight";
+
+    private readonly DiffusionFolder _start;
+    private readonly DiffusionModel _model;
+    private readonly DiffusionTrainingOptions _options;
+    private readonly UNet _unet;
+    private readonly ClipTextEncoder? _text;
+    private readonly LatentStore _latents;
+
+    /// <summary>Loads a UNet to train, and the rest of its model.</summary>
+    /// <param name="start">The model.</param>
+    /// <param name="model">The same, for what stays as it is; owned.</param>
+    /// <param name="options">Options.</param>
+    /// <param name="device">Where it runs.</param>
+    public DenoisingObjective(DiffusionFolder start, DiffusionModel model, DiffusionTrainingOptions options, Device device)
+    {
+        (_start, _model, _options) = (start, model, options);
+        _latents = new LatentStore(model, options.KeepLatents);
+        WeightPolicy policy = WeightPolicy.For(device, ScalarType.Float32, ScalarType.Float32);
+        UNetConfig config = model.UNet.Config;
+        using (IWeightSource source = start.Open(DiffusionFolder.UNet))
+        using (TensorWeights? wider = Inpaints && config.Inputs == config.Outputs ? Wider(source, config) : null)
+        {
+            _unet = UNet.Load(wider ?? source, config with { Inputs = Inpaints ? (2 * config.Outputs) + 1 : config.Inputs }, policy, trainable: true);
+        }
+
+        if (options.TrainText)
+        {
+            using IWeightSource source = start.Open(DiffusionFolder.Text);
+            _text = ClipTextEncoder.Load(source, model.Text.Config, policy, trainable: true);
+        }
+
+        IEnumerable<KeyValuePair<string, Tensor>> Named(string prefix, IReadOnlyDictionary<string, Tensor>? tensors)
+            => (tensors ?? new Dictionary<string, Tensor>()).Select(pair => KeyValuePair.Create(prefix + pair.Key, pair.Value.requires_grad_(true)));
+        Parameters = Named(UNetPrefix, _unet.Tensors).Concat(Named(TextPrefix, _text?.Tensors)).ToDictionary(StringComparer.Ordinal);
+    }
+
+    public IReadOnlyDictionary<string, Tensor> Parameters { get; }
+
+    private bool Inpaints => _options.Stage == DiffusionStage.Inpainting;
+
+    public (Tensor Loss, IReadOnlyDictionary<string, double> Metrics) Run(
+        IReadOnlyList<DiffusionSample> samples, Random random, CancellationToken cancellationToken)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        ErasedRegion[] regions = [.. samples.Select(sample => ErasedRegion.Draw(sample, _model.PictureSize, random))];
+        string[] sentences = [.. samples.Select((sample, i) => Sentence(sample, regions[i], random))];
+        Tensor clean = cat([.. samples.Select(sample => _latents.Of(sample, cancellationToken))], 0); // [B, C, h, w]
+        Tensor noise = randn_like(clean);
+        int[] times = [.. samples.Select(_ => random.Next(_model.Schedule.Steps))];
+        Tensor kept = tensor([.. times.Select(time => _model.Schedule.Kept[time])], [times.Length, 1, 1, 1]).to(clean.device); // [B, 1, 1, 1]
+        Tensor noised = clean.mul(kept.sqrt()).add(noise.mul(kept.neg().add(1).sqrt()));
+        Tensor input = Inpaints ? cat([noised, .. Context(samples, regions, cancellationToken)], 1) : noised; // -> [B, 2 C + 1, h, w]
+        Tensor predicted = _unet.Run(input, [.. times.Select(time => (double)time)], Texts(sentences, cancellationToken), cancellationToken: cancellationToken);
+        return (predicted.sub(noise).square().mean().MoveToOuterDisposeScope(), new Dictionary<string, double>());
+    }
+
+    public void Write(DiffusionFolder folder, IReadOnlyDictionary<string, Tensor> values, bool half)
+    {
+        IReadOnlyDictionary<string, Tensor> Part(string prefix) => values.Where(pair => pair.Key.StartsWith(prefix, StringComparison.Ordinal))
+            .ToDictionary(pair => pair.Key[prefix.Length..], pair => pair.Value, StringComparer.Ordinal);
+        JsonObject config = _start.EditableConfig(DiffusionFolder.UNet);
+        config["in_channels"] = _unet.Config.Inputs;
+        folder.Write(DiffusionFolder.UNet, config, Part(UNetPrefix), half);
+        if (_text is not null)
+        {
+            folder.Write(DiffusionFolder.Text, _start.EditableConfig(DiffusionFolder.Text), Part(TextPrefix), half);
+        }
+    }
+
+    public void Dispose()
+    {
+        _unet.Dispose();
+        _text?.Dispose();
+        _latents.Dispose();
+        _model.Dispose();
+    }
+
+    private string Sentence(DiffusionSample sample, ErasedRegion region, Random random)
+    {
+        IReadOnlyList<string> sentences = Inpaints ? region.Sentences : sample.Sentences;
+        string sentence = sentences[random.Next(sentences.Count)];
+        return random.NextDouble() < _options.TextDropout ? "" : sentence;
+    }
+
+    private Tensor Texts(IEnumerable<string> sentences, CancellationToken cancellationToken)
+        => (_text ?? _model.Text).Run(cat([.. sentences.Select(_model.Ids)], 0), cancellationToken: cancellationToken); // -> [B, K, D]
+
+    // Mask and erased picture, as the painting stage makes them: [B, 1, h, w] and [B, C, h, w].
+    private Tensor[] Context(IReadOnlyList<DiffusionSample> samples, ErasedRegion[] regions, CancellationToken cancellationToken)
+    {
+        using IDisposable quiet = no_grad();
+        Tensor masks = cat([.. regions.Select(region => region.Mask())], 0); // [B, 1, H, W]
+        Tensor pictures = cat([.. samples.Select(sample => sample.Pixels(_model.PictureSize))], 0);
+        Tensor small = nn.functional.interpolate(
+            masks, [_model.UNet.Config.SampleSize, _model.UNet.Config.SampleSize], mode: InterpolationMode.Nearest); // -> [B, 1, h, w]
+        Tensor left = pictures.mul(masks.neg().add(1));
+        (Tensor mean, Tensor variance) = _model.Pictures.Encode(left, cancellationToken: cancellationToken);
+        return [small.to(mean.device), Autoencoder.Sample(mean, variance, randn_like(mean)).mul(_model.Pictures.Config.Scale)];
+    }
+
+    // Channels for mask and erased picture, which count nothing at first.
+    private static TensorWeights Wider(IWeightSource source, UNetConfig config)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Dictionary<string, Tensor> tensors = source.Names.ToDictionary(
+            name => name, name => source.LoadCopy(name, ScalarType.Float32).DetachFromDisposeScope(), StringComparer.Ordinal);
+        Tensor first = tensors[First];
+        tensors[First] = cat([first, zeros(first.size(0), config.Outputs + 1, first.size(2), first.size(3))], 1).DetachFromDisposeScope();
+        first.Dispose();
+        return new TensorWeights(tensors);
+    }
+}

@@ -1,0 +1,202 @@
+using System.Text.Json;
+using Aperture.Diffusion;
+using Aperture.Images;
+using Aperture.Plugins.DyVte.Tests.Analysis;
+using Aperture.Plugins.InstDiffEdit.Training;
+using Aperture.Tasks;
+using Aperture.Training;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Aperture.Plugins.InstDiffEdit.Tests;
+
+/// <summary>Training of a latent diffusion model's parts, from an untrained one that a command writes.</summary>
+[Trait("Category", "Process")] // Starts none, but trains.
+public sealed class DiffusionTrainingTests : IDisposable
+{
+    private const int Side = 64;
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("aperture-diffusion-").FullName;
+    private readonly string _samples, _start;
+
+    public DiffusionTrainingTests()
+    {
+        _samples = Path.Combine(_folder, "samples.jsonl");
+        string[] colors = ["red", "green"];
+        for (int picture = 0; picture < colors.Length; picture++)
+        {
+            byte[] pixels = [.. Enumerable.Range(0, Side * Side).SelectMany(i => Inside(i) ? Color(picture) : new byte[] { 40, 40, 60 })];
+            Image.FromRgb(pixels, Side, Side).SavePng(Path.Combine(_folder, $"{picture}.png"));
+        }
+
+        File.WriteAllLines(_samples, colors.Select(color => $$"""{"text": "a {{color}} box"}"""));
+        _start = Path.Combine(_folder, "start");
+        Start(_start);
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void The_command_writes_a_model_that_opens_and_the_same_each_time()
+    {
+        string again = Path.Combine(_folder, "again");
+        Start(again);
+
+        using DiffusionModel model = DiffusionModel.Open(_start);
+
+        Assert.Equal(Side, model.PictureSize);
+        Assert.Equal(5, model.Tokenizer.Encode("a red box").Length); // both ends, and each word is one token
+        foreach (string file in Directory.EnumerateFiles(_start, "*", SearchOption.AllDirectories))
+        {
+            Assert.Equal(File.ReadAllBytes(file), File.ReadAllBytes(Path.Combine(again, Path.GetRelativePath(_start, file))));
+        }
+    }
+
+    [Fact]
+    public void The_stages_follow_each_other_and_the_last_paints()
+    {
+        string pictures = Train(_start, "pictures", """{"Stage": "Autoencoder", "Steps": 30, "Rate": 0.01, "Ema": 0.5}""", out double[] first);
+        string denoiser = Train(pictures, "denoiser", """{"Steps": 30, "TrainText": true, "Rate": 0.003, "Ema": 0.5, "SaveHalf": true}""", out double[] second);
+        string painter = Train(denoiser, "painter", """{"Stage": "Inpainting", "Steps": 4, "Rate": 0.003, "Ema": 0.5}""", out _);
+
+        Assert.True(first[^5..].Average() < 0.6 * first[..5].Average(), $"{first[0]} -> {first[^1]}");
+        Assert.True(second[^10..].Average() < 0.95 * second[..5].Average(), $"{second[0]} -> {second[^1]}");
+        using (DiffusionModel opened = DiffusionModel.Open(pictures))
+        {
+            using Tensor picture = new DiffusionSample(Path.Combine(_folder, "0.png"), [""], []).Pixels(Side), noise = randn(1, 4, Side / 2, Side / 2);
+            using Tensor latents = opened.Pictures.Latents(picture, noise);
+            Assert.InRange(latents.std().item<float>(), 0.7, 1.4); // the scale was measured
+        }
+
+        object options = new { Inpaint = painter, InpaintSteps = 2, MapResolution = Side / 4, Type = "float32" };
+        using IImageEditor editor = new EditorFactory().Open(denoiser, JsonSerializer.SerializeToElement(options), CPU, new FactoryFiles(_folder));
+        EditRequest request = new() { Target = "a green box", Steps = 4, Strength = 0.5, Seed = 3 };
+        Assert.Equal(Side, editor.Edit(Image.Load(Path.Combine(_folder, "0.png")).ToPicture(), request, TaskRun.Plain).Picture!.Width);
+    }
+
+    [Theory]
+    [InlineData("Autoencoder")]
+    [InlineData("Denoiser")]
+    [InlineData("Inpainting")]
+    public void A_step_depends_on_seed_and_number_alone_and_leaves_no_tensor(string stage)
+    {
+        double Loss(int step, string options = "")
+        {
+            using DiffusionTraining run = Begin(_start, $$"""{"Stage": "{{stage}}"{{options}}}""", Samples());
+            using Tensor loss = run.Step(step, [0, 1], CancellationToken.None).Loss!;
+            return loss.item<float>();
+        }
+
+        Assert.Equal(Loss(3), Loss(3));
+        Assert.NotEqual(Loss(3), Loss(4));
+        long before = LiveTensors.Settled();
+        Assert.NotEqual(Loss(3), Loss(3, """, "Seed": 9"""));
+        Assert.Equal(before, LiveTensors.Settled());
+    }
+
+    [Theory]
+    [InlineData("{}", """{"captions": 3}""", "sample 1 has captions that are no list of sentences")]
+    [InlineData("{}", """{"regions": 3}""", "sample 1 has regions that are no list")]
+    [InlineData("{}", """{"regions": [{"box": [0, 0, 4]}]}""", "sample 1 has a region without box and texts")]
+    [InlineData("{}", """{"regions": [{"box": [4, 0, 4, 9], "texts": ["a"]}]}""", "sample 1 has the box [4, 0, 4, 9], which is empty")]
+    [InlineData("""{"Ema": 1}""", "{}", "Ema is 1")]
+    [InlineData("""{"TextDropout": 2}""", "{}", "TextDropout is 2")]
+    [InlineData("""{"Stage": "Both"}""", "{}", "Stage")]
+    public void A_wrong_option_or_sample_is_one_line(string options, string fields, string expected)
+    {
+        TaskSample sample = Samples()[0] with
+        {
+            Fields = JsonElement.Parse(fields).EnumerateObject().ToDictionary(field => field.Name, field => field.Value),
+        };
+
+        ApertureException error = Assert.Throws<ApertureException>(() => Begin(_start, options, [sample]));
+
+        Assert.Contains(expected, error.Message);
+        Assert.DoesNotContain('\n', error.Message);
+    }
+
+    [Fact]
+    public void A_file_and_a_sample_without_picture_are_refused()
+    {
+        string file = Path.Combine(_start, "model_index.json");
+        Assert.Contains("is no folder", Assert.Throws<ApertureException>(() => Begin(file, "{}", Samples())).Message);
+        ApertureException without = Assert.Throws<ApertureException>(() => Begin(_start, "{}", [Samples()[0] with { Pictures = [] }]));
+        Assert.Contains("sample 1 has 0 pictures instead of one", without.Message);
+    }
+
+    [Theory]
+    [InlineData("--channels is 8,x", "channels", "8,x")]
+    [InlineData("--pictures is 12; give multiples of 8", "pictures", "12")]
+    [InlineData("--side 66 must be a multiple of 4", "side", "66")]
+    [InlineData("--longest is 0", "longest", "0")]
+    public void A_wrong_size_is_one_line(string expected, string name, string value)
+        => Assert.Contains(expected, Assert.Throws<ApertureException>(() => Start(Path.Combine(_folder, "other"), (name, value))).Message);
+
+    private static bool Inside(int pixel) => pixel % Side is > 16 and < 48 && pixel / Side is > 16 and < 48;
+
+    private static byte[] Color(int picture) => picture == 0 ? [220, 50, 45] : [50, 185, 70];
+
+    private TaskSample[] Samples() =>
+    [
+        .. new[] { "a red box", "a green box" }.Select(
+            (text, picture) => new TaskSample([Path.Combine(_folder, $"{picture}.png")], text, new Dictionary<string, double>())
+            {
+                Fields = JsonElement.Parse("""{"regions": [{"box": [16, 16, 48, 48], "texts": ["a box"]}]}""").EnumerateObject()
+                    .ToDictionary(field => field.Name, field => field.Value),
+            }),
+    ];
+
+    private void Start(string folder, (string Name, string Value)? other = null)
+    {
+        Dictionary<string, string> values = new()
+        {
+            ["samples"] = _samples, ["output"] = folder, ["side"] = $"{Side}", ["pictures"] = "8,16", ["channels"] = "8,16", ["heads"] = "2",
+            ["text-width"] = "16", ["text-layers"] = "1", ["longest"] = "8", ["seed"] = "1",
+        };
+        if (other is { } changed)
+        {
+            values[changed.Name] = changed.Value;
+        }
+
+        CommandRecord context = new(null!, [.. values.Select(pair => (pair.Key, pair.Value))]);
+        Assert.Equal(0, new DiffusionStartCommand().RunAsync(context, CancellationToken.None).Result);
+    }
+
+    private string Train(string start, string name, string options, out double[] losses)
+    {
+        string output = Path.Combine(_folder, name);
+        using DiffusionTraining run = Begin(start, options, Samples(), output);
+        List<double> all = [];
+        for (int step = 0; step < run.Plan.Steps; step++)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            Tensor loss = run.Step(step, [0, 1], CancellationToken.None).Loss!;
+            loss.backward();
+            all.Add(loss.item<float>());
+            Descend(run);
+        }
+
+        losses = [.. all];
+        TrainingResult result = run.Save();
+        Assert.All(result.Files, file => Assert.True(File.Exists(file)));
+        return Path.Combine(output, "model");
+    }
+
+    // Normalised gradient descent is enough to see that gradients point downhill.
+    private static void Descend(DiffusionTraining run)
+    {
+        using IDisposable quiet = no_grad();
+        foreach (Tensor parameter in run.Parameters.Values)
+        {
+            if (parameter.grad is { } gradient)
+            {
+                parameter.sub_(gradient.div(gradient.norm().add(1e-8)).mul(run.Plan.Rate * Math.Sqrt(parameter.numel())));
+                parameter.grad = null;
+            }
+        }
+    }
+
+    private DiffusionTraining Begin(string start, string options, TaskSample[] samples, string? output = null)
+        => (DiffusionTraining)new EditorFactory().BeginTraining(
+            start, samples, JsonElement.Parse(options), CPU, new FactoryFiles(_folder), output ?? Path.Combine(_folder, "run"));
+}
