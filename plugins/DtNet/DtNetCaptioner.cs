@@ -11,7 +11,10 @@ namespace Aperture.Plugins.DtNet;
 /// <summary>A DTNet, or several, with vocabulary and sources of features. Owns all of them.</summary>
 internal sealed class DtNetCaptioner : ICaptioner
 {
-    private const int Together = 32, UsualCaption = 20;
+    /// <summary>Tokens of a caption at most where nobody says.</summary>
+    public const int UsualCaption = 20;
+
+    private const int Together = 32;
 
     private readonly IReadOnlyList<CaptionModel> _models;
     private readonly Vocabulary _vocabulary;

@@ -16,11 +16,10 @@ public sealed class ModelLocator
     }
 
     /// <summary>The names of the models that come with the application.</summary>
-    public IReadOnlyList<string> ShippedModels =>
-        [
-            .. _shippedFolders.Where(Directory.Exists).SelectMany(
-                Directory.EnumerateDirectories).Where(IsModel).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal),
-        ];
+    public IReadOnlyList<string> ShippedModels => Shipped(folder => IsModel(folder) && !IsTask(folder));
+
+    /// <summary>The names of the checkpoints of tasks that come with the application.</summary>
+    public IReadOnlyList<string> ShippedTasks => Shipped(IsTask);
 
     /// <summary>The folder of a model.</summary>
     /// <param name="idOrFolder">A folder, the name of a shipped model, or a hub id, optionally with <c>@revision</c>.</param>
@@ -32,7 +31,8 @@ public sealed class ModelLocator
             return Path.GetFullPath(idOrFolder); // what it holds is for the model families to say
         }
 
-        if (HubNames.IsSafePath(idOrFolder) && _shippedFolders.Select(f => Path.Combine(f, idOrFolder)).FirstOrDefault(IsModel) is { } shipped)
+        if (HubNames.IsSafePath(idOrFolder)
+            && _shippedFolders.Select(f => Path.Combine(f, idOrFolder)).FirstOrDefault(folder => IsModel(folder) || IsTask(folder)) is { } shipped)
         {
             return Path.GetFullPath(shipped);
         }
@@ -68,7 +68,15 @@ public sealed class ModelLocator
         }
     }
 
+    private IReadOnlyList<string> Shipped(Func<string, bool> counts) =>
+    [
+        .. _shippedFolders.Where(Directory.Exists).SelectMany(Directory.EnumerateDirectories).Where(counts)
+            .Select(folder => Path.GetFileName(folder)).Order(StringComparer.Ordinal),
+    ];
+
     private string Shipped() => ShippedModels is { Count: > 0 } names ? $" Models that come with the application: {string.Join(", ", names)}." : "";
+
+    private static bool IsTask(string folder) => File.Exists(Path.Combine(folder, Tasks.TaskSettings.FileName));
 
     private static bool IsModel(string folder) => File.Exists(Path.Combine(folder, "config.json")) || File.Exists(Path.Combine(folder, "model_index.json"));
 }

@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 namespace Aperture.Tasks;
 
 /// <summary>The tasks that a session has open, and how it opens and trains them. Disposing it disposes what is open.</summary>
-internal sealed class SessionTasks(PluginHost plugins, RequestQueue requests, HubCache cache) : IDisposable
+internal sealed class SessionTasks(PluginHost plugins, RequestQueue requests, ModelLocator models) : IDisposable
 {
     private readonly List<IOpenTask> _open = [];
 
@@ -19,11 +19,12 @@ internal sealed class SessionTasks(PluginHost plugins, RequestQueue requests, Hu
         where T : class, ITaskModel
         => requests.Run(_open, _ =>
         {
-            string path = TaskFiles.Locate(fileOrFolder, cache);
-            PluginLease lease = TaskFinder<T>.Find(plugins, path, architecture, out ITaskFactory<T> factory);
+            string path = TaskFiles.Locate(fileOrFolder, models);
+            TaskSettings? settings = TaskSettings.Of(path);
+            PluginLease lease = TaskFinder<T>.Find(plugins, path, architecture ?? settings?.Architecture, out ITaskFactory<T> factory);
             try
             {
-                OpenTask<T> task = Open(lease, factory, path, options, Devices.Parse(device));
+                OpenTask<T> task = Open(lease, factory, path, With(settings, factory.Name, options), Devices.Parse(device));
                 _open.RemoveAll(known => known.IsDisposed);
                 _open.Add(task);
                 return task;
@@ -49,11 +50,12 @@ internal sealed class SessionTasks(PluginHost plugins, RequestQueue requests, Hu
             new object(),
             token =>
             {
-                string path = TaskFiles.Locate(fileOrFolder, cache);
+                string path = TaskFiles.Locate(fileOrFolder, models);
                 IReadOnlyList<TaskSample> read = TaskSamples.Read(samples);
-                using PluginLease lease = TaskFinder<ITaskModel>.Find(plugins, path, architecture, out ITaskFactory<ITaskModel> factory);
+                string? named = architecture ?? TaskSettings.Of(path)?.Architecture;
+                using PluginLease lease = TaskFinder<ITaskModel>.Find(plugins, path, named, out ITaskFactory<ITaskModel> factory);
                 return factory is ITrainedTask trained
-                    ? TaskTrainer.Run(factory.Name, trained, path, read, options, Devices.Parse(device), new TaskFiles(path, cache), output, progress, token)
+                    ? TaskTrainer.Run(factory.Name, trained, path, read, options, Devices.Parse(device), new TaskFiles(path, models), output, progress, token)
                     : throw new ApertureException($"'{factory.Name}' has nothing to train; it works as it is.");
             },
             cancellationToken);
@@ -64,11 +66,17 @@ internal sealed class SessionTasks(PluginHost plugins, RequestQueue requests, Hu
         _open.Clear();
     }
 
+    // A checkpoint's own options are those of the architecture that it names.
+    private static JsonElement With(TaskSettings? settings, string architecture, JsonElement options)
+        => settings is { Options: { } own } && (settings.Architecture ?? architecture) == architecture
+            ? PluginDefaults.Under(options, own.Deserialize<JsonElement>().EnumerateObject())
+            : options;
+
     private OpenTask<T> Open<T>(PluginLease lease, ITaskFactory<T> factory, string path, JsonElement options, Device device)
         where T : class, ITaskModel
     {
         JsonElement all = PluginDefaults.Apply(factory.Name, lease.Names, lease.Entry.Options, options);
-        T model = factory.Open(path, all, device, new TaskFiles(path, cache));
+        T model = factory.Open(path, all, device, new TaskFiles(path, models));
         try
         {
             return new OpenTask<T>(requests, lease, model, path, device);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Aperture.Hub;
 using Aperture.Pipelines;
 using Aperture.Plugins;
 using Aperture.Scripting;
@@ -26,6 +27,12 @@ internal static class TasksCommand
             await using PluginHost host = new(context.Plugins.Read(parsed, parsed.GetValue(file)));
             host.LoadAll(out IReadOnlyList<PluginFailure> failures);
             Write(context.Terminal, [.. host.Plugins.SelectMany(plugin => plugin.Tasks)]);
+            IReadOnlyList<string> shipped = new ModelLocator(new HubCache(HubSettings.FromEnvironment())).ShippedTasks;
+            if (shipped.Count > 0)
+            {
+                context.Terminal.Output.WriteLine($"shipped checkpoints: {string.Join(", ", shipped)}");
+            }
+
             foreach (PluginFailure failure in failures)
             {
                 context.Terminal.Fail(failure.Message);

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Aperture.Files;
 using Aperture.Plugins.DitSam.Dit;
 using Aperture.Plugins.DitSam.Sam;
@@ -90,7 +91,7 @@ internal sealed class DitTraining : ITaskTraining
     {
         _means?.Follow(Plan.Steps);
         string weights = Path.Combine(_outputFolder, WeightsFile), vocabulary = Path.Combine(_tokenizer, Vocabulary);
-        SafetensorsWriter.Save(weights, _objective.With(_means?.Means ?? Parameters));
+        SaveWeights(weights, _objective.With(_means?.Means ?? Parameters));
         List<string> files = [weights];
         if (File.Exists(vocabulary))
         {
@@ -98,13 +99,46 @@ internal sealed class DitTraining : ITaskTraining
             AtomicFile.Write(files[^1], File.ReadAllBytes(vocabulary));
         }
 
-        return new TrainingResult([$"open it with Tasks.Load<ISegmenter>(\"{weights}\")"], files);
+        files.Add(new TaskSettings(DitFactory.SegmenterName, WeightsFile, OpeningOptions()).Write(_outputFolder));
+
+        return new TrainingResult([$"open it with Tasks.Load<ISegmenter>(\"{_outputFolder}\")"], files);
     }
 
     public void Dispose()
     {
         _means?.Dispose();
         _objective.Dispose();
+    }
+
+    private void SaveWeights(string path, IReadOnlyDictionary<string, Tensor> tensors)
+    {
+        using IDisposable quiet = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        bool Halves(Tensor tensor) => _options.SaveHalf && tensor.dim() > 1 && tensor.dtype == ScalarType.Float32;
+        SafetensorsWriter.Save(path, tensors.ToDictionary(
+            pair => pair.Key, pair => Halves(pair.Value) ? pair.Value.to_type(ScalarType.Float16) : pair.Value, StringComparer.Ordinal));
+    }
+
+    // What the tensors do not tell about how the model is opened.
+    private JsonObject OpeningOptions()
+    {
+        JsonObject options = new() { [nameof(DitOptions.Variant)] = _objective.Model.Config.Variant.ToString() };
+        void Add(string name, JsonNode? value, bool counts)
+        {
+            if (counts && value is not null)
+            {
+                options[name] = value;
+            }
+        }
+
+        DitOptions own = _options.ModelOptions;
+        Add(nameof(own.TextHeads), own.TextHeads, true);
+        Add(nameof(own.DecoderHeads), own.DecoderHeads, true);
+        Add(nameof(own.MaxTokens), own.MaxTokens, true);
+        Add(nameof(own.ImageSize), own.ImageSize, true);
+        Add(nameof(own.BertLayers), own.BertLayers, own.BertLayers != new DitOptions().BertLayers);
+        Add(nameof(own.EditMode), own.EditMode.ToString(), own.EditMode != EndToEndMode.Code);
+        return options;
     }
 
     private static DitParameters Start(string checkpoint, DitTrainingOptions options, IMethodFiles files)

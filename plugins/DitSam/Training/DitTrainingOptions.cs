@@ -72,6 +72,9 @@ internal sealed record DitTrainingOptions : TrainingOptions
     /// <summary>Whether mirroring is part of that; left and right change places in the sentence.</summary>
     public bool Mirror { get; set; } = true;
 
+    /// <summary>Whether matrices are written in half precision.</summary>
+    public bool SaveHalf { get; set; }
+
     public override void Validate()
     {
         base.Validate();
@@ -140,6 +143,7 @@ internal sealed record DitTrainingOptions : TrainingOptions
             + "parameters."),
         new(nameof(Augment), "true/false", "true", "Resizes, recolours and mirrors pictures at random."),
         new(nameof(Mirror), "true/false", "true", "Mirroring is part of that; left and right change places in the sentence."),
+        new(nameof(SaveHalf), "true/false", "false", "Writes matrices in half precision."),
         .. Describe(Defaults, DefaultEpochs),
     ];
 

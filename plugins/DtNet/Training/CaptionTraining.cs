@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Aperture.Decoding;
 using Aperture.Plugins.DtNet.Data;
 using Aperture.Plugins.DtNet.Model;
@@ -94,7 +95,23 @@ internal sealed class CaptionTraining : ITaskTraining
         return new TrainingStep(loss.MoveToOuterDisposeScope(), metrics);
     }
 
-    public TrainingResult Save() => CaptionExport.Write(_outputFolder, _model, _vocabulary, _options.SaveHalf);
+    public TrainingResult Save()
+    {
+        TrainingResult written = CaptionExport.Write(_outputFolder, _model, _vocabulary, _options.SaveHalf);
+        JsonObject options = [];
+        if (_options.Tower is { } tower)
+        {
+            options[nameof(DtNetOptions.Tower)] = tower;
+        }
+
+        if (_options.LongestCaption != DtNetCaptioner.UsualCaption)
+        {
+            options[nameof(DtNetOptions.LongestCaption)] = _options.LongestCaption;
+        }
+
+        TaskSettings settings = new(DtNetFactory.CaptionerName, Path.GetFileName(written.Files[0]), options);
+        return written with { Files = [.. written.Files, settings.Write(_outputFolder)] };
+    }
 
     public void Dispose()
     {

@@ -48,7 +48,7 @@ internal sealed record CaptionTrainingOptions : TrainingOptions
 
     /// <summary>Tokens of a caption at most, its end among them; longer ones are cut.</summary>
     [Range(2, MostTokens)]
-    public int LongestCaption { get; set; } = 20;
+    public int LongestCaption { get; set; } = DtNetCaptioner.UsualCaption;
 
     /// <summary>Whether the trained model is written in half precision.</summary>
     public bool SaveHalf { get; set; }

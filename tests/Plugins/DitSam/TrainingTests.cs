@@ -63,7 +63,7 @@ public sealed class TrainingTests : IDisposable
             Assert.DoesNotContain("mask_decoder.iou_prediction_head.layers.0.weight", run.Parameters.Keys);
             losses = Train(run, rate: 2 * Rate);
             TrainingResult result = run.Save();
-            Assert.Equal(["dit.safetensors", "vocab.txt"], result.Files.Select(Path.GetFileName));
+            Assert.Equal(["dit.safetensors", "vocab.txt", "task.json"], result.Files.Select(Path.GetFileName));
         });
 
         Assert.True(losses.Min() < 0.6 * losses[0], string.Join(' ', losses));
@@ -94,6 +94,30 @@ public sealed class TrainingTests : IDisposable
         Assert.True(saved.Load(name).allclose(mean, 1e-5, 1e-6));
         Assert.False(mean.allclose(run.Parameters[name], 1e-3, 1e-4));
         Assert.Equal(new TensorNames(TinyDit.Weights()).All, saved.Names.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void What_the_weights_do_not_tell_is_written_beside_them()
+    {
+        string dit = TinyDit.Save(_folder, TinyDit.Weights());
+        object options = new
+        {
+            DecoderHeads = 2, TextHeads = 2, ImageSize = 64, MaxTokens = 9, Steps = 1, BatchSize = 1, RateRule = "Step", DecayEpochs = (object?)null,
+            SaveHalf = true,
+        };
+        using (ITaskTraining run = Begin(dit, options))
+        {
+            Train(run, steps: 1);
+            run.Save();
+        }
+
+        TaskSettings settings = TaskSettings.Of(_output)!;
+        Assert.Equal(("dit-sam", "dit.safetensors"), (settings.Architecture, settings.Weights));
+        Assert.Equal(
+            """{"Variant":"LayerWise","TextHeads":2,"DecoderHeads":2,"MaxTokens":9,"ImageSize":64}""", settings.Options!.ToJsonString());
+        using IWeightSource saved = WeightFiles.Open(Path.Combine(_output, "dit.safetensors"));
+        Assert.Equal(ScalarType.Float16, saved.Describe("text_proj.weight").ScalarType);
+        Assert.Equal(ScalarType.Float32, saved.Describe("text_proj.bias").ScalarType);
     }
 
     [Theory]

@@ -68,6 +68,22 @@ public sealed class CaptionSessionTests : IDisposable
         Assert.Equal(2, captions.Value.Count);
         Assert.Equal(["layer0.route_spatial", "layer0.route_channel"], captions.Trace.Select(value => value.Name));
         Assert.Equal(["features", "encoder", "decoder"], captions.Measure.Milliseconds.Keys);
+
+        // The folder of a run says how its checkpoint is opened; what a user says goes before it.
+        string run = Path.Combine(_folder, "CrossEntropy-whole"), features = Path.Combine(_folder, "grids.safetensors");
+        CaptionInput[] first = [new CaptionInput(null) { Id = "0" }];
+        Assert.Equal("""{"LongestCaption":6}""", TaskSettings.Of(run)!.Options!.ToJsonString());
+        string Speak(string checkpoint, object options)
+        {
+            using OpenTask<ICaptioner> trained = session.LoadTask<ICaptioner>(checkpoint, options: options);
+            return trained.Caption(first).Value[0][0].Text;
+        }
+
+        string spoken = Speak(Path.Combine(run, "dtnet.safetensors"), new { Features = features, LongestCaption = 3 });
+        Assert.Equal(spoken, Speak(run, new { Features = features, LongestCaption = 3 }));
+        Assert.True(spoken.Split(' ').Length < Speak(run, new { Features = features }).Split(' ').Length);
+        new TaskSettings("dtnet", "other.pth", null).Write(run);
+        Assert.Contains("there is no 'other.pth' beside it", Assert.Throws<ApertureException>(() => Speak(run, new { LongestCaption = 3 })).Message);
     }
 
     private sealed class Stop(CancellationTokenSource source) : IProgress<TrainingProgress>
