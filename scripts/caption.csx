@@ -1,5 +1,6 @@
 // Captions pictures, or features by their ids, with a DTNet, and shows which cells of the encoder each picture passed.
 //
+//     aperture run scripts/caption.csx -- tiny-dtnet {} scripts/shelf.png --paths paths --beside tiny-llava
 //     aperture run scripts/caption.csx -- DTNet_best.pth '{"Vocabulary": "vocab_transformer_grid.pkl", "Features": "coco_grid_feats2.hdf5"}' 391895 522418
 //     aperture run scripts/caption.csx -- captioner/dtnet.safetensors '{"Tower": "scripts/models/tiny-llava"}' photo.png --paths paths
 //     aperture run scripts/caption.csx -- captioner/dtnet.safetensors '{"Tower": "scripts/models/tiny-llava"}' photo.png --beside tiny-llava

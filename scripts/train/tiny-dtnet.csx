@@ -27,7 +27,7 @@ if (Args.Count < 4 || Args.Take(4).Any(word => word.StartsWith("--")))
 const int LongestCaption = 36;
 string start = Args[0], samples = Path.Combine(Args[1], "captions.jsonl"), output = Args[3];
 var references = JsonSerializer.Deserialize<Dictionary<string, string[]>>(File.ReadAllText(Path.Combine(Args[2], "references.json")))!;
-string tower = Path.GetFullPath("../models/tiny-llava", ScriptFolder), vocabulary = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(start))!, "vocabulary.json");
+string tower = "tiny-llava", vocabulary = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(start))!, "vocabulary.json");
 
 async Task<string> Train(string from, string name, object options)
 {
