@@ -107,7 +107,7 @@ internal static partial class RecipeFile
         Recipe? recipe;
         try
         {
-            recipe = JsonSerializer.Deserialize(text, FilesJson.Default.Recipe);
+            recipe = JsonText.Record(Encoding.UTF8.GetBytes(text), FilesJson.Default.Recipe);
         }
         catch (JsonException error)
         {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Files;
 
 namespace Aperture.Plugins.GammaMod;
 
@@ -31,13 +32,13 @@ internal sealed record CheckpointSettings(int[]? Layers, bool IsMiniGemini)
 
         try
         {
-            using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(path), new JsonDocumentOptions { MaxDepth = 64 });
+            using JsonDocument json = JsonText.Parse(InputFile.Bytes(path, LargestFile));
             return Parse(json.RootElement, path);
         }
         catch (JsonException error)
         {
             throw new ApertureException(
-                $"{GammaModFactory.MethodName}: '{path}' is not valid JSON (line {error.LineNumber + 1}); fetch the file again or mend it.", error);
+                $"{GammaModFactory.MethodName}: '{path}' is not valid JSON: {error.Message}; fetch the file again or mend it.", error);
         }
     }
 

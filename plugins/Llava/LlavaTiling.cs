@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Files;
 using Aperture.Models;
 
 namespace Aperture.Plugins.Llava;
@@ -126,7 +127,7 @@ internal sealed record LlavaTiling(IReadOnlyList<(int Width, int Height)> Pinpoi
             try
             {
                 // A Python literal: tuples are lists here.
-                using JsonDocument text = JsonDocument.Parse(value.GetString()!.Replace('(', '[').Replace(')', ']'));
+                using JsonDocument text = JsonText.Parse(value.GetString()!.Replace('(', '[').Replace(')', ']'));
                 return Pairs(text.RootElement, Bad);
             }
             catch (JsonException)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Files;
 using Aperture.Models;
 using Aperture.Weights;
 using TorchSharp;
@@ -82,13 +83,13 @@ public sealed class MetaLlamaWeights : IMappedWeights
         try
         {
             ranks.AddRange(files.Select(file => WeightFiles.Open(file)));
-            using JsonDocument parameters = JsonDocument.Parse(File.ReadAllBytes(path));
+            using JsonDocument parameters = JsonText.Open(path);
             return new MetaLlamaWeights(ranks, parameters.RootElement, path);
         }
-        catch (Exception error)
+        catch
         {
             ranks.ForEach(rank => rank.Dispose());
-            throw error is JsonException ? new ApertureException($"{path} is not valid JSON; fetch the file again.", error) : error;
+            throw;
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Files;
 
 namespace Aperture.Images;
 
@@ -65,10 +66,10 @@ public sealed record ClipImageProcessorConfig
         string file = Directory.Exists(path) ? Path.Combine(path, "preprocessor_config.json") : path;
         try
         {
-            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(file));
+            using JsonDocument document = JsonText.Parse(InputFile.Bytes(file, JsonText.LargestConfiguration));
             return Parse(document.RootElement, file);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or JsonException)
+        catch (JsonException error)
         {
             throw new ApertureException($"Image processor configuration {file} cannot be read: {error.Message.ReplaceLineEndings(" ")}", error);
         }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Files;
 
 namespace Aperture.Text;
 
@@ -11,15 +12,14 @@ public static class SampleSentences
     /// <exception cref="ApertureException">The file is not there, or a line has neither.</exception>
     public static IEnumerable<string> Read(string path)
         => File.Exists(path)
-            ? File.ReadLines(path).Index().Where(line => !string.IsNullOrWhiteSpace(line.Item))
-                .SelectMany(line => OfLine(line.Item, $"{path}({line.Index + 1})"))
+            ? JsonLines.Read(path).SelectMany(line => OfLine(line.Line, $"{path}({line.Number})"))
             : throw new ApertureException($"There is no '{path}'; give JSON lines with text or captions.");
 
-    private static string[] OfLine(string line, string where)
+    private static string[] OfLine(byte[] line, string where)
     {
         try
         {
-            using JsonDocument json = JsonDocument.Parse(line);
+            using JsonDocument json = JsonText.Parse(line);
             return json.RootElement.TryGetProperty("captions", out JsonElement captions)
                 ? [.. captions.EnumerateArray().Select(caption => caption.GetString() ?? "")]
                 : [json.RootElement.GetProperty("text").GetString() ?? ""];

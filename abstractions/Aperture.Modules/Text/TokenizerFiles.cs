@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Aperture.Files;
 
 namespace Aperture.Text;
 
@@ -7,12 +8,13 @@ namespace Aperture.Text;
 internal static class TokenizerFiles
 {
     private const long MaxBytes = 256L << 20;
-    private const int MaxJsonDepth = 64;
+    private static readonly UTF8Encoding _utf8 = new(false, throwOnInvalidBytes: true);
 
     public static byte[] ReadBytes(string path)
     {
         try
         {
+            InputFile.RequireRegular(path);
             long length = new FileInfo(path).Length;
             return length <= MaxBytes
                 ? File.ReadAllBytes(path)
@@ -24,17 +26,27 @@ internal static class TokenizerFiles
         }
     }
 
-    public static string ReadText(string path) => Encoding.UTF8.GetString(ReadBytes(path)).TrimStart('\uFEFF');
+    public static string ReadText(string path)
+    {
+        try
+        {
+            return _utf8.GetString(ReadBytes(path)).TrimStart('\uFEFF');
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new ApertureException($"{path} is not UTF-8 text (byte {e.Index + 1}); fetch it again.", e);
+        }
+    }
 
     public static JsonDocument ReadJson(string path)
     {
         try
         {
-            return JsonDocument.Parse(ReadBytes(path), new() { MaxDepth = MaxJsonDepth });
+            return JsonText.Parse(ReadBytes(path));
         }
         catch (JsonException e)
         {
-            throw new ApertureException($"{path} is no valid JSON ({e.Message.ReplaceLineEndings(" ")}); fetch it again.", e);
+            throw new ApertureException($"{path} is no valid JSON ({e.Message}); fetch it again.", e);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Files;
 using static TorchSharp.torch;
 
 namespace Aperture.Weights;
@@ -109,8 +110,7 @@ public sealed class ShardedWeights : IMappedWeights
 
         try
         {
-            using JsonDocument document = JsonDocument.Parse(
-                file.Bytes(0, (int)file.Length).ToArray(), new JsonDocumentOptions { MaxDepth = 64, AllowDuplicateProperties = false });
+            using JsonDocument document = JsonText.Parse(file.Bytes(0, (int)file.Length).ToArray());
             return ReadMap(document.RootElement, indexPath);
         }
         catch (Exception cause) when (cause is JsonException or InvalidOperationException)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Files;
 
 namespace Aperture.Data;
 
@@ -28,14 +29,9 @@ public static class QuestionFile
         List<QuestionItem> items = [];
         Dictionary<string, int> lines = new(StringComparer.Ordinal);
         LineProblems problems = new();
-        int number = 0;
-        foreach (string line in File.ReadLines(path))
+        foreach ((int number, byte[] line) in JsonLines.Read(path))
         {
-            number++;
-            if (!string.IsNullOrWhiteSpace(line))
-            {
-                problems.Check(number, () => items.Add(Unique(Parse(line, path, number, folder, needAnswers), lines)));
-            }
+            problems.Check(number, () => items.Add(Unique(Parse(line, path, number, folder, needAnswers), lines)));
         }
 
         problems.ThrowIfAny();
@@ -46,24 +42,23 @@ public static class QuestionFile
         => lines.TryAdd(item.Id, item.Line) ? item
             : throw new ApertureException($"{item.Where}: question_id '{item.Id}' stands in line {lines[item.Id]} already; ids must differ.");
 
-    private static QuestionItem Parse(string line, string path, int number, string folder, bool needAnswers)
+    private static QuestionItem Parse(byte[] line, string path, int number, string folder, bool needAnswers)
     {
         string where = $"{path}({number})";
         if (line.Length > LongestLine)
         {
-            throw new ApertureException($"{where}: the line has {line.Length} characters, more than a question ever has.");
+            throw new ApertureException($"{where}: the line has {line.Length} bytes, more than a question ever has.");
         }
 
         JsonElement json;
         try
         {
-            using JsonDocument document = JsonDocument.Parse(line);
-            json = document.RootElement.Clone();
+            json = JsonLines.Parse(line);
         }
         catch (JsonException error)
         {
             throw new ApertureException(
-                $"{where}: the line is not JSON ({error.BytePositionInLine} bytes in); write {{\"image\": …, \"question\": …, \"answer\": …}}.", error);
+                $"{where}: the line is not JSON ({error.Message}); write {{\"image\": …, \"question\": …, \"answer\": …}}.", error);
         }
 
         if (json.ValueKind != JsonValueKind.Object)

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Aperture.Data;
+using Aperture.Files;
 using Aperture.Measuring;
 using Aperture.Models;
 using Aperture.Pipelines;
@@ -46,7 +47,7 @@ internal sealed record EvaluationSettings(IReadOnlyDictionary<string, string> Va
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(json);
+            using JsonDocument document = JsonText.Parse(json);
             Dictionary<string, string> values = document.RootElement.EnumerateObject()
                 .ToDictionary(value => value.Name, value => value.Value.GetString() ?? "");
             return values.GetValueOrDefault("format") == Format ? new EvaluationSettings(values) : throw NoRun(file, null);

@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Aperture.Data;
+using Aperture.Files;
 
 namespace Aperture.Evaluation;
 
@@ -55,7 +56,7 @@ internal static class SampleLine
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(line);
+            using JsonDocument document = JsonText.Parse(line);
             JsonElement json = document.RootElement;
             return !items.TryGetValue(json.GetProperty("id").GetString()!, out QuestionItem? item) ? null
                 : (json.GetProperty("pipeline").GetString()!, new QuestionResult(item, json.GetProperty("answer").GetString()!, Number("score"))

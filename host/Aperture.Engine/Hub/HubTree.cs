@@ -13,7 +13,7 @@ internal static class HubTree
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
+            using JsonDocument document = JsonText.Parse(File.ReadAllBytes(path));
             JsonElement root = document.RootElement;
             if (root.GetProperty("format_version").GetInt32() != FormatVersion)
             {
@@ -71,9 +71,9 @@ internal static class HubTree
     /// <summary>Reads the hub's answer about a revision: its commit and its files.</summary>
     public static (string Commit, IReadOnlyList<HubFileEntry> Files) ParseAnswer(ReadOnlyMemory<byte> answer)
     {
-        using JsonDocument document = JsonDocument.Parse(answer);
+        using JsonDocument document = JsonText.Parse(answer);
         JsonElement root = document.RootElement;
-        string commit = Text(root, "sha") ?? "";
+        string commit = root.ValueKind == JsonValueKind.Object ? Text(root, "sha") ?? "" : "";
         if (!HubNames.IsCommit(commit) || !root.TryGetProperty("siblings", out JsonElement siblings) || siblings.ValueKind != JsonValueKind.Array)
         {
             throw new JsonException("no commit or no list of files");
@@ -82,6 +82,11 @@ internal static class HubTree
         List<HubFileEntry> files = new List<HubFileEntry>();
         foreach (JsonElement file in siblings.EnumerateArray())
         {
+            if (file.ValueKind != JsonValueKind.Object)
+            {
+                throw new JsonException($"a file of its list is {file.ValueKind}, not an object");
+            }
+
             bool isLfs = file.TryGetProperty("lfs", out JsonElement lfs) && lfs.ValueKind == JsonValueKind.Object;
             files.Add(new HubFileEntry(
                 HubNames.RequireSafePath(Text(file, "rfilename") ?? ""),

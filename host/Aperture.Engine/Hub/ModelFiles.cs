@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Files;
 using Aperture.Pipelines;
 
 namespace Aperture.Hub;
@@ -79,7 +80,7 @@ public static class ModelFiles
 
         try
         {
-            using JsonDocument config = JsonDocument.Parse(File.ReadAllBytes(path));
+            using JsonDocument config = JsonText.Open(path);
             return config.RootElement.ValueKind == JsonValueKind.Object
                 && config.RootElement.TryGetProperty("mm_vision_tower", out JsonElement tower)
                 && tower.ValueKind == JsonValueKind.String
@@ -115,7 +116,7 @@ public static class ModelFiles
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(index));
+            using JsonDocument document = JsonText.Open(index);
             return [.. document.RootElement.GetProperty("weight_map").EnumerateObject()
                 .Select(e => HubNames.RequireSafePath(e.Value.GetString() ?? ""))
                 .Distinct()];

@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Aperture.Files;
 
 namespace Aperture.Models;
 
@@ -25,12 +26,12 @@ public static class OptionsJson
         {
             try
             {
-                using JsonDocument parsed = JsonDocument.Parse(text);
+                using JsonDocument parsed = JsonText.Parse(text);
                 return parsed.RootElement.Clone();
             }
             catch (JsonException error)
             {
-                throw new ApertureException($"The options '{text}' are not JSON; write an object such as {{\"Reduction\": 0.6}}.", error);
+                throw new ApertureException($"The options '{text}' are not JSON ({error.Message}); write an object such as {{\"Reduction\": 0.6}}.", error);
             }
         }
 

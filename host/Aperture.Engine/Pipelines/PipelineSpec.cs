@@ -41,13 +41,13 @@ public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(json);
+            using JsonDocument document = JsonText.Parse(json);
             return Parse(document.RootElement.Clone(), "The pipeline");
         }
         catch (JsonException error)
         {
             throw new ApertureException(
-                $"The pipeline is not JSON (line {error.LineNumber + 1}); write {{\"model\": …, \"methods\": [{{\"name\": …}}]}}.", error);
+                $"The pipeline is not JSON ({error.Message}); write {{\"model\": …, \"methods\": [{{\"name\": …}}]}}.", error);
         }
     }
 

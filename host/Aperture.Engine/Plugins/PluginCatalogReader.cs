@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Aperture.Files;
 using Aperture.Pipelines;
 
 namespace Aperture.Plugins;
@@ -8,7 +9,6 @@ namespace Aperture.Plugins;
 internal ref struct PluginCatalogReader
 {
     private const string EntryProperties = "id, folder, enabled, options";
-    private static readonly byte[] _byteOrderMark = [0xef, 0xbb, 0xbf];
 
     private readonly ReadOnlySpan<byte> _json;
     private readonly string _file;
@@ -23,9 +23,14 @@ internal ref struct PluginCatalogReader
 
     public static List<PluginEntry> Read(ReadOnlySpan<byte> json, string file)
     {
-        if (json.StartsWith(_byteOrderMark))
+        try
         {
-            json = json[_byteOrderMark.Length..];
+            json = JsonText.Content(json.ToArray()).Span;
+        }
+        catch (JsonException error)
+        {
+            throw new ApertureException(
+                $"{file}:{(error.LineNumber ?? 0) + 1}:{(error.BytePositionInLine ?? 0) + 1}: not valid JSON: {error.Message}.", error);
         }
 
         PluginCatalogReader reader = new(json, file);
@@ -118,6 +123,11 @@ internal ref struct PluginCatalogReader
                     break;
                 case "folder":
                     folder = ReadText(name);
+                    if (folder.Any(char.IsControl))
+                    {
+                        throw Refuse("folder must be a path without control characters");
+                    }
+
                     break;
                 case "enabled":
                     _reader.Read();
@@ -129,6 +139,11 @@ internal ref struct PluginCatalogReader
                     _reader.Read();
                     Expect(JsonTokenType.StartObject, "an object of options");
                     options = JsonElement.ParseValue(ref _reader);
+                    if (options.EnumerateObject().CountBy(o => o.Name, StringComparer.OrdinalIgnoreCase).FirstOrDefault(o => o.Value > 1).Key is { } twice)
+                    {
+                        throw Refuse($"the option {twice} of {id ?? "a plugin"} stands twice");
+                    }
+
                     break;
                 default:
                     throw Refuse($"unknown property '{name}'; a plugin has {EntryProperties}");

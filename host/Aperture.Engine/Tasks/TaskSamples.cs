@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Files;
 using Aperture.Pipelines;
 
 namespace Aperture.Tasks;
@@ -24,18 +25,17 @@ public static class TaskSamples
         }
 
         string folder = Path.GetDirectoryName(Path.GetFullPath(path)) ?? ".";
-        IEnumerable<(int Index, string Line)> lines = File.ReadLines(path).Index().Where(line => !string.IsNullOrWhiteSpace(line.Item));
-        TaskSample[] samples = [.. lines.Select(line => Parse(line.Line, $"{path}({line.Index + 1})", folder))];
+        TaskSample[] samples = [.. JsonLines.Read(path).Select(line => Parse(line.Line, $"{path}({line.Number})", folder))];
         return samples.Length > 0 ? samples : throw new ApertureException($"'{path}' is empty; it needs at least one line.");
     }
 
-    private static TaskSample Parse(string line, string where, string folder)
+    private static TaskSample Parse(byte[] line, string where, string folder)
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(
-                line.Length <= LongestLine ? line : throw new JsonException($"it has {line.Length} characters, more than {LongestLine}"));
-            return Sample(document.RootElement, folder);
+            return line.Length <= LongestLine
+                ? Sample(JsonLines.Parse(line), folder)
+                : throw new JsonException($"it has {line.Length} bytes, more than {LongestLine}");
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException or FormatException)
         {

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using Aperture.Files;
 using Aperture.Pipelines;
 
 namespace Aperture.Jupyter;
@@ -24,13 +25,15 @@ public sealed record ConnectionFile(IPAddress Address, byte[] Key, int ShellPort
     {
         try
         {
-            using FileStream stream = File.OpenRead(path);
+            using FileStream stream = InputFile.Open(path);
             if (stream.Length > MaxBytes)
             {
                 throw new ApertureException($"The connection file '{path}' has {stream.Length} bytes, more than {MaxBytes}: it is no connection file.");
             }
 
-            using JsonDocument document = JsonDocument.Parse(stream);
+            byte[] bytes = new byte[stream.Length];
+            stream.ReadExactly(bytes);
+            using JsonDocument document = JsonText.Parse(bytes);
             return Parse(document.RootElement, path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

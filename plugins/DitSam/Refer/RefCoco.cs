@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Aperture.Files;
 using Aperture.Plugins.DitSam.Dit;
 
 namespace Aperture.Plugins.DitSam.Refer;
@@ -17,6 +18,8 @@ internal sealed record ReferredThing(string Picture, string Mask, IReadOnlyList<
 /// </summary>
 internal static class RefCoco
 {
+    private const long LargestFile = 1L << 30;
+
     /// <summary>Reads a split.</summary>
     /// <param name="annotations">The JSON file.</param>
     /// <param name="pictures">Folder of COCO's training pictures.</param>
@@ -32,7 +35,7 @@ internal static class RefCoco
 
         try
         {
-            using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(annotations));
+            using JsonDocument json = JsonText.Parse(InputFile.Bytes(annotations, LargestFile));
             return [.. split.Split('+').SelectMany(part => Split(json.RootElement, part, annotations)).Select(entry => Thing(entry, pictures, masks))];
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)

@@ -14,6 +14,7 @@ internal sealed record CocoCaption(long ImageId, string Text);
 /// </summary>
 internal static class KarpathySplit
 {
+    private const long LargestFile = 1L << 30;
     private const string Train = "captions_train2014.json", Validation = "captions_val2014.json";
 
     /// <summary>The parts there are.</summary>
@@ -55,8 +56,7 @@ internal static class KarpathySplit
 
         try
         {
-            using FileStream stream = File.OpenRead(path);
-            using JsonDocument json = JsonDocument.Parse(stream);
+            using JsonDocument json = JsonText.Parse(InputFile.Bytes(path, LargestFile));
             return json.RootElement.GetProperty("annotations").EnumerateArray().ToDictionary(
                 entry => entry.GetProperty("id").GetInt64(),
                 entry => new CocoCaption(entry.GetProperty("image_id").GetInt64(), entry.GetProperty("caption").GetString() ?? ""));

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Aperture.Files;
 using Aperture.Plugins.DtNet.Model;
 using Aperture.Weights;
 
@@ -116,7 +117,7 @@ internal sealed class Vocabulary
     {
         try
         {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(path), DtNetJson.Default.StringArray) ?? throw new JsonException("it is null");
+            return JsonText.Record(File.ReadAllBytes(path), DtNetJson.Default.StringArray) ?? throw new JsonException("it is null");
         }
         catch (JsonException error)
         {

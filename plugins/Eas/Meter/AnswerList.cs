@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Aperture.Files;
 
 namespace Aperture.Plugins.Eas.Meter;
 
@@ -16,28 +17,24 @@ internal static class AnswerList
     {
         try
         {
-            if (new FileInfo(path).Length > MaxBytes)
-            {
-                throw new ApertureException($"{path} is larger than {MaxBytes >> 20} MiB; it is no list of answers.");
-            }
-
-            string text = File.ReadAllText(path);
-            string[] answers = text.AsSpan().TrimStart() is ['[' or '{', ..] ? Parse(text, count) : text.ReplaceLineEndings("\n").TrimEnd('\n').Split('\n');
+            byte[] bytes = InputFile.Bytes(path, MaxBytes);
+            string text = new System.Text.UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes).TrimStart('\uFEFF');
+            string[] answers = text.AsSpan().TrimStart() is ['[' or '{', ..] ? Parse(bytes, count) : text.ReplaceLineEndings("\n").TrimEnd('\n').Split('\n');
             return answers.Length == (count ?? answers.Length) && Array.TrueForAll(answers, answer => answer is not null)
                 ? answers
                 : throw new ApertureException(
                     $"{path} names {answers.Count(answer => answer is not null)} answers, but there must be {count ?? answers.Length}; take the list that "
                     + "belongs to it.");
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException)
+        catch (Exception error) when (error is System.Text.DecoderFallbackException or JsonException or InvalidOperationException)
         {
             throw new ApertureException($"{path} cannot be read as a list of answers: {error.Message.ReplaceLineEndings(" ")}", error);
         }
     }
 
-    private static string[] Parse(string text, int? count)
+    private static string[] Parse(byte[] json, int? count)
     {
-        using JsonDocument document = JsonDocument.Parse(text);
+        using JsonDocument document = JsonText.Parse(json);
         if (document.RootElement.ValueKind == JsonValueKind.Array)
         {
             return [.. document.RootElement.EnumerateArray().Select(answer => answer.GetString()!)];

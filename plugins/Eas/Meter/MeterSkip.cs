@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Files;
 using Aperture.Weights;
 
 namespace Aperture.Plugins.Eas.Meter;
@@ -6,7 +7,6 @@ namespace Aperture.Plugins.Eas.Meter;
 /// <summary>Finds the attentions to skip: the user's list, a search's file, or what a search left in the checkpoint.</summary>
 internal static class MeterSkip
 {
-    private const int MaxDepth = 16;
 
     /// <summary>The arms.</summary>
     /// <exception cref="ApertureException">The list is not one of numbers, the file holds none, or nothing says what is skipped.</exception>
@@ -32,14 +32,14 @@ internal static class MeterSkip
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path), new JsonDocumentOptions { MaxDepth = MaxDepth });
+            using JsonDocument document = JsonText.Parse(InputFile.Bytes(path, JsonText.LargestConfiguration));
             return document.RootElement.ValueKind == JsonValueKind.Object
                 && document.RootElement.TryGetProperty("skip", out JsonElement list)
                 && list.ValueKind == JsonValueKind.Array
                 ? Arms(list, path)
                 : throw new ApertureException($"{path} is no file of a search: it has no list 'skip'.");
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or JsonException)
+        catch (JsonException error)
         {
             throw new ApertureException($"{path} cannot be read as a search's file: {error.Message.ReplaceLineEndings(" ")}", error);
         }

@@ -44,7 +44,7 @@ internal sealed record CalibrationStatistics
         CalibrationStatistics? read;
         try
         {
-            read = JsonSerializer.Deserialize(File.ReadAllBytes(path), FilesJson.Default.CalibrationStatistics);
+            read = JsonText.Record(File.ReadAllBytes(path), FilesJson.Default.CalibrationStatistics);
         }
         catch (JsonException error)
         {

@@ -43,6 +43,31 @@ public sealed class QuestionFileTests : IDisposable
         Assert.Contains(_file, error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("{\"question\": \"\\ud800\", \"answer\": \"a\"}", "(1): the line is not JSON (it has an escape that is half of a surrogate pair")]
+    [InlineData("{\"question\": \"q\", \"question\": \"r\", \"answer\": \"a\"}", "(1): the line is not JSON (the key 'question' stands twice")]
+    public void A_line_that_holds_no_text_or_says_a_thing_twice_is_named(string line, string named)
+    {
+        File.WriteAllText(_file, line);
+
+        Assert.Contains(named, Assert.Throws<ApertureException>(() => QuestionFile.Read(_file, needAnswers: true)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Bytes_that_are_not_UTF_8_are_refused_and_a_byte_order_mark_is_passed_over()
+    {
+        byte[] line = [.. "{\"question\": \"caf"u8, 0xe9, .. "\", \"answer\": \"a\"}\n"u8];
+        File.WriteAllBytes(_file, line);
+        string message = Assert.Throws<ApertureException>(() => QuestionFile.Read(_file, needAnswers: true)).Message;
+        Assert.Contains("(1): the line is not JSON (it has bytes that are not UTF-8", message, StringComparison.Ordinal);
+
+        File.WriteAllBytes(_file, [0xef, 0xbb, 0xbf, .. "{\"question\": \"café\", \"answer\": \"a\"}\r\n"u8]);
+        Assert.Equal("café", QuestionFile.Read(_file, needAnswers: true)[0].Question);
+
+        File.WriteAllBytes(_file, [0xff, 0xfe, .. System.Text.Encoding.Unicode.GetBytes("{}")]);
+        Assert.Contains("is UTF-16 text", Assert.Throws<ApertureException>(() => QuestionFile.Read(_file, needAnswers: true)).Message);
+    }
+
     [Fact]
     public void All_lines_are_read_before_the_first_wrong_one_is_told()
     {

@@ -48,6 +48,9 @@ public sealed class PluginCatalogTests
     [InlineData("{ \"plugins\": [{ \"id\": 1 }] }", ":1:23: id must be text")]
     [InlineData("{ \"plugins\": [{ \"enabled\": \"yes\" }] }", ":1:28: enabled must be true or false")]
     [InlineData("{ \"plugins\": [{ \"options\": [] }] }", ":1:28: expected an object of options")]
+    [InlineData("{ \"plugins\": [{ \"id\": \"a\", \"folder\": \"A\\u0000B\" }] }", ":1:38: folder must be a path without control characters")]
+    [InlineData("{ \"plugins\": [{ \"id\": \"a\", \"folder\": \"\\ud800\" }] }", ":1:39: not valid JSON: it has an escape that is half of a surrogate")]
+    [InlineData("{ \"plugins\": [{ \"id\": \"a\", \"options\": { \"Rate\": 1, \"rate\": 2 } }] }", "the option Rate of a stands twice")]
     public void Broken_text_gives_one_line_with_line_and_column(string json, string expected)
     {
         string message = Assert.Throws<ApertureException>(() => Parse(json)).Message;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Files;
 
 namespace Aperture.Text;
 
@@ -17,20 +18,14 @@ public static class CaptionFile
     /// <exception cref="ApertureException">The file is missing, no JSON, or of another shape.</exception>
     public static IReadOnlyList<KeyValuePair<string, IReadOnlyList<string>>> Read(string path)
     {
-        FileInfo file = new(path);
-        if (!file.Exists)
+        if (!Path.Exists(path))
         {
             throw new ApertureException($"There is no file '{path}'; give captions as JSON: {Shapes}.");
         }
 
-        if (file.Length > LargestFile)
-        {
-            throw new ApertureException($"'{path}' has {file.Length} bytes, more than captions ever have; check the file.");
-        }
-
         try
         {
-            using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(path));
+            using JsonDocument json = JsonText.Parse(InputFile.Bytes(path, LargestFile));
             OrderedDictionary<string, List<string>> found = new(StringComparer.Ordinal);
             foreach ((string id, string caption) in Entries(json.RootElement))
             {
