@@ -26,12 +26,20 @@ internal static class HubBody
         return body;
     }
 
-    /// <summary>Copies until the end; <see cref="TimeoutException"/> when nothing comes for <paramref name="idle"/>.</summary>
-    public static async Task CopyAsync(Stream from, Stream to, TimeSpan idle, CancellationToken cancellationToken)
+    /// <summary>
+    /// Copies until the end; <see cref="TimeoutException"/> when nothing comes for <paramref name="idle"/>, <see cref="InvalidDataException"/> when more than
+    /// <paramref name="most"/> bytes come.
+    /// </summary>
+    public static async Task CopyAsync(Stream from, MemoryStream to, long most, TimeSpan idle, CancellationToken cancellationToken)
     {
         byte[] buffer = new byte[1 << 16];
         while (await ReadAsync(from, buffer, idle, cancellationToken).ConfigureAwait(false) is > 0 and int read)
         {
+            if (to.Length + read > most)
+            {
+                throw new InvalidDataException($"it has more than {most >> 20} MiB");
+            }
+
             await to.WriteAsync(buffer.AsMemory(0, read), cancellationToken).ConfigureAwait(false);
         }
     }

@@ -101,7 +101,7 @@ public sealed class HubClient : IDisposable
 
         try
         {
-            return await FetchAsync(repo, revision, file, progress, cancellationToken).ConfigureAwait(false);
+            return await FetchAsync(repo, revision, file, listed: null, progress, cancellationToken).ConfigureAwait(false);
         }
         catch (HubException e) when (cached is not null && MayUseCache(e))
         {
@@ -141,7 +141,7 @@ public sealed class HubClient : IDisposable
                     HubFailure.FileNotFound, $"{repo} at revision '{revision}' has none of the files a model needs (config.json and weights).");
             }
 
-            Cache.Prepare();
+            PrepareCache();
             HubTree.Write(Cache.TreePath(repo, commit), files);
             await FetchAllAsync(repo, commit, [.. files.IntersectBy(selected, f => f.Path)], progress, cancellationToken).ConfigureAwait(false);
             Cache.WriteRef(repo, revision, commit);
@@ -155,6 +155,18 @@ public sealed class HubClient : IDisposable
             }
 
             return cached with { Warning = $"Using the cached copy of {repo}: {e.Message}" };
+        }
+    }
+
+    private void PrepareCache()
+    {
+        try
+        {
+            Cache.Prepare();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw HubErrors.Disk(_settings, e);
         }
     }
 
@@ -177,16 +189,30 @@ public sealed class HubClient : IDisposable
                 return;
             }
 
-            await FetchAsync(repo, commit, file.Path, progress, token).ConfigureAwait(false);
+            await FetchAsync(repo, commit, file.Path, file, progress, token).ConfigureAwait(false);
         });
     }
 
-    private async Task<string> FetchAsync(HubRepo repo, string revision, string file, IProgress<HubProgress>? progress, CancellationToken cancellationToken)
+    private async Task<string> FetchAsync(
+        HubRepo repo, string revision, string file, HubFileEntry? listed, IProgress<HubProgress>? progress, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await FetchFileAsync(repo, revision, file, listed, progress, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw HubErrors.Disk(_settings, e);
+        }
+    }
+
+    private async Task<string> FetchFileAsync(
+        HubRepo repo, string revision, string file, HubFileEntry? listed, IProgress<HubProgress>? progress, CancellationToken cancellationToken)
     {
         HubFileInfo info;
         try
         {
-            info = await _http.HeadAsync(repo, revision, file, cancellationToken).ConfigureAwait(false);
+            info = Agreed(await _http.HeadAsync(repo, revision, file, cancellationToken).ConfigureAwait(false), $"{repo}/{file}", revision, listed);
         }
         catch (HubException e) when (e.Commit is not null)
         {
@@ -215,6 +241,27 @@ public sealed class HubClient : IDisposable
             progress?.Report(new HubProgress(repo.ToString(), file, size, size, IsDone: true));
             return path;
         }
+    }
+
+    // What the hub says of a file must be what it said of the commit: the size it listed, the content it listed, and no other commit.
+    private static HubFileInfo Agreed(HubFileInfo info, string name, string revision, HubFileEntry? listed)
+    {
+        if (HubNames.IsCommit(revision) && info.Commit != revision)
+        {
+            throw new HubException(
+                HubFailure.BadAnswer, $"The hub was asked for {name} at {revision[..12]} and answers for the commit {info.Commit[..12]}; nothing was written.");
+        }
+
+        bool isHash = HubNames.IsSha256(info.Etag) || HubNames.IsGitHash(info.Etag);
+        if ((isHash && listed?.Etag is { } etag && etag != info.Etag) || (listed?.Size is { } size && info.Size is { } told && size != told))
+        {
+            throw new HubException(
+                HubFailure.BadAnswer,
+                $"The hub lists {name} with {listed.Size} bytes and the hash {listed.Etag?[..Math.Min(12, listed.Etag.Length)]} and answers for it with "
+                + $"{info.Size} bytes and {info.Etag[..Math.Min(12, info.Etag.Length)]}; nothing was written, try again.");
+        }
+
+        return info with { Size = info.Size ?? listed?.Size };
     }
 
     private async Task FetchBlobAsync(
@@ -258,5 +305,5 @@ public sealed class HubClient : IDisposable
         [.. Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Where(HubCache.IsThere).Select(f => Path.GetRelativePath(folder, f))];
 
     private static bool MayUseCache(HubException e) =>
-        e.Failure is not (HubFailure.RevisionNotFound or HubFailure.FileNotFound or HubFailure.Incomplete or HubFailure.Damaged);
+        e.Failure is not (HubFailure.RevisionNotFound or HubFailure.FileNotFound or HubFailure.Incomplete or HubFailure.Damaged or HubFailure.Disk);
 }

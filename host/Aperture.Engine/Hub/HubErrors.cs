@@ -48,6 +48,12 @@ internal static class HubErrors
         new(HubFailure.Incomplete, $"The cached copy of {repo} lacks {missing.Count} file(s) "
             + $"({string.Join(", ", missing.Take(3))}{(missing.Count > 3 ? ", …" : "")}) and {reason}; run: aperture pull {repo}");
 
+    public static HubException Disk(HubSettings settings, Exception cause) =>
+        new(
+            HubFailure.Disk,
+            $"The cache {settings.CacheFolder} cannot be written ({Innermost(cause)}); make room or set HF_HUB_CACHE to another folder.",
+            cause);
+
     private static string Gated(HubRepo repo, HubSettings settings) =>
         $"{repo} is gated: accept its terms at {settings.Endpoint}/{repo} and set HF_TOKEN to a token of that account.";
 

@@ -30,6 +30,9 @@ public enum HubFailure
     /// <summary>What was downloaded is not what the hub announced.</summary>
     Damaged,
 
+    /// <summary>The cache cannot be written: no space, no permission.</summary>
+    Disk,
+
     /// <summary>The answer is not one a hub gives (a proxy's page, a missing header, a path that leaves the cache).</summary>
     BadAnswer,
 }

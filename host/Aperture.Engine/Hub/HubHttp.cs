@@ -9,6 +9,10 @@ namespace Aperture.Hub;
 internal sealed class HubHttp : IDisposable
 {
     private const int MaxRedirects = 10;
+
+    /// <summary>The largest list of files that is read, after decoding; the largest published ones have a tenth of it.</summary>
+    private const long LargestList = 64L << 20;
+
     private readonly HubSettings _settings;
     private readonly Uri _endpoint;
     private readonly HttpClient _client = new(new SocketsHttpHandler
@@ -76,14 +80,14 @@ internal sealed class HubHttp : IDisposable
         using MemoryStream buffer = new MemoryStream();
         try
         {
-            await HubBody.CopyAsync(body, buffer, _settings.DownloadTimeout, cancellationToken).ConfigureAwait(false);
+            await HubBody.CopyAsync(body, buffer, LargestList, _settings.DownloadTimeout, cancellationToken).ConfigureAwait(false);
             return HubTree.ParseAnswer(buffer.GetBuffer().AsMemory(0, (int)buffer.Length));
         }
-        catch (Exception e) when (e is IOException or InvalidDataException or TimeoutException)
+        catch (Exception e) when (e is IOException or TimeoutException)
         {
             throw HubErrors.Unreachable(_settings, e);
         }
-        catch (System.Text.Json.JsonException e)
+        catch (Exception e) when (e is System.Text.Json.JsonException or InvalidDataException)
         {
             throw new HubException(HubFailure.BadAnswer, $"{_endpoint.Host} answered for {repo} with something that is no list of files: {e.Message}", e);
         }

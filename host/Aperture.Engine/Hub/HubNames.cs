@@ -7,6 +7,9 @@ internal static partial class HubNames
 {
     public static bool IsCommit(string text) => Commit().IsMatch(text);
 
+    /// <summary>Whether an etag has the form of git's hash of a file.</summary>
+    public static bool IsGitHash(string text) => Commit().IsMatch(text);
+
     public static bool IsSha256(string text) => Sha256().IsMatch(text);
 
     public static bool IsEtag(string text) => Etag().IsMatch(text);
@@ -20,7 +23,9 @@ internal static partial class HubNames
     public static string RequireSafePath(string path) =>
         IsSafePath(path)
             ? path
-            : throw new HubException(HubFailure.BadAnswer, $"The hub names a file '{path}', which would lie outside its folder; nothing was written.");
+            : throw new HubException(HubFailure.BadAnswer, $"The hub names a file '{Plain(path)}', which would lie outside its folder; nothing was written.");
+
+    private static string Plain(string path) => string.Concat(path.Take(100).Select(c => char.IsControl(c) ? '\uFFFD' : c));
 
     public static string RequireRevision(string revision) =>
         IsSafePath(revision) ? revision : throw new ApertureException($"'{revision}' is not a revision; give a branch, a tag or a commit.");

@@ -1,19 +1,23 @@
 using System.Net;
 using System.Security.Cryptography;
+using System.Text;
 
 namespace Aperture.Hub;
 
 /// <summary>
 /// Downloads one blob into a partial file that later runs go on with: resumes by range, starts over when the server does not honour the range,
-/// and checks size and, for large storage, SHA-256. The caller holds the blob's lock.
+/// and checks size and hash: SHA-256 for large storage, git's otherwise. The caller holds the blob's lock.
 /// </summary>
 internal sealed class HubTransfer(HubHttp http, HubSettings settings, HubFileInfo info, string name, Action<long> progress) : IDisposable
 {
+    /// <summary>The most that is taken in where neither the hub's list nor its answer for the file says a size.</summary>
+    private const long LargestUnannounced = 256L << 20;
+
     private const int MaxTries = 5;
     private readonly byte[] _buffer = new byte[1 << 18];
     private IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
 
-    private bool IsVerified => HubNames.IsSha256(info.Etag);
+    private long Most => info.Size ?? LargestUnannounced;
 
     /// <summary>Leaves the whole, checked blob at <paramref name="path"/>.</summary>
     public async Task FetchAsync(string path, CancellationToken cancellationToken)
@@ -21,18 +25,21 @@ internal sealed class HubTransfer(HubHttp http, HubSettings settings, HubFileInf
         using FileStream file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
         bool resumed = await TakeOverAsync(file, cancellationToken).ConfigureAwait(false);
         await ReceiveAsync(file, cancellationToken).ConfigureAwait(false);
-        if (!Matches() && resumed)
+        bool matches = await MatchesAsync(file, cancellationToken).ConfigureAwait(false);
+        if (!matches && resumed)
         {
             // What an earlier run had left was not the beginning of this file.
             Restart(file);
             await ReceiveAsync(file, cancellationToken).ConfigureAwait(false);
+            matches = await MatchesAsync(file, cancellationToken).ConfigureAwait(false);
         }
 
-        if (!Matches())
+        if (!matches)
         {
             file.SetLength(0);
+            string kind = HubNames.IsSha256(info.Etag) ? "SHA-256" : "git hash";
             throw new HubException(
-                HubFailure.Damaged, $"{name} arrived with another SHA-256 than the hub announced ({info.Etag[..12]}…); it was discarded, try again.");
+                HubFailure.Damaged, $"{name} arrived with another {kind} than the hub announced ({info.Etag[..12]}…); it was discarded, try again.");
         }
 
         await file.FlushAsync(cancellationToken).ConfigureAwait(false);
@@ -48,7 +55,7 @@ internal sealed class HubTransfer(HubHttp http, HubSettings settings, HubFileInf
             return false;
         }
 
-        if (file.Length > info.Size)
+        if (file.Length > Most)
         {
             Restart(file);
             return false;
@@ -74,7 +81,8 @@ internal sealed class HubTransfer(HubHttp http, HubSettings settings, HubFileInf
             {
                 isWhole = await ReceiveOnceAsync(file, cancellationToken).ConfigureAwait(false);
             }
-            catch (Exception e) when (e is IOException or InvalidDataException or TimeoutException or HubException { Failure: HubFailure.Network })
+            catch (Exception e) when (
+                e is (IOException and not DiskException) or InvalidDataException or TimeoutException or HubException { Failure: HubFailure.Network })
             {
                 tries = file.Position > before ? 1 : tries + 1;
                 if (tries > MaxTries)
@@ -116,13 +124,14 @@ internal sealed class HubTransfer(HubHttp http, HubSettings settings, HubFileInf
         using Stream body = await HubBody.OpenAsync(response, cancellationToken).ConfigureAwait(false);
         while (await HubBody.ReadAsync(body, _buffer, settings.DownloadTimeout, cancellationToken).ConfigureAwait(false) is > 0 and int read)
         {
-            if (file.Position + read > info.Size)
+            if (file.Position + read > Most)
             {
                 Restart(file);
-                throw new HubException(HubFailure.Damaged, $"{name} is longer than the {info.Size} bytes the hub announced; it was discarded, try again.");
+                string why = info.Size is null ? "that a file of unknown size may have" : "the hub announced";
+                throw new HubException(HubFailure.Damaged, $"{name} is longer than the {Most} bytes {why}; it was discarded, try again.");
             }
 
-            await file.WriteAsync(_buffer.AsMemory(0, read), cancellationToken).ConfigureAwait(false);
+            await WriteAsync(file, read, cancellationToken).ConfigureAwait(false);
             _hash.AppendData(_buffer, 0, read);
             progress(file.Position);
         }
@@ -145,7 +154,49 @@ internal sealed class HubTransfer(HubHttp http, HubSettings settings, HubFileInf
         return new HubException(failure, $"{info.Source.Host} answers {status} {response.ReasonPhrase} for {name}; try again later.");
     }
 
-    private bool Matches() => !IsVerified || Convert.ToHexStringLower(_hash.GetCurrentHash()) == info.Etag;
+    // An error of the disk is none of the connection's, and trying again would not mend it.
+    private async Task WriteAsync(FileStream file, int count, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await file.WriteAsync(_buffer.AsMemory(0, count), cancellationToken).ConfigureAwait(false);
+        }
+        catch (IOException e)
+        {
+            throw new DiskException(e);
+        }
+    }
+
+    private async Task<bool> MatchesAsync(FileStream file, CancellationToken cancellationToken)
+    {
+        if (HubNames.IsSha256(info.Etag))
+        {
+            return Convert.ToHexStringLower(_hash.GetCurrentHash()) == info.Etag;
+        }
+
+        if (!HubNames.IsGitHash(info.Etag))
+        {
+            return true; // a mirror's own etag says nothing about the bytes
+        }
+
+        await file.FlushAsync(cancellationToken).ConfigureAwait(false);
+        return await GitHashAsync(file, cancellationToken).ConfigureAwait(false) == info.Etag;
+    }
+
+#pragma warning disable CA5350 // Git names its objects by SHA-1.
+    private async Task<string> GitHashAsync(FileStream file, CancellationToken cancellationToken)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA1);
+        hash.AppendData(Encoding.ASCII.GetBytes($"blob {file.Length}\0"));
+        file.Position = 0;
+        for (int read; (read = await file.ReadAsync(_buffer, cancellationToken).ConfigureAwait(false)) > 0;)
+        {
+            hash.AppendData(_buffer, 0, read);
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+#pragma warning restore CA5350
 
     private void Restart(FileStream file)
     {
@@ -155,4 +206,6 @@ internal sealed class HubTransfer(HubHttp http, HubSettings settings, HubFileInf
         _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         progress(0);
     }
+
+    private sealed class DiskException(Exception cause) : IOException(cause.Message, cause);
 }

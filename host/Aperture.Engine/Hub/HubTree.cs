@@ -95,7 +95,23 @@ internal static class HubTree
                 isLfs ? Text(lfs, "sha256") : null));
         }
 
-        return (commit, files);
+        HashSet<string> names = new(files.Select(f => f.Path), StringComparer.Ordinal);
+        if (names.Count != files.Count)
+        {
+            throw new JsonException("a file stands twice");
+        }
+
+        return files.Find(f => FoldersOf(f.Path).Any(names.Contains)) is { } inside
+            ? throw new JsonException($"'{inside.Path}' lies in a folder that is a file of the list too")
+            : (commit, files);
+    }
+
+    private static IEnumerable<string> FoldersOf(string path)
+    {
+        for (int slash = path.LastIndexOf('/'); slash > 0; slash = path.LastIndexOf('/', slash - 1))
+        {
+            yield return path[..slash];
+        }
     }
 
     private static string? Text(JsonElement element, string name) =>
