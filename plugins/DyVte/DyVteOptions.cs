@@ -11,6 +11,9 @@ internal sealed record DyVteOptions : IMethodOptions
     /// <summary>Value of <see cref="Gates"/> that asks for freshly initialised gates.</summary>
     public const string RandomGates = "random";
 
+    /// <summary>The widest gate there may be; the published ones have 2048.</summary>
+    public const int LargestGateHidden = 1 << 16;
+
     /// <summary>Whether anything happens at all.</summary>
     public bool Enabled { get; set; } = true;
 
@@ -86,7 +89,7 @@ internal sealed record DyVteOptions : IMethodOptions
             throw Error("FixedExitLayer leaves nothing to MinExitLayer and MaxExitLayer; give it alone");
         }
 
-        if (GateHidden is < 1 or > 1 << 16)
+        if (GateHidden is < 1 or > LargestGateHidden)
         {
             throw Error($"GateHidden is {GateHidden}; give a width such as {GateInitialisation.DefaultHidden}");
         }

@@ -1,5 +1,7 @@
 using Aperture.Measuring;
 
+using Aperture.Files;
+
 namespace Aperture.Images;
 
 public sealed partial class Image
@@ -18,6 +20,7 @@ public sealed partial class Image
         options ??= ImageDecodeOptions.Default;
         try
         {
+            InputFile.RequireRegular(path);
             using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
             if (file.Length > Math.Min(options.MaxFileBytes, Array.MaxLength))
             {

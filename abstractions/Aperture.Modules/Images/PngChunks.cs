@@ -35,7 +35,7 @@ internal sealed class PngChunks
             uint length = BinaryPrimitives.ReadUInt32BigEndian(rest);
             ReadOnlySpan<byte> type = rest.Slice(4, 4);
             bool isData = type.SequenceEqual("IDAT"u8);
-            bool whole = length <= (uint)Math.Max(0, rest.Length - 12);
+            bool whole = rest.Length >= 12 && length <= (uint)(rest.Length - 12);
             if (first != type.SequenceEqual("IHDR"u8))
             {
                 throw source.Damaged("its header chunk is not the first and only one");

@@ -14,6 +14,9 @@ internal static class PngReader
     /// <summary>No deflate stream expands further than this.</summary>
     private const long DeflateRatio = 1032;
 
+    /// <summary>The flag in the second byte of a zlib stream.</summary>
+    private const byte PresetDictionary = 0x20;
+
     public static ReadOnlySpan<byte> Signature => [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A];
 
     /// <summary>The seven passes of an interlaced file: the first column and row of each and the steps between them.</summary>
@@ -31,6 +34,11 @@ internal static class PngReader
             throw source.Truncated();
         }
 
+        if (chunks.Data.Length > 1 && (chunks.Data[1] & PresetDictionary) != 0)
+        {
+            throw source.Damaged("its pixels are compressed with a dictionary that the file does not have");
+        }
+
         Array pixels;
         try
         {
@@ -38,7 +46,7 @@ internal static class PngReader
                 ? Interlaced(chunks.Data, layout, width, height, source)
                 : Decode(Whole(chunks.Data, layout.RawBytes(width, height), source), layout, width, height, source);
         }
-        catch (InvalidDataException error)
+        catch (Exception error) when (error is InvalidDataException or IOException)
         {
             throw new ApertureException(source.Damaged("its compressed pixels are corrupt or cut off").Message, error);
         }

@@ -6,8 +6,19 @@ namespace Aperture.Images;
 /// <summary>JPEG by SkiaSharp, whose libjpeg-turbo gives the numbers of Pillow's; without colour management.</summary>
 internal static class SkiaReader
 {
+    /// <summary>Every block of 8 x 8 pixels takes a bit at least.</summary>
+    private const long MostPixelsPerByte = 8 * 64;
+
     public static Image Read(ReadOnlySpan<byte> bytes, ImageSource source)
     {
+        JpegMarkers markers = JpegMarkers.Read(bytes);
+        source.CheckSize(Math.Max(markers.Width, 1), Math.Max(markers.Height, 1), bytesPerPixel: 4);
+        bool isCut = markers.HasSeveralScans && !markers.IsEnded;
+        if (isCut || (!markers.IsArithmetic && (long)markers.Width * markers.Height > bytes.Length * MostPixelsPerByte))
+        {
+            throw source.Truncated();
+        }
+
         using SKData data = SKData.CreateCopy(bytes);
         using SKCodec codec = SKCodec.Create(data) ?? throw source.Damaged("its header cannot be understood");
         (int width, int height) = (codec.Info.Width, codec.Info.Height);

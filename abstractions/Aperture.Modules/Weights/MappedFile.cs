@@ -1,5 +1,6 @@
 using System.IO.MemoryMappedFiles;
 using System.Runtime.InteropServices;
+using Aperture.Files;
 using Microsoft.Win32.SafeHandles;
 
 namespace Aperture.Weights;
@@ -46,6 +47,7 @@ internal sealed unsafe partial class MappedFile : IDisposable
     {
         try
         {
+            InputFile.RequireRegular(path);
             SafeFileHandle handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
             long length = RandomAccess.GetLength(handle);
             if (length == 0)

@@ -11,6 +11,9 @@ namespace Aperture.Weights;
 /// </summary>
 public sealed class TorchFile : IMappedWeights
 {
+    /// <summary>Values that a tensor may have by repeating fewer; as a view they cost nothing, but whoever converts it needs memory for all of them.</summary>
+    private const long MostRepeated = 1 << 20;
+
     private readonly MappedFile _file;
     private readonly TorchContent _content;
     private readonly Dictionary<string, PickledTensor> _tensors;
@@ -118,6 +121,14 @@ public sealed class TorchFile : IMappedWeights
         {
             using Tensor none = torch.empty(0, type.Loaded);
             return none.as_strided(shape, strides, 0);
+        }
+
+        long count = shape.Aggregate(1L, (product, size) => product * size);
+        if (count > Math.Max(storageCount, MostRepeated))
+        {
+            throw new ApertureException(
+                $"Weights file '{Path}', tensor '{name}': [{string.Join(", ", shape)}] with strides [{string.Join(", ", strides)}] repeats the {storageCount} "
+                + $"stored values as {count}, which no checkpoint does; fetch the file again.");
         }
 
         byte* data = tensor.Storage.Data(_file, type.Alignment, out ViewedMemory? memory);

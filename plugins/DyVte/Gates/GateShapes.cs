@@ -37,6 +37,13 @@ internal static class GateShapes
                     + "inputs] and [2, hidden] belong; the file is damaged or no gates file");
             }
 
+            if (first[0] is < 1 or > DyVteOptions.LargestGateHidden)
+            {
+                throw DyVteOptions.Error(
+                    $"the gate of layer {layer} in '{where}' is {first[0]} wide; gates are from 1 to {DyVteOptions.LargestGateHidden} wide, so this is no gates "
+                    + "file");
+            }
+
             inputs ??= first[1];
             if (first[1] != inputs)
             {

@@ -76,6 +76,28 @@ public sealed class TorchFileTests
         Assert.Contains(path, Assert.Throws<ApertureException>(() => WeightFiles.Open(path)).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(6, 1 << 15, new[] { 0, 1 }, true)]
+    [InlineData(6, 1 << 20, new[] { 0, 0 }, false)]
+    [InlineData(1, 1_000_000_000, new[] { 0, 0 }, false)]
+    public void A_view_that_repeats_its_storage_without_bound_is_refused_when_it_is_loaded(int columns, int rows, int[] strides, bool loads)
+    {
+        using TemporaryFolder folder = new();
+        byte[] pickle = new PickleBytes().Dictionary().Mark().Text("w").Tensor("0", 6, 0, [rows, columns], strides).SetItems().Stop();
+        using IWeightSource file = WeightFiles.Open(folder.Write("w.pth", PickleBytes.Zip(pickle, ("data/0", new byte[24]))));
+
+        Assert.Equal([rows, columns], file.Describe("w").Shape);
+        if (loads)
+        {
+            file.Load("w").Dispose();
+        }
+        else
+        {
+            string message = Assert.Throws<ApertureException>(() => file.Load("w")).Message;
+            Assert.Contains($"repeats the 6 stored values as {(long)rows * columns}", message, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public void Unknown_classes_are_refused_by_name_and_inert_when_lenient()
     {

@@ -53,6 +53,23 @@ public sealed class GateFilesTests : IDisposable
     }
 
     [Fact]
+    public void A_gate_wider_than_any_is_refused_by_its_width()
+    {
+        int width = DyVteOptions.LargestGateHidden + 1;
+        Dictionary<string, Tensor> gates = new()
+        {
+            [GateKeys.First(GateKeys.Published, 0)] = zeros(width, 2),
+            [GateKeys.Second(GateKeys.Published, 0)] = zeros(2, width),
+        };
+        using GateTensors source = new(gates);
+        GateKeys keys = GateKeys.Find(source)!;
+
+        string message = Assert.Throws<ApertureException>(() => GateShapes.Check(source, keys, "gates.pth", Info(layers: 1, width: 1), GateInputs.Text)).Message;
+
+        Assert.Contains($"is {width} wide", message);
+    }
+
+    [Fact]
     public void A_gates_file_says_what_it_belongs_to_and_gives_the_same_logits()
     {
         Dictionary<string, Tensor> gates = GateInitialisation.Create(3, 32, 8, 1);

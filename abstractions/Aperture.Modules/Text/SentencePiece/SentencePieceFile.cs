@@ -153,7 +153,7 @@ internal sealed class SentencePieceFile
         WhitespaceAsSuffix = trainer.WhitespaceAsSuffix;
         UnknownSurface = trainer.UnknownSurface;
         int[] bytes = new int[256];
-        int byteCount = 0;
+        HashSet<byte> seen = [];
         for (int id = 0; id < Pieces.Count; id++)
         {
             (string? piece, float _, PieceType type) = Pieces[id];
@@ -174,8 +174,12 @@ internal sealed class SentencePieceFile
                         throw new ApertureException($"{source}: byte piece {id} is spelled '{piece}'; the file is damaged.");
                     }
 
+                    if (!seen.Add(value))
+                    {
+                        throw new ApertureException($"{source}: pieces {bytes[value]} and {id} are both the byte {piece}; the file is damaged.");
+                    }
+
                     bytes[value] = id;
-                    byteCount++;
                     break;
                 default:
                     break;
@@ -187,9 +191,9 @@ internal sealed class SentencePieceFile
             throw new ApertureException($"{source}: the model has no unknown piece among its {Pieces.Count}; the file is damaged.");
         }
 
-        if (trainer.ByteFallback && byteCount != 256)
+        if (trainer.ByteFallback && seen.Count != 256)
         {
-            throw new ApertureException($"{source}: byte fallback is on with {byteCount} byte pieces instead of 256; the file is damaged.");
+            throw new ApertureException($"{source}: byte fallback is on with {seen.Count} byte pieces instead of 256; the file is damaged.");
         }
 
         ByteIds = trainer.ByteFallback ? bytes : null;
