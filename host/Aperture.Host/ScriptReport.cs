@@ -21,7 +21,7 @@ internal static class ScriptReport
             case ScriptResult.CompileError error:
                 foreach (ScriptDiagnostic diagnostic in error.Errors)
                 {
-                    terminal.Error.WriteLine(diagnostic);
+                    terminal.Error.WriteLine(Terminal.Plain(diagnostic.ToString()));
                 }
 
                 return ErrorReport.Failed;

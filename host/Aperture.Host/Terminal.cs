@@ -48,8 +48,11 @@ internal sealed class Terminal
     private void WriteLine(string label, Color color, string message)
     {
         RichError.Write(new Spectre.Console.Text(label, new Style(color)));
-        Error.WriteLine(message.ReplaceLineEndings(" "));
+        Error.WriteLine(Plain(message));
     }
+
+    /// <summary>A text on one line in which nothing commands the terminal: what a file, a hub or somebody's exception says may hold anything.</summary>
+    public static string Plain(string text) => string.Concat(text.ReplaceLineEndings(" ").Select(c => char.IsControl(c) && c != '\t' ? '\uFFFD' : c));
 
     private static IAnsiConsole Create(TextWriter writer)
     {

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Aperture.Files;
 
 namespace Aperture.Scripting;
 
@@ -52,7 +53,7 @@ internal sealed class ScriptCache(string folder)
     public void Write(string key, Submission submission)
     {
         byte[] body = Serialize(submission);
-        string temporary = $"{PathOf(key)}.{Guid.NewGuid():N}.tmp";
+        string temporary = AtomicFile.Temporary(PathOf(key));
         try
         {
             Directory.CreateDirectory(folder);

@@ -1,7 +1,11 @@
+using System.Text.RegularExpressions;
+
 namespace Aperture.Files;
 
-/// <summary>Writes small files whole or not at all: an interruption leaves the old content or the new one.</summary>
-public static class AtomicFile
+/// <summary>
+/// Writes files whole or not at all: an interruption leaves the old content or the new one, and what a killed run left beside is gone at the next.
+/// </summary>
+public static partial class AtomicFile
 {
     /// <summary>Writes a file, replacing one of the same name.</summary>
     /// <param name="path">The file; its folder is created if absent.</param>
@@ -9,8 +13,60 @@ public static class AtomicFile
     public static void Write(string path, ReadOnlySpan<byte> content)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-        string temporary = $"{path}.{Guid.NewGuid():N}.tmp";
-        File.WriteAllBytes(temporary, content);
-        File.Move(temporary, path, overwrite: true);
+        string temporary = Temporary(path);
+        try
+        {
+            File.WriteAllBytes(temporary, content);
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
     }
+
+    /// <summary>
+    /// A name beside a file for what is going to replace it, made of this process's number and chance. Files of such names that were left by processes which
+    /// are no more are deleted.
+    /// </summary>
+    /// <param name="path">The file to be replaced.</param>
+    public static string Temporary(string path)
+    {
+        Sweep(path);
+        return $"{path}.{Environment.ProcessId}-{Guid.NewGuid():N}.tmp";
+    }
+
+    private static void Sweep(string path)
+    {
+        string full = Path.GetFullPath(path), prefix = Path.GetFileName(full) + ".";
+        DirectoryInfo folder = new(Path.GetDirectoryName(full)!);
+        try
+        {
+            foreach (FileInfo file in folder.Exists ? folder.EnumerateFiles("*.tmp") : [])
+            {
+                if (file.Name.StartsWith(prefix, StringComparison.Ordinal)
+                    && Tail().Match(file.Name[prefix.Length..]) is { Success: true } tail && !Directory.Exists($"/proc/{tail.Groups[1].Value}"))
+                {
+                    Discard(file);
+                }
+            }
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // A folder that cannot be listed or cleaned can still be written into, or says itself that it cannot.
+        }
+    }
+
+    // Another machine's process may write through a shared folder: its lock keeps the file.
+    private static void Discard(FileInfo file)
+    {
+        using (file.Open(FileMode.Open, FileAccess.ReadWrite, FileShare.None))
+        {
+            file.Delete();
+        }
+    }
+
+    [GeneratedRegex(@"^([0-9]{1,10})-[0-9a-f]{32}\.tmp\z")]
+    private static partial Regex Tail();
 }

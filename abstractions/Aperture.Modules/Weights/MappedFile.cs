@@ -10,10 +10,15 @@ internal sealed unsafe partial class MappedFile : IDisposable
 {
     private const int AdviceDontNeed = 4;
 
-    private MappedFile(string path, long length, MemoryMappedFile? map, MemoryMappedViewAccessor? view)
+    private readonly SafeFileHandle? _handle;
+    private readonly DateTime _written;
+
+    private MappedFile(string path, SafeFileHandle? handle, long length, MemoryMappedFile? map, MemoryMappedViewAccessor? view)
     {
         Path = path;
         Length = length;
+        _handle = handle;
+        _written = handle is null ? default : File.GetLastWriteTimeUtc(handle);
         byte* start = null;
         view?.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
         Memory = new ViewedMemory(start, () =>
@@ -21,6 +26,7 @@ internal sealed unsafe partial class MappedFile : IDisposable
             view?.SafeMemoryMappedViewHandle.ReleasePointer();
             view?.Dispose();
             map?.Dispose();
+            handle?.Dispose();
         });
     }
 
@@ -53,15 +59,30 @@ internal sealed unsafe partial class MappedFile : IDisposable
             if (length == 0)
             {
                 handle.Dispose();
-                return new MappedFile(path, 0, null, null);
+                return new MappedFile(path, null, 0, null, null);
             }
 
-            MemoryMappedFile map = MemoryMappedFile.CreateFromFile(handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
-            return new MappedFile(path, length, map, map.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read));
+            MemoryMappedFile map = MemoryMappedFile.CreateFromFile(handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+            return new MappedFile(path, handle, length, map, map.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read));
         }
         catch (Exception cause) when (cause is IOException or UnauthorizedAccessException or NotSupportedException)
         {
             throw new ApertureException($"Cannot read the weights file '{path}': {cause.Message.TrimEnd('.')}; check the path and its permissions.", cause);
+        }
+    }
+
+    /// <summary>
+    /// Refuses a file that was written into since it was opened: its memory shows the new bytes, and nothing that was read of it before is to be trusted.
+    /// A file that was replaced by another of its name is still the old one here.
+    /// </summary>
+    /// <exception cref="ApertureException">The file has changed.</exception>
+    public void RequireUnchanged()
+    {
+        if (_handle is { IsClosed: false } && (File.GetLastWriteTimeUtc(_handle) != _written || RandomAccess.GetLength(_handle) != Length))
+        {
+            throw new ApertureException(
+                $"Weights file '{Path}' has been written into since it was opened; open the model again, and replace weights by renaming a new file over "
+                + "them.");
         }
     }
 

@@ -66,6 +66,7 @@ public sealed class SafetensorsFile : IMappedWeights
     public unsafe Tensor Load(string name)
     {
         SafetensorsEntry entry = Find(name);
+        _file.RequireUnchanged();
         byte* data = _file.Start + _dataStart + entry.Begin;
         return StoredElements.Load(_file.Memory, data, entry.Count, entry.Shape, entry.Type, $"Weights file '{Path}', tensor '{name}'");
     }

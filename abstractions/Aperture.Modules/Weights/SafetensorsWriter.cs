@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Aperture.Files;
 using Aperture.Measuring;
 using Microsoft.Win32.SafeHandles;
 using static TorchSharp.torch;
@@ -73,7 +74,7 @@ public sealed class SafetensorsWriter : IDisposable
             offset = checked(offset + tensor.ByteLength);
         }
 
-        string temporary = $"{path}.{Guid.NewGuid():N}.tmp";
+        string temporary = AtomicFile.Temporary(path);
         SafeFileHandle handle = OnDisk(
             path, () => File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.Read, FileOptions.None, preallocationSize: offset));
         SafetensorsWriter writer = new(path, temporary, handle, pending);

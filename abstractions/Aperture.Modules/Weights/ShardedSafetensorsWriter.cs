@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using Aperture.Files;
 using static TorchSharp.torch;
 
 namespace Aperture.Weights;
@@ -154,15 +155,12 @@ public sealed class ShardedSafetensorsWriter : IDisposable
             writer.WriteEndObject();
         }
 
-        string temporary = $"{path}.{Guid.NewGuid():N}.tmp";
         try
         {
-            File.WriteAllBytes(temporary, json.WrittenSpan);
-            File.Move(temporary, path, overwrite: true);
+            AtomicFile.Write(path, json.WrittenSpan);
         }
         catch (Exception cause) when (cause is IOException or UnauthorizedAccessException)
         {
-            File.Delete(temporary);
             throw new ApertureException($"Cannot write '{path}': {cause.Message.TrimEnd('.')}; check the folder, its permissions and the free space.", cause);
         }
     }

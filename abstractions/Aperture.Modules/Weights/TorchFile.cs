@@ -113,6 +113,7 @@ public sealed class TorchFile : IMappedWeights
 
     private unsafe Tensor Load(PickledTensor tensor, string name)
     {
+        _file.RequireUnchanged();
         long[] shape = [.. tensor.Shape];
         long[] strides = [.. tensor.Strides];
         StoredType type = tensor.Type;

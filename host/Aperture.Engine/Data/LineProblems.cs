@@ -30,15 +30,21 @@ internal sealed class LineProblems
     /// <exception cref="ApertureException">Something is wrong.</exception>
     public void ThrowIfAny()
     {
-        if (_found.Count == 0)
+        if (Message is { } message)
         {
-            return;
+            throw new ApertureException(message);
         }
+    }
 
+    /// <summary>The first problem in words, the others by their lines; null where there is none.</summary>
+    public string? Message => _found.Count == 0 ? null : Describe();
+
+    private string Describe()
+    {
         (int line, string message) = _found.MinBy(problem => problem.Line);
         int[] others = [.. _found.Select(problem => problem.Line).Where(other => other > 0 && other != line).Distinct().Order()];
         string named = string.Join(", ", others.Take(MostNamed)) + (others.Length > MostNamed ? ", …" : "");
-        throw new ApertureException(others.Length == 0 ? message
-            : $"{message.TrimEnd('.')} ({others.Length} more {(others.Length == 1 ? "line is" : "lines are")} wrong: {named}).");
+        return others.Length == 0 ? message
+            : $"{message.TrimEnd('.')} ({others.Length} more {(others.Length == 1 ? "line is" : "lines are")} wrong: {named}).";
     }
 }

@@ -113,9 +113,12 @@ internal sealed class PopeScoring : AnswerScoring
 
     public override IReadOnlyList<(string Name, double Value)> Figures(IReadOnlyList<QuestionResult> results)
     {
-        PopeScore score = PopeScore.Of([.. results.Select(result => result.Given)], [.. results.Select(result => IsYes(result.Item))]);
+        PopeScore score = PopeScore.Of([.. results.Select(Given)], [.. results.Select(result => IsYes(result.Item))]);
         return [("precision", score.Precision), ("recall", score.Recall), ("F1", score.F1), ("yes", score.YesRatio)];
     }
+
+    // A question that could not be asked is wrong, whichever answer is right.
+    private static string Given(QuestionResult result) => result.Problem is null ? result.Given : IsYes(result.Item) ? "no" : "yes";
 
     private static bool IsYes(QuestionItem item) => item.RightAnswers.Any(answer => string.Equals(answer, "yes", StringComparison.OrdinalIgnoreCase));
 }

@@ -34,6 +34,11 @@ public static class EvaluationJson
         report.MeasuredOn.Write(json);
         json.WriteString("scoredBy", scoring);
         json.WriteNumber("questions", report.Results.Count);
+        if (report.Broken > 0)
+        {
+            json.WriteNumber("broken", report.Broken);
+        }
+
         json.WriteNumber("accuracy", report.Accuracy);
         json.WriteNumber("halfWidth95", report.HalfWidth);
         if (report.Against is { } against)

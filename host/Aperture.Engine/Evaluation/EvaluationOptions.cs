@@ -1,4 +1,5 @@
 using Aperture.Generation;
+using Aperture.Images;
 
 namespace Aperture.Evaluation;
 
@@ -22,6 +23,14 @@ public sealed record EvaluationOptions
     /// baselines do, with as many visual tokens as its FLOPs allow.
     /// </summary>
     public bool AddBaselines { get; init; }
+
+    /// <summary>
+    /// Whether a picture that does not open ends the run before the first question; else its questions count as wrong, and the others are asked.
+    /// </summary>
+    public bool Strict { get; init; }
+
+    /// <summary>What becomes of pictures before the model's own processor gets them.</summary>
+    public ImagePreparation Pictures { get; init; } = ImagePreparation.None;
 
     /// <summary>
     /// Folder for one line an answer, written as it comes, and the summary at the end; null to keep all in memory. A run that was stopped goes on from what is

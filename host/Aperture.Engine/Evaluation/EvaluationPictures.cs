@@ -9,7 +9,8 @@ namespace Aperture.Evaluation;
 /// The pictures of a question file as the rows of an evaluation see them: once a model, unless a method acts before or inside the encoder, and once more in
 /// grey.
 /// </summary>
-internal sealed class EvaluationPictures : IDisposable
+/// <param name="preparation">What becomes of a picture first.</param>
+internal sealed class EvaluationPictures(ImagePreparation preparation) : IDisposable
 {
     private readonly Dictionary<EvaluationRow, SeenPictures> _ofRows = [];
     private readonly Dictionary<(Model Model, bool IsBlind), SeenPictures> _shared = [];
@@ -40,7 +41,7 @@ internal sealed class EvaluationPictures : IDisposable
             pictures = !isOwn && _shared.TryGetValue((row.Model, row.IsBlind), out SeenPictures? shared) ? shared
                 : new SeenPictures(
                     (image, token) => row.Pipeline.Run((run, inner) => run.See([image], inner), token),
-                    path => row.IsBlind ? Grey(Image.Load(path)) : Image.Load(path));
+                    path => row.IsBlind ? Grey(preparation.Apply(Image.Load(path))) : preparation.Apply(Image.Load(path)));
             _ofRows[row] = pictures;
             if (!isOwn)
             {

@@ -32,25 +32,30 @@ public sealed record EvaluationReport(string Label, IReadOnlyList<QuestionResult
     public double HalfWidth
         => Results.Count == 0 ? 0 : 1.96 * Math.Sqrt(Results.Average(result => (result.Score - Accuracy) * (result.Score - Accuracy)) / Results.Count);
 
+    /// <summary>Questions that were not asked because their pictures do not open. They count as wrong; costs are means over the others.</summary>
+    public int Broken => Results.Count(r => r.Problem is not null);
+
     /// <summary>Mean floating-point operations of a question, up to its first token.</summary>
-    public double MeanFlops => Results.Average(r => (double)r.Flops);
+    public double MeanFlops => Asked.Average(r => (double)r.Flops);
 
     /// <summary>Mean over questions and layers of the visual tokens that left a layer in the prefill.</summary>
-    public double MeanVisualTokens => Results.Average(r => r.MeanVisualTokens);
+    public double MeanVisualTokens => Asked.Average(r => r.MeanVisualTokens);
 
     /// <summary>Median prefill in milliseconds.</summary>
-    public double PrefillMs => Statistics.Median(Results.Select(r => r.PrefillMs));
+    public double PrefillMs => Statistics.Median(Asked.Select(r => r.PrefillMs));
 
     /// <summary>Median of a generated token after the first in milliseconds; 0 where no answer had two tokens.</summary>
     public double DecodeMs
         => Results.Where(r => r.DecodeMs > 0).Select(r => r.DecodeMs).ToList() is { Count: > 0 } timed ? Statistics.Median(timed) : 0;
 
     /// <summary>Mean bytes of the key/value cache after an answer.</summary>
-    public double MeanCacheBytes => Results.Average(r => (double)r.CacheBytes);
+    public double MeanCacheBytes => Asked.Average(r => (double)r.CacheBytes);
 
     /// <summary>Sum of scores and number of answers by kind of question, in order of first appearance.</summary>
     public IReadOnlyList<(string Type, double Right, int Count)> ByType
         => [.. Results.GroupBy(r => r.Item.Type).Select(g => (g.Key, g.Sum(r => r.Score), g.Count()))];
+
+    private IEnumerable<QuestionResult> Asked => Results.Where(r => r.Problem is null);
 
     /// <summary>One line: <c>none: 93.3 ± 2.6 % of 360 questions</c>.</summary>
     public override string ToString() => $"{Label}: {100 * Accuracy:0.0} ± {100 * HalfWidth:0.0} % of {Results.Count} questions";

@@ -10,9 +10,16 @@ public sealed record EvaluationResult(string Scoring, IReadOnlyList<EvaluationRe
     /// <summary>Answers that an earlier run had left in the output folder and that were not asked for again.</summary>
     public int Resumed { get; init; }
 
-    /// <summary>What a reader must not overlook, one line each: pipelines that take longer in the prefill than the model without methods.</summary>
+    /// <summary>The questions whose pictures do not open, with the lines they stand in, in one line; null where all open.</summary>
+    public string? Broken { get; init; }
+
+    /// <summary>
+    /// What a reader must not overlook, one line each: questions that were not asked, and pipelines that take longer in the prefill than the model without
+    /// methods.
+    /// </summary>
     public IReadOnlyList<string> Notes =>
     [
+        .. Broken is null ? Array.Empty<string>() : [$"counted as wrong and not asked: {Broken}"],
         .. from plain in Reports
            where plain.IsPlain
            let slower = Reports.Where(report => report.Model == plain.Model && report.PrefillMs > Noticeable * plain.PrefillMs).ToArray()

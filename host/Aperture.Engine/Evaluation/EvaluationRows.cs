@@ -81,7 +81,7 @@ internal sealed class EvaluationRows : IDisposable
         EvaluationRow row, IReadOnlyList<PluginMethod> baselines, QuestionItem[] samples, EvaluationOptions options, CancellationToken cancellationToken)
     {
         MethodBudget budget = MethodBudget.Of(
-            row.Pipeline, samples.Select(item => (Image.Load(item.Image!), options.Scoring.Question(item))), cancellationToken);
+            row.Pipeline, samples.Select(item => (options.Pictures.Apply(Image.Load(item.Image!)), options.Scoring.Question(item))), cancellationToken);
         foreach (PluginMethod baseline in baselines.Where(baseline => baseline.Fits(row.Model.Encoder)))
         {
             Pipeline made = budget.Give(baseline);

@@ -35,6 +35,7 @@ internal sealed record EvaluationSettings(IReadOnlyDictionary<string, string> Va
             [ModelDigest] = Digest(models.SelectMany(model => Files(model.Folder, options.Output))),
             [MethodDigest] = Digest(rows.SelectMany(row => Plugins(row.Pipeline)).Distinct()),
             ["modelOptions"] = Joined(rows.Select(row => Text(row.Pipeline.Spec.Options ?? row.Pipeline.Session.Defaults)).Distinct()),
+            ["pictures"] = options.Pictures.ToString(),
             ["measuredOn"] = Joined(measuredOn.Select(on => on.ToString()).Distinct()),
         });
     }
@@ -117,7 +118,7 @@ internal sealed record EvaluationSettings(IReadOnlyDictionary<string, string> Va
     private static string Text(QuestionItem item)
         => Joined([
             item.Id, item.Question, Joined(item.RightAnswers), Joined(item.Answers), Joined(item.Choices), item.Hint, item.Type,
-            item.Image is { } image ? $"{image} {new FileInfo(image).Length}" : "",
+            item.Image is { } image ? $"{image} {(File.Exists(image) ? new FileInfo(image).Length : 0)}" : "",
         ]);
 
     // Weights are too large to be read for this; whoever writes them anew leaves another time.

@@ -26,7 +26,8 @@ public static class Evaluator
     /// <param name="progress">Told after every question how many all pipelines have answered; null for nobody.</param>
     /// <param name="cancellationToken">Checked between layers and tokens. With <see cref="EvaluationOptions.Output"/> the same call goes on later.</param>
     /// <exception cref="ApertureException">
-    /// There are no questions, lines or pictures are wrong, a pipeline cannot be built, or the output folder holds another run; nothing was asked then.
+    /// There are no questions, lines are wrong, no picture opens or, with <see cref="EvaluationOptions.Strict"/>, one does not, a pipeline cannot be built, or
+    /// the output folder holds another run; nothing was asked then.
     /// </exception>
     public static EvaluationResult Run(
         IReadOnlyList<Pipeline> pipelines, IReadOnlyList<QuestionItem> items, EvaluationOptions? options = null, IProgress<int>? progress = null,
@@ -34,29 +35,30 @@ public static class Evaluator
     {
         options = (options ?? new EvaluationOptions()).Validate();
         using Work work = Work.Begin(cancellationToken);
-        QuestionCheck.Run(items, options.Scoring, work.Token);
-        using EvaluationRows rows = EvaluationRows.Create(pipelines, items, options, work.Token);
+        (IReadOnlyDictionary<string, string> broken, string? message) = QuestionCheck.Run(items, options, work.Token);
+        using EvaluationRows rows = EvaluationRows.Create(pipelines, [.. items.Where(item => !broken.ContainsKey(item.Id))], options, work.Token);
         using EvaluationOutput? output = options.Output is { } folder ? EvaluationOutput.Open(folder, EvaluationSettings.Of(rows.All, items, options)) : null;
         Dictionary<(string Label, string Id), QuestionResult> known = output?.Read(rows.All, items) ?? [];
         int resumed = known.Count;
-        Ask(rows.All, items, options, known, output, progress, work.Token);
-        EvaluationResult result = new(options.Scoring.Name, Reports(rows.All, items, options, known)) { Resumed = resumed };
+        Ask(rows.All, items, broken, options, known, output, progress, work.Token);
+        EvaluationResult result = new(options.Scoring.Name, Reports(rows.All, items, options, known)) { Resumed = resumed, Broken = message };
         output?.WriteSummary(EvaluationJson.Write(result));
         return result;
     }
 
     // Fills in the answers that are missing.
     private static void Ask(
-        IReadOnlyList<EvaluationRow> rows, IReadOnlyList<QuestionItem> items, EvaluationOptions options,
+        IReadOnlyList<EvaluationRow> rows, IReadOnlyList<QuestionItem> items, IReadOnlyDictionary<string, string> broken, EvaluationOptions options,
         Dictionary<(string Label, string Id), QuestionResult> known, EvaluationOutput? output, IProgress<int>? progress, CancellationToken cancellationToken)
     {
-        using EvaluationPictures pictures = new();
+        using EvaluationPictures pictures = new(options.Pictures);
         bool isWarm = false;
         int done = 0;
         foreach (QuestionItem item in items)
         {
             EvaluationRow[] missing = [.. rows.Where(row => !known.ContainsKey((row.Label, item.Id)))];
-            if (missing.Length > 0 && !isWarm)
+            string? problem = broken.GetValueOrDefault(item.Id);
+            if (missing.Length > 0 && !isWarm && problem is null)
             {
                 foreach (EvaluationRow row in rows)
                 {
@@ -68,7 +70,9 @@ public static class Evaluator
 
             foreach (EvaluationRow row in missing)
             {
-                QuestionResult result = QuestionResult.Of(item, One(row, item), options.Scoring);
+                QuestionResult result = problem is null
+                    ? QuestionResult.Of(item, One(row, item), options.Scoring)
+                    : new QuestionResult(item, "", 0) { Problem = problem };
                 known[(row.Label, item.Id)] = result;
                 output?.Add(row.Label, result);
             }

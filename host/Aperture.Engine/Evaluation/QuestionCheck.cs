@@ -10,12 +10,14 @@ internal static class QuestionCheck
 {
     private const int MostAtOnce = 4; // Pictures may be large.
 
-    /// <summary>Checks that every question carries what the rule needs and that every picture opens.</summary>
+    /// <summary>Checks that every question carries what the rule needs and looks for pictures that do not open.</summary>
     /// <param name="items">The questions.</param>
-    /// <param name="scoring">The rule.</param>
+    /// <param name="options">How they are scored, and whether a picture that does not open ends the run.</param>
     /// <param name="cancellationToken">Checked between pictures.</param>
+    /// <returns>The questions whose pictures do not open, by id, with the reason; and all of it in one line, null where all open.</returns>
     /// <exception cref="ApertureException">Something is wrong; the message names file, line and what, and the lines of all others.</exception>
-    public static void Run(IReadOnlyList<QuestionItem> items, AnswerScoring scoring, CancellationToken cancellationToken)
+    public static (IReadOnlyDictionary<string, string> Broken, string? Message) Run(
+        IReadOnlyList<QuestionItem> items, EvaluationOptions options, CancellationToken cancellationToken)
     {
         if (items.Count == 0)
         {
@@ -26,7 +28,7 @@ internal static class QuestionCheck
         HashSet<string> ids = new(StringComparer.Ordinal);
         foreach (QuestionItem item in items)
         {
-            problems.Check(item.Line, () => scoring.Check(item));
+            problems.Check(item.Line, () => options.Scoring.Check(item));
             if (!ids.Add(item.Id))
             {
                 problems.Add(item.Line, $"{item.Where}: the id '{item.Id}' stands for another question already; ids must differ.");
@@ -34,12 +36,17 @@ internal static class QuestionCheck
         }
 
         problems.ThrowIfAny();
-        Pictures(items, problems, cancellationToken);
-        problems.ThrowIfAny();
+        Dictionary<string, string> broken = Pictures(items, problems, cancellationToken);
+        if (options.Strict || broken.Count == items.Count)
+        {
+            problems.ThrowIfAny();
+        }
+
+        return (broken, problems.Message);
     }
 
     // Each picture is opened as it will be: a header may promise what the rest does not hold.
-    private static void Pictures(IReadOnlyList<QuestionItem> items, LineProblems problems, CancellationToken cancellationToken)
+    private static Dictionary<string, string> Pictures(IReadOnlyList<QuestionItem> items, LineProblems problems, CancellationToken cancellationToken)
     {
         string[] paths = [.. items.Select(item => item.Image).OfType<string>().Distinct(StringComparer.Ordinal)];
         string?[] wrong = new string?[paths.Length];
@@ -60,5 +67,7 @@ internal static class QuestionCheck
         {
             problems.Add(item.Line, $"{item.Where}: {broken[item.Image!]}");
         }
+
+        return items.Where(item => item.Image is { } path && broken.ContainsKey(path)).ToDictionary(item => item.Id, item => broken[item.Image!]);
     }
 }

@@ -9,6 +9,9 @@ namespace Aperture.Evaluation;
 /// <param name="Score">How right that is, from 0 to 1.</param>
 public sealed record QuestionResult(QuestionItem Item, string Given, double Score)
 {
+    /// <summary>Why the question was not asked and counts as wrong: its picture does not open. Null for every question that was asked.</summary>
+    public string? Problem { get; init; }
+
     /// <summary>Visual tokens that entered the decoder.</summary>
     public int VisualTokens { get; init; }
 

@@ -42,6 +42,11 @@ internal static class SampleLine
             json.WriteNumber("prefillMilliseconds", result.PrefillMs);
             json.WriteNumber("decodeMilliseconds", result.DecodeMs);
             json.WriteNumber("cacheBytes", result.CacheBytes);
+            if (result.Problem is not null)
+            {
+                json.WriteString("problem", result.Problem);
+            }
+
             json.WriteEndObject();
         }
 
@@ -69,6 +74,7 @@ internal static class SampleLine
                     PrefillMs = Number("prefillMilliseconds"),
                     DecodeMs = Number("decodeMilliseconds"),
                     CacheBytes = json.GetProperty("cacheBytes").GetInt64(),
+                    Problem = json.TryGetProperty("problem", out JsonElement problem) ? problem.GetString() : null,
                 });
 
             double Number(string name) => json.GetProperty(name).GetDouble();

@@ -95,7 +95,7 @@ public sealed class HubCache
         }
 
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        string temporary = $"{path}.{Guid.NewGuid():N}.tmp";
+        string temporary = AtomicFile.Temporary(path);
         if (!_useSymlinks)
         {
             File.Move(blob, path, overwrite: true);

@@ -34,6 +34,9 @@ internal sealed class ChatLoop(Terminal terminal, Chat chat, GenerationOptions o
     /// <summary>Whether a line after each answer says what it cost.</summary>
     public bool ShowsCost { get; init; }
 
+    /// <summary>What becomes of pictures before the model sees them.</summary>
+    public ImagePreparation Preparation { get; init; } = ImagePreparation.None;
+
     /// <summary>Whether anything went wrong.</summary>
     public bool HasFailed { get; private set; }
 
@@ -122,7 +125,13 @@ internal sealed class ChatLoop(Terminal terminal, Chat chat, GenerationOptions o
 
     private void Show(string path)
     {
-        Image picture = Image.Load(path);
+        Image stored = Image.Load(path);
+        if (Preparation.Notice([(path, stored)]) is { } notice)
+        {
+            terminal.Note($"note: {notice}");
+        }
+
+        Image picture = Preparation.Apply(stored);
         _paths[picture] = Path.GetFullPath(path);
         _shown.Add(picture);
         terminal.Error.WriteLine($"The next question shows {path} ({picture.Width}x{picture.Height}).");

@@ -19,6 +19,7 @@ internal static class AskCommand
     public static Command Create(CommandContext context)
     {
         ModelArguments model = new();
+        PictureOptions pictures = new();
         Argument<string[]> asked = new("question")
         {
             Description = "Image files (PNG, JPEG, WebP, GIF, BMP, TIFF, TGA or PPM; one, several or none), and last what you want to know.",
@@ -47,12 +48,13 @@ internal static class AskCommand
             HelpName = "file",
         };
         Command command = new("ask", "Ask a model about a picture.") { model.Model, asked, tokens, temperature, topP, topK, beams, seed, map };
+        pictures.AddOptions(command);
         model.AddOptions(command);
         command.SetAction(async (parsed, token) =>
         {
             string[] words = parsed.GetRequiredValue(asked);
             RefuseForgottenQuestion(words[^1]);
-            Image[] images = [.. words[..^1].Select(file => Image.Load(file))];
+            Image[] images = pictures.Load(parsed, words[..^1], context.Terminal);
             GenerationOptions options = new()
             {
                 MaxNewTokens = parsed.GetValue(tokens),

@@ -16,6 +16,7 @@ internal static class ChatCommand
     public static Command Create(CommandContext context)
     {
         ModelArguments model = new();
+        PictureOptions preparation = new();
         Argument<string[]> pictures = new("pictures")
         {
             Description = "Image files that the first question shows; later ones come with /image.",
@@ -32,6 +33,7 @@ internal static class ChatCommand
             system,
             stats,
         };
+        preparation.AddOptions(command);
         model.AddOptions(command);
         command.SetAction(async (parsed, token) =>
         {
@@ -39,7 +41,7 @@ internal static class ChatCommand
             await using EngineSession session = SessionFactory.Open(context, parsed, model.Options(parsed));
             Pipeline pipeline = model.Pipeline(parsed, session.Load(parsed.GetRequiredValue(model.Model), cancellationToken: token));
             using Chat chat = pipeline.Chat(Accepted(pipeline, parsed.GetValue(system)));
-            ChatLoop loop = new(context.Terminal, chat, options) { ShowsCost = parsed.GetValue(stats) };
+            ChatLoop loop = new(context.Terminal, chat, options) { ShowsCost = parsed.GetValue(stats), Preparation = preparation.Preparation(parsed) };
             Array.ForEach(parsed.GetValue(pictures) ?? [], path => loop.Enter($"/image {path}", token));
             using IDisposable taken = context.CtrlC.Handle(() => Pressed(loop));
             if (Console.IsInputRedirected || Console.IsOutputRedirected)

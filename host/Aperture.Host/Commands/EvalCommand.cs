@@ -14,6 +14,7 @@ internal static class EvalCommand
     public static Command Create(CommandContext context)
     {
         ModelArguments model = new();
+        PictureOptions pictures = new();
         Argument<string> file = new("questions")
         {
             Description = "JSON lines with image, question, answer (or answers, a list of right ones) and, for figures by kind, type.",
@@ -39,11 +40,16 @@ internal static class EvalCommand
             Description = "Folder for samples.jsonl, a line an answer as it comes, and summary.json; the same command goes on after a stop.",
             HelpName = "folder",
         };
+        Option<bool> strict = new("--strict")
+        {
+            Description = "End at a picture that does not open, before the first question; by default its questions count as wrong and the others are asked.",
+        };
         Option<bool> json = new("--json") { Description = "Write the figures as JSON to standard output." };
         Command command = new("eval", "Score pipelines on questions with answers.")
         {
-            model.Model, file, score, tokens, blind, baselines, limit, output, json,
+            model.Model, file, score, tokens, blind, baselines, limit, output, strict, json,
         };
+        pictures.AddOptions(command);
         model.AddOptions(command);
         command.SetAction(async (parsed, token) =>
         {
@@ -54,6 +60,8 @@ internal static class EvalCommand
                 AddBlind = parsed.GetValue(blind),
                 AddBaselines = parsed.GetValue(baselines),
                 Output = parsed.GetValue(output),
+                Strict = parsed.GetValue(strict),
+                Pictures = pictures.Preparation(parsed),
             };
             IReadOnlyList<QuestionItem> items = Read(parsed.GetRequiredValue(file), parsed.GetValue(limit));
             await using EngineSession session = SessionFactory.Open(context, parsed, model.Options(parsed));
@@ -98,6 +106,11 @@ internal static class EvalCommand
     {
         if (asJson)
         {
+            if (result.Broken is { } broken)
+            {
+                terminal.Warn($"counted as wrong and not asked: {broken}");
+            }
+
             terminal.Output.WriteLine(EvaluationJson.Write(result));
             return;
         }

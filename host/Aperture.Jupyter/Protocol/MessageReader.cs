@@ -18,6 +18,7 @@ internal sealed class MessageReader(MessageSignature signature)
     private const int MaxFrames = 64;
     private const int SignedFrames = 4;
     private static readonly byte[] _delimiter = "<IDS|MSG>"u8.ToArray();
+    private readonly SeenSignatures _seen = new();
     private static readonly JsonDocumentOptions _json = new() { MaxDepth = 64, AllowDuplicateProperties = false };
 
     /// <summary>Reads a message.</summary>
@@ -36,6 +37,12 @@ internal sealed class MessageReader(MessageSignature signature)
         if (!signature.Verify(mac, parts))
         {
             reason = "its signature is wrong";
+            return null;
+        }
+
+        if (signature.Signs && !_seen.Add(mac))
+        {
+            reason = "it came before: its signature is known";
             return null;
         }
 

@@ -9,6 +9,9 @@ namespace Aperture.Jupyter;
 /// <param name="key">The connection's key.</param>
 internal sealed class MessageSignature(byte[] key)
 {
+    /// <summary>Whether messages are signed.</summary>
+    public bool Signs => key.Length > 0;
+
     /// <summary>The signature of four frames.</summary>
     public byte[] Sign(IEnumerable<byte[]> frames)
     {

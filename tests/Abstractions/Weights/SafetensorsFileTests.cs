@@ -49,6 +49,29 @@ public sealed class SafetensorsFileTests
     }
 
     [Fact]
+    public void A_file_that_is_written_into_while_it_is_open_is_refused_and_one_that_is_replaced_is_not()
+    {
+        using TemporaryFolder folder = new();
+        string path = folder["w.safetensors"];
+        using TorchSharp.torch.Tensor one = TorchSharp.torch.ones(3);
+        SafetensorsWriter.Save(path, new Dictionary<string, TorchSharp.torch.Tensor> { ["a"] = one });
+        using SafetensorsFile file = SafetensorsFile.Open(path);
+        SafetensorsWriter.Save(path, new Dictionary<string, TorchSharp.torch.Tensor> { ["a"] = one }); // replaces the name, not the bytes
+        file.Load("a").Dispose();
+
+        using SafetensorsFile now = SafetensorsFile.Open(path);
+        using (FileStream stream = new(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete))
+        {
+            stream.Position = stream.Length - 1;
+            stream.WriteByte(7);
+        }
+
+        File.SetLastWriteTimeUtc(path, DateTime.UtcNow.AddSeconds(2)); // clocks of file systems are coarse
+        Assert.Contains("has been written into since it was opened", Assert.Throws<ApertureException>(() => now.Load("a")).Message);
+        file.Load("a").Dispose();
+    }
+
+    [Fact]
     public void Open_of_a_missing_file_says_so()
     {
         Assert.Contains(

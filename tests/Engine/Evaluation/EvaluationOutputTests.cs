@@ -81,6 +81,52 @@ public sealed class EvaluationOutputTests(SmallLlava small) : IClassFixture<Smal
     }
 
     [Fact]
+    public async Task A_question_whose_picture_is_broken_counts_as_wrong_and_the_others_are_asked()
+    {
+        await using EngineSession session = small.Open();
+        Pipeline[] pipelines = Pipelines(session);
+        string cut = Path.Combine(_root, "cut.png"), gone = Path.Combine(_root, "gone.png");
+        File.WriteAllBytes(cut, File.ReadAllBytes(small.Picture)[..60]);
+        QuestionItem[] items = Questions();
+        items = [items[0] with { Image = cut }, items[1], items[2] with { Image = gone, Answer = "no" }, items[3]];
+        items = [.. items.Select(item => item with { File = "q.jsonl" })];
+
+        EvaluationResult result = Evaluator.Run(pipelines, items, Options("run"));
+        int asked = _asked;
+        EvaluationResult again = Evaluator.Run(pipelines, items, Options("run"));
+
+        Assert.StartsWith($"q.jsonl(1): Image {cut} is damaged", result.Broken);
+        Assert.EndsWith("(1 more line is wrong: 3).", result.Broken);
+        Assert.Equal($"counted as wrong and not asked: {result.Broken}", result.Notes[0]);
+        Assert.Equal(6, asked); // two warm, four count
+        Assert.Equal((asked, 8), (_asked, again.Resumed));
+        Assert.Equal(EvaluationJson.Write(result), EvaluationJson.Write(again));
+        foreach (EvaluationReport report in result.Reports)
+        {
+            Assert.Equal([true, false, true, false], report.Results.Select(r => r.Problem is not null));
+            Assert.Equal((4, 2, 0.0), (report.Results.Count, report.Broken, report.Results[0].Score));
+            Assert.Equal(report.Results[1].Flops + report.Results[3].Flops, 2 * report.MeanFlops, 1.0);
+        }
+
+        Assert.Equal(2, JsonNode.Parse(EvaluationJson.Write(result))![0]!["broken"]!.GetValue<int>());
+        Refused($"q.jsonl(1): Image {cut} is damaged", pipelines, items, Options("other") with { Strict = true });
+        Refused("q.jsonl(1): Image", pipelines, [items[0], items[2]], Options("other"));
+        Assert.False(Directory.Exists(Path.Combine(_root, "other")));
+    }
+
+    [Fact]
+    public void A_broken_picture_is_wrong_under_POPE_whichever_answer_is_right()
+    {
+        QuestionItem yes = new("1", "a.png", "q", "yes", ""), no = new("2", "b.png", "q", "no", "");
+        QuestionResult[] results = [new(yes, "", 0) { Problem = "damaged" }, new(no, "", 0) { Problem = "damaged" }];
+
+        IReadOnlyList<(string Name, double Value)> figures = AnswerScoring.Find("pope").Figures(results);
+
+        Assert.Equal(("recall", 0.0), figures[1]);
+        Assert.Equal(("precision", 0.0), figures[0]);
+    }
+
+    [Fact]
     public async Task Another_run_is_refused_in_one_line_and_asks_nothing()
     {
         await using EngineSession session = small.Open();

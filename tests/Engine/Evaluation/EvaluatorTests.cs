@@ -82,7 +82,7 @@ public sealed class EvaluatorTests(SmallLlava small) : IClassFixture<SmallLlava>
 
         string Refused(IReadOnlyList<QuestionItem> items)
         {
-            string told = Assert.Throws<ApertureException>(() => Evaluator.Run(watched, items, _short)).Message;
+            string told = Assert.Throws<ApertureException>(() => Evaluator.Run(watched, items, _short with { Strict = true })).Message;
             Assert.DoesNotContain('\n', told);
             return told;
         }

@@ -46,6 +46,21 @@ public class HostileMessageTests
     }
 
     [Fact]
+    public void A_message_that_comes_a_second_time_is_dropped()
+    {
+        using KernelFixture f = new();
+        byte[][] parts = KernelFixture.Parts("execute_request", JsonNode.Parse("{\"code\": \"1 + 1\"}")!.AsObject());
+        byte[][] frames = [_delimiter, f.Sign(parts), .. parts];
+        f.SendFrames("shell", frames);
+        Assert.Equal("ok", f.Receive("shell").Content.GetProperty("status").GetString());
+        f.SendFrames("shell", frames);
+        f.SendFrames("control", frames);
+        Assert.Equal("ok", f.Ask("shell", "kernel_info_request").GetProperty("status").GetString());
+        Assert.Equal("ok", f.Ask("control", "kernel_info_request").GetProperty("status").GetString());
+        Assert.Equal(2, f.Dropped.Messages.Count(m => m.Contains("it came before")));
+    }
+
+    [Fact]
     public void A_frame_of_100_MB_is_not_taken_in()
     {
         using KernelFixture f = new();

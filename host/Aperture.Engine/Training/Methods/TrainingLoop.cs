@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Aperture.Files;
 using Aperture.Measuring;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -27,6 +28,7 @@ internal static class TrainingLoop
     /// <param name="pace">How often to save and report; null for the defaults.</param>
     /// <param name="progress">Told as often as the log; null for nobody.</param>
     /// <param name="cancellationToken">Stops after the step, with a checkpoint.</param>
+    /// <exception cref="ApertureException">Another training runs in the folder, or the folder holds another run.</exception>
     public static TrainingResult Run(
         string name, ITraining run, string fingerprint, string outputFolder, IReadOnlyList<int> lengths, TrainingForward forward, TrainingPace? pace,
         IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
@@ -36,7 +38,7 @@ internal static class TrainingLoop
         plan.Validate(name);
         IOwnTraining? own = run as IOwnTraining;
         string folder = Path.Combine(outputFolder, MethodTrainer.RunFolder);
-        Directory.CreateDirectory(folder);
+        using IDisposable held = FolderLock.Take(folder, "another training");
         TrainingCheckpoint checkpoint = new(folder, fingerprint);
         using IOptimizer optimizer = own?.CreateOptimizer() ?? new AdamW(run.Parameters, run.RateScale, AdamSettings.Of(plan));
         int first = checkpoint.Restore(run, optimizer);

@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Aperture.Files;
 
 namespace Aperture.Host.Repl;
 
@@ -85,7 +86,7 @@ internal sealed class LineHistory
 
     private void Rewrite() => Try(() =>
     {
-        string temporary = $"{Path}.{Guid.NewGuid():N}.tmp";
+        string temporary = AtomicFile.Temporary(Path!);
         File.WriteAllLines(temporary, _entries.Select(Write));
         MakePrivate(temporary);
         File.Move(temporary, Path!, overwrite: true);
