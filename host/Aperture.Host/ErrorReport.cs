@@ -33,7 +33,8 @@ internal static class ErrorReport
         else
         {
             Exception inner = shown is TypeInitializationException { InnerException: { } cause } ? cause : shown;
-            terminal.Fail($"{TorchText.Of(inner)}{(WantsTrace ? "" : " (set APERTURE_DEBUG=1 to see where)")}");
+            string what = inner is IOException or UnauthorizedAccessException ? $"the system refuses: {inner.Message}" : TorchText.Of(inner);
+            terminal.Fail($"{what}{(WantsTrace ? "" : " (set APERTURE_DEBUG=1 to see where)")}");
         }
 
         if (WantsTrace)

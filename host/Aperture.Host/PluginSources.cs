@@ -46,7 +46,8 @@ internal sealed class PluginSources(Action<string>? tell = null, string? userFol
                 $"Two plugins have the id '{twice.Key}': {string.Join(" and ", twice.Select(entry => entry.Folder))}; rename a folder and its DLL.");
         }
 
-        foreach (string folder in file is null ? Dropped(beside).Concat(Dropped(userFolder ?? PluginFolders.OfUser)) : Dropped(beside))
+        string? own = file is null ? userFolder ?? PluginFolders.OfUser : null;
+        foreach (string folder in own is null ? Dropped(beside) : Dropped(beside).Concat(Dropped(own)))
         {
             PluginEntry entry = Entry(folder);
             if (entries.Any(known => known.Folder == folder))

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Aperture.Files;
 using Aperture.Pipelines;
 
 namespace Aperture.Jupyter;
@@ -18,15 +19,14 @@ public static class KernelSpec
     private static readonly JsonSerializerOptions _json = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>The folder of the user's kernels: <c>$JUPYTER_DATA_DIR/kernels</c>, or <c>~/.local/share/jupyter/kernels</c>.</summary>
-    public static string UserFolder => Path.Combine(
-        Environment.GetEnvironmentVariable("JUPYTER_DATA_DIR") is { Length: > 0 } data
-            ? data
-            : Path.Combine(
-                Environment.GetEnvironmentVariable("XDG_DATA_HOME") is { Length: > 0 } share
-                    ? share
-                    : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local", "share"),
-                "jupyter"),
-        "kernels");
+    /// <exception cref="ApertureException">The user has no such folder.</exception>
+    public static string UserFolder
+        => Path.Combine(
+            (Environment.GetEnvironmentVariable("JUPYTER_DATA_DIR") is { Length: > 0 } data
+                ? Path.GetFullPath(data)
+                : UserFolders.Below(UserFolders.Data, "jupyter"))
+            ?? throw new ApertureException("There is no home folder to register the kernel in; set HOME, or give an installation of Jupyter with --prefix."),
+            "kernels");
 
     /// <summary>The folder of the kernels of an installation of Jupyter, such as a virtual environment.</summary>
     /// <param name="prefix">Where it is installed.</param>

@@ -11,8 +11,8 @@ internal sealed class ScriptCache(string folder)
 {
     private static readonly byte[] _magic = "APSC0002"u8.ToArray();
 
-    /// <summary><c>$XDG_CACHE_HOME/aperture/scripts</c>, or <c>~/.cache/aperture/scripts</c>.</summary>
-    public static string DefaultFolder => UserCache.Folder("scripts");
+    /// <summary><c>$XDG_CACHE_HOME/aperture/scripts</c>, or <c>~/.cache/aperture/scripts</c>; null where the user has no folder.</summary>
+    public static string? DefaultFolder => UserCache.Folder("scripts");
 
     /// <summary>The submission of a key, or null if there is none that is whole.</summary>
     public Submission? Read(string key)

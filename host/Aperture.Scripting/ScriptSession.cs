@@ -26,6 +26,7 @@ public sealed class ScriptSession : IDisposable
     private readonly ScriptAssemblies _assemblies;
     private readonly ScriptPackages _packages;
     private readonly SubmissionRunner _runner;
+    private readonly IDisposable? _threadErrors;
     private readonly UsingVariables _usings;
     private readonly CancellationTokenSource _ended = new();
     private SubmissionCompiler? _compiler;
@@ -61,6 +62,7 @@ public sealed class ScriptSession : IDisposable
             new PackageRestore(_options.PackageFolder, _options.BaseFolder), _libraries, (globals as ScriptGlobals)?.Display);
         _runner = new SubmissionRunner(_assemblies, _options.OnBackgroundError, _ended.Token);
         _usings = new UsingVariables(_options.OnBackgroundError);
+        _threadErrors = _options.WatchesThreads ? ThreadErrors.Watch(_options.OnBackgroundError) : null;
         _chain = new SubmissionChain(globals);
         _cache = _options.CacheFolder is { } folder ? new ScriptCache(folder) : null;
         _ = _thread.Run(() =>
@@ -142,6 +144,7 @@ public sealed class ScriptSession : IDisposable
 
         _disposed = true;
         _ended.Cancel();
+        _threadErrors?.Dispose();
         Task<bool> end = _thread.Run(() =>
         {
             _usings.DisposeAll();

@@ -39,14 +39,23 @@ public sealed record ScriptSessionOptions
     /// </summary>
     public Action<Exception> OnBackgroundError { get; init; } = static error => ExceptionDispatchInfo.Throw(error);
 
+    /// <summary>
+    /// Whether <see cref="OnBackgroundError"/> also gets the exceptions that leave a thread, of whoever's in the process, while the session lives. The thread
+    /// ends and the process goes on.
+    /// </summary>
+    public bool WatchesThreads { get; init; }
+
     /// <summary>The folder that <c>#r</c> and <c>#load</c> in cells are relative to. Files use their own folder.</summary>
     public string BaseFolder { get; init; } = Environment.CurrentDirectory;
 
     /// <summary>The folder of compiled scripts; null keeps none.</summary>
     public string? CacheFolder { get; init; } = ScriptCache.DefaultFolder;
 
-    /// <summary>The folder that remembers which packages <c>#r "nuget: …"</c> stood for, so that only the first start restores them.</summary>
-    public string PackageFolder { get; init; } = UserCache.Folder("packages");
+    /// <summary>
+    /// The folder that remembers which packages <c>#r "nuget: …"</c> stood for, so that only the first start restores them. Null keeps none, and there are no
+    /// packages.
+    /// </summary>
+    public string? PackageFolder { get; init; } = UserCache.Folder("packages");
 
     /// <summary>Compile with optimisation. False keeps locals for a debugger.</summary>
     public bool Optimize { get; init; } = true;

@@ -1,8 +1,13 @@
+using Aperture.Files;
+
 namespace Aperture.Hub;
 
 /// <summary>Where the hub is, where its cache is and how to talk to it. The environment variables are those of the hub's own tools.</summary>
 public sealed record HubSettings
 {
+    // Stands for a home folder that is not there: nothing is found below it, and who writes there is told so with its name.
+    private const string Nowhere = "/nonexistent";
+
     /// <summary>The hub's address, without a trailing slash (<c>HF_ENDPOINT</c>).</summary>
     public string Endpoint { get; init; } = "https://huggingface.co";
 
@@ -37,7 +42,7 @@ public sealed record HubSettings
         Func<string, string?> read = variable ?? Environment.GetEnvironmentVariable;
         string? Value(string name) => read(name) is { } text && text.Trim() is { Length: > 0 } trimmed ? trimmed : null;
         bool IsOn(string name) => Value(name)?.ToUpperInvariant() is "1" or "ON" or "YES" or "TRUE";
-        string userFolder = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
+        string userFolder = UserFolders.Home ?? (Value("HOME") is { } named && Path.IsPathFullyQualified(named) ? named : Nowhere);
         string Expand(string path) => path == "~" || path.StartsWith("~/", StringComparison.Ordinal) ? userFolder + path[1..] : path;
         TimeSpan Seconds(string name) => double.TryParse(Value(name), out double s) && s is > 0 and < 1e6 ? TimeSpan.FromSeconds(s) : TimeSpan.FromSeconds(10);
 

@@ -128,7 +128,8 @@ public static partial class TorchNatives
         }
         catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
         {
-            string reason = e.Message.Split('\n').Select(line => line.Trim()).LastOrDefault(line => line.Contains(path, StringComparison.Ordinal)) ?? e.Message;
+            string reason = LoaderReason.Of(path)
+                ?? e.Message.Split('\n').Select(line => line.Trim()).LastOrDefault(line => line.Contains(path, StringComparison.Ordinal)) ?? e.Message;
             return new ApertureException($"{Path.GetFileName(path)} cannot be loaded ({reason.ReplaceLineEndings(" ").TrimEnd('.')}); {mend}.", e);
         }
     }

@@ -1,15 +1,15 @@
+using Aperture.Files;
+
 namespace Aperture.Plugins;
 
 /// <summary>Plugins that lie somewhere without being listed: finds them by their files, and loads nothing.</summary>
 public static class PluginFolders
 {
-    /// <summary>The user's own folder of plugins: <c>$XDG_CONFIG_HOME/aperture/plugins</c>, or <c>~/.config/aperture/plugins</c>.</summary>
-    public static string OfUser => Path.Combine(
-        Environment.GetEnvironmentVariable("XDG_CONFIG_HOME") is { Length: > 0 } configuration
-            ? configuration
-            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".config"),
-        "aperture",
-        "plugins");
+    /// <summary>
+    /// The user's own folder of plugins: <c>$XDG_CONFIG_HOME/aperture/plugins</c>, or <c>~/.config/aperture/plugins</c>; null where the user has none. Never
+    /// one of the working folder: what lies there would run.
+    /// </summary>
+    public static string? OfUser => UserFolders.Below(UserFolders.Configuration, "aperture", "plugins");
 
     /// <summary>Whether a folder is a plugin: it holds a DLL of its own name, or exactly one that was built with a <c>.deps.json</c>.</summary>
     /// <param name="folder">The folder.</param>

@@ -1,5 +1,7 @@
 using Aperture.Host.Repl;
 
+using Aperture.Files;
+
 namespace Aperture.Host.Chatting;
 
 /// <summary>Reads questions at a terminal with the line editor of the REPL.</summary>
@@ -8,7 +10,7 @@ internal sealed class ChatPrompt(RawTerminal raw, LineHistory history, Theme the
     private const string Prompt = "> ";
 
     /// <summary>Beside the history of the REPL.</summary>
-    public static string HistoryPath => Path.Combine(Path.GetDirectoryName(LineHistory.DefaultPath)!, "chat-history");
+    public static string? HistoryPath => UserFolders.Below(UserFolders.State, "aperture", "chat-history");
 
     /// <summary>The next line; null when the user leaves: Ctrl+D, or Ctrl+C where nothing is typed.</summary>
     public string? Read()

@@ -53,7 +53,7 @@ internal static class AskCommand
         command.SetAction(async (parsed, token) =>
         {
             string[] words = parsed.GetRequiredValue(asked);
-            RefuseForgottenQuestion(words[^1]);
+            RefuseWrongWords(words);
             Image[] images = pictures.Load(parsed, words[..^1], context.Terminal);
             GenerationOptions options = new()
             {
@@ -80,12 +80,29 @@ internal static class AskCommand
         return command;
     }
 
-    // A lone file name is a picture whose question is missing, not a question.
-    private static void RefuseForgottenQuestion(string question)
+    // A lone file name is a picture whose question is missing, not a question; and a question that words follow is one word too many.
+    private static void RefuseWrongWords(string[] words)
     {
+        string question = words[^1];
         if (File.Exists(question))
         {
             throw new ApertureException($"ask needs a question: '{question}' is a file; write what you want to know behind the pictures.");
+        }
+
+        if (string.IsNullOrWhiteSpace(question))
+        {
+            throw new ApertureException("ask needs a question, and it is empty; write what you want to know behind the pictures.");
+        }
+
+        if (words[..^1].FirstOrDefault(string.IsNullOrWhiteSpace) is not null)
+        {
+            throw new ApertureException("ask has an empty name where a picture's belongs; leave it out to ask without a picture.");
+        }
+
+        if (words[..^1].FirstOrDefault(word => word.Contains(' ', StringComparison.Ordinal) && !Path.Exists(word)) is { } early)
+        {
+            throw new ApertureException(
+                $"ask takes pictures and then one question: '{early}' is no file, and '{question}' stands behind it; put the whole question in quotes, last.");
         }
     }
 

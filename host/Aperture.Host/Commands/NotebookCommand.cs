@@ -49,6 +49,7 @@ internal static class NotebookCommand
         }
 
         notebook.Write(output);
+        WarnOfOthers(context.Terminal, notebook);
         if (interrupt.Requested.IsCancellationRequested)
         {
             context.Terminal.Error.WriteLine("Cancelled.");
@@ -63,5 +64,16 @@ internal static class NotebookCommand
 
         context.Terminal.Output.WriteLine($"{output}: {run.Cells} cells");
         return 0;
+    }
+
+    // What a notebook holds besides C# is left as it stands, and said once.
+    private static void WarnOfOthers(Terminal terminal, NotebookFile notebook)
+    {
+        string[] others = [.. notebook.Cells.Index().Where(cell => cell.Item.Skipped.Count > 0)
+            .Select(cell => $"code cell {cell.Index + 1} ({string.Join(", ", cell.Item.Skipped)})")];
+        if (others.Length > 0)
+        {
+            terminal.Warn($"only C# was run; left out: {string.Join(", ", others)}");
+        }
     }
 }

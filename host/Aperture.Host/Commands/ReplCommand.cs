@@ -24,7 +24,7 @@ internal static class ReplCommand
         {
             Description = "The file that keeps what was entered; 'none' keeps nothing.",
             HelpName = "file",
-            DefaultValueFactory = _ => LineHistory.DefaultPath,
+            DefaultValueFactory = _ => LineHistory.DefaultPath ?? "none",
         };
         Command command = new("repl", "Type C# with the engine at hand; pipelines, pictures and tensors are shown as what they are.")
         {

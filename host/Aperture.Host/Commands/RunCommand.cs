@@ -36,7 +36,7 @@ internal static class RunCommand
         using ScriptInterrupt interrupt = new ScriptInterrupt(cancellationToken);
         using IDisposable taken = context.CtrlC.Handle(() => Interrupted(context.Terminal, interrupt));
         ScriptResult result = await session.RunAsync(source, interrupt).ConfigureAwait(false);
-        return ScriptReport.Write(context.Terminal, environment.Display, result);
+        return environment.Background.Code(ScriptReport.Write(context.Terminal, environment.Display, result));
     }
 
     /// <summary>Passes a Ctrl+C on to a run, says what it does, and leaves at the third.</summary>

@@ -5,6 +5,7 @@ using System.Text.Json;
 using Aperture.Benchmarks;
 using Aperture.Comparing;
 using Aperture.Decoding;
+using Aperture.Files;
 using Aperture.Images;
 using Aperture.Measuring;
 using Aperture.Models;
@@ -96,9 +97,8 @@ internal static class WholeModelBench
     }
 
     private static string CacheFolder()
-        => Path.Combine(
-            Environment.GetEnvironmentVariable("XDG_CACHE_HOME") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"),
-            "aperture", "bench");
+        => UserFolders.Below(UserFolders.Cache, "aperture", "bench")
+            ?? throw new ApertureException("There is no home folder to keep the made checkpoints in; set XDG_CACHE_HOME to a folder that can be written.");
 
     private static string ToJson(Report r)
     {

@@ -27,7 +27,7 @@ internal sealed class PipedRepl(Terminal terminal, ReplSession session)
             }
         }
 
-        return _code;
+        return session.Environment.Background.Code(_code);
     }
 
     /// <summary>Splits a stream into entries as they become complete, for programs that talk to the REPL line by line.</summary>

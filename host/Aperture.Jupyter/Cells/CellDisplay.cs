@@ -25,6 +25,12 @@ public sealed class CellDisplay : IScriptDisplay
     /// <summary>Asks the user for a line; null where there is none.</summary>
     internal Func<string>? Ask { get; set; }
 
+    /// <summary>Describes exceptions with the lines of cells that led there; set by whoever runs the cells.</summary>
+    internal Func<Exception, CellError>? Describe { get; set; }
+
+    /// <summary>The last failure of code in the background; null while there was none.</summary>
+    internal CellError? BackgroundError { get; set; }
+
     internal ICellOutput Output
     {
         get => _output;
@@ -36,6 +42,17 @@ public sealed class CellDisplay : IScriptDisplay
 
     /// <inheritdoc/>
     public void Show(object? value) => _output.Display(Forms(value), null);
+
+    /// <summary>Shows what code in the background threw that nobody awaits as an error of the cell that runs, or of the last one.</summary>
+    /// <param name="error">The exception.</param>
+    public void TellBackgroundError(Exception error)
+    {
+        if (Describe?.Invoke(error) is { } described)
+        {
+            BackgroundError = described;
+            _output.Error(described);
+        }
+    }
 
     /// <inheritdoc/>
     public ILiveDisplay ShowLive(object? value)

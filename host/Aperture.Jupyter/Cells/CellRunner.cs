@@ -3,14 +3,23 @@ using Aperture.Scripting;
 namespace Aperture.Jupyter;
 
 /// <summary>Runs cells one after the other in a script session and turns how they end into outputs: what a kernel and a notebook file have in common.</summary>
-/// <param name="session">The session; not owned.</param>
-/// <param name="display">The display that the session's globals print to.</param>
-internal sealed class CellRunner(ScriptSession session, CellDisplay display)
+internal sealed class CellRunner
 {
+    private readonly ScriptSession _session;
+    private readonly CellDisplay _display;
     private readonly CellTraceback _traceback = new();
 
+    /// <summary>Runs cells in a session.</summary>
+    /// <param name="session">The session; not owned.</param>
+    /// <param name="display">The display that the session's globals print to.</param>
+    public CellRunner(ScriptSession session, CellDisplay display)
+    {
+        (_session, _display) = (session, display);
+        display.Describe = error => _traceback.Describe(new ScriptResult.RuntimeError(error, "", 0));
+    }
+
     /// <summary>What cells print to and read from.</summary>
-    public CellDisplay Display => display;
+    public CellDisplay Display => _display;
 
     /// <summary>Runs a cell.</summary>
     /// <param name="code">C# text.</param>
@@ -20,10 +29,10 @@ internal sealed class CellRunner(ScriptSession session, CellDisplay display)
     /// <returns>The error, or null and the text of the last value.</returns>
     public async Task<(CellError? Error, string? Result)> RunAsync(string code, int count, ICellOutput output, ScriptInterrupt interrupt)
     {
-        display.Output = output;
+        _display.Output = output;
         string name = $"cell {count}";
         _traceback.Remember(name, code);
-        ScriptResult result = await session.RunAsync(ScriptSource.FromText(MethodDirective.Expand(code), name), interrupt).ConfigureAwait(false);
+        ScriptResult result = await _session.RunAsync(ScriptSource.FromText(MethodDirective.Expand(code), name), interrupt).ConfigureAwait(false);
         if (result is not ScriptResult.Value { Result: var value })
         {
             CellError error = _traceback.Describe(result);
@@ -49,7 +58,7 @@ internal sealed class CellRunner(ScriptSession session, CellDisplay display)
     /// <summary>Evaluates an expression that is no cell; its value or error is returned, not shown.</summary>
     public async Task<(CellError? Error, MimeBundle? Value)> EvaluateAsync(string expression, ScriptInterrupt interrupt)
     {
-        ScriptResult result = await session.RunAsync(ScriptSource.FromText(expression, "expression"), interrupt).ConfigureAwait(false);
+        ScriptResult result = await _session.RunAsync(ScriptSource.FromText(expression, "expression"), interrupt).ConfigureAwait(false);
         if (result is not ScriptResult.Value { Result: var value })
         {
             return (_traceback.Describe(result), null);
@@ -65,7 +74,7 @@ internal sealed class CellRunner(ScriptSession session, CellDisplay display)
         try
         {
             error = null;
-            return display.Forms(value);
+            return _display.Forms(value);
         }
         catch (Exception e)
         {

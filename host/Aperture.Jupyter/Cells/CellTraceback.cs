@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Reflection;
 using Aperture.Natives;
@@ -12,7 +13,7 @@ internal sealed class CellTraceback
 {
     private const string Red = "\u001b[31m";
     private const string Plain = "\u001b[0m";
-    private readonly Dictionary<string, string[]> _lines = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, string[]> _lines = new(StringComparer.Ordinal); // Threads of cells fail while others are remembered.
 
     /// <summary>Keeps the text of a cell, for excerpts.</summary>
     public void Remember(string name, string code) => _lines[name] = code.Split('\n');

@@ -6,11 +6,15 @@ namespace Aperture.Jupyter;
 public sealed class NotebookCell
 {
     private readonly JsonObject _json;
+    private readonly PolyglotCell _code;
 
-    internal NotebookCell(JsonObject json, string source) => (_json, Source) = (json, source);
+    internal NotebookCell(JsonObject json, int index, PolyglotCell code) => (_json, Index, _code) = (json, index, code);
 
-    /// <summary>C# text.</summary>
-    public string Source { get; }
+    /// <summary>C# text; lines of other languages are empty.</summary>
+    public string Source => _code.Source;
+
+    /// <summary>Languages of the cell that are not run.</summary>
+    public IReadOnlyList<string> Skipped => _code.Skipped;
 
     /// <summary>Whether the cell is there to fail: its error is an output, and the run goes on.</summary>
     public bool MayFail => HasTag("raises-exception");
@@ -18,19 +22,14 @@ public sealed class NotebookCell
     /// <summary>Whether the cell is left out of a run.</summary>
     public bool IsSkipped => HasTag("skip-execution");
 
-    /// <summary>Puts the outputs of a run in place of the old ones.</summary>
-    internal void SetOutputs(int count, JsonArray outputs)
-    {
-        _json["execution_count"] = count;
-        _json["outputs"] = outputs;
-    }
+    /// <summary>The cell's place among all cells, from 0.</summary>
+    internal int Index { get; }
 
-    /// <summary>Removes the outputs of an earlier run.</summary>
-    internal void Clear()
-    {
-        _json["execution_count"] = null;
-        _json["outputs"] = new JsonArray();
-    }
+    /// <summary>What a run gave, to be written in place of what the file has; null for a cell that did not run.</summary>
+    internal (int Count, JsonArray Outputs)? Result { get; private set; }
+
+    /// <summary>Puts the outputs of a run in place of the old ones.</summary>
+    internal void SetOutputs(int count, JsonArray outputs) => Result = (count, outputs);
 
     private bool HasTag(string tag) => (_json["metadata"] as JsonObject)?["tags"] is JsonArray tags && tags.Any(t => NotebookFile.Text(t) == tag);
 }

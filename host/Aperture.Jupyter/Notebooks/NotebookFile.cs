@@ -1,31 +1,26 @@
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Aperture.Files;
 using Aperture.Pipelines;
 
 namespace Aperture.Jupyter;
 
 /// <summary>
-/// A notebook of format 4. What this program does not know is kept as it stands; what it writes has the layout of Jupyter's own tools, so that a run changes
-/// outputs only. A notebook may come from anyone: sizes and shapes are checked before anything of it is used, and nothing of it runs by being read.
+/// A notebook of format 4. What a run did not run stays byte for byte as it stands; what it writes has the layout of Jupyter's own tools. A notebook may come
+/// from anyone: sizes and shapes are checked before anything of it is used, and nothing of it runs by being read.
 /// </summary>
 public sealed class NotebookFile
 {
     private const long MaxBytes = 256L * 1024 * 1024;
     private const int MaxDepth = 128;
+    private const string Polyglot = "polyglot-notebook";
+    private const int CellDepth = 3; // levels of a key of a cell: the notebook, its cells, the cell
     private static readonly JsonDocumentOptions _reading = new() { MaxDepth = MaxDepth, AllowDuplicateProperties = false };
-    private static readonly JsonWriterOptions _writing = new()
-    {
-        Indented = true,
-        IndentSize = 1,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        NewLine = "\n",
-        MaxDepth = MaxDepth,
-    };
-    private readonly JsonObject _root;
+    private readonly byte[] _bytes;
+    private readonly int _mark;
 
-    private NotebookFile(string path, JsonObject root, IReadOnlyList<NotebookCell> cells) => (Path, _root, Cells) = (path, root, cells);
+    private NotebookFile(string path, byte[] bytes, int mark, IReadOnlyList<NotebookCell> cells) => (Path, _bytes, _mark, Cells) = (path, bytes, mark, cells);
 
     /// <summary>Full path of the file.</summary>
     public string Path { get; }
@@ -41,19 +36,22 @@ public sealed class NotebookFile
         string full = System.IO.Path.GetFullPath(path);
         try
         {
-            using FileStream stream = File.OpenRead(full);
+            using FileStream stream = InputFile.Open(full);
             if (stream.Length > MaxBytes)
             {
                 throw new ApertureException($"The notebook '{path}' has {stream.Length} bytes; the most that is read is {MaxBytes}. Clear its outputs.");
             }
 
-            if (JsonNode.Parse(stream, documentOptions: _reading) is not JsonObject root)
+            byte[] bytes = new byte[stream.Length];
+            stream.ReadExactly(bytes);
+            ReadOnlyMemory<byte> content = JsonText.Content(bytes);
+            if (JsonNode.Parse(content.Span, documentOptions: _reading) is not JsonObject root)
             {
                 throw new ApertureException($"The notebook '{path}' is no JSON object.");
             }
 
-            CheckKind(path, root);
-            return new NotebookFile(full, root, ReadCells(path, root));
+            string? language = CheckKind(path, root);
+            return new NotebookFile(full, bytes, bytes.Length - content.Length, ReadCells(path, root, language));
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -63,29 +61,23 @@ public sealed class NotebookFile
         {
             throw new ApertureException($"The notebook '{path}' cannot be read: {e.Message}", e);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (JsonException e)
         {
-            // InvalidOperationException: a string with half a surrogate pair.
             throw new ApertureException($"The notebook '{path}' is not valid JSON: {e.Message}", e);
         }
     }
 
-    /// <summary>Writes the notebook to a new file beside the target and renames it into place.</summary>
+    /// <summary>Writes the notebook with what ran to a new file beside the target and renames it into place.</summary>
     /// <param name="path">The target.</param>
     /// <exception cref="ApertureException">It cannot be written.</exception>
     public void Write(string path)
     {
-        string full = System.IO.Path.GetFullPath(path), temporary = full + "." + Guid.NewGuid().ToString("N") + ".tmp";
+        string full = System.IO.Path.GetFullPath(path), temporary = AtomicFile.Temporary(full);
         try
         {
             using (FileStream stream = File.Create(temporary))
             {
-                using (Utf8JsonWriter writer = new(stream, _writing))
-                {
-                    _root.WriteTo(writer);
-                }
-
-                stream.WriteByte((byte)'\n');
+                WriteTo(stream);
             }
 
             File.Move(temporary, full, overwrite: true);
@@ -101,21 +93,61 @@ public sealed class NotebookFile
         }
     }
 
-    /// <summary>Names the kernel and the language, as clients that open the notebook want to know.</summary>
-    public void SetLanguage()
+    internal static string? Text(JsonNode? node) => node is JsonValue value && value.TryGetValue(out string? text) ? text : null;
+
+    // The file's own bytes, with the results of the cells that ran in place of the old ones.
+    private void WriteTo(FileStream stream)
     {
-        JsonObject metadata = (JsonObject)_root["metadata"]!;
-        metadata["kernelspec"] ??= new JsonObject { ["display_name"] = "C# (Aperture)", ["language"] = KernelSpec.Language, ["name"] = "aperture" };
-        metadata["language_info"] = KernelAnswers.Language();
+        ReadOnlySpan<byte> json = _bytes.AsSpan(_mark);
+        List<CellLayout> layout = NotebookLayout.Cells(json, MaxDepth);
+        int written = 0;
+        stream.Write(_bytes.AsSpan(0, _mark));
+        foreach ((int start, int end, string text) in Cells.Where(cell => cell.Result is not null).SelectMany(cell => Edits(layout[cell.Index], cell)))
+        {
+            stream.Write(json[written..start]);
+            stream.Write(Encoding.UTF8.GetBytes(text));
+            written = end;
+        }
+
+        stream.Write(json[written..]);
     }
 
-    private static void CheckKind(string path, JsonObject root)
+    private IEnumerable<(int Start, int End, string Text)> Edits(CellLayout place, NotebookCell cell)
+    {
+        (int count, JsonArray outputs) = cell.Result!.Value;
+        string newLine = _bytes.AsSpan().IndexOf("\r\n"u8) >= 0 ? "\r\n" : "\n";
+        string step = place.Indent is { Length: > 0 } indent && indent.Length % CellDepth == 0 ? indent[..(indent.Length / CellDepth)] : " ";
+        string results = new NotebookJson(place.Indent, step, newLine).Write(outputs);
+        string between = place.Indent is null ? ", " : $",{newLine}{place.Indent}";
+        string missing = (place.Count is null ? $"{between}\"execution_count\": {count}" : "")
+            + (place.Outputs is null ? $"{between}\"outputs\": {results}" : "");
+        List<(int Start, int End, string Text)> edits = [];
+        if (place.Count is { } counted)
+        {
+            edits.Add((counted.Start, counted.End, $"{count}"));
+        }
+
+        if (place.Outputs is { } shown)
+        {
+            edits.Add((shown.Start, shown.End, results));
+        }
+
+        if (missing.Length > 0)
+        {
+            edits.Add((place.End, place.End, missing));
+        }
+
+        return edits.OrderBy(edit => edit.Start).ThenBy(edit => edit.End);
+    }
+
+    // The kernel that cells without a name of their own are for; null for C#.
+    private static string? CheckKind(string path, JsonObject root)
     {
         int format = root["nbformat"] is JsonValue value && value.TryGetValue(out int number) ? number : 0;
         if (format != 4)
         {
             throw new ApertureException(
-                $"The notebook '{path}' has format {(format == 0 ? "unknown" : format)}; only format 4 is read. Open it in Jupyter and save it anew.");
+                $"The notebook '{path}' has format {(format == 0 ? "unknown" : $"{format}")}; only format 4 is read. Open it in Jupyter and save it anew.");
         }
 
         if (root["metadata"] is not JsonObject metadata || root["cells"] is not JsonArray)
@@ -123,14 +155,17 @@ public sealed class NotebookFile
             throw new ApertureException($"The notebook '{path}' lacks 'metadata' or 'cells'.");
         }
 
-        string? language = Text((metadata["kernelspec"] as JsonObject)?["language"]) ?? Text((metadata["language_info"] as JsonObject)?["name"]);
-        if (language is not null && !string.Equals(language, KernelSpec.Language, StringComparison.OrdinalIgnoreCase))
+        string? info = PolyglotCell.Name(metadata, "language_info", "name");
+        string? language = PolyglotCell.Name(metadata, "kernelspec", "language") ?? (info == Polyglot ? null : info);
+        if (language is null || string.Equals(language, KernelSpec.Language, StringComparison.OrdinalIgnoreCase))
         {
-            throw new ApertureException($"The notebook '{path}' is written in {language}, not in C#.");
+            return PolyglotCell.Name(metadata["polyglot_notebook"] as JsonObject, "kernelInfo", "defaultKernelName");
         }
+
+        return info == Polyglot ? language : throw new ApertureException($"The notebook '{path}' is written in {language}, not in C#.");
     }
 
-    private static List<NotebookCell> ReadCells(string path, JsonObject root)
+    private static List<NotebookCell> ReadCells(string path, JsonObject root, string? language)
     {
         List<NotebookCell> cells = [];
         JsonArray all = (JsonArray)root["cells"]!;
@@ -145,7 +180,7 @@ public sealed class NotebookFile
             {
                 string source = Source(cell["source"])
                     ?? throw new ApertureException($"The notebook '{path}', cell {i + 1}: its 'source' is neither a text nor a list of lines.");
-                cells.Add(new NotebookCell(cell, source));
+                cells.Add(new NotebookCell(cell, i, PolyglotCell.Read(source, cell["metadata"] as JsonObject, language)));
             }
         }
 
@@ -172,6 +207,4 @@ public sealed class NotebookFile
 
         return text.ToString();
     }
-
-    internal static string? Text(JsonNode? node) => node is JsonValue value && value.TryGetValue(out string? text) ? text : null;
 }

@@ -21,18 +21,15 @@ public static class NotebookRunner
         Dictionary<string, List<JsonObject>> shown = [];
         int count = 0;
         string? failure = null;
-        foreach (NotebookCell cell in notebook.Cells.Where(c => !c.IsSkipped))
-        {
-            cell.Clear();
-        }
-
         for (int i = 0; i < notebook.Cells.Count && !interrupt.Requested.IsCancellationRequested; i++)
         {
             NotebookCell cell = notebook.Cells[i];
             if (!cell.IsSkipped && !string.IsNullOrWhiteSpace(cell.Source))
             {
                 NotebookOutputs outputs = new(shown);
+                display.BackgroundError = null;
                 (CellError? error, _) = await runner.RunAsync(cell.Source, ++count, outputs, interrupt).ConfigureAwait(false);
+                error ??= display.BackgroundError;
                 cell.SetOutputs(count, outputs.End());
                 if (error is not null && !cell.MayFail)
                 {
@@ -47,7 +44,6 @@ public static class NotebookRunner
             progress?.Report(i + 1);
         }
 
-        notebook.SetLanguage();
         return new NotebookRun(count, failure);
     }
 }

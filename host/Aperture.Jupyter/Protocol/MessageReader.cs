@@ -40,12 +40,6 @@ internal sealed class MessageReader(MessageSignature signature)
             return null;
         }
 
-        if (signature.Signs && !_seen.Add(mac))
-        {
-            reason = "it came before: its signature is known";
-            return null;
-        }
-
         try
         {
             JsonElement header = Parse(parts[0]);
@@ -61,6 +55,12 @@ internal sealed class MessageReader(MessageSignature signature)
                 || type.GetString() is not { Length: > 0 and < 100 } name)
             {
                 reason = "its header has no message type";
+                return null;
+            }
+
+            if (signature.Signs && !_seen.Add(mac))
+            {
+                reason = "it came before: its signature is known";
                 return null;
             }
 

@@ -10,9 +10,9 @@ namespace Aperture.Scripting;
 /// Finds packages and what they depend on through <c>dotnet restore</c> of a project made for them, from the sources that NuGet's configuration names.
 /// What was found for a set of packages is kept, so that the next start asks nobody.
 /// </summary>
-/// <param name="folder">Where results are kept.</param>
+/// <param name="folder">Where results are kept; null where there is no place.</param>
 /// <param name="baseFolder">Where the search for <c>nuget.config</c> starts.</param>
-internal sealed class PackageRestore(string folder, string baseFolder)
+internal sealed class PackageRestore(string? folder, string baseFolder)
 {
     private static readonly string[] _configurationNames = ["nuget.config", "NuGet.config", "NuGet.Config"];
 
@@ -21,13 +21,19 @@ internal sealed class PackageRestore(string folder, string baseFolder)
     private static string Runtime => $"linux-{RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()}";
 
     /// <summary>The packages as they were found earlier; null if they were not, or are gone.</summary>
-    public IReadOnlyList<PackageLibrary>? TryRead(IReadOnlyList<PackageRequest> requests) => PackageAssets.TryRead(PathOf(requests), Runtime);
+    public IReadOnlyList<PackageLibrary>? TryRead(IReadOnlyList<PackageRequest> requests)
+        => folder is null ? null : PackageAssets.TryRead(PathOf(folder, requests), Runtime);
 
     /// <summary>Finds packages anew and keeps the result.</summary>
     /// <exception cref="PackageException">They cannot be had.</exception>
     public IReadOnlyList<PackageLibrary> Run(IReadOnlyList<PackageRequest> requests, CancellationToken cancellationToken)
     {
-        string kept = PathOf(requests), work = $"{kept}.{Guid.NewGuid():N}";
+        if (folder is null)
+        {
+            throw new PackageException("NUGET", "Packages need a home folder, and there is none; set HOME or XDG_CACHE_HOME to a folder that can be written.");
+        }
+
+        string kept = PathOf(folder, requests), work = $"{kept}.{Guid.NewGuid():N}";
         try
         {
             string project = Path.Combine(Directory.CreateDirectory(work).FullName, "packages.csproj");
@@ -56,7 +62,7 @@ internal sealed class PackageRestore(string folder, string baseFolder)
             ?? throw new PackageException("NUGET", $"What 'dotnet restore' wrote about {string.Join(", ", requests)} cannot be read ('{kept}').");
     }
 
-    private string PathOf(IReadOnlyList<PackageRequest> requests)
+    private string PathOf(string kept, IReadOnlyList<PackageRequest> requests)
     {
         StringBuilder text = new($"packages 1\n{Environment.Version}\n{Runtime}\n");
         text.AppendJoin('\n', requests.Select(r => $"{r.Id} {r.Version}".ToLowerInvariant()).Order(StringComparer.Ordinal)).Append('\n');
@@ -68,7 +74,7 @@ internal sealed class PackageRestore(string folder, string baseFolder)
             }
         }
 
-        return Path.Combine(folder, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())))[..32] + ".json");
+        return Path.Combine(kept, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())))[..32] + ".json");
     }
 
     private string Project(IReadOnlyList<PackageRequest> requests) => $"""

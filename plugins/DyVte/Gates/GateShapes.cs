@@ -40,8 +40,8 @@ internal static class GateShapes
             if (first[0] is < 1 or > DyVteOptions.LargestGateHidden)
             {
                 throw DyVteOptions.Error(
-                    $"the gate of layer {layer} in '{where}' is {first[0]} wide; gates are from 1 to {DyVteOptions.LargestGateHidden} wide, so this is no gates "
-                    + "file");
+                    $"the gate of layer {layer} in '{where}' is {first[0]} wide; gates are from 1 to {DyVteOptions.LargestGateHidden} wide, so this is no "
+                    + "gates file");
             }
 
             inputs ??= first[1];

@@ -241,7 +241,7 @@ public sealed class ImageFileTests : IDisposable
         return error;
     }
 
-    private static byte[] Encoded(string format, int width, int height)
+    internal static byte[] Encoded(string format, int width, int height)
     {
         Image image = PilResizeTests.Noise(ImageMode.RGB, width, height, seed: 11);
         switch (format)

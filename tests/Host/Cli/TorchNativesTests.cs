@@ -29,6 +29,18 @@ public class TorchNativesTests
     }
 
     [Fact]
+    public void A_library_that_another_one_needs_and_that_is_missing_is_named_by_the_loader()
+    {
+        using CommandFolder f = new();
+        File.WriteAllBytes(Path.Combine(f.Folder, "libc10.so"), NeedyLibrary("libnothere.so.7"));
+        f.Write("libtorch_cpu.so", "").Write("libtorch.so", "");
+
+        ApertureException error = Assert.Throws<ApertureException>(() => TorchNatives.Preload(f.Folder, Path.Combine(f.Folder, "app")));
+
+        Assert.StartsWith("libc10.so cannot be loaded (libnothere.so.7: cannot open shared object file: No such file or directory); ", error.Message);
+    }
+
+    [Fact]
     public void A_library_that_does_not_load_is_named_with_the_loaders_reason_and_the_remedy()
     {
         using CommandFolder f = new();
@@ -92,5 +104,38 @@ public class TorchNativesTests
         ApertureException error = Assert.Throws<ApertureException>(() => DeviceChoice.TryParse("cuda")!.Open());
         Assert.StartsWith("--device cuda: libtorch sees no GPU here; use --device cpu", error.Message);
         Assert.Equal(DeviceType.CPU, DeviceChoice.Auto.Open().type);
+    }
+
+    // The least that the loader takes for a library: a header, two segments, and a dynamic section that names what it needs.
+    private static byte[] NeedyLibrary(string needs)
+    {
+        const int Headers = 64 + (2 * 56), Dynamic = Headers, Strings = Dynamic + (6 * 16), Symbols = 400;
+        byte[] file = new byte[512];
+        Span<byte> bytes = file;
+        byte[] start = [0x7F, (byte)'E', (byte)'L', (byte)'F', 2, 1, 1];
+        start.CopyTo(bytes);
+        Numbers(bytes[16..], sizeof(ushort), 3, 62);
+        Numbers(bytes[20..], sizeof(uint), 1);
+        Numbers(bytes[32..], sizeof(ulong), 64);
+        Numbers(bytes[52..], sizeof(ushort), 64, 56, 2, 64);
+        Segment(bytes[64..], type: 1, offset: 0, length: file.Length);
+        Segment(bytes[120..], type: 2, offset: Dynamic, length: 6 * 16);
+        Numbers(bytes[Dynamic..], sizeof(ulong), 1, 1, 5, Strings, 6, Symbols, 10, needs.Length + 2, 11, 24, 0, 0); // NEEDED STRTAB SYMTAB STRSZ SYMENT NULL
+        System.Text.Encoding.ASCII.GetBytes(needs).CopyTo(bytes[(Strings + 1)..]);
+        return file;
+
+        static void Segment(Span<byte> at, int type, int offset, int length)
+        {
+            Numbers(at, sizeof(uint), type, 6); // readable and writable
+            Numbers(at[8..], sizeof(ulong), offset, offset, offset, length, length, 4096);
+        }
+
+        static void Numbers(Span<byte> at, int size, params long[] values)
+        {
+            for (int i = 0; i < values.Length; i++)
+            {
+                BitConverter.GetBytes(values[i]).AsSpan(0, size).CopyTo(at[(i * size)..]);
+            }
+        }
     }
 }

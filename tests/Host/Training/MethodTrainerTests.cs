@@ -146,6 +146,19 @@ public sealed class MethodTrainerTests : IDisposable
         return (run.NextTokenLoss().item<float>(), run.Predictions().Targets.size(0));
     }
 
+    [Fact]
+    public void A_second_training_in_the_folder_is_refused_while_one_runs()
+    {
+        string folder = Directory.CreateDirectory(Path.Combine(_root, "held", MethodTrainer.RunFolder)).FullName;
+        using (Aperture.Files.FolderLock.Take(folder, "another training"))
+        {
+            string message = Assert.Throws<ApertureException>(() => Train("held", "{\"Steps\": 1}", CancellationToken.None)).Message;
+            Assert.Equal($"Another training is running in '{folder}'; wait for its end, or give another folder.", message);
+        }
+
+        Assert.Empty(Directory.GetFiles(folder));
+    }
+
     private void Train(
         string folder, string options, CancellationToken cancellationToken, IProgress<TrainingProgress>? progress = null,
         IReadOnlyList<TrainingExample>? examples = null)

@@ -64,7 +64,8 @@ public sealed class GateFilesTests : IDisposable
         using GateTensors source = new(gates);
         GateKeys keys = GateKeys.Find(source)!;
 
-        string message = Assert.Throws<ApertureException>(() => GateShapes.Check(source, keys, "gates.pth", Info(layers: 1, width: 1), GateInputs.Text)).Message;
+        string message = Assert.Throws<ApertureException>(
+            () => GateShapes.Check(source, keys, "gates.pth", Info(layers: 1, width: 1), GateInputs.Text)).Message;
 
         Assert.Contains($"is {width} wide", message);
     }

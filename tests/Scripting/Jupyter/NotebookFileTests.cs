@@ -55,8 +55,6 @@ public sealed class NotebookFileTests : IDisposable
         Assert.Equal(
             """[{"data":{"text/plain":["end"]},"execution_count":2,"metadata":{},"output_type":"execute_result"}]""",
             after["cells"]![3]!["outputs"]!.ToJsonString());
-        Assert.Equal(
-            ("C#", "text/x-csharp"), ((string?)after["metadata"]!["kernelspec"]!["language"], (string?)after["metadata"]!["language_info"]!["mimetype"]));
         foreach (JsonNode? cell in before["cells"]!.AsArray().Concat(after["cells"]!.AsArray()))
         {
             ((JsonObject)cell!).Remove("outputs");
@@ -67,19 +65,104 @@ public sealed class NotebookFileTests : IDisposable
     }
 
     [Fact]
-    public async Task A_failing_cell_ends_the_run_with_its_error_kept_and_later_outputs_gone()
+    public async Task A_failing_cell_ends_the_run_with_its_error_kept_and_later_outputs_as_they_were()
     {
         JsonNode notebook = Notebook(Code("throw new ApertureException(\\\"on purpose\\\");"), Code("2"));
         notebook["cells"]![1]!["outputs"] = new JsonArray(new JsonObject { ["output_type"] = "stream", ["name"] = "stdout", ["text"] = "old" });
         (NotebookRun run, JsonNode after) = await Run(notebook);
         Assert.Equal(new NotebookRun(1, "cell 1: ApertureException: on purpose"), run);
         Assert.Equal("on purpose", (string?)after["cells"]![0]!["outputs"]![0]!["evalue"]);
-        Assert.Empty(after["cells"]![1]!["outputs"]!.AsArray());
+        Assert.Equal("old", (string?)after["cells"]![1]!["outputs"]![0]!["text"]);
 
         (run, after) = await Run(notebook, goOn: true);
         Assert.Equal(new NotebookRun(2, "cell 1: ApertureException: on purpose"), run);
         Assert.Single(after["cells"]![1]!["outputs"]!.AsArray());
     }
+
+    // A notebook with everything that a writer could spell anew, in a layout of its own.
+    private const string Odd = "\uFEFF{\r\n  \"cells\": [\r\n    {\r\n      \"source\": [ \"1 + 1\" ],\r\n      \"execution_count\": 7,"
+        + "\r\n      \"outputs\": [ 1.50 ],\r\n      \"cell_type\": \"code\", \"metadata\": {}\r\n    },"
+        + "\r\n    { \"cell_type\": \"markdown\", \"source\": \"👟 \u2028 \u00A0 \u007F \\u00e9 \\/\" },"
+        + "\r\n    { \"cell_type\": \"code\", \"metadata\": {\"tags\": [\"skip-execution\"]}, \"outputs\":[ ] , \"source\": \"x\" }\r\n  ],\r\n"
+        + "  \"metadata\": { \"x\": 1.0, \"z\": 12345678901234567890 }, \"nbformat\": 4, \"nbformat_minor\": 5\r\n}";
+
+    [Fact]
+    public async Task What_did_not_run_stays_byte_for_byte()
+    {
+        string after = await RunText(Odd);
+        Assert.Equal(
+            Odd.Replace("\"execution_count\": 7", "\"execution_count\": 1", StringComparison.Ordinal).Replace(
+                "[ 1.50 ]",
+                "[\r\n        {\r\n          \"data\": {\r\n            \"text/plain\": [\r\n              \"2\"\r\n            ]\r\n          },"
+                + "\r\n          \"execution_count\": 1,"
+                + "\r\n          \"metadata\": {},\r\n          \"output_type\": \"execute_result\"\r\n        }\r\n      ]",
+                StringComparison.Ordinal),
+            after);
+    }
+
+    [Fact]
+    public async Task What_ran_is_written_as_Jupyter_writes_it()
+    {
+        const string Cell = "{\"cells\": [{\"cell_type\": \"code\", \"metadata\": {}, \"source\": \"Print(\\\"👟 \\u00A0\\\\ud83d\\\\u0001\\\")\"";
+        string after = await RunText(Cell + "}], \"metadata\": {}, \"nbformat\": 4}");
+        Assert.Equal(
+            Cell + ", \"execution_count\": 1, \"outputs\": "
+            + "[{\"name\": \"stdout\", \"output_type\": \"stream\", \"text\": [\"👟 \u00A0\uFFFD\\u0001\\n\"]}]}], \"metadata\": {}, \"nbformat\": 4}",
+            after);
+    }
+
+    [Theory]
+    [InlineData("#!csharp\n1", "{}", "\n1", "")]
+    [InlineData("1\n#!pwsh\nGet-Date\n#!c#\n2", "{}", "1\n\n\n\n2", "pwsh")]
+    [InlineData("#!markdown\n# Title", "{}", "", "")]
+    [InlineData("Get-Date", "{\"polyglot_notebook\": {\"kernelName\": \"pwsh\"}}", "", "pwsh")]
+    [InlineData("#!fsharp\nlet x = 1", "{\"dotnet_interactive\": {\"language\": \"csharp\"}}", "", "fsharp")]
+    [InlineData("#!time\n1", "{}", "#!time\n1", "")]
+    public void Cells_of_other_kernels_are_named_and_left_out(string source, string metadata, string code, string skipped)
+    {
+        JsonObject written = new() { ["cell_type"] = "code", ["metadata"] = JsonNode.Parse(metadata), ["source"] = source };
+        JsonObject root = (JsonObject)Notebook(written.ToJsonString());
+        root["metadata"]!["language_info"] = new JsonObject { ["name"] = "polyglot-notebook" };
+        NotebookCell cell = NotebookFile.Read(Write(root.ToJsonString())).Cells[0];
+        Assert.Equal((code, skipped), (cell.Source, string.Join(", ", cell.Skipped)));
+    }
+
+    [Fact]
+    public async Task An_exception_on_a_thread_of_the_cells_own_is_its_error_and_the_session_lives()
+    {
+        (NotebookRun run, JsonNode after) = await Run(
+            Notebook(
+                Code("var kept = 41;"),
+                Code("var t = new System.Threading.Thread(() => throw new Exception(\\\"of a thread\\\")); t.Start(); t.Join();"),
+                Code("var timer = new System.Threading.Timer(_ => throw new Exception(\\\"of a timer\\\"), null, 1, -1); System.Threading.Thread.Sleep(300);"),
+                Code("kept + 1")),
+            goOn: true);
+        Assert.Equal("cell 2: Exception: of a thread", run.Failure);
+        Assert.Equal(4, run.Cells);
+        Assert.Equal("of a thread", (string?)after["cells"]![1]!["outputs"]![0]!["evalue"]);
+        Assert.Equal("of a timer", (string?)after["cells"]![2]!["outputs"]![0]!["evalue"]);
+        Assert.Equal("42", (string?)after["cells"]![3]!["outputs"]![0]!["data"]!["text/plain"]![0]);
+    }
+
+    [Fact]
+    public void Changed_notebooks_are_read_or_refused_in_one_line_and_written_as_they_stand() => Fuzz.Run(
+        [System.Text.Encoding.UTF8.GetBytes(Odd), System.Text.Encoding.UTF8.GetBytes(Notebook(Markdown("# a"), Code("1"), Code("#!pwsh\\n2")).ToJsonString())],
+        file =>
+        {
+            string path = Path.Combine(_folder, "changed.ipynb"), written = Path.Combine(_folder, "written.ipynb");
+            File.WriteAllBytes(path, file);
+            NotebookFile notebook = NotebookFile.Read(path);
+            notebook.Write(written);
+            Assert.Equal(file, File.ReadAllBytes(written));
+            foreach (NotebookCell cell in notebook.Cells)
+            {
+                cell.SetOutputs(1, [1, "\ud800"]);
+            }
+
+            notebook.Write(written);
+            Assert.Equal(notebook.Cells.Count, NotebookFile.Read(written).Cells.Count);
+        },
+        isText: true);
 
     [Fact]
     public async Task Tags_let_a_cell_fail_or_leave_it_out()
@@ -113,16 +196,29 @@ public sealed class NotebookFileTests : IDisposable
         Assert.Single(Directory.GetFiles(_folder));
     }
 
-    private async Task<(NotebookRun Run, JsonNode After)> Run(JsonNode notebook, bool goOn = false)
+    private Task<(NotebookRun Run, JsonNode After)> Run(JsonNode notebook, bool goOn = false) => Run(notebook.ToJsonString(), goOn);
+
+    private async Task<(NotebookRun Run, JsonNode After)> Run(string notebook, bool goOn)
     {
-        NotebookFile file = NotebookFile.Read(Write(notebook.ToJsonString()));
+        NotebookFile file = NotebookFile.Read(Write(notebook));
         CellDisplay display = new();
-        using ScriptSession session = new(typeof(KernelGlobals), new KernelGlobals(display), new ScriptSessionOptions { CacheFolder = null });
+        using ScriptSession session = new(typeof(KernelGlobals), new KernelGlobals(display), new ScriptSessionOptions
+        {
+            CacheFolder = null,
+            WatchesThreads = true,
+            OnBackgroundError = display.TellBackgroundError,
+        });
         using ScriptInterrupt interrupt = new();
         NotebookRun run = await NotebookRunner.RunAsync(file, session, display, goOn, interrupt);
         string output = Path.Combine(_folder, "out.ipynb");
         file.Write(output);
         return (run, JsonNode.Parse(File.ReadAllText(output))!);
+    }
+
+    private async Task<string> RunText(string notebook)
+    {
+        await Run(notebook, goOn: false);
+        return System.Text.Encoding.UTF8.GetString(File.ReadAllBytes(Path.Combine(_folder, "out.ipynb")));
     }
 
     private string Write(string text)

@@ -136,8 +136,8 @@ internal sealed class PickleCalls(PickleReader reader, bool lenient, bool isNest
 
     private ApertureException Refuse(string name) =>
         reader.Refused(
-            $"it names '{name}', which weights do not need, and nothing of which is run; open it leniently to pass over such values, or save only the state "
-            + "dict");
+            $"it names '{name}', which weights do not need, and nothing of which is run; save only the state dict (scripts may pass over such values with "
+            + "WeightFileOptions.Lenient)");
 
     private ApertureException Misused(string name) => reader.Damaged($"it calls {name} with arguments that checkpoints do not use");
 

@@ -34,8 +34,8 @@ internal static class TorchArchive
                         || name.Contains("/code/", StringComparison.Ordinal)))
         {
             throw new ApertureException(
-                $"Weights file '{path}' is a TorchScript program, not a checkpoint; open it leniently to read its parameters alone, or save the model's "
-                + "state dict with torch.save.");
+                $"Weights file '{path}' is a TorchScript program, not a checkpoint; save the model's state dict with torch.save (scripts may read the "
+                + "parameters alone with WeightFileOptions.Lenient).");
         }
 
         List<string> roots = zip.Entries.Keys.Where(name => name == PickleName || name.EndsWith("/" + PickleName, StringComparison.Ordinal))

@@ -25,8 +25,8 @@ internal static class TorchLegacyFile
         return lenient
             ? new TorchContent(first, calls.NestedStorages)
             : throw new ApertureException(
-                $"Weights file '{file.Path}' is a pickle, but not one that torch.save wrote; open it leniently to read the tensors of pickled modules, or "
-                + "save the state dict with torch.save.");
+                $"Weights file '{file.Path}' is a pickle, but not one that torch.save wrote; save the state dict with torch.save (scripts may read the "
+                + "tensors of pickled modules with WeightFileOptions.Lenient).");
     }
 
     /// <summary>Reads the bytes of a file within the file.</summary>

@@ -33,13 +33,8 @@ internal sealed class LineHistory
         }
     }
 
-    /// <summary><c>$XDG_STATE_HOME/aperture/history</c>, or <c>~/.local/state/aperture/history</c>.</summary>
-    public static string DefaultPath => System.IO.Path.Combine(
-        Environment.GetEnvironmentVariable("XDG_STATE_HOME") is { Length: > 0 } state
-            ? state
-            : System.IO.Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local", "state"),
-        "aperture",
-        "history");
+    /// <summary><c>$XDG_STATE_HOME/aperture/history</c>, or <c>~/.local/state/aperture/history</c>; null where the user has no folder.</summary>
+    public static string? DefaultPath => UserFolders.Below(UserFolders.State, "aperture", "history");
 
     /// <summary>The file; null if the history is in memory alone.</summary>
     public string? Path { get; }
