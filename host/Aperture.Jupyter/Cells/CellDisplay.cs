@@ -9,6 +9,7 @@ namespace Aperture.Jupyter;
 public sealed class CellDisplay : IScriptDisplay
 {
     private volatile ICellOutput _output = new SilentOutput();
+    private CellError? _backgroundError;
 
     /// <inheritdoc/>
     public ValueFormatter Formatter { get; } = new();
@@ -28,8 +29,8 @@ public sealed class CellDisplay : IScriptDisplay
     /// <summary>Describes exceptions with the lines of cells that led there; set by whoever runs the cells.</summary>
     internal Func<Exception, CellError>? Describe { get; set; }
 
-    /// <summary>The last failure of code in the background; null while there was none.</summary>
-    internal CellError? BackgroundError { get; set; }
+    /// <summary>Takes the last failure of code in the background that nobody has taken; null where there is none.</summary>
+    internal CellError? TakeBackgroundError() => Interlocked.Exchange(ref _backgroundError, null);
 
     internal ICellOutput Output
     {
@@ -49,8 +50,8 @@ public sealed class CellDisplay : IScriptDisplay
     {
         if (Describe?.Invoke(error) is { } described)
         {
-            BackgroundError = described;
             _output.Error(described);
+            Volatile.Write(ref _backgroundError, described);
         }
     }
 

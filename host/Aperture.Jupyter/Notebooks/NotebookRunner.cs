@@ -27,10 +27,9 @@ public static class NotebookRunner
             if (!cell.IsSkipped && !string.IsNullOrWhiteSpace(cell.Source))
             {
                 NotebookOutputs outputs = new(shown);
-                display.BackgroundError = null;
                 (CellError? error, _) = await runner.RunAsync(cell.Source, ++count, outputs, interrupt).ConfigureAwait(false);
-                error ??= display.BackgroundError;
                 cell.SetOutputs(count, outputs.End());
+                error ??= display.TakeBackgroundError();
                 if (error is not null && !cell.MayFail)
                 {
                     failure ??= $"cell {count}: {error.Name}: {error.Value}";
@@ -42,6 +41,12 @@ public static class NotebookRunner
             }
 
             progress?.Report(i + 1);
+        }
+
+        // A thread may throw when its cell has ended: whoever comes last must not pass it over.
+        if (display.TakeBackgroundError() is { } late)
+        {
+            failure ??= $"behind cell {count}: {late.Name}: {late.Value}";
         }
 
         return new NotebookRun(count, failure);
