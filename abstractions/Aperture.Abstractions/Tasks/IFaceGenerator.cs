@@ -38,8 +38,8 @@ public sealed record FaceRequest
 }
 
 /// <summary>Where a face is seen from, in radians from straight ahead.</summary>
-/// <param name="Yaw">Around the upright axis.</param>
-/// <param name="Pitch">Up or down.</param>
+/// <param name="Yaw">Around the upright axis; above 0 the camera moves to its right.</param>
+/// <param name="Pitch">Up or down; above 0 the camera looks from above.</param>
 /// <param name="Roll">Around the line of sight.</param>
 public readonly record struct ViewPoint(double Yaw, double Pitch, double Roll = 0)
 {

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Aperture.Decoding;
+using Aperture.Diffusion;
 using Aperture.Plugins.DtNet.Data;
 using Aperture.Plugins.DtNet.Model;
 using Aperture.Plugins.DtNet.Paths;

@@ -1,8 +1,8 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Aperture.Decoding;
+using Aperture.Golden.Tests.Vision;
 using Aperture.Plugins.DtNet.Model;
 using Aperture.Plugins.DtNet.Paths;
 using Aperture.Plugins.DtNet.Search;
@@ -27,7 +27,8 @@ public sealed partial class FullSizeRunner : IGoldenRunner
         string salt = golden.Meta.GetProperty("salt").GetString()!;
         using TensorWeights weights = new(golden.Meta.GetProperty("tensors").EnumerateArray().ToDictionary(
             entry => entry[0].GetString()!,
-            entry => Generate(salt, entry[0].GetString()!, Shape(entry[1]), entry[2].GetSingle(), entry[3].GetSingle()).DetachFromDisposeScope()));
+            entry => GeneratedTensor.Salted(
+                salt, entry[0].GetString()!, Shape(entry[1]), entry[2].GetSingle(), entry[3].GetSingle()).DetachFromDisposeScope()));
         Check(golden, weights);
         using CaptionModel model = CaptionModel.Load(
             weights, CaptionConfig.Read(weights), new WeightPolicy(CPU, ScalarType.Float32, ScalarType.Float32));
@@ -36,7 +37,8 @@ public sealed partial class FullSizeRunner : IGoldenRunner
             model.Trained.Sum(pair => pair.Tensor.numel()) + ((long)model.Config.Positions * model.Config.Width));
 
         JsonElement input = golden.Meta.GetProperty("inputs").GetProperty("features");
-        Tensor features = Change(Generate(salt, input[0].GetString()!, Shape(input[1]), input[2].GetSingle(), input[3].GetSingle()), input[4].GetString()!);
+        Tensor features = Change(
+            GeneratedTensor.Salted(salt, input[0].GetString()!, Shape(input[1]), input[2].GetSingle(), input[3].GetSingle()), input[4].GetString()!);
         EncodedGrid encoded = model.Encoder.Run(features, RoutePlan.Soft, training: null, new TaskRun { Trace = new Thinned(golden) });
         CompareEvery(golden, "out.tokens_every", encoded.Rows);
         Tensor spoken = model.Decoder.Run(golden.Get("in.ids"), encoded, training: null, TaskRun.Plain);
@@ -94,29 +96,6 @@ public sealed partial class FullSizeRunner : IGoldenRunner
     private static Tensor Every(Tensor x, long step) => x.index_select(-1, arange(0, x.size(-1), step, dtype: ScalarType.Int64));
 
     private static long[] Shape(JsonElement sizes) => [.. sizes.EnumerateArray().Select(size => size.GetInt64())];
-
-    // Element i is u * scale + offset in float32, u a 24-bit hash of salt, key and i.
-    private static Tensor Generate(string salt, string key, long[] shape, float scale, float offset)
-    {
-        ulong hash = 0xcbf29ce484222325;
-        foreach (byte letter in Encoding.UTF8.GetBytes($"{salt}:{key}"))
-        {
-            hash = unchecked((hash ^ letter) * 0x100000001b3);
-        }
-
-        float[] values = new float[shape.Aggregate(1L, (product, size) => product * size)];
-        for (int i = 0; i < values.Length; i++)
-        {
-            ulong z = unchecked(hash + (((ulong)i + 1) * 0x9E3779B97F4A7C15));
-            z = unchecked((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9);
-            z = unchecked((z ^ (z >> 27)) * 0x94D049BB133111EB);
-            z ^= z >> 31;
-            float u = ((float)(z >> 40) * (1f / 8388608)) - 1;
-            values[i] = (u * scale) + offset;
-        }
-
-        return tensor(values, shape);
-    }
 
     private sealed class Thinned(GoldenCase golden) : ITaskTrace
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Diffusion;
 using Aperture.Plugins.DtNet.Model;
 using Aperture.Plugins.DtNet.Paths;
 using Aperture.Plugins.DtNet.Search;

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using static TorchSharp.torch;
 
@@ -29,5 +30,34 @@ internal static class GeneratedTensor
         }
 
         return tensor(values).view(shape);
+    }
+
+    /// <summary>Element i is <c>u scale + offset</c> in float32, u a 24-bit hash of salt, key and i.</summary>
+    /// <param name="salt">The case's salt.</param>
+    /// <param name="key">The tensor's name.</param>
+    /// <param name="shape">Its shape.</param>
+    /// <param name="scale">Scale.</param>
+    /// <param name="offset">Offset.</param>
+    /// <returns>float32; the caller disposes it.</returns>
+    public static Tensor Salted(string salt, string key, long[] shape, float scale, float offset)
+    {
+        ulong hash = 0xcbf29ce484222325;
+        foreach (byte letter in Encoding.UTF8.GetBytes($"{salt}:{key}"))
+        {
+            hash = unchecked((hash ^ letter) * 0x100000001b3);
+        }
+
+        float[] values = new float[shape.Aggregate(1L, (product, size) => product * size)];
+        for (int i = 0; i < values.Length; i++)
+        {
+            ulong z = unchecked(hash + (((ulong)i + 1) * 0x9E3779B97F4A7C15));
+            z = unchecked((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9);
+            z = unchecked((z ^ (z >> 27)) * 0x94D049BB133111EB);
+            z ^= z >> 31;
+            float u = ((float)(z >> 40) * (1f / 8388608)) - 1;
+            values[i] = (u * scale) + offset;
+        }
+
+        return tensor(values, shape);
     }
 }

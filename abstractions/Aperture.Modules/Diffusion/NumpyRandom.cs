@@ -1,9 +1,10 @@
-namespace Aperture.Plugins.DtNet.Training;
+namespace Aperture.Diffusion;
 
 /// <summary>
-/// numpy's generator as <c>numpy.random.seed</c> sets it up (Mersenne Twister, the legacy draws): augmentation draws from it in the official code.
+/// numpy's generator as <c>numpy.random.seed</c> and <c>numpy.random.RandomState</c> set it up (Mersenne Twister, the legacy draws). Each object is a stream of
+/// its own.
 /// </summary>
-internal sealed class NumpyRandom
+public sealed class NumpyRandom
 {
     private const int Words = 624, Middle = 397;
     private readonly uint[] _state = new uint[Words];
