@@ -1,0 +1,258 @@
+using System.Text.Json;
+using Aperture.Diffusion;
+using Aperture.Plugins.E3FaceNet.Cameras;
+using Aperture.Plugins.E3FaceNet.Fields;
+using Aperture.Plugins.E3FaceNet.Model;
+using Aperture.Plugins.E3FaceNet.Synthesis;
+using Aperture.Plugins.E3FaceNet.Text;
+using Aperture.Tasks;
+using Aperture.Training;
+using Aperture.Weights;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Aperture.Plugins.E3FaceNet.Training;
+
+/// <summary>
+/// Trains generator and discriminator against each other. A step first changes the discriminator, then gives the generator's loss. Owns its models.
+/// </summary>
+internal sealed class FaceTraining : ITaskTraining
+{
+    private const string GeneratorFile = "face.safetensors", DiscriminatorFile = "discriminator.safetensors";
+    private const double PathDecay = 0.01;
+    private const int PathShrink = 2; // path lengths look at half of a batch
+
+    private readonly FaceModel _model;
+    private readonly FaceDiscriminator _judge;
+    private readonly FaceText _text;
+    private readonly FacePhotos _photos;
+    private readonly FaceTrainingOptions _options;
+    private readonly DiscriminatorOptimizer _optimizer;
+    private readonly Dictionary<string, Tensor> _smooth;
+    private readonly Tensor _usualPath;
+    private readonly IReadOnlyList<IDisposable> _owned;
+    private readonly string _outputFolder;
+
+    private FaceTraining(
+        FaceModel model, FaceDiscriminator judge, FaceText text, FacePhotos photos, FaceTrainingOptions options, IReadOnlyList<IDisposable> owned,
+        string output)
+    {
+        (_model, _judge, _text, _photos, _options, _owned, _outputFolder) = (model, judge, text, photos, options, owned, output);
+        Plan = options.PlanFor(photos.Count);
+        Parameters = model.Tensors.Where(pair => !FaceModel.IsBuffer(pair.Key)).ToDictionary(pair => pair.Key, pair => pair.Value.requires_grad_(true));
+        _optimizer = new DiscriminatorOptimizer(judge);
+        _smooth = Parameters.ToDictionary(pair => pair.Key, pair => pair.Value.detach().clone().DetachFromDisposeScope());
+        _usualPath = zeros([], device: model.Device).DetachFromDisposeScope();
+        State = new Dictionary<string, Tensor>(
+        [
+            .. model.Buffers.Select(name => KeyValuePair.Create(name, model.Tensors[name])),
+            .. judge.Tensors.Select(pair => KeyValuePair.Create("D." + pair.Key, pair.Value)),
+            .. _optimizer.Squares.Select(entry => KeyValuePair.Create("D.squares." + entry.Name, entry.Tensor)),
+            .. _smooth.Select(pair => KeyValuePair.Create("G_ema." + pair.Key, pair.Value)),
+            KeyValuePair.Create("usual_path", _usualPath),
+        ]);
+    }
+
+    public TrainingPlan Plan { get; }
+
+    public IReadOnlyDictionary<string, Tensor> Parameters { get; }
+
+    public IReadOnlyDictionary<string, Tensor> State { get; }
+
+    /// <summary>Prepares a run.</summary>
+    /// <inheritdoc cref="ITrainedTask.BeginTraining"/>
+    public static FaceTraining Begin(
+        string checkpoint, IReadOnlyList<TaskSample> samples, FaceTrainingOptions options, Device device, IMethodFiles files, string outputFolder)
+    {
+        List<IDisposable> owned = [];
+        T Own<T>(T part)
+            where T : IDisposable
+        {
+            owned.Add(part);
+            return part;
+        }
+
+        try
+        {
+            FaceCheckpoint file = Own(FaceCheckpoint.Open(checkpoint));
+            FaceConfig config = FaceConfig.Read(file.Generator);
+            if (config.Text == 0)
+            {
+                throw new ApertureException($"{FaceFactory.GeneratorName}: '{checkpoint}' has no text part to train; start from a generator that has one.");
+            }
+
+            FacePhotos photos = new(samples, config.Picture);
+            FaceText text = Own(FaceText.Open(
+                FaceFactory.FindClip(options.Clip, files), options.Tokenizer is { } name ? files.Resolve(name) : null, device));
+            FaceFactory.CheckText(text, config);
+            for (int sample = 0; sample < photos.Count; sample++)
+            {
+                text.Check(photos.Sentence(sample), $"the sentence of sample {sample + 1}");
+            }
+
+            IWeightSource judging = options.Discriminator is null && file.Discriminator is { } inside
+                ? inside : Own(WeightFiles.Open(files.Resolve(options.Discriminator ?? DiscriminatorFile)));
+            FaceModel model = Own(FaceModel.Load(file.Generator, config, device, trainable: true));
+            FaceDiscriminator judge = Own(FaceDiscriminator.Load(judging, config.Volume, config.Settings.Clamp, device));
+            return new FaceTraining(model, judge, text, photos, options, owned, outputFolder);
+        }
+        catch
+        {
+            owned.AsEnumerable().Reverse().ToList().ForEach(part => part.Dispose());
+            throw;
+        }
+    }
+
+    public TrainingStep Step(int step, IReadOnlyList<int> samples, CancellationToken cancellationToken)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        long seed = unchecked((Plan.Seed * 1_000_003) + step);
+        using TorchRandom random = new(seed);
+        Draws draws = new(random, new NumpyRandom(unchecked((uint)seed)), _model.Device);
+        if (step > 0)
+        {
+            Smooth();
+        }
+
+        double judged = Judge(step, samples, draws);
+        cancellationToken.ThrowIfCancellationRequested();
+        (TrainingPicture made, _, Tensor text) = Make(samples.Count, draws);
+        Judgement judgement = _judge.Run(made.Picture, text);
+        Tensor convincing = FaceLosses.Convincing(judgement).mean(), offsets = FaceLosses.OffsetNorm(made.Offsets);
+        Tensor geometry = _options.Geometry == FaceTrainingOptions.Paper ? FaceLosses.GeometryOfNormals(made.Points) : FaceLosses.Geometry(made.Points);
+        Tensor loss = convincing.add(geometry).add(offsets);
+        if (made.PathLoss is { } path)
+        {
+            loss = loss.add(path.mean());
+        }
+
+        if (_options.PathWeight > 0 && step % _options.PathEvery == 0)
+        {
+            loss = loss.add(PathLoss(samples.Count, draws));
+        }
+
+        return new TrainingStep(loss.MoveToOuterDisposeScope(), new Dictionary<string, double>
+        {
+            ["discriminator"] = judged,
+            ["convincing"] = convincing.item<float>(),
+            ["geometry"] = geometry.item<float>(),
+        });
+    }
+
+    public TrainingResult Save()
+    {
+        Smooth();
+        string generator = Path.Combine(_outputFolder, GeneratorFile), judge = Path.Combine(_outputFolder, DiscriminatorFile);
+        Dictionary<string, Tensor> tensors = new([.. _smooth, .. _model.Buffers.Select(name => KeyValuePair.Create(name, _model.Tensors[name]))]);
+        SafetensorsWriter.Save(judge, _judge.Tensors);
+        SafetensorsWriter.Save(generator, tensors, new Dictionary<string, string>
+        {
+            [FaceConfig.SettingsKey] = JsonSerializer.Serialize(_model.Config.Settings, FaceJson.Default.FaceSettings),
+        });
+        return new TrainingResult([$"open {GeneratorFile}, with CLIP's text encoder beside it or named as Clip"], [generator, judge]);
+    }
+
+    public void Dispose()
+    {
+        foreach (Tensor tensor in _smooth.Values)
+        {
+            tensor.Dispose();
+        }
+
+        _usualPath.Dispose();
+        _optimizer.Dispose();
+        _owned.Reverse().ToList().ForEach(part => part.Dispose());
+    }
+
+    // The generator's parameters, followed slowly: what is written in the end.
+    private void Smooth()
+    {
+        using IDisposable quiet = no_grad();
+        double kept = Math.Pow(0.5, Plan.BatchSize / (1000 * _options.HalfLife));
+        foreach ((string name, Tensor smooth) in _smooth)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            smooth.mul_(kept).add_(Parameters[name].mul(1 - kept));
+        }
+    }
+
+    private double Judge(int step, IReadOnlyList<int> samples, Draws draws)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        TrainingPicture made;
+        Tensor text;
+        using (no_grad())
+        {
+            (made, _, text) = Make(samples.Count, draws);
+        }
+
+        bool steep = step % _options.SteepnessEvery == 0;
+        bool[] mirrored = [.. samples.Select(_ => _options.Mirror && draws.Numpy.NextUniform() < 0.5)];
+        Tensor real = _photos.Pictures(samples, mirrored).to(_model.Device).requires_grad_(steep);
+        _optimizer.Follow(true);
+        try
+        {
+            Judgement judgement = _judge.Run(real, Encode([.. samples.Select(_photos.Sentence)]).Pooled);
+            Tensor loss = FaceLosses.Exposing(_judge.Run(made.Picture, text)).mean().add(FaceLosses.Convincing(judgement).mean());
+            if (steep)
+            {
+                loss = loss.add(FaceLosses.Steepness(judgement, real, _options.Gamma).mean().mul(_options.SteepnessEvery));
+            }
+
+            (double rate, double beta) = _options.DiscriminatorRate(Plan);
+            _optimizer.Step(loss, step, rate, beta);
+            return loss.item<float>();
+        }
+        finally
+        {
+            _optimizer.Follow(false);
+        }
+    }
+
+    private Tensor PathLoss(int faces, Draws draws)
+    {
+        (TrainingPicture made, Tensor styles, _) = Make(Math.Max(1, faces / PathShrink), draws);
+        Tensor lengths = FaceLosses.PathLength(made.Picture, styles, draws.Normal(made.Picture.shape), _usualPath, PathDecay);
+        return lengths.mean().mul(_options.PathWeight * _options.PathEvery);
+    }
+
+    // Faces of sentences that are drawn independently of the real pictures.
+    private (TrainingPicture Made, Tensor Styles, Tensor Text) Make(int faces, Draws draws)
+    {
+        FaceConfig config = _model.Config;
+        (Tensor pooled, Tensor tokens) = Encode([.. Enumerable.Range(0, faces).Select(_ => _photos.Sentence(draws.Numpy.Next(_photos.Count)))]);
+        Tensor style = _model.Mapping.Run(draws.Normal(faces, config.Noise), pooled, training: true);
+        Tensor styles = _model.Mapping.Copies(style, config.Styles);
+        if (draws.Numpy.NextUniform() < _options.StyleMixing)
+        {
+            int cut = 1 + draws.Numpy.Next(config.Styles - 1);
+            Tensor other = _model.Mapping.Copies(_model.Mapping.Run(draws.Normal(faces, config.Noise), pooled), config.Styles - cut);
+            styles = cat([styles.narrow(1, 0, cut), other], 1);
+        }
+
+        Tensor world = CameraPose.World(CameraRange.Draw(config.Settings, faces, draws.Numpy, draws.Uniform)).to(_model.Device);
+        PromptTables prompt = _model.Prepare(tokens, folded: false);
+        TrainingPicture made = new TrainingRenderer(_model).Run(
+            styles, new PromptMix(prompt), world, draws.Normal(faces, config.BackgroundNoise), draws);
+        return (made, styles, pooled);
+    }
+
+    private (Tensor Pooled, Tensor Tokens) Encode(IReadOnlyList<string> sentences)
+    {
+        using IDisposable quiet = no_grad();
+        (Tensor Pooled, Tensor Tokens)[] each = [.. sentences.Select(sentence => _text.Encode(sentence, CancellationToken.None))];
+        return (cat([.. each.Select(one => one.Pooled)]), cat([.. each.Select(one => one.Tokens)])); // [1, ...] each -> [B, ...]
+    }
+
+    // All that a step draws.
+    private sealed class Draws(TorchRandom torch, NumpyRandom numpy, Device device) : IRenderNoise
+    {
+        private readonly TorchNoise _noise = new(torch, device);
+
+        public NumpyRandom Numpy => numpy;
+
+        public Tensor Uniform(params long[] shape) => _noise.Uniform(shape);
+
+        public Tensor Normal(params long[] shape) => _noise.Normal(shape);
+    }
+}

@@ -1,0 +1,83 @@
+using System.ComponentModel.DataAnnotations;
+using Aperture.Training;
+
+namespace Aperture.Plugins.E3FaceNet.Training;
+
+/// <summary>What a user may set when training a generator.</summary>
+internal sealed record FaceTrainingOptions : TrainingOptions
+{
+    public const string Published = "published", Paper = "paper";
+
+    private const int DefaultBatch = 4;
+    private const double PublishedRate = 2.5e-4, PublishedBeta = 0.99;
+
+    /// <inheritdoc cref="FaceOptions.Clip"/>
+    public string? Clip { get; set; }
+
+    /// <inheritdoc cref="FaceOptions.Tokenizer"/>
+    public string? Tokenizer { get; set; }
+
+    /// <summary>The discriminator's tensors; none takes those in the checkpoint, or discriminator.safetensors beside it.</summary>
+    public string? Discriminator { get; set; }
+
+    /// <summary>Weight of the discriminator's steepness at real pictures (R1).</summary>
+    [Range(0.0, 1000.0)]
+    public double Gamma { get; set; } = 0.5;
+
+    /// <summary>Steps between two that look at the steepness, which counts as often more.</summary>
+    [Range(1, 1000)]
+    public int SteepnessEvery { get; set; } = 16;
+
+    /// <summary>Weight of path lengths; 0 leaves them out.</summary>
+    [Range(0.0, 1000.0)]
+    public double PathWeight { get; set; } = 2;
+
+    /// <summary>Steps between two that look at path lengths, which count as often more.</summary>
+    [Range(1, 1000)]
+    public int PathEvery { get; set; } = 4;
+
+    /// <summary>Chance that a face's later styles come from another noise.</summary>
+    [Range(0.0, 1.0)]
+    public double StyleMixing { get; set; } = 0.9;
+
+    /// <summary>Geometric regularisation as in the published code, or with differences of normals as in the paper.</summary>
+    [AllowedValues(Published, Paper)]
+    public string Geometry { get; set; } = Published;
+
+    /// <summary>Thousands of pictures after which half of the smoothed generator is new.</summary>
+    [Range(0.001, 1000.0)]
+    public double HalfLife { get; set; } = 20;
+
+    /// <summary>Whether half of the real pictures are mirrored.</summary>
+    public bool Mirror { get; set; } = true;
+
+    internal static IReadOnlyList<MethodOption> Describe()
+    {
+        FaceTrainingOptions usual = new();
+        IReadOnlyList<MethodOption> shared = Describe(usual.Defaults, 1);
+        HashSet<string> names = [.. shared.Select(option => option.Name)];
+        return [.. shared, .. MethodOptions.Describe(FaceJson.Default.FaceTrainingOptions).Where(option => !names.Contains(option.Name))];
+    }
+
+    /// <summary>The plan for so many samples.</summary>
+    internal TrainingPlan PlanFor(int samples) => Plan(FaceFactory.GeneratorName, Defaults, 1, samples);
+
+    /// <summary>Rate and decay of the discriminator, which takes another share of lazy steps.</summary>
+    internal (double Rate, double Beta) DiscriminatorRate(TrainingPlan plan)
+    {
+        double ratio = Lazy(SteepnessEvery);
+        return (plan.Rate / Lazy(PathEvery) * ratio, Math.Pow(PublishedBeta, ratio));
+    }
+
+    private TrainingPlan Defaults => new(1, DefaultBatch, PublishedRate * Lazy(PathEvery))
+    {
+        Beta1 = 0,
+        Beta2 = Math.Pow(PublishedBeta, Lazy(PathEvery)),
+        LargestGradient = 0,
+        WarmUp = 0,
+        Schedule = RateSchedule.Constant,
+    };
+
+    // Steps that are left out now and then shrink the others' rates.
+    private static double Lazy(int every) => every / (every + 1.0);
+}
