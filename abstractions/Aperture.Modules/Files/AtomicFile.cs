@@ -54,16 +54,23 @@ public static partial class AtomicFile
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            // A folder that cannot be listed or cleaned can still be written into, or says itself that it cannot.
+            // A folder that cannot be listed can still be written into, or says itself that it cannot.
         }
     }
 
-    // Another machine's process may write through a shared folder: its lock keeps the file.
+    // Another machine's process may write through a shared folder: its lock keeps the file, and the others still go.
     private static void Discard(FileInfo file)
     {
-        using (file.Open(FileMode.Open, FileAccess.ReadWrite, FileShare.None))
+        try
         {
-            file.Delete();
+            using (file.Open(FileMode.Open, FileAccess.ReadWrite, FileShare.None))
+            {
+                file.Delete();
+            }
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // It is held, or it is not ours to delete: it stays.
         }
     }
 
