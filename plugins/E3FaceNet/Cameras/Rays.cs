@@ -28,10 +28,10 @@ internal sealed record Rays(Tensor Origin, Tensor Direction, int Rows) : IDispos
         // In the published order, through points at distance 1: the encoding of points multiplies what would be rounded otherwise by a thousand.
         using DisposeScope scope = NewDisposeScope();
         Tensor places = pixels.dim() == 2 ? pixels.unsqueeze(0).expand(world.size(0), -1, -1) : pixels;
-        Tensor one = ones_like(places.narrow(-1, 0, 1)); // [B, N, 1]
+        Tensor columns = places.transpose(1, 2), one = ones_like(columns.narrow(1, 0, 1)); // [B, 2, N], [B, 1, N]
         Tensor flat = diag(tensor([(float)halfSide, (float)halfSide, 1, 1], device: world.device));
         Tensor matrix = world.matmul(flat); // [B, 4, 4]
-        Tensor points = matrix.matmul(cat([places, one.neg(), one], -1).transpose(1, 2)); // [B, N, 2] -> [B, 4, N]
+        Tensor points = matrix.matmul(cat([columns, one.neg(), one], 1)); // -> [B, 4, N]
         Tensor origin = world.narrow(1, 0, 3).select(2, 3).unsqueeze(1).clone(); // [B, 4, 4] -> [B, 1, 3]
         Tensor direction = points.narrow(1, 0, 3).transpose(1, 2).sub(origin); // -> [B, N, 3]
         return new Rays(origin.MoveToOuterDisposeScope(), direction.MoveToOuterDisposeScope(), RowsOf((int)direction.size(1)));

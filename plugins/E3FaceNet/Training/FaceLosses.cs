@@ -45,7 +45,7 @@ internal static class FaceLosses
     /// <param name="gamma">Weight.</param>
     public static Tensor Steepness(Judgement judgement, Tensor pictures, double gamma)
     {
-        Tensor slope = autograd.grad([judgement.Real.sum().add(judgement.Match.sum())], [pictures], create_graph: true)[0];
+        Tensor slope = autograd.grad([judgement.Real.sum().add(judgement.Match.sum())], [pictures], retain_graph: true, create_graph: true)[0];
         return slope.square().sum([1, 2, 3]).mul(gamma / 2);
     }
 
@@ -59,7 +59,7 @@ internal static class FaceLosses
     public static Tensor PathLength(Tensor pictures, Tensor styles, Tensor noise, Tensor usual, double decay)
     {
         Tensor scaled = noise.div(Math.Sqrt(pictures.size(2) * pictures.size(3)));
-        Tensor slope = autograd.grad([pictures.mul(scaled).sum()], [styles], create_graph: true)[0];
+        Tensor slope = autograd.grad([pictures.mul(scaled).sum()], [styles], retain_graph: true, create_graph: true)[0];
         Tensor lengths = slope.square().sum(2).mean([1]).sqrt(); // [B, copies, D] -> [B]
         Tensor moved = usual.add(lengths.mean().sub(usual).mul(decay));
         using (no_grad())
