@@ -9,6 +9,7 @@
 // rays at once, which bounds memory.
 #load "face-weights.csx"
 using System.Diagnostics;
+using Aperture.Weights;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 

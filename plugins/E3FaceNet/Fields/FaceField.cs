@@ -39,7 +39,7 @@ internal sealed class FaceField
         {
             (EqualLinear affine, Tensor weight, Tensor bias) = _layers[layer];
             Tensor kernel = Modulation.Kernels(weight, affine.Run(styles.select(1, layer)), demodulate: true).flatten(2); // -> [B, O, I]
-            layers.Add((kernel.mul(Activation.Gain), bias.mul(Activation.Gain)));
+            layers.Add((kernel, bias.alias()));
         }
 
         Tensor density = Plain(_density, styles.select(1, _layers.Count)), features = Plain(_features, styles.select(1, _layers.Count + 1));

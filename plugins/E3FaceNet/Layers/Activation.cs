@@ -43,7 +43,7 @@ internal static class Activation
         return (clamp is { } most ? y.clamp(-most, most) : y).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The leaky activation of values that have their bias and gain already.</summary>
+    /// <summary>The leaky activation of values that have their bias already, and its gain.</summary>
     /// <param name="x">Values; owned, and changed in place where no gradient is wanted.</param>
     /// <param name="clamp">Largest absolute value; null for no limit.</param>
     /// <returns>The result; the caller disposes it.</returns>
@@ -52,11 +52,13 @@ internal static class Activation
         if (!x.requires_grad)
         {
             x.leaky_relu_(Slope);
+            x.mul_(Gain);
             return clamp is { } limit ? x.clamp_(-limit, limit) : x;
         }
 
         using Tensor before = x;
-        Tensor y = F.leaky_relu(before, Slope);
+        using Tensor bent = F.leaky_relu(before, Slope);
+        Tensor y = bent.mul(Gain);
         if (clamp is not { } most)
         {
             return y;

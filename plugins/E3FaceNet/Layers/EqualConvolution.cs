@@ -16,7 +16,7 @@ namespace Aperture.Plugins.E3FaceNet.Layers;
 internal sealed class EqualConvolution(WeightLoader loader, string name, int outputs, int inputs, int side, double? clamp, bool halves = false)
 {
     private readonly Tensor _weight = loader.Tensor(name + ".weight", outputs, inputs, side, side), _bias = loader.Tensor(name + ".bias", outputs);
-    private readonly double _gain = Activation.Gain / Math.Sqrt((double)inputs * side * side);
+    private readonly double _gain = 1 / Math.Sqrt((double)inputs * side * side);
 
     /// <summary>Applies it.</summary>
     /// <param name="x"><c>[B, I, H, W]</c>; borrowed.</param>
@@ -24,10 +24,10 @@ internal sealed class EqualConvolution(WeightLoader loader, string name, int out
     public Tensor Run(Tensor x)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor weight = _weight.mul(_gain), bias = _bias.mul(Activation.Gain);
+        Tensor weight = _weight.mul(_gain);
         Tensor y = halves
-            ? Fir.ConvolveDown(x, weight, Fir.Square(1, 3, 3, 1).to(x.device)).add(bias.view(1, -1, 1, 1))
-            : F.conv2d(x, weight, bias, padding: [side / 2, side / 2]);
+            ? Fir.ConvolveDown(x, weight, Fir.Square(1, 3, 3, 1).to(x.device)).add(_bias.view(1, -1, 1, 1))
+            : F.conv2d(x, weight, _bias, padding: [side / 2, side / 2]);
         return Activation.Leaky(y.alias(), clamp).MoveToOuterDisposeScope();
     }
 }

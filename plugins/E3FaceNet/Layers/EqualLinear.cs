@@ -10,8 +10,7 @@ namespace Aperture.Plugins.E3FaceNet.Layers;
 /// <param name="activated">Whether the leaky activation follows.</param>
 internal sealed class EqualLinear(Tensor weight, Tensor bias, double rate = 1, bool activated = false)
 {
-    private readonly double _gain = rate / Math.Sqrt(weight.size(1)) * (activated ? Activation.Gain : 1);
-    private readonly double _biasGain = rate * (activated ? Activation.Gain : 1);
+    private readonly double _gain = rate / Math.Sqrt(weight.size(1));
 
     /// <summary>Width of a row in.</summary>
     public long Inputs { get; } = weight.size(1);
@@ -25,7 +24,7 @@ internal sealed class EqualLinear(Tensor weight, Tensor bias, double rate = 1, b
     public Tensor Run(Tensor x)
     {
         using Tensor scaled = x.mul(_gain);
-        using Tensor offset = bias.mul(_biasGain);
+        using Tensor offset = bias.mul(rate);
         Tensor y = F.linear(scaled, weight, offset);
         return activated ? Activation.Leaky(y) : y;
     }

@@ -63,7 +63,7 @@ internal static class CubeCases
                 loop.Add(edge);
             }
 
-            loops.Add([.. loop]);
+            loops.Add([.. loop.Reverse<int>()]);
         }
 
         return [.. loops];

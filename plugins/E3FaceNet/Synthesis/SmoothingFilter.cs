@@ -11,14 +11,13 @@ internal static class SmoothingFilter
 
     /// <summary>Filters, one axis after the other.</summary>
     /// <param name="x"><c>[B, C, H, W]</c>; borrowed.</param>
-    /// <param name="gain">Factor on the result.</param>
     /// <returns><c>[B, C, H, W]</c>; the caller disposes it.</returns>
-    public static Tensor Run(Tensor x, double gain)
+    public static Tensor Run(Tensor x)
     {
         using DisposeScope scope = NewDisposeScope();
         long channels = x.size(1);
         Tensor taps = tensor(_taps, dtype: x.dtype, device: x.device);
-        Tensor across = taps.view(1, 1, 1, 4).expand(channels, 1, 1, 4), down = taps.mul(gain).view(1, 1, 4, 1).expand(channels, 1, 4, 1);
+        Tensor across = taps.view(1, 1, 1, 4).expand(channels, 1, 1, 4), down = taps.view(1, 1, 4, 1).expand(channels, 1, 4, 1);
         using Tensor wide = F.pad(x, [2, 1, 2, 1]); // two zeros on the left and above, one on the right and below
         using Tensor smooth = F.conv2d(wide, across, groups: channels); // [B, C, H + 3, W + 3] -> [B, C, H + 3, W]
         return F.conv2d(smooth, down, groups: channels).MoveToOuterDisposeScope(); // -> [B, C, H, W]

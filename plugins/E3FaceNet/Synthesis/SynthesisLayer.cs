@@ -52,18 +52,18 @@ internal sealed class SynthesisLayer
 
         bool enlarges = _adapter is not null && !flat;
 
-        // The input's gain, and that of the activation where it follows at once, are in the kernel.
+        // The input's gain is in the kernel.
         Tensor kernels = Modulation.Kernels(_weight, _affine.Run(style), demodulate: true).flatten(2).mul(_magnitude.rsqrt()); // [B, O, I]
         if (!enlarges)
         {
-            using Tensor y = Pixelwise.Run(x, kernels.mul(Activation.Gain).to(x.dtype), _bias.mul(Activation.Gain).to(x.dtype));
+            using Tensor y = Pixelwise.Run(x, kernels.to(x.dtype), _bias.to(x.dtype));
             return Activation.Leaky(y.alias(), _settings.Clamp).MoveToOuterDisposeScope();
         }
 
         using Tensor small = Pixelwise.Run(x, kernels.to(x.dtype), null);
         using Tensor large = Enlarged(small);
-        using Tensor smooth = SmoothingFilter.Run(large, Activation.Gain);
-        Tensor offset = _bias.mul(Activation.Gain).to(x.dtype).view(-1, 1, 1);
+        using Tensor smooth = SmoothingFilter.Run(large);
+        Tensor offset = _bias.to(x.dtype).view(-1, 1, 1);
         Tensor biased = smooth.requires_grad ? smooth.add(offset) : smooth.add_(offset).alias();
         return Activation.Leaky(biased, _settings.Clamp).MoveToOuterDisposeScope();
     }
@@ -74,16 +74,16 @@ internal sealed class SynthesisLayer
         using DisposeScope scope = NewDisposeScope();
         long outputs = x.size(1), height = x.size(2), width = x.size(3);
         (Tensor weight, Tensor bias) = _adapter![0];
-        Tensor inner = Activation.Leaky(Pixelwise.Run(x, Kernel(weight, Activation.Gain, x.dtype), bias.mul(Activation.Gain).to(x.dtype)));
+        Tensor inner = Activation.Leaky(Pixelwise.Run(x, Kernel(weight, x.dtype), bias.to(x.dtype)));
         (weight, bias) = _adapter[1];
-        using Tensor added = Pixelwise.Run(inner, Kernel(weight, 1, x.dtype), bias.to(x.dtype)); // [B, O / 4, H, W] -> [B, 4 O, H, W]
+        using Tensor added = Pixelwise.Run(inner, Kernel(weight, x.dtype), bias.to(x.dtype)); // [B, O / 4, H, W] -> [B, 4 O, H, W]
         using Tensor four = added.view(-1, outputs, 4, height, width);
         using Tensor sums = x.requires_grad || four.requires_grad ? four.add(x.unsqueeze(2)) : four.add_(x.unsqueeze(2)).alias();
         return F.pixel_shuffle(sums.view(-1, 4 * outputs, height, width), 2).MoveToOuterDisposeScope(); // -> [B, O, 2 H, 2 W]
     }
 
-    private static Tensor Kernel(Tensor weight, double gain, ScalarType type)
-        => weight.flatten(1).mul(gain / Math.Sqrt(weight.size(1))).unsqueeze(0).to(type); // [O, I, 1, 1] -> [1, O, I]
+    private static Tensor Kernel(Tensor weight, ScalarType type)
+        => weight.flatten(1).mul(1 / Math.Sqrt(weight.size(1))).unsqueeze(0).to(type); // [O, I, 1, 1] -> [1, O, I]
 
     private void Move(Tensor x)
     {

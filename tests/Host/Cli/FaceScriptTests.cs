@@ -13,6 +13,7 @@ public sealed class FaceScriptTests
     {
         using CommandFolder f = new CommandFolder().Write("weights.csx", $$"""
             #load "{{Repository.Path("scripts", "face-weights.csx")}}"
+            using Aperture.Weights;
             SafetensorsWriter.Save("face.safetensors", RandomFace(new FaceSizes(64, 16, 64, 64, 16, 32, 16, 64, 2, 3, 2)));
             WriteClip("clip", 64, 1);
             """);
