@@ -19,6 +19,16 @@ public enum RotaryScaling
 /// <summary>Rotary position embedding of a decoder.</summary>
 public sealed record RotaryConfig
 {
+    /// <summary>
+    /// Rows that a sequence may have: <see cref="MaxPositions"/>, as far as scaling stretches it; <see cref="int.MaxValue"/> for dynamic scaling.
+    /// </summary>
+    public int Reach => Scaling switch
+    {
+        RotaryScaling.Dynamic => int.MaxValue,
+        RotaryScaling.Linear => (int)Math.Min(MaxPositions * Math.Max(Factor, 1), int.MaxValue),
+        _ => MaxPositions,
+    };
+
     /// <summary>The base θ.</summary>
     public double Theta { get; init; } = 10000;
 

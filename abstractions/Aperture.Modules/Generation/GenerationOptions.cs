@@ -7,9 +7,19 @@ namespace Aperture.Generation;
 public sealed record GenerationOptions
 {
     private const int LargestCount = 1 << 24;
+    private const int LibraryLength = 20; // what transformers writes where nobody said a length
 
     /// <summary>New tokens a sequence gets at most.</summary>
     public int MaxNewTokens { get; init; } = 128;
+
+    /// <summary>Whether <see cref="MaxNewTokens"/> is the checkpoint's own, and not this program's default.</summary>
+    public bool HasOwnLength { get; init; }
+
+    /// <summary>Rows that prompt and answer have together at most; 0 for no such limit.</summary>
+    public int MaxLength { get; init; }
+
+    /// <summary>The file that the settings were read from, for messages; null where they are not a checkpoint's.</summary>
+    public string? Source { get; init; }
 
     /// <summary>New tokens before which no end-of-sequence token is chosen.</summary>
     public int MinNewTokens { get; init; }
@@ -53,7 +63,10 @@ public sealed record GenerationOptions
     /// <summary>The id that fills shorter sequences where a rectangle is asked for.</summary>
     public int PadId { get; init; }
 
-    /// <summary>Reads a checkpoint's <c>generation_config.json</c>; absent keys take the library's defaults.</summary>
+    /// <summary>
+    /// Reads a checkpoint's <c>generation_config.json</c>; absent keys take the library's defaults. Settings that cannot work together are read as they are:
+    /// they keep no model from opening, and may be changed before <see cref="Validate"/>.
+    /// </summary>
     /// <param name="json">The file's object.</param>
     /// <param name="where">File name for messages.</param>
     /// <exception cref="ApertureException">A value has the wrong type or range.</exception>
@@ -62,12 +75,16 @@ public sealed record GenerationOptions
         ConfigReader config = new(json, where);
         GenerationOptions defaults = new();
         int[] end = Ids(config, "eos_token_id");
+        int least = config.Size("min_new_tokens", 0, minimum: 0), length = config.Size("max_length", LibraryLength);
         GenerationOptions options = new()
         {
-            MaxNewTokens = config.Size("max_new_tokens", defaults.MaxNewTokens),
-            MinNewTokens = config.Size("min_new_tokens", 0, minimum: 0),
+            MaxNewTokens = config.Size("max_new_tokens", Math.Max(defaults.MaxNewTokens, least)),
+            HasOwnLength = config.Has("max_new_tokens"),
+            MaxLength = length == LibraryLength || config.Has("max_new_tokens") ? 0 : length,
+            Source = where,
+            MinNewTokens = least,
             Temperature = config.Flag("do_sample", false) ? config.Number("temperature", 1) : 0,
-            TopK = config.Size("top_k", defaults.TopK, minimum: 0),
+            TopK = Math.Max(config.Size("top_k", defaults.TopK, minimum: -1), 0), // -1 is how some engines write "all"
             TopP = config.Number("top_p", 1),
             RepetitionPenalty = config.Number("repetition_penalty", 1),
             NoRepeatNgramSize = config.Size("no_repeat_ngram_size", 0, minimum: 0),
@@ -75,10 +92,12 @@ public sealed record GenerationOptions
             ReturnedSequences = config.Size("num_return_sequences", 1),
             LengthPenalty = config.Number("length_penalty", 1),
             EarlyStopping = Stopping(config),
+            StopStrings = Texts(config, "stop_strings"),
             EndOfSequence = end,
             PadId = config.Integer("pad_token_id", end.Length > 0 ? end[0] : 0),
         };
-        return options.Validate();
+        options.CheckRanges($"{where}: ");
+        return options;
     }
 
     /// <summary>Checks all values.</summary>
@@ -86,21 +105,9 @@ public sealed record GenerationOptions
     /// <exception cref="ApertureException">A value is out of range, or two options cannot work together.</exception>
     public GenerationOptions Validate()
     {
-        Require(MaxNewTokens is >= 1 and <= LargestCount, nameof(MaxNewTokens), MaxNewTokens, $"from 1 to {LargestCount}");
-        Require(MinNewTokens >= 0 && MinNewTokens <= MaxNewTokens, nameof(MinNewTokens), MinNewTokens, $"from 0 to {nameof(MaxNewTokens)} ({MaxNewTokens})");
-        Require(Temperature >= 0 && double.IsFinite(Temperature), nameof(Temperature), Temperature, "0 (greedy) or above");
-        Require(TopK >= 0, nameof(TopK), TopK, "0 (all) or above");
-        Require(TopP is > 0 and <= 1, nameof(TopP), TopP, "above 0 and at most 1");
-        Require(RepetitionPenalty > 0 && double.IsFinite(RepetitionPenalty), nameof(RepetitionPenalty), RepetitionPenalty, "above 0");
-        Require(NoRepeatNgramSize >= 0, nameof(NoRepeatNgramSize), NoRepeatNgramSize, "0 (off) or above");
-        Require(Beams is >= 1 and <= 1024, nameof(Beams), Beams, "from 1 to 1024");
-        Require(ReturnedSequences >= 1 && ReturnedSequences <= Beams, nameof(ReturnedSequences), ReturnedSequences, $"from 1 to {nameof(Beams)} ({Beams})");
-        Require(double.IsFinite(LengthPenalty), nameof(LengthPenalty), LengthPenalty, "a finite number");
-        foreach (int id in EndOfSequence)
-        {
-            Require(id >= 0, nameof(EndOfSequence), id, "an id of the vocabulary");
-        }
-
+        CheckRanges("");
+        Require(MinNewTokens <= MaxNewTokens, nameof(MinNewTokens), MinNewTokens, $"from 0 to {nameof(MaxNewTokens)} ({MaxNewTokens})");
+        Require(ReturnedSequences <= Beams, nameof(ReturnedSequences), ReturnedSequences, $"from 1 to {nameof(Beams)} ({Beams})");
         if (Beams > 1 && Temperature > 0)
         {
             throw new ApertureException(
@@ -108,6 +115,26 @@ public sealed record GenerationOptions
         }
 
         return this;
+    }
+
+    // Each value for itself.
+    private void CheckRanges(string where)
+    {
+        void Require<T>(bool holds, string name, T value, string expected) => GenerationOptions.Require(holds, where + name, value, expected);
+        Require(MaxNewTokens is >= 1 and <= LargestCount, nameof(MaxNewTokens), MaxNewTokens, $"from 1 to {LargestCount}");
+        Require(MinNewTokens >= 0, nameof(MinNewTokens), MinNewTokens, "0 or above");
+        Require(Temperature >= 0 && double.IsFinite(Temperature), nameof(Temperature), Temperature, "0 (greedy) or above");
+        Require(TopK >= 0, nameof(TopK), TopK, "0 (all) or above");
+        Require(TopP is > 0 and <= 1, nameof(TopP), TopP, "above 0 and at most 1");
+        Require(RepetitionPenalty > 0 && double.IsFinite(RepetitionPenalty), nameof(RepetitionPenalty), RepetitionPenalty, "above 0");
+        Require(NoRepeatNgramSize >= 0, nameof(NoRepeatNgramSize), NoRepeatNgramSize, "0 (off) or above");
+        Require(Beams is >= 1 and <= 1024, nameof(Beams), Beams, "from 1 to 1024");
+        Require(ReturnedSequences >= 1, nameof(ReturnedSequences), ReturnedSequences, "1 or above");
+        Require(double.IsFinite(LengthPenalty), nameof(LengthPenalty), LengthPenalty, "a finite number");
+        foreach (int id in EndOfSequence)
+        {
+            Require(id >= 0, nameof(EndOfSequence), id, "an id of the vocabulary");
+        }
     }
 
     private static void Require<T>(bool holds, string name, T value, string expected)
@@ -133,6 +160,20 @@ public sealed record GenerationOptions
             JsonValueKind.String when value.ValueEquals("never") => BeamStopping.Impossible,
             _ => throw config.Bad("early_stopping", value, "true, false or \"never\""),
         };
+    }
+
+    private static string[] Texts(ConfigReader config, string key)
+    {
+        if (!config.Has(key))
+        {
+            return [];
+        }
+
+        JsonElement value = config.Root.GetProperty(key);
+        JsonElement[] items = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray()] : [value];
+        return Array.TrueForAll(items, item => item.ValueKind == JsonValueKind.String)
+            ? [.. items.Select(item => item.GetString()!)]
+            : throw config.Bad(key, value, "a text or a list of texts");
     }
 
     private static int[] Ids(ConfigReader config, string key)

@@ -10,8 +10,8 @@ namespace Aperture.Images;
 public sealed record ClipImageProcessorConfig
 {
     /// <summary>
-    /// Whether to pad to a square with the mean colour first, as LLaVA-1.5's own code does (<c>image_aspect_ratio: pad</c>). Not a field of the file; off, as
-    /// in transformers.
+    /// Whether to pad to a square with the mean colour first, as LLaVA-1.5's own code does (<c>image_aspect_ratio: pad</c>), and transformers'
+    /// LlavaImageProcessor where <c>do_pad</c> says so. LlavaNextImageProcessor means another thing by it: its pictures are padded to tiles in any case.
     /// </summary>
     public bool PadToSquare { get; init; }
 
@@ -78,22 +78,25 @@ public sealed record ClipImageProcessorConfig
     /// <summary>Reads the fields of a preprocessor_config.json.</summary>
     /// <param name="json">Its root object; fields that are not about pixels are ignored.</param>
     /// <param name="name">What error messages call it.</param>
+    /// <param name="side">Side in pixels of what the tower takes, for sizes that the file omits; null for transformers' 224.</param>
     /// <returns>The configuration.</returns>
     /// <exception cref="ApertureException">A field has a value that cannot be used.</exception>
-    public static ClipImageProcessorConfig Parse(JsonElement json, string name)
+    public static ClipImageProcessorConfig Parse(JsonElement json, string name, int? side = null)
     {
         ProcessorFields fields = new(json, name);
-        ClipImageProcessorConfig defaults = fields.Text("image_processor_type") == "SiglipImageProcessor"
+        string kind = fields.Text("image_processor_type") ?? fields.Text("feature_extractor_type") ?? "";
+        int own = side ?? 224;
+        ClipImageProcessorConfig defaults = kind.StartsWith("Siglip", StringComparison.Ordinal)
             ? new ClipImageProcessorConfig
             {
                 ShortestEdge = null,
-                Height = 224,
-                Width = 224,
+                Height = own,
+                Width = own,
                 DoCenterCrop = false,
                 ImageMean = [0.5, 0.5, 0.5],
                 ImageStd = [0.5, 0.5, 0.5],
             }
-            : new ClipImageProcessorConfig();
+            : new ClipImageProcessorConfig { ShortestEdge = own, CropHeight = own, CropWidth = own };
         (int? Shortest, int? Height, int? Width, bool Whole)? size = fields.Size("size");
         (int? Shortest, int? Height, int? Width, bool Whole)? crop = fields.Size("crop_size");
         if (crop is { Shortest: not null, Whole: false })
@@ -103,6 +106,7 @@ public sealed record ClipImageProcessorConfig
 
         return defaults with
         {
+            PadToSquare = fields.Flag("do_pad") == true && !kind.StartsWith("LlavaNext", StringComparison.Ordinal),
             DoResize = fields.Flag("do_resize") ?? defaults.DoResize,
             ShortestEdge = size is null ? defaults.ShortestEdge : defaults.ShortestEdge is null && size.Value.Whole ? null : size.Value.Shortest,
             Height = size?.Height ?? size?.Shortest ?? defaults.Height,
@@ -117,5 +121,31 @@ public sealed record ClipImageProcessorConfig
             ImageMean = fields.Colour("image_mean") ?? defaults.ImageMean,
             ImageStd = fields.Colour("image_std") ?? defaults.ImageStd,
         };
+    }
+
+    /// <summary>Refuses settings whose pictures a tower does not take.</summary>
+    /// <param name="side">Side in pixels of what the tower takes.</param>
+    /// <param name="name">What the message calls the settings.</param>
+    /// <exception cref="ApertureException">Pictures come out in another size, or in sizes of their own.</exception>
+    public void RequireFit(int side, string name)
+    {
+        (int Width, int Height)? size = DoCenterCrop ? (CropWidth, CropHeight)
+            : !DoResize ? null
+            : ShortestEdge is not { } edge ? (Width, Height)
+            : PadToSquare ? (edge, edge)
+            : null;
+        if (size is not { } made)
+        {
+            throw new ApertureException(
+                $"{name}: without do_center_crop pictures keep their proportions, but the vision tower takes {side}x{side} pixels; set do_center_crop, or size "
+                + "as height and width.");
+        }
+
+        if (made.Width != side || made.Height != side)
+        {
+            throw new ApertureException(
+                $"{name}: pictures are made {made.Width}x{made.Height} pixels large, but the vision tower takes {side}x{side}; the settings are another "
+                + "model's.");
+        }
     }
 }

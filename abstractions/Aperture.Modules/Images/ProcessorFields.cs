@@ -70,7 +70,7 @@ internal readonly struct ProcessorFields
         return colour;
     }
 
-    /// <summary>A size: one number (Whole), a shortest edge, or height and width.</summary>
+    /// <summary>A size: one number (Whole), a shortest edge, or height and width, as an object or as a list.</summary>
     public (int? Shortest, int? Height, int? Width, bool Whole)? Size(string field)
     {
         if (Find(field) is not { } value)
@@ -81,6 +81,11 @@ internal readonly struct ProcessorFields
         if (value.ValueKind == JsonValueKind.Number)
         {
             return (Edge(field, value), null, null, true);
+        }
+
+        if (value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 2)
+        {
+            return (null, Edge(field, value[0]), Edge(field, value[1]), false);
         }
 
         if (value.ValueKind == JsonValueKind.Object

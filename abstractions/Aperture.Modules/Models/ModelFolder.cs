@@ -10,9 +10,13 @@ public sealed class ModelFolder
 
     /// <summary>A folder.</summary>
     /// <param name="path">Its path.</param>
-    public ModelFolder(string path)
+    /// <param name="baseFolder">
+    /// The folder of the model that this one changes, for files that this one lacks, and for the weights; null for a folder that is whole.
+    /// </param>
+    public ModelFolder(string path, string? baseFolder = null)
     {
         Path = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
+        Base = baseFolder is null ? null : System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(baseFolder));
         _config = new Lazy<JsonElement?>(() => Has(ConfigFile) ? Json(ConfigFile) : null);
     }
 
@@ -21,6 +25,9 @@ public sealed class ModelFolder
 
     /// <summary>The full path, without a separator at its end.</summary>
     public string Path { get; }
+
+    /// <summary>The folder of the model that this one changes; null for a folder that is whole.</summary>
+    public string? Base { get; }
 
     /// <summary>The folder's own name.</summary>
     public string Name => System.IO.Path.GetFileName(Path);
@@ -39,9 +46,13 @@ public sealed class ModelFolder
     /// <param name="file">The file's name.</param>
     public bool Has(string file) => File.Exists(At(file));
 
-    /// <summary>The full path of a file in the folder, whether or not it is there.</summary>
+    /// <summary>The full path of a file in the folder, or in its base where this one lacks it; whether or not it is there.</summary>
     /// <param name="file">The file's name.</param>
-    public string At(string file) => System.IO.Path.Combine(Path, file);
+    public string At(string file)
+    {
+        string own = System.IO.Path.Combine(Path, file);
+        return Base is not null && !File.Exists(own) && System.IO.Path.Combine(Base, file) is var other && File.Exists(other) ? other : own;
+    }
 
     /// <summary>Reads a JSON file of the folder.</summary>
     /// <param name="file">The file's name.</param>

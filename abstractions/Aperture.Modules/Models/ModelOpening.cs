@@ -12,6 +12,8 @@ namespace Aperture.Models;
 public sealed class ModelOpening(Device device, ScalarType? type = null, int threads = 0, CancellationToken cancellationToken = default) : IDisposable
 {
     private readonly List<IDisposable> _kept = [];
+    private readonly List<string> _notices = [];
+    private Action<string>? _onNotice;
     private Ops? _ops;
 
     /// <summary>Where the model runs.</summary>
@@ -22,6 +24,18 @@ public sealed class ModelOpening(Device device, ScalarType? type = null, int thr
 
     /// <summary>The file with a model's adapters, where the user named one; <c>fresh</c> for untrained ones, to begin a training.</summary>
     public string? Adapters { get; init; }
+
+    /// <summary>The folder of a LoRA adapter that is merged into the weights; null for none.</summary>
+    public string? Adapter { get; init; }
+
+    /// <summary>
+    /// Whether the weights are others than the checkpoint's files hold, merged with an adapter or turned from codes into numbers: such a model is not trained,
+    /// because what is written then would be neither.
+    /// </summary>
+    public bool IsRewritten { get; internal set; }
+
+    /// <summary>Whether a prompt that is longer than the model takes is cut, with a notice; else it is refused.</summary>
+    public bool CutPrompt { get; init; }
 
     /// <summary>Name of the prompt template, where the user named one.</summary>
     public string? Prompt { get; init; }
@@ -51,6 +65,37 @@ public sealed class ModelOpening(Device device, ScalarType? type = null, int thr
         WeightPolicy policy = WeightPolicy.For(device, type, stored) with { Cancellation = cancellationToken };
         _ops ??= Keep(new Ops(device, policy.Compute, threads));
         return policy;
+    }
+
+    /// <summary>Tells the user what of the checkpoint is not done as its files say, though nothing failed: one line, once.</summary>
+    /// <param name="line">The line.</param>
+    public void Tell(string line)
+    {
+        lock (_notices)
+        {
+            if (_onNotice is null)
+            {
+                _notices.Add(line);
+                return;
+            }
+        }
+
+        _onNotice(line);
+    }
+
+    /// <summary>Says who gets the lines of <see cref="Tell"/>, those that were told before too.</summary>
+    /// <param name="onNotice">Gets them.</param>
+    public void SendNotices(Action<string> onNotice)
+    {
+        string[] before;
+        lock (_notices)
+        {
+            _onNotice = onNotice;
+            before = [.. _notices];
+            _notices.Clear();
+        }
+
+        Array.ForEach(before, onNotice);
     }
 
     /// <summary>Takes something into keeping: it is disposed with the model, what came last first.</summary>

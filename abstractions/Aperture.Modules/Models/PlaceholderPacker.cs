@@ -20,6 +20,9 @@ public class PlaceholderPacker(int imageToken) : IPacker
     /// <summary>Sequences are cut to this many rows on the right; null for no limit.</summary>
     public int? MaxRows { get; init; }
 
+    /// <summary>Called with the rows of a sequence and the limit before it is cut: to tell of it, or to refuse it; null to cut without a word.</summary>
+    public Action<int, int>? OnTooLong { get; init; }
+
     /// <summary>The ids that count as seen before the first new token, from the prompt's; null for the prompt's.</summary>
     public Func<IReadOnlyList<int>, IReadOnlyList<int>>? SeenIds { get; init; }
 
@@ -61,6 +64,11 @@ public class PlaceholderPacker(int imageToken) : IPacker
         SequenceLayout layout = SequenceLayout.Create(spans);
         if (MaxRows is { } limit && layout.Count > limit)
         {
+            if (!input.Training)
+            {
+                OnTooLong?.Invoke(layout.Count, limit);
+            }
+
             rows = rows.narrow(0, 0, limit).clone(); // [rows, d] -> [limit, d]
             layout = layout.Keep([.. Enumerable.Range(0, limit)]);
         }
