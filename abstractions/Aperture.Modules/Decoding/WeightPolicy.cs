@@ -107,6 +107,13 @@ public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType 
             throw new ApertureException($"{name} has shape [{found}] but config.json asks for [{asked}]; checkpoint and configuration do not belong together.");
         }
 
+        if (!IsNumber(info.ScalarType))
+        {
+            throw new ApertureException(
+                $"{name} is stored as {info.StoredType}, codes of a quantised checkpoint without what turns them into numbers; take the checkpoint that is not "
+                + "quantised.");
+        }
+
         Tensor stored = source.Load(name);
         bool rowMajor = stored.is_contiguous();
         if (stored.dtype == type && Device.type == TorchSharp.DeviceType.CPU && rowMajor)
@@ -123,6 +130,9 @@ public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType 
             return converted;
         }
     }
+
+    private static bool IsNumber(ScalarType type)
+        => type is ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16 or ScalarType.Float64;
 
     private static bool DetectBf16()
     {

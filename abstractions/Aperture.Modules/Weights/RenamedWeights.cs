@@ -2,15 +2,16 @@ using static TorchSharp.torch;
 
 namespace Aperture.Weights;
 
-/// <summary>A checkpoint under other names, or a part of one. Borrows its source.</summary>
+/// <summary>A checkpoint under other names, or a part of one. Borrows its source unless told to own it.</summary>
 internal sealed class RenamedWeights : IMappedWeights
 {
     private readonly IWeightSource _source;
+    private readonly bool _ownsSource;
     private readonly Dictionary<string, string> _originals = new(StringComparer.Ordinal);
 
-    public RenamedWeights(IWeightSource source, Func<string, string?> rename)
+    public RenamedWeights(IWeightSource source, Func<string, string?> rename, bool ownsSource = false)
     {
-        _source = source;
+        (_source, _ownsSource) = (source, ownsSource);
         foreach (string original in source.Names)
         {
             if (rename(original) is { } name && !_originals.TryAdd(name, original))
@@ -40,7 +41,10 @@ internal sealed class RenamedWeights : IMappedWeights
 
     public void Dispose()
     {
-        // The source is the caller's.
+        if (_ownsSource)
+        {
+            _source.Dispose();
+        }
     }
 
     private string Original(string name) =>

@@ -7,6 +7,9 @@ namespace Aperture.Weights;
 /// One safetensors file, mapped. Opening reads and checks the header only; tensors are views of the mapped file where their type and alignment allow,
 /// so loading them takes no memory until their values are read.
 /// </summary>
+/// <remarks>
+/// A tensor that two names shared is stored under one of them; the free texts of the header tell the other (safetensors' save_model), which is a name here too.
+/// </remarks>
 /// <remarks>Format: 8 bytes little-endian header length, JSON header, data. Damaged or hostile headers are refused when opening.</remarks>
 public sealed class SafetensorsFile : IMappedWeights
 {
@@ -21,8 +24,16 @@ public sealed class SafetensorsFile : IMappedWeights
         _file = file;
         _dataStart = dataStart;
         Metadata = header.Metadata;
-        Names = header.Entries.Select(entry => entry.Name).ToArray();
         _entries = header.Entries.ToDictionary(entry => entry.Name, StringComparer.Ordinal);
+        foreach ((string name, string kept) in header.Metadata)
+        {
+            if (!_entries.ContainsKey(name) && header.Entries.FirstOrDefault(entry => entry.Name == kept) is { } shared)
+            {
+                _entries.Add(name, shared with { Name = name });
+            }
+        }
+
+        Names = [.. header.Entries.Select(entry => entry.Name), .. _entries.Keys.Except(header.Entries.Select(entry => entry.Name))];
     }
 
     /// <summary>The file's path as it was given.</summary>

@@ -6,7 +6,7 @@ namespace Aperture.Weights;
 
 /// <summary>
 /// A checkpoint in several files with an index (<c>model.safetensors.index.json</c> or <c>pytorch_model.bin.index.json</c>), seen as one.
-/// Every shard is opened, and every name of the index looked up in it, when the checkpoint is opened.
+/// Every shard is opened, and every name of the index looked up in it, when the checkpoint is opened; names that no shard holds are <see cref="Absent"/>.
 /// </summary>
 public sealed class ShardedWeights : IMappedWeights
 {
@@ -14,10 +14,12 @@ public sealed class ShardedWeights : IMappedWeights
 
     private readonly Dictionary<string, IWeightSource> _owners;
     private readonly List<IWeightSource> _shards;
+    private readonly Dictionary<string, string> _absent;
 
-    private ShardedWeights(string path, List<IWeightSource> shards, Dictionary<string, IWeightSource> owners)
+    private ShardedWeights(string path, List<IWeightSource> shards, Dictionary<string, IWeightSource> owners, Dictionary<string, string> absent)
     {
         Path = path;
+        _absent = absent;
         _shards = shards;
         _owners = owners;
         Names = shards.SelectMany(shard => shard.Names.Where(name => owners.TryGetValue(name, out IWeightSource? owner) && ReferenceEquals(owner, shard)))
@@ -33,11 +35,16 @@ public sealed class ShardedWeights : IMappedWeights
     /// <summary>The shards in the order of their file names. They belong to this source.</summary>
     public IReadOnlyList<IWeightSource> Shards => _shards;
 
+    /// <summary>
+    /// Names that the index has and no shard holds, such as buffers that were not saved. They are no tensors of the checkpoint; whoever asks for one is told.
+    /// </summary>
+    public IReadOnlyCollection<string> Absent => _absent.Keys;
+
     /// <summary>Opens an index and its shards.</summary>
     /// <param name="indexPath">The index file: <c>{"weight_map": {name: file}}</c> with plain file names in its own folder.</param>
     /// <param name="options">How pickled shards are read; the defaults if null.</param>
     /// <exception cref="ApertureException">
-    /// The index is damaged, names a file that leaves the folder or does not exist, or a tensor that its shard lacks.
+    /// The index is damaged, names a file that leaves the folder or does not exist, or one that holds nothing of what the index places in it.
     /// </exception>
     public static ShardedWeights Open(string indexPath, WeightFileOptions? options = null)
     {
@@ -48,6 +55,7 @@ public sealed class ShardedWeights : IMappedWeights
         try
         {
             Dictionary<string, IWeightSource> owners = new(StringComparer.Ordinal);
+            Dictionary<string, string> absent = new(StringComparer.Ordinal);
             foreach (IGrouping<string, KeyValuePair<string, string>> group in map
                 .GroupBy(pair => pair.Value, StringComparer.Ordinal)
                 .OrderBy(group => group.Key, StringComparer.Ordinal))
@@ -63,17 +71,23 @@ public sealed class ShardedWeights : IMappedWeights
                 shards.Add(shard);
                 foreach ((string name, string _) in group)
                 {
-                    if (!shard.Contains(name))
+                    if (shard.Contains(name))
                     {
-                        throw new ApertureException(
-                            $"Weights index '{indexPath}' places tensor '{name}' in '{group.Key}', which does not hold it; fetch index and shards again.");
+                        owners.Add(name, shard);
                     }
+                    else
+                    {
+                        absent.Add(name, group.Key);
+                    }
+                }
 
-                    owners.Add(name, shard);
+                if (group.All(entry => absent.ContainsKey(entry.Key)))
+                {
+                    throw Lacking(indexPath, group.First().Key, group.Key);
                 }
             }
 
-            return new ShardedWeights(indexPath, shards, owners);
+            return new ShardedWeights(indexPath, shards, owners, absent);
         }
         catch
         {
@@ -99,6 +113,11 @@ public sealed class ShardedWeights : IMappedWeights
 
     /// <summary>Closes all shards. Tensors over their memory must be disposed before.</summary>
     public void Dispose() => _shards.ForEach(shard => shard.Dispose());
+
+    /// <summary>Where an index places tensors: name to file.</summary>
+    /// <param name="indexPath">The index file.</param>
+    /// <exception cref="ApertureException">It is damaged, or names a file that leaves the folder.</exception>
+    internal static IReadOnlyDictionary<string, string> Places(string indexPath) => ReadMap(indexPath);
 
     private static Dictionary<string, string> ReadMap(string indexPath)
     {
@@ -142,6 +161,10 @@ public sealed class ShardedWeights : IMappedWeights
         return map;
     }
 
-    private IWeightSource Owner(string name) =>
-        _owners.TryGetValue(name, out IWeightSource? owner) ? owner : throw MissingWeight.In($"Checkpoint '{Path}'", name, Names);
+    private IWeightSource Owner(string name) => _owners.TryGetValue(name, out IWeightSource? owner) ? owner
+        : _absent.TryGetValue(name, out string? shard) ? throw Lacking(Path, name, shard)
+        : throw MissingWeight.In($"Checkpoint '{Path}'", name, Names);
+
+    private static ApertureException Lacking(string index, string name, string shard)
+        => new($"Weights index '{index}' places tensor '{name}' in '{shard}', which does not hold it; fetch index and shards again.");
 }

@@ -17,11 +17,17 @@ public sealed record WeightFileOptions
     /// </summary>
     public string? Container { get; init; }
 
-    /// <summary>Whether a <c>module.</c> that every name begins with is left out (the trace of data-parallel training).</summary>
+    /// <summary>
+    /// Whether a prefix that every name begins with and that is the trace of a training wrapper is left out: <c>module.</c>, <c>_orig_mod.</c> or
+    /// <c>base_model.model.</c>, in every format.
+    /// </summary>
     public bool StripModule { get; init; } = true;
 
     /// <summary>
     /// Whether a file without tensors is refused. Turn it off to read other saved objects, such as a vocabulary, through <see cref="TorchFile.Content"/>.
     /// </summary>
     public bool RequireTensors { get; init; } = true;
+
+    /// <summary>Gets a line where a folder offers several sets of weights, about the one that is taken; null for nobody.</summary>
+    public Action<string>? OnNotice { get; init; }
 }

@@ -5,23 +5,11 @@ public static class WeightFiles
 {
     private const int SniffedBytes = 16;
 
-    private static readonly string[] _inFolder =
-    [
-        "model.safetensors",
-        "model.safetensors.index.json",
-        "pytorch_model.bin",
-        "pytorch_model.bin.index.json",
-        "diffusion_pytorch_model.safetensors",
-        "diffusion_pytorch_model.safetensors.index.json",
-        "diffusion_pytorch_model.bin",
-        "adapter_model.safetensors",
-        "adapter_model.bin",
-    ];
-
     /// <summary>
     /// Opens a weights file (safetensors, PyTorch pickle, or the index of a sharded checkpoint), or the weights of a folder in the Hugging Face layout:
     /// there the first that exists of <c>model.safetensors</c>, <c>model.safetensors.index.json</c>, <c>pytorch_model.bin</c>,
-    /// <c>pytorch_model.bin.index.json</c>, the same of diffusion models and adapters, or the folder's only weights file.
+    /// <c>pytorch_model.bin.index.json</c>, the same of diffusion models and adapters, the folder's only weights file, or all shards of a set without an
+    /// index. Where a single file stands beside an index, it is taken if it holds every tensor that the index names; a notice says which was.
     /// </summary>
     /// <param name="fileOrFolder">The path.</param>
     /// <param name="options">How pickles are read; the defaults if null.</param>
@@ -30,41 +18,44 @@ public static class WeightFiles
     public static IWeightSource Open(string fileOrFolder, WeightFileOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(fileOrFolder);
-        return Directory.Exists(fileOrFolder) ? OpenFile(FindInFolder(fileOrFolder), options) : OpenFile(fileOrFolder, options);
+        if (!Directory.Exists(fileOrFolder))
+        {
+            return Stripped(fileOrFolder, options);
+        }
+
+        string[] files = WeightFolder.Find(fileOrFolder, options?.OnNotice);
+        return files.Length == 1 ? Stripped(files[0], options) : Together(files, options);
     }
+
+    // Shards that came without their index.
+    private static IWeightSource Together(string[] files, WeightFileOptions? options)
+    {
+        List<IWeightSource> shards = [];
+        try
+        {
+            Array.ForEach(files, file => shards.Add(OpenFile(file, AsStored(options))));
+            CombinedWeights all = new(shards);
+            return options?.StripModule == false ? all : WrapperPrefix.Strip(all);
+        }
+        catch
+        {
+            shards.ForEach(shard => shard.Dispose());
+            throw;
+        }
+    }
+
+    private static IWeightSource Stripped(string path, WeightFileOptions? options)
+        => options?.StripModule == false ? OpenFile(path, options) : WrapperPrefix.Strip(OpenFile(path, options));
+
+    // What all shards have in common shows when they are together.
+    private static WeightFileOptions AsStored(WeightFileOptions? options) => (options ?? new WeightFileOptions()) with { StripModule = false };
 
     internal static IWeightSource OpenFile(string path, WeightFileOptions? options) => Sniff(path) switch
     {
-        FileKind.Index => ShardedWeights.Open(path, options),
+        FileKind.Index => ShardedWeights.Open(path, AsStored(options)),
         FileKind.Torch => TorchFile.Open(path, options),
         _ => SafetensorsFile.Open(path),
     };
-
-    private static string FindInFolder(string folder)
-    {
-        string? known = _inFolder.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
-        if (known is not null)
-        {
-            return known;
-        }
-
-        foreach (string pattern in (string[])["*.safetensors", "*.bin", "*.pth", "*.pt", "*.ckpt"])
-        {
-            string[] found = Directory.GetFiles(folder, pattern);
-            if (found.Length == 1)
-            {
-                return found[0];
-            }
-
-            if (found.Length > 1)
-            {
-                throw new ApertureException($"Folder '{folder}' holds {found.Length} files {pattern} and no index; name the one to open.");
-            }
-        }
-
-        throw new ApertureException(
-            $"Folder '{folder}' holds no weights: looked for {string.Join(", ", _inFolder)} and for a single *.safetensors, *.bin, *.pth, *.pt or *.ckpt.");
-    }
 
     private static FileKind Sniff(string path)
     {
@@ -88,8 +79,7 @@ public static class WeightFiles
             (true, _) => FileKind.Torch,
             (_, true) => FileKind.Safetensors,
             _ => throw new ApertureException(
-                $"Weights file '{path}' is neither a safetensors file nor a PyTorch pickle; check that the download is complete (a Git LFS pointer is a "
-                + "small text file)."),
+                $"Weights file '{path}' is neither a safetensors file nor a PyTorch pickle; check that the download is complete."),
         };
     }
 

@@ -21,9 +21,134 @@ public sealed class WeightFilesTests
             Assert.Equal(["sharded"], sharded.Names);
         }
 
+        File.Delete(folder["model.safetensors.index.json"]);
         Save(folder["model.safetensors"], "single", 1);
         using IWeightSource single = WeightFiles.Open(folder.Root);
         Assert.Equal(["single"], single.Names);
+    }
+
+    [Theory]
+    [InlineData("w", "part.safetensors", "taken is model.safetensors, which holds all that the other names")]
+    [InlineData("other", "part.safetensors", "taken is model.safetensors.index.json, which names tensors that the other lacks, such as other")]
+    [InlineData("other", "gone.safetensors", "taken is model.safetensors, which needs no shard 'gone.safetensors'")]
+    public void A_single_file_beside_an_index_is_taken_if_it_is_whole_and_the_choice_is_told(string indexed, string shard, string says)
+    {
+        using TemporaryFolder folder = new();
+        Save(folder["model.safetensors"], "w", 1);
+        Save(folder["part.safetensors"], indexed, 1);
+        File.WriteAllText(folder["model.safetensors.index.json"], $$$"""{"weight_map":{"{{{indexed}}}":"{{{shard}}}"}}""");
+        List<string> told = [];
+
+        using IWeightSource source = WeightFiles.Open(folder.Root, new WeightFileOptions { OnNotice = told.Add });
+
+        Assert.Contains(says, Assert.Single(told), StringComparison.Ordinal);
+        Assert.Equal([says.StartsWith("taken is model.safetensors,", StringComparison.Ordinal) ? "w" : indexed], source.Names);
+    }
+
+    [Fact]
+    public void A_name_of_the_index_that_no_shard_holds_is_refused_when_it_is_asked_for()
+    {
+        using TemporaryFolder folder = new();
+        Save(folder["part.safetensors"], "w", 1);
+        File.WriteAllText(
+            folder["model.safetensors.index.json"], """{"weight_map":{"w":"part.safetensors","rotary_emb.inv_freq":"part.safetensors"}}""");
+
+        using ShardedWeights source = Assert.IsType<ShardedWeights>(WeightFiles.Open(folder.Root));
+
+        Assert.Equal(["w"], source.Names);
+        Assert.Equal(["rotary_emb.inv_freq"], source.Absent);
+        Assert.False(source.Contains("rotary_emb.inv_freq"));
+        Assert.Contains(
+            "'rotary_emb.inv_freq' in 'part.safetensors', which does not hold it",
+            Assert.Throws<ApertureException>(() => source.Load("rotary_emb.inv_freq")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Shards_without_an_index_are_opened_together_if_all_of_them_are_there()
+    {
+        using TemporaryFolder folder = new();
+        Save(folder["model-00001-of-00002.safetensors"], "a", 1);
+        Save(folder["model-00002-of-00002.safetensors"], "b", 1);
+        using (IWeightSource source = WeightFiles.Open(folder.Root))
+        {
+            Assert.Equal(["a", "b"], source.Names.Order(StringComparer.Ordinal));
+        }
+
+        File.Move(folder["model-00002-of-00002.safetensors"], folder["model-00003-of-00002.safetensors"]);
+        Assert.Contains("no index", Assert.Throws<ApertureException>(() => WeightFiles.Open(folder.Root)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_training_leaves_beside_weights_is_no_weights()
+    {
+        using TemporaryFolder folder = new();
+        Save(folder["model.fp16.safetensors"], "w", 1);
+        Save(folder["adapter_model.safetensors"], "a", 1);
+        folder.Write("training_args.bin", "junk"u8.ToArray());
+
+        using IWeightSource source = WeightFiles.Open(folder.Root);
+
+        Assert.Equal(["w"], source.Names);
+    }
+
+    [Theory]
+    [InlineData("module.")]
+    [InlineData("_orig_mod.")]
+    [InlineData("base_model.model.")]
+    [InlineData("module._orig_mod.")]
+    public void The_prefix_of_a_training_wrapper_is_left_out_in_every_container(string prefix)
+    {
+        using TemporaryFolder folder = new();
+        SaveAll(folder["w.safetensors"], prefix + "model.w", prefix + "head");
+        using (IWeightSource single = WeightFiles.Open(folder["w.safetensors"]))
+        {
+            Assert.Equal(["head", "model.w"], single.Names.Order(StringComparer.Ordinal));
+            using Tensor value = single.Load("model.w");
+            Assert.Equal(1, value.item<float>());
+        }
+
+        using IWeightSource stored = WeightFiles.Open(folder["w.safetensors"], new WeightFileOptions { StripModule = false });
+        Assert.Contains(prefix + "head", stored.Names);
+
+        Save(folder["part.safetensors"], prefix + "w", 1);
+        File.WriteAllText(folder["model.safetensors.index.json"], $$$"""{"weight_map":{"{{{prefix}}}w":"part.safetensors"}}""");
+        using IWeightSource sharded = WeightFiles.Open(folder["model.safetensors.index.json"]);
+        Assert.Equal(["w"], sharded.Names);
+
+        SaveAll(folder["mixed.safetensors"], prefix + "w", "head");
+        using IWeightSource mixed = WeightFiles.Open(folder["mixed.safetensors"]);
+        Assert.Contains(prefix + "w", mixed.Names);
+    }
+
+    [Theory]
+    [InlineData("model.safetensors")]
+    [InlineData("model.safetensors.index.json")]
+    [InlineData("pytorch_model.bin")]
+    [InlineData("consolidated.00.pth")]
+    public void A_pointer_that_Git_left_is_called_one(string name)
+    {
+        using TemporaryFolder folder = new();
+        string pointer = folder.Write(name, "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 2798760\n"u8.ToArray());
+
+        string message = Assert.Throws<ApertureException>(() => WeightFiles.Open(pointer)).Message;
+
+        Assert.Contains("Git LFS pointer, not the file itself of 2798760 bytes", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_name_that_shares_its_tensor_with_a_stored_one_is_a_name_too()
+    {
+        using TemporaryFolder folder = new();
+        using Tensor value = torch.tensor(3f);
+        SafetensorsWriter.Save(
+            folder["w.safetensors"], new Dictionary<string, Tensor> { ["lm_head.weight"] = value },
+            new Dictionary<string, string> { ["format"] = "pt", ["embed_tokens.weight"] = "lm_head.weight" });
+
+        using IWeightSource source = WeightFiles.Open(folder["w.safetensors"]);
+        using Tensor shared = source.Load("embed_tokens.weight");
+
+        Assert.Equal(3, shared.item<float>());
+        Assert.Equal(["lm_head.weight", "embed_tokens.weight"], source.Names);
     }
 
     [Fact]
@@ -134,6 +259,12 @@ public sealed class WeightFilesTests
         Assert.Equal(6.0, copy.item<double>());
         copy.Dispose();
         Assert.Equal(live, Tensor.TotalCount);
+    }
+
+    private static void SaveAll(string path, params string[] names)
+    {
+        using Tensor tensor = torch.tensor(1f);
+        SafetensorsWriter.Save(path, names.ToDictionary(name => name, _ => tensor));
     }
 
     private static void Save(string path, string name, float value)

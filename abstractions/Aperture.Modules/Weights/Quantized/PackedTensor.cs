@@ -1,0 +1,46 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Aperture.Weights;
+
+/// <summary>
+/// compressed-tensors' <c>pack-quantized</c>: codes of 2, 4 or 8 bits along the rows, lifted by half their range, with scales by group, and zero points packed
+/// down the columns.
+/// </summary>
+/// <param name="shape">Sizes of the weight <c>[out, in]</c>.</param>
+/// <param name="name">The weight's name without <c>_packed</c>.</param>
+/// <param name="bits">Bits of a code.</param>
+/// <param name="hasZeroPoints">Whether there are zero points.</param>
+/// <param name="hasOrder">Whether columns name their groups.</param>
+internal sealed class PackedTensor(long[] shape, string name, int bits, bool hasZeroPoints, bool hasOrder) : QuantizedTensor(shape)
+{
+    private string Scale => name + "_scale";
+
+    private string ZeroPoint => name + "_zero_point";
+
+    private string Order => name + "_g_idx";
+
+    public override IReadOnlyList<string> Parts =>
+        [name + "_packed", Scale, .. hasZeroPoints ? [ZeroPoint] : Array.Empty<string>(), .. hasOrder ? [Order] : Array.Empty<string>()];
+
+    public override Tensor Load(IWeightSource source)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        long rows = Shape[0], columns = Shape[1];
+        int half = 1 << (bits - 1);
+        Tensor numbers = PackedCodes.Unpack(source.Load(name + "_packed"), bits, axis: 1).narrow(1, 0, columns).sub(half).to_type(ScalarType.Float32);
+        Tensor scales = source.Load(Scale).to_type(ScalarType.Float32); // [rows, groups]
+        Tensor? groups = hasOrder ? source.Load(Order).to_type(ScalarType.Int64) : null;
+        groups = groups is not null && groups.min().item<long>() >= 0 ? groups : null; // -1 where columns are in order
+        if (hasZeroPoints)
+        {
+            Tensor zeros = PackedCodes.Unpack(source.Load(ZeroPoint), bits, axis: 0).narrow(0, 0, rows).sub(half); // [rows, groups]
+            numbers.sub_(Spread(zeros, groups, ZeroPoint));
+        }
+
+        return numbers.mul_(Spread(scales, groups, Scale)).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Spread(Tensor values, Tensor? groups, string part)
+        => groups is null ? ScaleGrid.Over(values, Shape[0], Shape[1], null, part) : values.to_type(ScalarType.Float32).index_select(1, groups);
+}
