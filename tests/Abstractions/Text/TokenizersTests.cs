@@ -132,4 +132,44 @@ public sealed class TokenizersTests
 
         Assert.DoesNotContain('\n', error.Message);
     }
+
+    [Theory]
+    [InlineData("\"LlamaTokenizerFast\"", "false", "false", "template", new[] { 3 })]
+    [InlineData("\"LlamaTokenizerFast\"", "true", "true", "template", new[] { 1, 3, 2 })]
+    [InlineData("\"LlamaTokenizerFast\"", "true", "false", "null", new[] { 1, 3 })]
+    [InlineData("\"LlamaTokenizer\"", "null", "null", "null", new[] { 1, 3 })]
+    [InlineData("\"CodeLlamaTokenizerFast\"", "null", "true", "template", new[] { 1, 3, 2 })]
+    [InlineData("\"PreTrainedTokenizerFast\"", "false", "true", "template", new[] { 1, 3 })]
+    [InlineData("\"PreTrainedTokenizerFast\"", "true", "true", "null", new[] { 3 })]
+    [InlineData("null", "false", "null", "template", new[] { 3 })]
+    [InlineData("null", "null", "null", "template", new[] { 1, 3 })]
+    public void The_flags_of_a_llama_class_outrank_the_post_processor_of_the_file(string className, string begin, string end, string processor, int[] ids)
+    {
+        string post = processor == "null" ? "null" : """
+            {"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],
+             "special_tokens":{"<s>":{"id":"<s>","ids":[1],"tokens":["<s>"]}}}
+            """;
+        using TokenizerFolder folder = new(
+            ("tokenizer.json", $$$"""
+                {"added_tokens":[{"id":0,"content":"<unk>","special":true},{"id":1,"content":"<s>","special":true},{"id":2,"content":"</s>","special":true}],
+                 "post_processor":{{{post}}},"model":{"type":"BPE","vocab":{"<unk>":0,"<s>":1,"</s>":2,"h":3},"merges":[]}}
+                """),
+            ("tokenizer_config.json", $$"""
+                {"tokenizer_class":{{className}},"add_bos_token":{{begin}},"add_eos_token":{{end}},"bos_token":"<s>","eos_token":"</s>","unk_token":"<unk>"}
+                """));
+
+        Assert.Equal(ids, Tokenizers.FromFolder(folder.Path).Encode("h"));
+        Assert.Equal([3], Tokenizers.FromFolder(folder.Path).Encode("h", addSpecialTokens: false));
+    }
+
+    [Fact]
+    public void A_begin_token_that_no_vocabulary_has_is_refused()
+    {
+        using TokenizerFolder folder = new(
+            ("tokenizer.json", """{"model":{"type":"BPE","vocab":{"h":0},"merges":[]}}"""),
+            ("tokenizer_config.json", """{"tokenizer_class":"LlamaTokenizerFast","add_bos_token":true}"""));
+
+        Assert.Contains(
+            "add_bos_token asks for '<s>'", Assert.Throws<ApertureException>(() => Tokenizers.FromFolder(folder.Path)).Message, StringComparison.Ordinal);
+    }
 }

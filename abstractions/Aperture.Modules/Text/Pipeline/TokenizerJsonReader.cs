@@ -14,7 +14,9 @@ internal static class TokenizerJsonReader
         SpecialTokenSet special = ReadSpecial(root, model.Table, configuration, options);
         Func<string, string> normalize = Normalizers.Read(root["normalizer"]);
         Func<List<string>, List<string>> decode = TokenDecoders.Read(root["decoder"]);
-        (List<int>? prefix, List<int>? suffix) = ReadEnds(root["post_processor"], special, model.Table);
+        (List<int>? prefix, List<int>? suffix) = LlamaEnds.Rebuilds(configuration, options)
+            ? LlamaEnds.Of(configuration, options, special, model.Table, path)
+            : ReadEnds(root["post_processor"], special, model.Table);
         PipelineParts parts = new PipelineParts
         {
             Model = model,
