@@ -73,6 +73,12 @@ internal sealed record LlavaConfig
     /// <summary>The decoder's <c>model_type</c>, such as <c>llama</c> or <c>mistral</c>, without what authors put in front of it.</summary>
     public string DecoderType { get; init; } = "llama";
 
+    /// <summary>Whether pictures stand between marks (<c>mm_use_im_start_end</c>).</summary>
+    public bool MarksImages { get; init; }
+
+    /// <summary>Whether the tokenizer got a token for patches before those marks (<c>mm_use_im_patch_token</c>), which no prompt has.</summary>
+    public bool HasPatchToken { get; init; }
+
     /// <summary>Prompts are cut to this many rows; null for no limit.</summary>
     public int? MaxPromptRows { get; init; }
 
@@ -145,7 +151,11 @@ internal sealed record LlavaConfig
         return new LlavaConfig
         {
             Layout = LlavaLayout.HuggingFace,
-            Decoder = DecoderSpec.Parse(config.Child("text_config").Root, config.Where) with { TiedEmbeddings = config.Flag("tie_word_embeddings", false) },
+            Decoder = DecoderSpec.Parse(config.Child("text_config").Root, config.Where) with
+            {
+                // As in transformers 5: either level ties.
+                TiedEmbeddings = config.Flag("tie_word_embeddings", false) || config.Child("text_config").Flag("tie_word_embeddings", false),
+            },
             Vision = ClipVision.Parse(vision.Root, config.Where, large),
             FeatureLayers = Layers(config, "vision_feature_layer"),
             KeepClassToken = Strategy(config, "vision_feature_select_strategy", "default", "full"),
@@ -184,6 +194,8 @@ internal sealed record LlavaConfig
             },
             Tiling = aspect == "anyres" || config.Has(LlavaTiling.PinpointsKey) ? LlavaTiling.ParseOriginal(config) : null,
             DecoderType = LastPart(config.Text("model_type", "llama")!),
+            MarksImages = config.Flag("mm_use_im_start_end", false),
+            HasPatchToken = config.Flag("mm_use_im_patch_token", true),
             MaxPromptRows = config.Has("tokenizer_model_max_length") ? config.Size("tokenizer_model_max_length", 0) : null,
             StoredType = config.Text("torch_dtype", config.Text("dtype", null)),
         };

@@ -54,23 +54,24 @@ internal sealed class LlavaFamily : IModelFamily
     public ModelParts Open(ModelFolder folder, ModelOpening opening)
     {
         LlavaConfig config = LlavaConfig.Parse(folder.Json(ModelFolder.ConfigFile), folder.At(ModelFolder.ConfigFile));
-        IWeightSource source = LlavaBase.Under(opening.Keep(WeightFiles.Open(folder.Path)), folder, opening);
-        LlavaKeys keys = LlavaKeys.Find(source, config);
+        LlavaSettings.Check(folder, opening.Tell);
+        IWeightSource source = LlavaBase.Under(CheckpointWeights.Open(folder, opening), folder, opening);
+        LlavaKeys keys = LlavaKeys.Find(source, config, folder.Base ?? folder.Path);
         VisionEncoderParts? encoder = LlavaEncoders.Find(config, source, keys, folder, opening);
         LlavaTower? tower = encoder is null ? LlavaTower.Find(folder.Path, config, source, keys, opening) : null;
-        ITokenizer? tokenizer = Array.Exists(_tokenizerFiles, folder.Has) ? Tokenizers.FromFolder(folder.Path) : null;
-        ClipImageProcessorConfig? processor = folder.Has("preprocessor_config.json")
-            ? ClipImageProcessorConfig.Parse(folder.Json("preprocessor_config.json"), folder.At("preprocessor_config.json"))
-            : null;
-        if (processor is not null)
+        ITokenizer? tokenizer = Array.Find(_tokenizerFiles, folder.Has) is { } file ? LlavaMarks.Open(Path.GetDirectoryName(folder.At(file))!, config) : null;
+        ClipImageProcessorConfig? processor = tower is null ? null : LlavaSettings.Pictures(config, config.ForInput(tower.Config), folder, opening.Tell);
+        LlavaPrompts prompts = LlavaPrompts.Find(config, folder, tokenizer, opening);
+        ModelParts parts = Parts(config, source, keys, tower, opening, tokenizer, processor, folder.Path, encoder, prompts);
+        GenerationOptions generation = GenerationSettings.Read(folder, opening.Tell);
+        return parts with
         {
-            LlavaNextParts.CheckProcessor(config, folder.Json("preprocessor_config.json"), folder.At("preprocessor_config.json"));
-        }
-
-        ModelParts parts = Parts(config, source, keys, tower, opening, tokenizer, processor, folder.Path, encoder);
-        return folder.Has("generation_config.json")
-            ? parts with { Generation = GenerationOptions.Parse(folder.Json("generation_config.json"), folder.At("generation_config.json")) }
-            : parts;
+            Generation = generation with
+            {
+                EndOfSequence = [.. generation.EndOfSequence.Union(parts.Generation.EndOfSequence)],
+                StopStrings = [.. generation.StopStrings.Union(parts.Generation.StopStrings)],
+            },
+        };
     }
 
     /// <summary>The parts of a model over open weights.</summary>
@@ -83,15 +84,17 @@ internal sealed class LlavaFamily : IModelFamily
     /// <param name="processor">The checkpoint's preprocessing; null for CLIP's at the tower's size.</param>
     /// <param name="folder">The checkpoint's folder, for messages.</param>
     /// <param name="encoder">An encoder that another plugin opened; null for CLIP over <paramref name="tower"/>.</param>
+    /// <param name="prompts">How prompts are written; null for the template that the configuration tells.</param>
     public static ModelParts Parts(
         LlavaConfig config, IWeightSource source, LlavaKeys keys, LlavaTower? tower, ModelOpening opening, ITokenizer? tokenizer = null,
-        ClipImageProcessorConfig? processor = null, string folder = "", VisionEncoderParts? encoder = null)
+        ClipImageProcessorConfig? processor = null, string folder = "", VisionEncoderParts? encoder = null,
+        LlavaPrompts? prompts = null)
     {
         IWeightSource canonical = source.Rename(keys.Canonical);
         WeightPolicy policy = opening.Policy(canonical.Describe("model.embed_tokens.weight").ScalarType);
         string[] projector = LlavaKeys.CanonicalProjector(keys.Projector.Count);
         VisionEncoderParts sight = encoder ?? Clip(config, tower!, opening, policy, processor);
-        PromptTemplate template = PromptTemplates.Get(opening.Prompt ?? LlavaNextParts.Template(config, tokenizer));
+        prompts ??= new LlavaPrompts(PromptTemplates.Get(opening.Prompt ?? LlavaNextParts.Template(config, tokenizer)));
         ModelParts parts = new()
         {
             Decoder = config.Decoder,
@@ -104,11 +107,15 @@ internal sealed class LlavaFamily : IModelFamily
                     policy)),
             Packer = new PlaceholderPacker(config.ImageToken)
             {
-                MaxRows = config.MaxPromptRows,
+                MaxRows = LlavaSettings.Rows(config, opening),
+                OnTooLong = LlavaSettings.TooLong(config, opening, folder),
                 SeenIds = config.Layout == LlavaLayout.HuggingFace ? null : _ => tokenizer?.BeginId is { } begin ? [begin] : [],
             },
             Tokenizer = tokenizer,
-            Prompts = new LlavaComposer(config, template, tokenizer, folder),
+            Prompts = new LlavaComposer(config, prompts, tokenizer, folder),
+            Generation = prompts is { Own: null, Template: { Style: PromptStyle.Single, StopString: { } stop } } // the oldest models end with it
+                ? new GenerationOptions { StopStrings = [stop] }
+                : new GenerationOptions(),
             VisualTokens = sight.VisualTokens,
             Checkpoint = source,
             Canonical = keys.Canonical,
@@ -136,7 +143,8 @@ internal sealed class LlavaFamily : IModelFamily
                 CropWidth = vision.InputSize,
             };
         VisionTransformer trunk = new(vision, ClipVision.Load(tower.Weights, tower.Prefix, vision, policy, layers.Max(), postNorm: false), opening.Ops);
-        ImageAspect aspect = opening.Aspect ?? config.Aspect;
+        bool pads = config.Aspect == ImageAspect.Crop && picture.PadToSquare;
+        ImageAspect aspect = opening.Aspect ?? (pads ? ImageAspect.Pad : config.Aspect);
         ClipImageProcessor preprocessing = new(picture with { PadToSquare = aspect == ImageAspect.Pad });
         VisionTransformerEncoder encoder = opening.Keep(new VisionTransformerEncoder(trunk, preprocessing, layers, config.KeepClassToken));
         return new VisionEncoderParts { Encoder = encoder, IsClaimed = _ => false, VisualTokens = encoder.Tokens }; // its keys are the family's

@@ -21,13 +21,15 @@ internal sealed record LlavaKeys(string Decoder, string Head, IReadOnlyList<stri
     /// <summary>Looks up which spelling a checkpoint uses.</summary>
     /// <param name="source">The checkpoint.</param>
     /// <param name="config">Its configuration.</param>
+    /// <param name="where">Its folder, for the message.</param>
     /// <exception cref="ApertureException">None of the spellings fits.</exception>
-    public static LlavaKeys Find(IWeightSource source, LlavaConfig config)
+    public static LlavaKeys Find(IWeightSource source, LlavaConfig config, string where = "")
     {
         const string Probe = "embed_tokens.weight";
         string decoder = new[] { "language_model.model.", "model.language_model.", "model." }.FirstOrDefault(prefix => source.Contains(prefix + Probe))
             ?? throw new ApertureException(
-                $"The checkpoint has no {Probe} under language_model.model., model.language_model. or model.: its weights are not a LLaVA's.");
+                $"The checkpoint '{where}' has no {Probe} under language_model.model., model.language_model. or model., but {source.Names.Count} others, such "
+                + $"as {source.Names.FirstOrDefault() ?? "(none)"}: its weights are not a LLaVA's.");
         string head = decoder == "language_model.model." ? "language_model.lm_head" : "lm_head";
         int layers = Aperture.Models.Projector.LayersOf(config.Projector);
         string[] projector = config.Layout == LlavaLayout.HuggingFace

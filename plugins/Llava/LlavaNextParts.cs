@@ -41,7 +41,12 @@ internal static class LlavaNextParts
                 ? new LlavaNextProjector(
                     plain.Projector, opening.Keep(LlavaNextProjector.Load(plain.Weights, config.Decoder.HiddenSize, plain.Policy)), plain.Policy)
                 : plain.Projector,
-            Packer = new LlavaNextPacker(packer.ImageToken, config.Decoder.MaxPositions) { MaxRows = packer.MaxRows, SeenIds = packer.SeenIds },
+            Packer = new LlavaNextPacker(packer.ImageToken, config.Decoder.MaxPositions) 
+            {
+                MaxRows = packer.MaxRows,
+                OnTooLong = packer.OnTooLong,
+                SeenIds = packer.SeenIds,
+            },
             VisualTokens = 0,
             Generation = plain.Tokenizer?.IdOf(ChatMarker) is not null && plain.Tokenizer.IdOf(ChatEnd) is { } end
                 ? plain.Generation with { EndOfSequence = [end] }

@@ -56,14 +56,20 @@ MaskImage Mask(string file)
     return new MaskImage(image.Pixels.ToArray(), image.Width, image.Height);
 }
 
-// Mean IoU in percent and, behind it, the share of masks that overlap by more than half.
+// Mean IoU in percent with its interval of 95 % and, behind it, the share of masks that overlap by more than half.
 void Row(string name, Func<JsonElement, MaskImage> find)
 {
     var scores = test.Select(line => (Type: Text(line, "type"), IoU: find(line).IoU(Mask(Text(line, "mask"))))).ToList();
     string Cell(Func<string, bool> counts)
     {
         double[] some = [.. scores.Where(score => counts(score.Type)).Select(score => score.IoU)];
-        return some.Length == 0 ? "" : FormattableString.Invariant($"{100 * some.Average():0.0} ({100.0 * some.Count(iou => iou > 0.5) / some.Length:0} %)");
+        if (some.Length < 2)
+        {
+            return "";
+        }
+
+        double mean = some.Average(), width = 196 * Math.Sqrt(some.Sum(iou => (iou - mean) * (iou - mean)) / (some.Length - 1) / some.Length);
+        return FormattableString.Invariant($"{100 * mean:0.0} ± {width:0.0} ({100.0 * some.Count(iou => iou > 0.5) / some.Length:0} %)");
     }
 
     string cells = string.Join(" | ", types.Select(type => Cell(other => other == type)));

@@ -6,11 +6,14 @@ namespace Aperture.Weights;
 
 /// <summary>
 /// A checkpoint in several files with an index (<c>model.safetensors.index.json</c> or <c>pytorch_model.bin.index.json</c>), seen as one.
-/// Every shard is opened, and every name of the index looked up in it, when the checkpoint is opened; names that no shard holds are <see cref="Absent"/>.
+/// Every shard is opened, and every name of the index looked up in it, when the checkpoint is opened; buffers that no shard holds are <see cref="Absent"/>.
 /// </summary>
 public sealed class ShardedWeights : IMappedWeights
 {
     private const long MaxIndexLength = 256L << 20;
+
+    // What a model computes anew: older files hold them, newer ones only list them.
+    private static readonly string[] _buffers = ["rotary_emb.inv_freq", "position_ids", "attn.masked_bias", "attn.bias"];
 
     private readonly Dictionary<string, IWeightSource> _owners;
     private readonly List<IWeightSource> _shards;
@@ -36,7 +39,8 @@ public sealed class ShardedWeights : IMappedWeights
     public IReadOnlyList<IWeightSource> Shards => _shards;
 
     /// <summary>
-    /// Names that the index has and no shard holds, such as buffers that were not saved. They are no tensors of the checkpoint; whoever asks for one is told.
+    /// Names of buffers that the index has and no shard holds, because a model computes them anew. They are no tensors of the checkpoint; whoever asks for one
+    /// is told.
     /// </summary>
     public IReadOnlyCollection<string> Absent => _absent.Keys;
 
@@ -44,7 +48,7 @@ public sealed class ShardedWeights : IMappedWeights
     /// <param name="indexPath">The index file: <c>{"weight_map": {name: file}}</c> with plain file names in its own folder.</param>
     /// <param name="options">How pickled shards are read; the defaults if null.</param>
     /// <exception cref="ApertureException">
-    /// The index is damaged, names a file that leaves the folder or does not exist, or one that holds nothing of what the index places in it.
+    /// The index is damaged, names a file that leaves the folder or does not exist, or one that lacks what the index places in it.
     /// </exception>
     public static ShardedWeights Open(string indexPath, WeightFileOptions? options = null)
     {
@@ -75,15 +79,14 @@ public sealed class ShardedWeights : IMappedWeights
                     {
                         owners.Add(name, shard);
                     }
-                    else
+                    else if (_buffers.Any(buffer => name.EndsWith(buffer, StringComparison.Ordinal)))
                     {
                         absent.Add(name, group.Key);
                     }
-                }
-
-                if (group.All(entry => absent.ContainsKey(entry.Key)))
-                {
-                    throw Lacking(indexPath, group.First().Key, group.Key);
+                    else
+                    {
+                        throw Lacking(indexPath, name, group.Key);
+                    }
                 }
             }
 

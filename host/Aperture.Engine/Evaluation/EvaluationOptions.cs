@@ -1,13 +1,19 @@
 using Aperture.Generation;
 using Aperture.Images;
+using Aperture.Models;
 
 namespace Aperture.Evaluation;
 
 /// <summary>How a question file is scored.</summary>
 public sealed record EvaluationOptions
 {
-    /// <summary>Longest answer in tokens.</summary>
-    public int MaxNewTokens { get; init; } = 16;
+    private const int Short = 16;
+
+    /// <summary>Longest answer in tokens; null for the checkpoint's own, or 16 where it says none.</summary>
+    public int? MaxNewTokens { get; init; }
+
+    /// <summary>Changes the checkpoint's generation settings; null to take them as they are. Drawing has the seed 0 unless it is changed.</summary>
+    public Func<GenerationOptions, GenerationOptions>? Generation { get; init; }
 
     /// <summary>The rule that answers are scored by.</summary>
     public AnswerScoring Scoring { get; init; } = AnswerScoring.All[0];
@@ -42,9 +48,15 @@ public sealed record EvaluationOptions
     /// <exception cref="ApertureException">A value is out of range.</exception>
     internal EvaluationOptions Validate()
     {
-        Generation.Validate();
+        (MaxNewTokens is { } tokens ? new GenerationOptions { MaxNewTokens = tokens } : new GenerationOptions()).Validate();
         return this;
     }
 
-    internal GenerationOptions Generation => new() { MaxNewTokens = MaxNewTokens };
+    /// <summary>How a model's answers are generated.</summary>
+    internal GenerationOptions For(Model model)
+    {
+        GenerationOptions own = model.WithLength(Short);
+        own = own with { MaxNewTokens = MaxNewTokens ?? own.MaxNewTokens, Seed = own.Seed ?? 0 };
+        return Generation?.Invoke(own) ?? own;
+    }
 }

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using Aperture.Data;
 using Aperture.Files;
+using Aperture.Generation;
 using Aperture.Measuring;
 using Aperture.Models;
 using Aperture.Pipelines;
@@ -29,7 +30,8 @@ internal sealed record EvaluationSettings(IReadOnlyDictionary<string, string> Va
             ["model"] = Joined(models.Select(model => model.Name)),
             ["pipelines"] = Joined(rows.Select(row => row.Label)),
             ["score"] = options.Scoring.Name,
-            ["longestAnswer"] = options.MaxNewTokens.ToString(CultureInfo.InvariantCulture),
+            ["longestAnswer"] = Joined(models.Select(model => options.For(model).MaxNewTokens.ToString(CultureInfo.InvariantCulture)).Distinct()),
+            ["generation"] = Joined(models.Select(model => Text(options.For(model))).Distinct()),
             ["questions"] = items.Count.ToString(CultureInfo.InvariantCulture),
             [QuestionDigest] = Digest(items.Select(Text)),
             [ModelDigest] = Digest(models.SelectMany(model => Files(model.Folder, options.Output))),
@@ -112,8 +114,16 @@ internal sealed record EvaluationSettings(IReadOnlyDictionary<string, string> Va
         => Joined([
             $"device {options.Device}", $"type {options.Type}", $"threads {options.Threads}", $"aspect {options.Aspect}", $"tower {options.Tower}",
             $"adapters {options.Adapters}", $"prompt {options.Prompt}", $"family {options.Family}",
+            .. options.Adapter is { } adapter ? [$"adapter {adapter}"] : Array.Empty<string>(),
+            .. options.CutPrompt ? ["prompts cut"] : Array.Empty<string>(),
             .. options.Encoder is { } encoder ? [$"encoder {encoder}"] : Array.Empty<string>(),
         ]);
+
+    private static string Text(GenerationOptions options)
+        => string.Create(
+            CultureInfo.InvariantCulture,
+            $"temperature {options.Temperature}, top k {options.TopK}, top p {options.TopP}, beams {options.Beams}, least {options.MinNewTokens}, "
+            + $"repetition {options.RepetitionPenalty}, n-gram {options.NoRepeatNgramSize}, length {options.LengthPenalty}, seed {options.Seed}");
 
     private static string Text(QuestionItem item)
         => Joined([

@@ -83,7 +83,7 @@ public static class Evaluator
         Answer One(EvaluationRow row, QuestionItem item)
         {
             PromptRequest asked = pictures.Ask(row, item, options.Scoring.Question(item), cancellationToken);
-            return row.Pipeline.AskNow(asked, options.Generation, null, cancellationToken);
+            return row.Pipeline.AskNow(asked, options.For(row.Model), null, cancellationToken);
         }
     }
 

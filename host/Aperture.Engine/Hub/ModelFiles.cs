@@ -11,7 +11,8 @@ public static class ModelFiles
     {
         "config.json", "generation_config.json", "preprocessor_config.json", "processor_config.json", "model_index.json", "scheduler_config.json",
         "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "vocab.txt",
-        "merges.txt", "spiece.model", "sentencepiece.bpe.model", "chat_template.json", "chat_template.jinja",
+        "merges.txt", "spiece.model", "sentencepiece.bpe.model", "chat_template.json", "chat_template.jinja", "adapter_config.json", "quantize_config.json",
+        "quant_config.json", "hf_quant_config.json",
     };
 
     // In this order: the first form whose files are there is taken. "*" stands for a shard's number.
@@ -55,6 +56,11 @@ public static class ModelFiles
 
         if (!HubCache.IsThere(Path.Combine(folder, "config.json")))
         {
+            if (HubCache.IsThere(Path.Combine(folder, "adapter_config.json")))
+            {
+                return Directory.EnumerateFiles(folder, "adapter_model.*").Any(HubCache.IsThere) ? [] : ["adapter_model.safetensors"];
+            }
+
             return ["config.json"];
         }
 

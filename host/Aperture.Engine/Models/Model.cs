@@ -77,6 +77,9 @@ public sealed class Model : IDisposable
     /// <summary>How it is trained; null for a model that is not.</summary>
     public IModelTraining? Training => Parts.Training;
 
+    /// <summary>Whether the weights are others than the files hold: an adapter is merged in, or codes were turned into numbers.</summary>
+    internal bool IsRewritten => _opening.IsRewritten;
+
     /// <summary>Where requests wait for their turn; a session's models share one.</summary>
     public RequestQueue Requests { get; internal set; } = new();
 
@@ -100,6 +103,12 @@ public sealed class Model : IDisposable
         try
         {
             DecoderInfo info = parts.Decoder.Describe(name, parts.VisualTokens);
+            HeadNotice.Tell(parts, opening, origin?.Folder ?? name);
+            if (parts.Tokenizer is not null)
+            {
+                TokenRows.Tell(parts.Tokenizer, parts.Decoder.VocabularySize, opening.Tell, origin?.Folder ?? name);
+            }
+
             DecoderWeights weights = DecoderWeights.Load(parts.Weights, "model.", "lm_head", parts.Decoder, parts.Policy);
             Decoder decoder = opening.Keep(new Decoder(parts.Decoder, weights, opening.Ops, info));
             HashSet<string> loaded = [.. weights.Named("model.", "lm_head").Select(tensor => tensor.Name)];
@@ -133,12 +142,24 @@ public sealed class Model : IDisposable
     /// <param name="options">The caller's options; null for the checkpoint's own.</param>
     public GenerationOptions Complete(GenerationOptions? options)
     {
-        GenerationOptions chosen = options ?? Generation;
+        GenerationOptions chosen = GenerationConflicts.Resolve(options ?? Generation, Generation, _opening.Tell);
         IReadOnlyList<int> ends = chosen.EndOfSequence.Count > 0 ? chosen.EndOfSequence
             : Generation.EndOfSequence.Count > 0 ? Generation.EndOfSequence
             : Tokenizer?.EndId is { } end ? [end] : [];
         return chosen with { EndOfSequence = ends };
     }
+
+    /// <summary>The checkpoint's settings, with a longest answer where it says none itself.</summary>
+    /// <param name="longest">Longest answer in tokens.</param>
+    public GenerationOptions WithLength(int longest)
+        => Generation.HasOwnLength ? Generation : Generation with { MaxNewTokens = Math.Max(longest, Generation.MinNewTokens) };
+
+    /// <summary>Says who gets the lines about what of the checkpoint is not done as its files say.</summary>
+    /// <param name="onNotice">Gets them, those of its opening first.</param>
+    public void SendNotices(Action<string> onNotice) => _opening.SendNotices(onNotice);
+
+    /// <summary>Tells the user something about the checkpoint.</summary>
+    internal void Tell(string line) => _opening.Tell(line);
 
     /// <summary>Criteria for an option's stop strings.</summary>
     /// <param name="options">The options.</param>

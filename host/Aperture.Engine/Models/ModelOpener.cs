@@ -30,13 +30,15 @@ public sealed class ModelOpener(PluginHost plugins, HubCache cache)
             set_num_threads(options.Threads);
         }
 
-        ModelFolder folder = new(path);
+        (ModelFolder folder, string? adapter) = AdapterFolders.Find(path, options.Adapter, cache);
         (PluginLease lease, IModelFamily family) = Find(folder, options.Family);
         PluginEncoders encoders = new(plugins, options.Encoder is { } encoder ? MethodUse.Parse($"encoder:{encoder}").Options : default);
         ModelOpening opening = new(device, options.ScalarType, options.Threads, cancellationToken)
         {
             Tower = options.Tower,
             Adapters = options.Adapters,
+            Adapter = adapter,
+            CutPrompt = options.CutPrompt,
             Prompt = options.Prompt,
             Aspect = options.Aspect,
             Encoders = encoders,

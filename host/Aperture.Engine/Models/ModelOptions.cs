@@ -29,6 +29,12 @@ public sealed record ModelOptions
     /// </summary>
     public string? Adapters { get; init; }
 
+    /// <summary>Folder or hub id of a LoRA adapter to merge into the weights; null for the one that the folder itself may hold.</summary>
+    public string? Adapter { get; init; }
+
+    /// <summary>Whether a prompt that is longer than the model takes is cut on the right, with a notice; else it is refused.</summary>
+    public bool CutPrompt { get; init; }
+
     /// <summary>
     /// What is set about a vision encoder that a plugin offers, written as methods' options are: <c>OPTION=VALUE,…</c>; null for the checkpoint's own.
     /// </summary>

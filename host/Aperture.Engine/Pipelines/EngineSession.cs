@@ -269,6 +269,7 @@ public sealed class EngineSession : IAsyncDisposable
     {
         Model model = new ModelOpener(Plugins, _cache).Open(folder, options, cancellationToken);
         model.Requests = _requests;
+        model.SendNotices(TellOnce);
         lock (_gate)
         {
             _models[(folder, options)] = model;

@@ -43,6 +43,7 @@ internal sealed class LiveConversation : IDisposable
     {
         using IDisposable mode = inference_mode();
         int[] ids = _model.Prompts.Compose(turn.Asked.Messages);
+        TokenRows.Require(ids, _model);
         WorkCounter counter = _trace.Begin();
         LetGoWhereNeeded(turn);
         (PackedPrompt packed, PictureCost cost) = Pack(ids, turn, cancellationToken);
@@ -137,7 +138,7 @@ internal sealed class LiveConversation : IDisposable
         }
     }
 
-    private int Limit => _model.Decoder.Spec.Rotary.Scaling == RotaryScaling.Dynamic ? int.MaxValue : _model.Decoder.Spec.MaxPositions;
+    private int Limit => _model.Decoder.Spec.Rotary.Reach;
 
     private (SequenceLayout Ran, double Milliseconds) Forward(PackedPrompt packed, int next, LiveTurn turn, CancellationToken cancellationToken)
     {

@@ -110,6 +110,8 @@ internal sealed class RequestRun(Model model, HookTable? table)
         using IDisposable mode = inference_mode();
         GenerationOptions chosen = model.Complete(options).Validate();
         using EnteredRequest entered = Enter(asked, trace, chosen.MaxNewTokens, cancellationToken);
+        int asking = chosen.MaxNewTokens;
+        chosen = PromptLength.Limited(chosen, entered.Layouts, model);
         StreamingDecoder? streaming = onPiece is null ? null : new StreamingDecoder(model.RequireTokenizer());
         GenerationControl control = new()
         {
@@ -119,6 +121,11 @@ internal sealed class RequestRun(Model model, HookTable? table)
         using GenerationSession session = new(model.Decoder, entered.Request);
         session.Prefill(entered.TakeRows(), cancellationToken);
         GenerationResult result = session.Generate(chosen, control, entered.SeenIds, cancellationToken);
+        if (chosen.MaxNewTokens < asking && result.Sequences.Any(sequence => sequence.Finish == FinishReason.Length))
+        {
+            model.Tell($"An answer ends after {chosen.MaxNewTokens} tokens because {model.Name} can read no more rows; ask for less, or show fewer pictures.");
+        }
+
         if (streaming?.Flush() is { Length: > 0 } rest)
         {
             onPiece!(rest);
@@ -140,6 +147,7 @@ internal sealed class RequestRun(Model model, HookTable? table)
         IReadOnlyList<PromptRequest> asked, IDecoderTrace? trace, int? reserve, CancellationToken cancellationToken, IReadOnlyList<int[]>? given = null)
     {
         int[][] ids = [.. asked.Select(own => model.Prompts.Compose(own.Messages))];
+        Array.ForEach(ids, own => TokenRows.Require(own, model));
         RequestContext request = _path.Begin(asked.Count, trace, cancellationToken);
         EnteredRequest entered = new(request);
         try
@@ -178,7 +186,7 @@ internal sealed class RequestRun(Model model, HookTable? table)
             IReadOnlyList<VisualTokens> tokens = _path.Project(entered.Request, sample, features, ref projected, ref separators, 0);
             try
             {
-                entered.Add(_path.Follow(_path.Pack(ids, tokens), given));
+                entered.Add(_path.Follow(PromptLength.Required(_path.Pack(ids, tokens), model), given));
             }
             finally
             {

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Aperture.Comparing;
 using Aperture.Decoding;
-using Aperture.Generation;
 using Aperture.Images;
 using Aperture.Measuring;
 using Aperture.Models;
@@ -26,28 +25,14 @@ internal static class AskCommand
             HelpName = "pictures… question",
             Arity = ArgumentArity.OneOrMore,
         };
-        Option<int> tokens = new("--max-new-tokens") { Description = "Longest answer in tokens.", HelpName = "count", DefaultValueFactory = _ => 128 };
-        Option<double> temperature = new("--temperature") { Description = "0 takes the likeliest token; above, tokens are drawn.", HelpName = "number" };
-        Option<double> topP = new("--top-p")
-        {
-            Description = "Draw from the likeliest tokens with this much probability together.",
-            HelpName = "number",
-            DefaultValueFactory = _ => 1,
-        };
-        Option<int> topK = new("--top-k")
-        {
-            Description = "Draw from this many likeliest tokens; 0 for all.",
-            HelpName = "count",
-            DefaultValueFactory = _ => 50,
-        };
-        Option<int> beams = new("--beams") { Description = "Beams of beam search.", HelpName = "count", DefaultValueFactory = _ => 1 };
-        Option<ulong?> seed = new("--seed") { Description = "Seed of drawing.", HelpName = "number" };
+        GenerationArguments generation = new(longest: 128);
         Option<string?> map = new("--token-map")
         {
             Description = "Draw which parts of the picture each layer still saw into this PNG file.",
             HelpName = "file",
         };
-        Command command = new("ask", "Ask a model about a picture.") { model.Model, asked, tokens, temperature, topP, topK, beams, seed, map };
+        Command command = new("ask", "Ask a model about a picture.") { model.Model, asked, map };
+        generation.AddOptions(command);
         pictures.AddOptions(command);
         model.AddOptions(command);
         command.SetAction(async (parsed, token) =>
@@ -55,19 +40,10 @@ internal static class AskCommand
             string[] words = parsed.GetRequiredValue(asked);
             RefuseWrongWords(words);
             Image[] images = pictures.Load(parsed, words[..^1], context.Terminal);
-            GenerationOptions options = new()
-            {
-                MaxNewTokens = parsed.GetValue(tokens),
-                Temperature = parsed.GetValue(temperature),
-                TopP = parsed.GetValue(topP),
-                TopK = parsed.GetValue(topK),
-                Beams = parsed.GetValue(beams),
-                Seed = parsed.GetValue(seed),
-            };
-            options.Validate();
+            generation.Check(parsed);
             await using EngineSession session = SessionFactory.Open(context, parsed, model.Options(parsed));
             Pipeline pipeline = model.Pipeline(parsed, session.Load(parsed.GetRequiredValue(model.Model), cancellationToken: token));
-            Answer answer = await pipeline.Ask(images, words[^1], options, token).ConfigureAwait(false);
+            Answer answer = await pipeline.Ask(images, words[^1], generation.Of(parsed, pipeline.Model), token).ConfigureAwait(false);
             context.Terminal.Output.WriteLine(answer.Text);
             context.Terminal.Note(Cost(pipeline, answer));
             if (parsed.GetValue(map) is { } file)

@@ -22,7 +22,7 @@ internal static class BenchCommand
             HelpName = "shape",
         };
         Option<int> runs = new("--runs") { Description = "Timed runs, after one that warms up.", HelpName = "count", DefaultValueFactory = _ => 5 };
-        Option<int> tokens = new("--max-new-tokens") { Description = "Longest answer in tokens.", HelpName = "count", DefaultValueFactory = _ => 16 };
+        GenerationArguments generation = new(longest: 16);
         Option<string?> checkpoint = new("--checkpoint")
         {
             Description = "With --shape of a whole model: where its checkpoint is written and kept (13.5 GB); the cache folder by default.",
@@ -39,7 +39,8 @@ internal static class BenchCommand
             Description = "Show every figure: tokens by layer, GFLOPs, vision, projector, the method's share of the prefill and peak memory besides.",
         };
         Option<bool> json = new("--json") { Description = "Write the figures as JSON to standard output." };
-        Command command = new("bench", "Measure pipelines side by side.") { name, picture, question, shape, runs, tokens, checkpoint, only, wide, json };
+        Command command = new("bench", "Measure pipelines side by side.") { name, picture, question, shape, runs, checkpoint, only, wide, json };
+        generation.AddOptions(command);
         model.AddOptions(command);
         command.SetAction(async (parsed, token) =>
         {
@@ -60,12 +61,13 @@ internal static class BenchCommand
                 throw new ApertureException($"--only {rows[0]}: rows can be picked with --shape alone; pipelines to compare are named with --with.");
             }
 
+            generation.Check(parsed);
             Image image = Image.Load(parsed.GetValue(picture) ?? Path.Combine(AppContext.BaseDirectory, "scripts", "shelf.png"));
             await using EngineSession session = SessionFactory.Open(context, parsed, model.Options(parsed));
             Pipeline plain = session.Load(parsed.GetValue(name) ?? "tiny-llava", cancellationToken: token);
             IReadOnlyList<Pipeline> pipelines = model.Pipelines(parsed, plain);
             pipelines = [plain, .. pipelines.Count > 0 ? pipelines : session.Baselines(plain.Model).Select(baseline => plain.Plain().With(baseline.Name))];
-            MeasureOptions options = new() { Runs = parsed.GetValue(runs), Generation = new() { MaxNewTokens = parsed.GetValue(tokens) } };
+            MeasureOptions options = new() { Runs = parsed.GetValue(runs), Generation = generation.Of(parsed, plain.Model) };
             string asking = parsed.GetValue(question) ?? "What is in the top left?";
             Comparison comparison = await Progressing.RunAsync(context.Terminal, "measuring", 1000, progress =>
                 Measurer.Compare(pipelines, image, asking, options, new Fraction(done => progress.Report((int)(done * 1000))), token)).ConfigureAwait(false);

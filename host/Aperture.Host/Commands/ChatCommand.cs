@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Aperture.Generation;
 using Aperture.Host.Chatting;
 using Aperture.Host.Repl;
 using Aperture.Models;
@@ -22,26 +21,30 @@ internal static class ChatCommand
             Description = "Image files that the first question shows; later ones come with /image.",
             Arity = ArgumentArity.ZeroOrMore,
         };
-        Option<int> tokens = new("--max-new-tokens") { Description = "Longest answer in tokens.", HelpName = "count", DefaultValueFactory = _ => 256 };
+        GenerationArguments generation = new(longest: 256);
         Option<string?> system = new("--system") { Description = "Instructions in front of the conversation.", HelpName = "text" };
         Option<bool> stats = new("--stats") { Description = "Say after each answer what it cost." };
         Command command = new("chat", "Talk with a model about pictures; later turns run over the live cache.")
         {
             model.Model,
             pictures,
-            tokens,
             system,
             stats,
         };
+        generation.AddOptions(command);
         preparation.AddOptions(command);
         model.AddOptions(command);
         command.SetAction(async (parsed, token) =>
         {
-            GenerationOptions options = new GenerationOptions { MaxNewTokens = parsed.GetValue(tokens) }.Validate();
+            generation.Check(parsed);
             await using EngineSession session = SessionFactory.Open(context, parsed, model.Options(parsed));
             Pipeline pipeline = model.Pipeline(parsed, session.Load(parsed.GetRequiredValue(model.Model), cancellationToken: token));
             using Chat chat = pipeline.Chat(Accepted(pipeline, parsed.GetValue(system)));
-            ChatLoop loop = new(context.Terminal, chat, options) { ShowsCost = parsed.GetValue(stats), Preparation = preparation.Preparation(parsed) };
+            ChatLoop loop = new(context.Terminal, chat, generation.Of(parsed, pipeline.Model))
+            {
+                ShowsCost = parsed.GetValue(stats),
+                Preparation = preparation.Preparation(parsed),
+            };
             Array.ForEach(parsed.GetValue(pictures) ?? [], path => loop.Enter($"/image {path}", token));
             using IDisposable taken = context.CtrlC.Handle(() => Pressed(loop));
             if (Console.IsInputRedirected || Console.IsOutputRedirected)

@@ -34,7 +34,7 @@ internal static class EvalCommand
             HelpName = "rule",
             DefaultValueFactory = _ => "exact",
         };
-        Option<int> tokens = new("--max-new-tokens") { Description = "Longest answer in tokens.", HelpName = "count", DefaultValueFactory = _ => 16 };
+        GenerationArguments generation = new(longest: 16);
         Option<string?> output = new("--output")
         {
             Description = "Folder for samples.jsonl, a line an answer as it comes, and summary.json; the same command goes on after a stop.",
@@ -47,16 +47,18 @@ internal static class EvalCommand
         Option<bool> json = new("--json") { Description = "Write the figures as JSON to standard output." };
         Command command = new("eval", "Score pipelines on questions with answers.")
         {
-            model.Model, file, score, tokens, blind, baselines, limit, output, strict, json,
+            model.Model, file, score, blind, baselines, limit, output, strict, json,
         };
+        generation.AddOptions(command);
         pictures.AddOptions(command);
         model.AddOptions(command);
         command.SetAction(async (parsed, token) =>
         {
+            generation.Check(parsed);
             EvaluationOptions options = new()
             {
                 Scoring = AnswerScoring.Find(parsed.GetValue(score)!),
-                MaxNewTokens = parsed.GetValue(tokens),
+                Generation = own => generation.Change(parsed, own),
                 AddBlind = parsed.GetValue(blind),
                 AddBaselines = parsed.GetValue(baselines),
                 Output = parsed.GetValue(output),

@@ -21,6 +21,15 @@ internal sealed class ModelArguments
             = "File with the adapters of a model made of frozen models and adapters; by default the only one beside the model; fresh begins a training.",
         HelpName = "file",
     };
+    private readonly Option<string?> _adapter = new("--adapter")
+    {
+        Description = "Folder or hub id of a LoRA adapter (adapter_config.json) to merge into the model's weights.",
+        HelpName = "folder",
+    };
+    private readonly Option<bool> _cut = new("--cut-prompt")
+    {
+        Description = "Cut a prompt that is longer than the model takes, and say so, instead of refusing it.",
+    };
     private readonly Option<string?> _encoder = new("--encoder")
     {
         Description = "What is set about a vision encoder that a plugin offers, such as a resolution; an unknown option is answered with those there are.",
@@ -57,6 +66,8 @@ internal sealed class ModelArguments
         command.Options.Add(_type);
         command.Options.Add(_tower);
         command.Options.Add(_adapters);
+        command.Options.Add(_adapter);
+        command.Options.Add(_cut);
         command.Options.Add(_encoder);
         command.Options.Add(_family);
         command.Options.Add(_prompt);
@@ -70,6 +81,8 @@ internal sealed class ModelArguments
         Type = parsed.GetValue(_type) ?? "auto",
         Tower = parsed.GetValue(_tower),
         Adapters = parsed.GetValue(_adapters),
+        Adapter = parsed.GetValue(_adapter),
+        CutPrompt = parsed.GetValue(_cut),
         Encoder = parsed.GetValue(_encoder),
         Family = parsed.GetValue(_family),
         Prompt = parsed.GetValue(_prompt),

@@ -47,13 +47,11 @@ internal sealed class FlashSlothFamily : IModelFamily
     public ModelParts Open(ModelFolder folder, ModelOpening opening)
     {
         FlashSlothConfig config = FlashSlothConfig.Parse(folder.Json(ModelFolder.ConfigFile), folder.At(ModelFolder.ConfigFile));
-        IWeightSource source = opening.Keep(WeightFiles.Open(folder.Path));
+        IWeightSource source = CheckpointWeights.Open(folder, opening);
         ITokenizer? tokenizer = Array.Exists(_tokenizerFiles, folder.Has) ? Tokenizers.FromFolder(folder.Path) : null;
         ModelParts parts = Parts(config, source, opening, tokenizer, folder.Path);
-        GenerationOptions generation = folder.Has("generation_config.json")
-            ? GenerationOptions.Parse(folder.Json("generation_config.json"), folder.At("generation_config.json"))
-            : parts.Generation;
-        return parts with { Generation = generation with { EndOfSequence = [.. generation.EndOfSequence, .. parts.Generation.EndOfSequence] } };
+        GenerationOptions generation = GenerationSettings.Read(folder, opening.Tell);
+        return parts with { Generation = generation with { EndOfSequence = [.. generation.EndOfSequence.Union(parts.Generation.EndOfSequence)] } };
     }
 
     /// <summary>The parts of a model over open weights.</summary>

@@ -37,6 +37,13 @@ public sealed class TrainingModel : ITrainingModel, IDisposable
         }
 
         Model = model;
+        if (model.IsRewritten)
+        {
+            throw new ApertureException(
+                $"{model.Name} is quantised or has an adapter merged in; training writes a checkpoint beside plain weights alone: save the model with plain "
+                + "weights first.");
+        }
+
         _rules = model.Training ?? throw new ApertureException($"{model.Name} is a {model.Family} model, and models of this family cannot be trained here.");
         _examples = examples;
         _prompts = [.. examples.Select(Label)];
