@@ -116,7 +116,7 @@ public static class JsonText
     // The parser's own text ends with its position, counted from zero; ours begins with it and counts from one, as editors do.
     private static string Reason(JsonException error)
     {
-        string text = error.Message.ReplaceLineEndings(" ");
+        string text = Plain(error.Message.ReplaceLineEndings(" ")); // pieces of the file stand in it
         int tail = text.IndexOf(" LineNumber:", StringComparison.Ordinal);
         string reason = (tail < 0 ? text : text[..tail]).TrimEnd('.', ' ');
         return error.LineNumber is { } line ? $"line {line + 1}, byte {(error.BytePositionInLine ?? 0) + 1}: {reason}" : reason;
@@ -195,9 +195,11 @@ public static class JsonText
         => at + 6 <= bytes.Length && bytes[at] == '\\' && bytes[at + 1] == 'u'
             && int.TryParse(bytes.Slice(at + 2, 4), System.Globalization.NumberStyles.AllowHexSpecifier, null, out int unit) ? unit : -1;
 
+    private static string Plain(string text) => string.Concat(text.Select(c => char.IsControl(c) ? '\uFFFD' : c));
+
     private static string Short(string name)
     {
-        string plain = string.Concat(name.Select(c => char.IsControl(c) ? '\uFFFD' : c));
+        string plain = Plain(name);
         return plain.Length <= LongestName ? plain : plain[..LongestName] + "…";
     }
 }

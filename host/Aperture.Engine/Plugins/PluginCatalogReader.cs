@@ -45,7 +45,7 @@ internal ref struct PluginCatalogReader
             int tail = text.IndexOf(" LineNumber:", StringComparison.Ordinal);
             string reason = (tail < 0 ? text : text[..tail]).TrimEnd('.', ' ');
             long line = (error.LineNumber ?? 0) + 1;
-            throw new ApertureException($"{file}:{line}:{reader.Column(line, error.BytePositionInLine ?? 0)}: not valid JSON: {reason}.", error);
+            throw new ApertureException($"{file}:{line}:{reader.Column(line, error.BytePositionInLine ?? 0)}: not valid JSON: {Plain(reason)}.", error);
         }
     }
 
@@ -190,8 +190,11 @@ internal ref struct PluginCatalogReader
         ReadOnlySpan<byte> before = _json[..(int)Math.Min(offset, _json.Length)];
         int line = before.Count((byte)'\n') + 1;
         int lineStart = before.LastIndexOf((byte)'\n') + 1;
-        return new ApertureException($"{_file}:{line}:{Encoding.UTF8.GetCharCount(before[lineStart..]) + 1}: {reason}.");
+        return new ApertureException($"{_file}:{line}:{Encoding.UTF8.GetCharCount(before[lineStart..]) + 1}: {Plain(reason)}.");
     }
+
+    // Pieces of the file stand in it.
+    private static string Plain(string reason) => string.Concat(reason.Select(c => char.IsControl(c) ? '\uFFFD' : c));
 
     private readonly int Column(long line, long bytes)
     {

@@ -11,9 +11,9 @@ namespace Aperture.Engine.Tests.Fuzzing;
 /// <summary>The engine's readers of other people's texts, on texts that were changed at random.</summary>
 public sealed class LineFuzzTests : IDisposable
 {
-    private readonly string _file = Path.GetTempFileName();
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("aperture-fuzz-");
 
-    public void Dispose() => File.Delete(_file);
+    public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
     public void Questions() => InFile(
@@ -34,7 +34,8 @@ public sealed class LineFuzzTests : IDisposable
     [Fact]
     public void Samples_of_training() => InFile(
         """[{"id": "1", "image": "a.png", "conversations": [{"from": "human", "value": "<image>\nq"}, {"from": "gpt", "value": "a"}]}]""",
-        file => TrainingFile.Read(file));
+        file => TrainingFile.Read(file),
+        ".json");
 
     [Fact]
     public void Pipelines_in_writing() => Text(
@@ -71,12 +72,13 @@ public sealed class LineFuzzTests : IDisposable
     private static void Text(string seed, Action<string> read)
         => Fuzz.Run([Encoding.UTF8.GetBytes(seed)], file => read(Encoding.UTF8.GetString(file)), isText: true);
 
-    private void InFile(string seed, Action<string> read) => Fuzz.Run(
+    private void InFile(string seed, Action<string> read, string extension = ".jsonl") => Fuzz.Run(
         [Encoding.UTF8.GetBytes(seed)],
         file =>
         {
-            File.WriteAllBytes(_file, file);
-            read(_file);
+            string path = _folder.FullName + "/changed" + extension;
+            File.WriteAllBytes(path, file);
+            read(path);
         },
         isText: true);
 }

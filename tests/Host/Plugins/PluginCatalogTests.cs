@@ -50,6 +50,7 @@ public sealed class PluginCatalogTests
     [InlineData("{ \"plugins\": [{ \"options\": [] }] }", ":1:28: expected an object of options")]
     [InlineData("{ \"plugins\": [{ \"id\": \"a\", \"folder\": \"A\\u0000B\" }] }", ":1:38: folder must be a path without control characters")]
     [InlineData("{ \"plugins\": [{ \"id\": \"a\", \"folder\": \"\\ud800\" }] }", ":1:39: not valid JSON: it has an escape that is half of a surrogate")]
+    [InlineData("{ \"plug\\nins\": [] }", ":1:3: unknown property 'plug\uFFFDins'")]
     [InlineData("{ \"plugins\": [{ \"id\": \"a\", \"options\": { \"Rate\": 1, \"rate\": 2 } }] }", "the option Rate of a stands twice")]
     public void Broken_text_gives_one_line_with_line_and_column(string json, string expected)
     {
