@@ -49,8 +49,9 @@ public sealed class TaskLoadingTests : IDisposable
             Message(() => session.LoadTask<IImageEditor>(both)));
         Assert.Equal("'stencil' is a segmenter, not a classifier; load it as ISegmenter.", Message(() => session.LoadTask<IClassifier>(both, "stencil")));
         Assert.StartsWith("No enabled plugin has a task 'shady';", Message(() => session.LoadTask<IClassifier>(both, "shady")));
-        Assert.Equal(
-            "There is no checkpoint 'nowhere.ckpt'; give the path of a weights file or folder.", Message(() => session.LoadTask<IClassifier>("nowhere.ckpt")));
+        Assert.StartsWith(
+            "There is no checkpoint 'nowhere.ckpt'; give the path of a weights file or folder. Checkpoints that come with the application: ",
+            Message(() => session.LoadTask<IClassifier>("nowhere.ckpt")));
         Assert.Contains("fetch it from the hub with: aperture pull some/where", Message(() => session.LoadTask<IClassifier>("some/where")));
         Assert.Equal(1, session.Plugins.Plugins[0].Leases);
     }
