@@ -1,5 +1,6 @@
 // Finds masks in a picture: by sentences (a DIT), or by points and a box (a DIT or a Segment Anything); shows them over the picture and what each stage cost.
 //
+//     aperture run scripts/segment.csx -- tiny-dit scripts/shelf.png "the shirt in the bottom center" "the boot on the left"
 //     aperture run scripts/segment.csx -- seg_best.pth photo.png "the red bag" "the second boot from the right" --with '{"Tokenizer": "bert-base-uncased"}'
 //     aperture run scripts/segment.csx -- sam_vit_b_01ec64.pth photo.png --point 320,200 --box 250,120,400,300 --all
 //

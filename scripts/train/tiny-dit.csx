@@ -42,7 +42,7 @@ foreach (string variant in new[] { "Default", "EndToEnd", "LayerWise" })
     object options = new
     {
         Variant = variant, TextHeads = 4, DecoderHeads = 4, MaxTokens = Rows, Steps = steps, BatchSize = 16, Rate = 1e-3, RateRule = "Shared", WarmUp = 0.05,
-        LargestGradient = 1, Loss = "Combined", Ema = 0.999, Augment = false, Dropout = 0,
+        LargestGradient = 1, Loss = "Combined", Ema = 0.999, Augment = false, Dropout = 0, SaveHalf = true,
     };
     await Tasks.Train(start, samples, folder, "dit-sam", options);
     using var dit = await Tasks.Load<ISegmenter>(
