@@ -45,7 +45,7 @@ internal sealed class ConvNextTowerFactory : IVisionEncoderFactory
         }
 
         Ops ops = opening.Ops;
-        WeightPolicy policy = new(ops.Device, ops.Type, ops.Type) { Cancellation = opening.Cancellation };
+        WeightPolicy policy = WeightPolicy.Of(ops) with { Cancellation = opening.Cancellation };
         ClipImageProcessorConfig picture = new()
         {
             ShortestEdge = side,

@@ -44,7 +44,7 @@ internal sealed class HighResolutionParts(
         IWeightSource source, LlavaHrKeys keys, ConvNextConfig slowConfig, VisionTransformerConfig fastConfig, bool adapters, Ops ops, Ops slowOps,
         CancellationToken cancellation)
     {
-        WeightPolicy policy = new(ops.Device, ops.Type, ops.Type) { Cancellation = cancellation };
+        WeightPolicy policy = WeightPolicy.Of(ops) with { Cancellation = cancellation };
         WeightPolicy slowPolicy = policy with { Compute = slowOps.Type, Storage = slowOps.Type };
         int slowWidth = slowConfig.Widths[^1], width = fastConfig.HiddenSize;
         List<IDisposable> open = [];

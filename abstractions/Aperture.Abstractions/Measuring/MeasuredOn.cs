@@ -10,14 +10,25 @@ namespace Aperture.Measuring;
 /// <param name="Processor">Name of the CPU or, where a GPU computes, of the GPU.</param>
 public sealed record MeasuredOn(ScalarType Type, string Device, int Threads, string Processor)
 {
-    /// <summary>One line: <c>BFloat16 on cpu, 2 thread(s), AMD EPYC 9R14</c>.</summary>
-    public override string ToString() => $"{Type} on {Device}, {Threads} thread(s), {Processor}";
+    /// <summary>What matrices are kept in where that is not what the checkpoint stores, such as <c>int8</c>; else null.</summary>
+    public string? Weights { get; init; }
 
-    /// <summary>Writes the properties <c>type</c>, <c>device</c>, <c>threads</c> and <c>processor</c> into the object that is open.</summary>
+    /// <summary>One line: <c>BFloat16 on cpu, 2 thread(s), AMD EPYC 9R14</c>, or <c>BFloat16 with int8 weights on cpu, …</c>.</summary>
+    public override string ToString() => $"{Type}{(Weights is null ? "" : $" with {Weights} weights")} on {Device}, {Threads} thread(s), {Processor}";
+
+    /// <summary>
+    /// Writes the properties <c>type</c>, <c>device</c>, <c>threads</c> and <c>processor</c>, and <c>weights</c> where they are not as stored, into the object
+    /// that is open.
+    /// </summary>
     /// <param name="json">The writer.</param>
     public void Write(Utf8JsonWriter json)
     {
         json.WriteString("type", Type.ToString());
+        if (Weights is not null)
+        {
+            json.WriteString("weights", Weights);
+        }
+
         json.WriteString("device", Device);
         json.WriteNumber("threads", Threads);
         json.WriteString("processor", Processor);

@@ -121,14 +121,22 @@ public sealed class DecoderLayerWeights : IDisposable
 
     /// <summary>All tensors by canonical name; of matrices that are not stored dense, the biases alone.</summary>
     /// <param name="prefix">As in <see cref="Load"/>.</param>
-    public IEnumerable<(string Name, Tensor Tensor)> Named(string prefix) =>
+    public IEnumerable<(string Name, Tensor Tensor)> Named(string prefix)
+        => [.. NamedNorms(prefix), .. Matrices(prefix).SelectMany(entry => entry.Matrix.Named(entry.Name))];
+
+    /// <summary>The norms' tensors by canonical name.</summary>
+    /// <param name="prefix">As in <see cref="Load"/>.</param>
+    public IEnumerable<(string Name, Tensor Tensor)> NamedNorms(string prefix)
+        => [.. InputNorm.Named(prefix + InputNormName), .. PostAttentionNorm?.Named(prefix + SecondNormName) ?? []];
+
+    /// <summary>The matrices by canonical name without <c>.weight</c>.</summary>
+    /// <param name="prefix">As in <see cref="Load"/>.</param>
+    public IEnumerable<(string Name, Matrix Matrix)> Matrices(string prefix) =>
     [
-        .. InputNorm.Named(prefix + InputNormName),
-        .. PostAttentionNorm?.Named(prefix + SecondNormName) ?? [],
-        .. _attention.SelectMany((matrix, index) => matrix.Named(prefix + _attentionNames[index])),
-        .. Gate?.Named(prefix + "mlp.gate_proj") ?? [],
-        .. Up.Named(prefix + "mlp.up_proj"),
-        .. Down.Named(prefix + "mlp.down_proj"),
+        .. _attention.Select((matrix, index) => (prefix + _attentionNames[index], matrix)),
+        .. Gate is null ? Array.Empty<(string, Matrix)>() : [(prefix + "mlp.gate_proj", Gate)],
+        (prefix + "mlp.up_proj", Up),
+        (prefix + "mlp.down_proj", Down),
     ];
 
     /// <summary>Disposes the tensors.</summary>

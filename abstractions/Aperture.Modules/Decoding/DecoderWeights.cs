@@ -66,8 +66,10 @@ public sealed class DecoderWeights : IDisposable
 
             NormWeights norm = Keep(policy.Norm(source, prefix + "norm", spec.Norm, d));
             bool tied = spec.TiedEmbeddings || !source.Contains(head + ".weight");
-            Tensor? bias = tied && spec.HeadBias ? Keep(policy.Vector(source, head + ".bias", vocabulary)) : null;
-            Matrix output = tied ? new DenseMatrix(embeddings.alias(), bias) : policy.Linear(source, head, vocabulary, d, spec.HeadBias);
+            Tensor? bias = tied && spec.HeadBias && policy.Format == WeightFormat.Stored ? Keep(policy.Vector(source, head + ".bias", vocabulary)) : null;
+            Matrix output = !tied ? policy.Linear(source, head, vocabulary, d, spec.HeadBias)
+                : policy.Format == WeightFormat.Stored ? new DenseMatrix(embeddings.alias(), bias)
+                : policy.Quantized(source, prefix + "embed_tokens.weight", spec.HeadBias ? head + ".bias" : null, vocabulary, d);
             return new DecoderWeights(embeddings, layers, norm, output);
         }
         catch
@@ -87,6 +89,22 @@ public sealed class DecoderWeights : IDisposable
         .. Norm.Named(prefix + "norm"),
         .. Head.Named(head),
     ];
+
+    /// <summary>The canonical names of everything that was loaded, in whatever format it is kept.</summary>
+    /// <param name="prefix">As in <see cref="Load"/>.</param>
+    /// <param name="head">As in <see cref="Load"/>.</param>
+    public IEnumerable<string> Names(string prefix, string head) =>
+    [
+        .. Named(prefix, head).Select(entry => entry.Name),
+        .. Layers.SelectMany((layer, index) => layer.Matrices($"{prefix}layers.{index}.")).SelectMany(entry => entry.Matrix.Names(entry.Name)),
+        .. Head.Names(head),
+    ];
+
+    /// <summary>Bytes that a token reads: everything but the embedding table, of which one row is read.</summary>
+    public long StreamedBytes
+        => Norm.Named("").Concat(Layers.SelectMany(layer => layer.NamedNorms(""))).Sum(entry => entry.Tensor.numel() * entry.Tensor.element_size())
+            + Head.StoredBytes
+            + Layers.SelectMany(layer => layer.Matrices("")).Sum(entry => entry.Matrix.StoredBytes);
 
     /// <summary>Disposes the tensors.</summary>
     public void Dispose()

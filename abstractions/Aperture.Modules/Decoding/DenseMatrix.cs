@@ -15,7 +15,7 @@ public sealed class DenseMatrix(Tensor weight, Tensor? bias = null) : Matrix((in
     public Tensor Weight => weight;
 
     /// <inheritdoc />
-    public override long StoredBytes => (weight.numel() * weight.element_size()) + (Bias is { } own ? own.numel() * own.element_size() : 0);
+    public override long StoredBytes => Bytes(weight) + (Bias is { } own ? Bytes(own) : 0);
 
     /// <inheritdoc />
     public override Tensor Apply(Tensor x)

@@ -49,12 +49,18 @@ public abstract class Matrix : IDisposable
     /// <returns>Published names and borrowed tensors.</returns>
     public virtual IEnumerable<(string Name, Tensor Tensor)> Named(string name) => Bias is { } bias ? [(name + ".bias", bias)] : [];
 
+    /// <summary>The published names of what it was loaded from.</summary>
+    /// <param name="name">The published name without <c>.weight</c>.</param>
+    public IEnumerable<string> Names(string name) => Bias is null ? [name + ".weight"] : [name + ".weight", name + ".bias"];
+
     /// <summary>Disposes the tensors.</summary>
     public virtual void Dispose()
     {
         Bias?.Dispose();
         GC.SuppressFinalize(this);
     }
+
+    private protected static long Bytes(Tensor tensor) => tensor.numel() * tensor.element_size();
 
     /// <summary>Whether <see cref="TimesRow"/> reads this storage.</summary>
     internal virtual bool HasRowKernel => false;

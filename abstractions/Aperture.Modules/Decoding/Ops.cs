@@ -34,6 +34,7 @@ public sealed partial class Ops : IDisposable
         Device = shared.Device;
         Type = shared.Type;
         Threads = shared.Threads;
+        Weights = shared.Weights;
         _team = shared._team;
         Differentiable = differentiable;
     }
@@ -47,8 +48,14 @@ public sealed partial class Ops : IDisposable
     /// <summary>Threads of the managed kernels.</summary>
     public int Threads { get; }
 
+    /// <summary>How the matrices of linear layers are kept that are loaded for these operations.</summary>
+    public WeightFormat Weights { get; init; }
+
     /// <summary>Whether every operation records gradients and none works in place.</summary>
     public bool Differentiable { get; }
+
+    /// <summary>The threads of the managed kernels; there on the CPU alone.</summary>
+    internal WorkerTeam Team => _team ?? throw new InvalidOperationException("Managed kernels work on the CPU alone.");
 
     private bool Managed => _team is not null && !Differentiable && Type is ScalarType.Float32 or ScalarType.BFloat16;
 

@@ -12,17 +12,29 @@ namespace Aperture.Decoding;
 /// </param>
 public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType Storage)
 {
+    /// <summary>
+    /// The operations whose format and threads the matrices of linear layers are kept and multiplied with; null keeps them as the checkpoint stores them.
+    /// Borrowed; must outlive what is loaded.
+    /// </summary>
+    public Ops? Ops { get; init; }
+
+    /// <summary>How the matrices of linear layers are kept.</summary>
+    public WeightFormat Format => Ops?.Weights ?? WeightFormat.Stored;
+
     /// <summary>Ends the loading of a model; checked before each tensor.</summary>
     public CancellationToken Cancellation { get; init; }
 
     /// <summary>
-    /// The policy for a device. <c>auto</c> computes a half-precision checkpoint in bf16 where the processor has it, keeps it at 2 bytes a weight and widens
-    /// matrix by matrix where it has not, and computes everything else in float32.
+    /// The policy for a device. <c>auto</c> computes a half-precision checkpoint in bf16 where that is the faster type, keeps it at 2 bytes a weight and widens
+    /// matrix by matrix where it is not, and computes everything else in float32.
     /// </summary>
     /// <param name="device">Where the weights live.</param>
     /// <param name="type">float32, bfloat16 or float16; null for auto.</param>
     /// <param name="stored">The element type most of the checkpoint is stored in.</param>
-    public static WeightPolicy For(Device device, ScalarType? type, ScalarType stored)
+    /// <param name="halfType">
+    /// Tells whether half precision is computed in bf16 or in float32 on the CPU; null goes by whether the processor has bf16 instructions.
+    /// </param>
+    public static WeightPolicy For(Device device, ScalarType? type, ScalarType stored, Func<ScalarType>? halfType = null)
     {
         if (type is { } asked)
         {
@@ -35,9 +47,13 @@ public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType 
             return new WeightPolicy(device, ScalarType.Float32, ScalarType.Float32);
         }
 
-        bool native = device.type != TorchSharp.DeviceType.CPU || ProcessorHasBf16;
+        bool native = device.type != TorchSharp.DeviceType.CPU || (halfType is null ? ProcessorHasBf16 : halfType() == ScalarType.BFloat16);
         return new WeightPolicy(device, native ? ScalarType.BFloat16 : ScalarType.Float32, ScalarType.BFloat16);
     }
+
+    /// <summary>The policy of a part that computes and stores in the type of its operations, and keeps matrices in their format.</summary>
+    /// <param name="ops">The operations; borrowed.</param>
+    public static WeightPolicy Of(Ops ops) => new(ops.Device, ops.Type, ops.Type) { Ops = ops };
 
     /// <summary>Whether this processor multiplies bf16 matrices in hardware (AVX512-BF16 or AMX).</summary>
     public static bool ProcessorHasBf16 { get; } = DetectBf16();
@@ -54,7 +70,7 @@ public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType 
     /// <inheritdoc cref="Matrix"/>
     public Tensor Vector(IWeightSource source, string name, params long[] shape) => Load(source, name, shape, Compute);
 
-    /// <summary>Loads a linear layer.</summary>
+    /// <summary>Loads a linear layer in <see cref="Format"/>.</summary>
     /// <param name="source">The checkpoint.</param>
     /// <param name="name">Name without <c>.weight</c>.</param>
     /// <param name="outputs">Output width.</param>
@@ -64,6 +80,11 @@ public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType 
     /// <exception cref="ApertureException">A tensor is missing or has another shape.</exception>
     public Matrix Linear(IWeightSource source, string name, int outputs, int inputs, bool bias)
     {
+        if (Format == WeightFormat.Int8)
+        {
+            return Quantized(source, name + ".weight", bias ? name + ".bias" : null, outputs, inputs);
+        }
+
         Tensor weight = Matrix(source, name + ".weight", outputs, inputs);
         try
         {
@@ -97,7 +118,24 @@ public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType 
         }
     }
 
-    private Tensor Load(IWeightSource source, string name, long[] shape, ScalarType type)
+    /// <summary>Loads a linear layer in a quantised <see cref="Format"/>, straight from what the checkpoint stores.</summary>
+    /// <param name="source">The checkpoint.</param>
+    /// <param name="weight">Whole name of the matrix.</param>
+    /// <param name="bias">Whole name of the bias; null without one.</param>
+    /// <param name="outputs">Output width.</param>
+    /// <param name="inputs">Input width.</param>
+    /// <returns>The matrix; the caller disposes it.</returns>
+    /// <exception cref="ApertureException">A tensor is missing, has another shape or holds a number that the format cannot.</exception>
+    internal Matrix Quantized(IWeightSource source, string weight, string? bias, int outputs, int inputs)
+    {
+        Check(source, weight, [outputs, inputs]);
+        using Tensor stored = source.Load(weight);
+        Matrix matrix = Int8Matrix.Quantize(stored, bias is null ? null : Vector(source, bias, outputs), Ops!, weight);
+        (source as IMappedWeights)?.ReleasePages(weight);
+        return matrix;
+    }
+
+    private void Check(IWeightSource source, string name, long[] shape)
     {
         Cancellation.ThrowIfCancellationRequested();
         WeightInfo info = source.Describe(name);
@@ -113,7 +151,11 @@ public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType 
                 $"{name} is stored as {info.StoredType}, codes of a quantised checkpoint without what turns them into numbers; take the checkpoint that is not "
                 + "quantised.");
         }
+    }
 
+    private Tensor Load(IWeightSource source, string name, long[] shape, ScalarType type)
+    {
+        Check(source, name, shape);
         Tensor stored = source.Load(name);
         bool rowMajor = stored.is_contiguous();
         if (stored.dtype == type && Device.type == TorchSharp.DeviceType.CPU && rowMajor)

@@ -78,10 +78,12 @@ internal static unsafe class Gemv
         });
     }
 
-    private static int Chunks(WorkerTeam team, int n, int k)
+    /// <summary>Into how many chunks of outputs a product is split.</summary>
+    public static int Chunks(WorkerTeam team, int n, int k)
         => team.Threads == 1 || (long)n * k < 1 << 16 ? 1 : Math.Max(1, Math.Min(team.Threads * 8, n / MinimumRowsPerChunk));
 
-    private static (int From, int To) Range(int n, int chunks, int chunk)
+    /// <summary>The outputs of a chunk.</summary>
+    public static (int From, int To) Range(int n, int chunks, int chunk)
         => ((int)((long)n * chunk / chunks), (int)((long)n * (chunk + 1) / chunks));
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -19,6 +19,15 @@ public sealed class ModelOpening(Device device, ScalarType? type = null, int thr
     /// <summary>Where the model runs.</summary>
     public Device Device => device;
 
+    /// <summary>How the matrices of linear layers are kept.</summary>
+    public WeightFormat Weights { get; init; }
+
+    /// <summary>
+    /// What a checkpoint of half precision is computed in on the CPU, where no element type was named; null goes by what the processor says of itself. Asked
+    /// once, and only where it decides.
+    /// </summary>
+    public Func<ScalarType>? HalfType { get; init; }
+
     /// <summary>Folder or file of the vision tower, where the user named one.</summary>
     public string? Tower { get; init; }
 
@@ -60,11 +69,18 @@ public sealed class ModelOpening(Device device, ScalarType? type = null, int thr
     /// Where weights live and in which element type, from the type that most of the checkpoint is stored in. The first call decides it for the whole model.
     /// </summary>
     /// <param name="stored">Element type of the decoder's weights in the checkpoint.</param>
+    /// <exception cref="ApertureException">The device does not multiply in the format asked for.</exception>
     public WeightPolicy Policy(ScalarType stored)
     {
-        WeightPolicy policy = WeightPolicy.For(device, type, stored) with { Cancellation = cancellationToken };
-        _ops ??= Keep(new Ops(device, policy.Compute, threads));
-        return policy;
+        if (Weights != WeightFormat.Stored && device.type != TorchSharp.DeviceType.CPU)
+        {
+            string format = Weights.ToString().ToLowerInvariant();
+            throw new ApertureException($"Weights in {format} work on the CPU, but the device is {device}; leave --weights (Weights) out or use --device cpu.");
+        }
+
+        WeightPolicy policy = WeightPolicy.For(device, type, stored, _ops is null ? HalfType : () => _ops.Type) with { Cancellation = cancellationToken };
+        _ops ??= Keep(new Ops(device, policy.Compute, threads) { Weights = Weights });
+        return policy with { Ops = _ops };
     }
 
     /// <summary>Tells the user what of the checkpoint is not done as its files say, though nothing failed: one line, once.</summary>

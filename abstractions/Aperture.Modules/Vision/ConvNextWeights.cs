@@ -12,6 +12,7 @@ namespace Aperture.Vision;
 public sealed class ConvNextWeights : IDisposable
 {
     private readonly List<(string Name, Tensor Tensor)> _named = [];
+    private readonly List<IDisposable> _own = []; // matrices that are not stored dense
 
     private ConvNextWeights()
     {
@@ -26,7 +27,7 @@ public sealed class ConvNextWeights : IDisposable
     /// <summary>The stages.</summary>
     public IReadOnlyList<ConvNextStageWeights> Stages { get; private set; } = [];
 
-    /// <summary>All tensors by published name (without prefix).</summary>
+    /// <summary>All tensors by published name (without prefix); of matrices that are not stored dense, none.</summary>
     public IReadOnlyList<(string Name, Tensor Tensor)> Named => _named;
 
     /// <summary>Loads a ConvNeXt.</summary>
@@ -56,7 +57,11 @@ public sealed class ConvNextWeights : IDisposable
     }
 
     /// <summary>Disposes the tensors.</summary>
-    public void Dispose() => _named.ForEach(entry => entry.Tensor.Dispose());
+    public void Dispose()
+    {
+        _own.ForEach(matrix => matrix.Dispose());
+        _named.ForEach(entry => entry.Tensor.Dispose());
+    }
 
     private sealed class Loader(ConvNextWeights weights, IWeightSource source, string prefix, WeightPolicy policy)
     {
@@ -83,7 +88,16 @@ public sealed class ConvNextWeights : IDisposable
             Tensor(name + (source.Contains(prefix + name + "gamma") ? "gamma" : "weight"), c));
 
         private Matrix Linear(string name, int outputs, int inputs)
-            => new DenseMatrix(Tensor(name + ".weight", outputs, inputs), Tensor(name + ".bias", outputs));
+        {
+            if (policy.Format == WeightFormat.Stored)
+            {
+                return new DenseMatrix(Tensor(name + ".weight", outputs, inputs), Tensor(name + ".bias", outputs));
+            }
+
+            Matrix matrix = policy.Quantized(source, $"{prefix}{name}.weight", $"{prefix}{name}.bias", outputs, inputs);
+            weights._own.Add(matrix);
+            return matrix;
+        }
 
         private Tensor Tensor(string name, params long[] shape)
         {

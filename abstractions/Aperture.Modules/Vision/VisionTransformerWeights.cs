@@ -9,7 +9,7 @@ namespace Aperture.Vision;
 public sealed class VisionTransformerWeights : IDisposable
 {
     private readonly List<(string Name, Tensor Tensor)> _named = [];
-    private readonly List<Tensor> _views = [];
+    private readonly List<IDisposable> _own = []; // views, and matrices that are not stored dense
 
     private VisionTransformerWeights()
     {
@@ -39,7 +39,7 @@ public sealed class VisionTransformerWeights : IDisposable
     /// <summary>The blocks that were loaded.</summary>
     public IReadOnlyList<VisionBlockWeights> Blocks { get; private set; } = [];
 
-    /// <summary>All tensors by published name (without prefix), in their published shape.</summary>
+    /// <summary>All tensors by published name (without prefix), in their published shape; of matrices that are not stored dense, none.</summary>
     public IReadOnlyList<(string Name, Tensor Tensor)> Named => _named;
 
     /// <summary>Loads a transformer.</summary>
@@ -75,7 +75,7 @@ public sealed class VisionTransformerWeights : IDisposable
     /// <summary>Disposes the tensors.</summary>
     public void Dispose()
     {
-        _views.ForEach(view => view.Dispose());
+        _own.ForEach(item => item.Dispose());
         _named.ForEach(entry => entry.Tensor.Dispose());
     }
 
@@ -132,7 +132,17 @@ public sealed class VisionTransformerWeights : IDisposable
         private static string? Within(string block, string? name) => name is null ? null : block + name;
 
         private Matrix Linear(string name, int outputs, int inputs, bool bias = true, string? biasName = null)
-            => new DenseMatrix(Tensor(name + ".weight", outputs, inputs), bias ? Tensor(biasName ?? name + ".bias", outputs) : null);
+        {
+            string? whole = bias ? biasName ?? name + ".bias" : null;
+            if (policy.Format == WeightFormat.Stored)
+            {
+                return new DenseMatrix(Tensor(name + ".weight", outputs, inputs), whole is null ? null : Tensor(whole, outputs));
+            }
+
+            Matrix matrix = policy.Quantized(source, $"{prefix}{name}.weight", whole is null ? null : prefix + whole, outputs, inputs);
+            weights._own.Add(matrix);
+            return matrix;
+        }
 
         private Tensor Tensor(string name, params long[] shape)
         {
@@ -147,7 +157,7 @@ public sealed class VisionTransformerWeights : IDisposable
             long[] shape = source.Describe(prefix + name).Shape;
             bool fits = shape.Aggregate(1L, (product, size) => product * size) == rows * width;
             Tensor view = Tensor(name, fits ? shape : [rows, width]).view(rows, width);
-            weights._views.Add(view);
+            weights._own.Add(view);
             return view;
         }
     }

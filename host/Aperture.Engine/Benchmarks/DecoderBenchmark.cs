@@ -37,9 +37,9 @@ public sealed class DecoderBenchmark : IDisposable
             set_num_threads(options.Threads);
         }
 
-        _ops = new Ops(options.Device, options.Type, options.Threads);
+        _ops = new Ops(options.Device, options.Type, options.Threads) { Weights = options.Weights };
         _source = new RandomWeights(shape.Decoder, options.Type, seed: 1);
-        WeightPolicy policy = new(options.Device, options.Type, options.Type);
+        WeightPolicy policy = WeightPolicy.Of(_ops);
         _decoder = new Decoder(shape.Decoder, DecoderWeights.Load(_source, "model.", "lm_head", shape.Decoder, policy), _ops, shape.Info);
         int text = options.TextTokens;
         _layout = SequenceLayout.Create(
@@ -96,7 +96,7 @@ public sealed class DecoderBenchmark : IDisposable
         // Tokens and reads alternate, and both sides give the best of five medians: the question is what the code reaches beside the memory, not what the
         // neighbours leave.
         using MemoryBandwidth memory = new(_ops.Threads);
-        long bytes = StreamedBytes();
+        long bytes = _decoder.Weights.StreamedBytes;
         using IDisposable mode = inference_mode();
         using RequestContext request = Begin(null, null);
         RunPrompt(request, cancellationToken).Dispose();
@@ -164,10 +164,6 @@ public sealed class DecoderBenchmark : IDisposable
         RunPrompt(request, cancellationToken).Dispose();
         return counter;
     }
-
-    // Every weight but the embedding table, of which one row is read.
-    private long StreamedBytes()
-        => _decoder.Weights.Named("model.", "lm_head").Where(n => n.Name != "model.embed_tokens.weight").Sum(n => n.Tensor.numel() * n.Tensor.element_size());
 
     // Medians of both in milliseconds, and of the rounds' own ratios: a load that comes and goes between rounds moves the times but not these. Every other
     // round begins with the second.

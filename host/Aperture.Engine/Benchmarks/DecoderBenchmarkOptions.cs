@@ -1,3 +1,4 @@
+using Aperture.Decoding;
 using Aperture.Measuring;
 using static TorchSharp.torch;
 
@@ -11,6 +12,9 @@ public sealed record DecoderBenchmarkOptions
 
     /// <summary>The element type.</summary>
     public ScalarType Type { get; init; } = ScalarType.BFloat16;
+
+    /// <summary>How matrices are kept.</summary>
+    public WeightFormat Weights { get; init; }
 
     /// <summary>Threads; 0 for libtorch's number.</summary>
     public int Threads { get; init; }

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Aperture.Data;
+using Aperture.Decoding;
 using Aperture.Files;
 using Aperture.Generation;
 using Aperture.Measuring;
@@ -117,6 +118,7 @@ internal sealed record EvaluationSettings(IReadOnlyDictionary<string, string> Va
             .. options.Adapter is { } adapter ? [$"adapter {adapter}"] : Array.Empty<string>(),
             .. options.CutPrompt ? ["prompts cut"] : Array.Empty<string>(),
             .. options.Encoder is { } encoder ? [$"encoder {encoder}"] : Array.Empty<string>(),
+            .. options.Format is not WeightFormat.Stored and var weights ? [$"weights {weights}"] : Array.Empty<string>(),
         ]);
 
     private static string Text(GenerationOptions options)

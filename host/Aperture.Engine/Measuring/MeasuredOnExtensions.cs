@@ -10,6 +10,9 @@ public static class MeasuredOnExtensions
     {
         /// <summary>What a model computes on.</summary>
         /// <param name="ops">The model's operations.</param>
-        public static MeasuredOn Of(Ops ops) => new(ops.Type, ops.Device.ToString(), ops.Threads, ProcessorName.Of(ops.Device));
+        public static MeasuredOn Of(Ops ops) => new(ops.Type, ops.Device.ToString(), ops.Threads, ProcessorName.Of(ops.Device))
+        {
+            Weights = ops.Weights == WeightFormat.Stored ? null : ops.Weights.ToString().ToLowerInvariant(),
+        };
     }
 }

@@ -111,7 +111,7 @@ public sealed class Model : IDisposable
 
             DecoderWeights weights = DecoderWeights.Load(parts.Weights, "model.", "lm_head", parts.Decoder, parts.Policy);
             Decoder decoder = opening.Keep(new Decoder(parts.Decoder, weights, opening.Ops, info));
-            HashSet<string> loaded = [.. weights.Named("model.", "lm_head").Select(tensor => tensor.Name)];
+            HashSet<string> loaded = [.. weights.Names("model.", "lm_head")];
             return new Model(parts, opening, origin?.Lease)
             {
                 Name = name,

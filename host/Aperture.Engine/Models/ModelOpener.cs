@@ -10,6 +10,12 @@ namespace Aperture.Models;
 /// <param name="cache">Where downloaded models lie.</param>
 public sealed class ModelOpener(PluginHost plugins, HubCache cache)
 {
+    /// <summary>
+    /// What checkpoints of half precision are computed in on the CPU with a number of threads, where nobody names an element type; null goes by what the
+    /// processor says of itself.
+    /// </summary>
+    public Func<int, ScalarType>? HalfType { get; init; }
+
     /// <summary>Opens a folder.</summary>
     /// <param name="path">The folder.</param>
     /// <param name="options">How to open it.</param>
@@ -35,6 +41,8 @@ public sealed class ModelOpener(PluginHost plugins, HubCache cache)
         PluginEncoders encoders = new(plugins, options.Encoder is { } encoder ? MethodUse.Parse($"encoder:{encoder}").Options : default);
         ModelOpening opening = new(device, options.ScalarType, options.Threads, cancellationToken)
         {
+            Weights = options.Format,
+            HalfType = HalfType is { } half ? () => half(options.Threads > 0 ? options.Threads : get_num_threads()) : null,
             Tower = options.Tower,
             Adapters = options.Adapters,
             Adapter = adapter,

@@ -1,3 +1,4 @@
+using Aperture.Decoding;
 using Aperture.Images;
 using static TorchSharp.torch;
 
@@ -13,6 +14,11 @@ public sealed record ModelOptions
     /// The element type computed in: <c>float32</c>, <c>bfloat16</c>, <c>float16</c>, or <c>auto</c> for the checkpoint's where the device has it.
     /// </summary>
     public string Type { get; init; } = "auto";
+
+    /// <summary>
+    /// How the matrices of linear layers are kept: <c>stored</c> as the checkpoint has them, or <c>int8</c> in eight bits, on the CPU.
+    /// </summary>
+    public string Weights { get; init; } = "stored";
 
     /// <summary>CPU threads; 0 takes one a physical core.</summary>
     public int Threads { get; init; }
@@ -45,6 +51,15 @@ public sealed record ModelOptions
 
     /// <summary>Name of the model family that opens the folder; null for the one that recognises it.</summary>
     public string? Family { get; init; }
+
+    /// <summary>The format that <see cref="Weights"/> names.</summary>
+    /// <exception cref="ApertureException">It names none.</exception>
+    public WeightFormat Format => Weights switch
+    {
+        "stored" => WeightFormat.Stored,
+        "int8" => WeightFormat.Int8,
+        _ => throw new ApertureException($"Weights '{Weights}' are not known; use stored or int8."),
+    };
 
     /// <summary>The element type that <see cref="Type"/> names; null for <c>auto</c>.</summary>
     /// <exception cref="ApertureException">It names none.</exception>

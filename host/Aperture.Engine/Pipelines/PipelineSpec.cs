@@ -174,13 +174,14 @@ public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods
 
     private static ModelOptions OptionsOf(ConfigReader options, string where)
     {
-        RefuseUnknown(options.Root, where, "device", "type", "threads", "tower", "adapters", "encoder", "family", "prompt", "aspect");
+        RefuseUnknown(options.Root, where, "device", "type", "weights", "threads", "tower", "adapters", "encoder", "family", "prompt", "aspect");
         ModelOptions defaults = new();
         string? aspect = options.Text("aspect", null);
         return new ModelOptions
         {
             Device = options.Text("device", defaults.Device)!,
             Type = options.Text("type", defaults.Type)!,
+            Weights = options.Text("weights", defaults.Weights)!,
             Threads = options.Size("threads", defaults.Threads, minimum: 0),
             Tower = options.Text("tower", null),
             Adapters = options.Text("adapters", null),
@@ -219,6 +220,7 @@ public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods
 
         Text("device", options.Device, defaults.Device);
         Text("type", options.Type, defaults.Type);
+        Text("weights", options.Weights, defaults.Weights);
         if (options.Threads != defaults.Threads)
         {
             json.WriteNumber("threads", options.Threads);

@@ -14,6 +14,12 @@ internal sealed class ModelArguments
         HelpName = "type",
         DefaultValueFactory = _ => "auto",
     };
+    private readonly Option<string> _weights = new("--weights")
+    {
+        Description = "How matrices are kept: stored (as the checkpoint has them) or int8 (eight bits, on the CPU).",
+        HelpName = "format",
+        DefaultValueFactory = _ => "stored",
+    };
     private readonly Option<string?> _tower = new("--tower") { Description = "Folder of the vision tower, for checkpoints without one.", HelpName = "folder" };
     private readonly Option<string?> _adapters = new("--adapters")
     {
@@ -64,6 +70,7 @@ internal sealed class ModelArguments
     {
         command.Options.Add(_with);
         command.Options.Add(_type);
+        command.Options.Add(_weights);
         command.Options.Add(_tower);
         command.Options.Add(_adapters);
         command.Options.Add(_adapter);
@@ -79,6 +86,7 @@ internal sealed class ModelArguments
     public ModelOptions Options(ParseResult parsed) => new()
     {
         Type = parsed.GetValue(_type) ?? "auto",
+        Weights = parsed.GetValue(_weights) ?? "stored",
         Tower = parsed.GetValue(_tower),
         Adapters = parsed.GetValue(_adapters),
         Adapter = parsed.GetValue(_adapter),

@@ -38,8 +38,14 @@ internal static class ShapeBench
         foreach (ScalarType type in types)
         {
             context.Terminal.Error.WriteLine($"{shape.Name}, {type}: making random weights");
-            using DecoderBenchmark bench = new(
-                shape, new DecoderBenchmarkOptions { Device = device, Type = type, Threads = context.Compute.Threads(parsed) ?? 0, Rounds = options.Rounds });
+            using DecoderBenchmark bench = new(shape, new DecoderBenchmarkOptions
+            {
+                Device = device,
+                Type = type,
+                Weights = options.Model.Format,
+                Threads = context.Compute.Threads(parsed) ?? 0,
+                Rounds = options.Rounds,
+            });
             Figures figures = new(bench.MeasuredOn, bench.PromptRows);
             results.Add(figures);
             Tell($"{shape.Name}, {bench.MeasuredOn}, prompt of {bench.PromptRows} rows");

@@ -36,6 +36,23 @@ public sealed class MeasuredOnTests
     }
 
     [Fact]
+    public void Weights_that_are_not_as_stored_are_told()
+    {
+        using Ops ops = new(CPU, ScalarType.Float32, threads: 1) { Weights = WeightFormat.Int8 };
+        MeasuredOn on = MeasuredOn.Of(ops);
+        using MemoryStream buffer = new();
+        using (Utf8JsonWriter json = new(buffer))
+        {
+            json.WriteStartObject();
+            on.Write(json);
+            json.WriteEndObject();
+        }
+
+        Assert.StartsWith("Float32 with int8 weights on cpu, 1 thread(s), ", on.ToString(), StringComparison.Ordinal);
+        Assert.StartsWith("""{"type":"Float32","weights":"int8","device":"cpu",""", Encoding.UTF8.GetString(buffer.ToArray()), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_name_of_the_cpu_is_that_of_the_first_core()
     {
         string[] lines = ["processor\t: 0", "model\t\t: 17", "model name\t: AMD EPYC 9R14: 96 cores", "", "model name\t: another"];

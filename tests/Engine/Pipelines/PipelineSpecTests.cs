@@ -39,6 +39,7 @@ public sealed class PipelineSpecTests(SmallLlava small) : IClassFixture<SmallLla
         {
             Device = "cuda:1",
             Type = "bfloat16",
+            Weights = "int8",
             Threads = 3,
             Aspect = ImageAspect.Crop,
             Tower = "tower",

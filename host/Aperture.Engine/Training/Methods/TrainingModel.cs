@@ -36,6 +36,12 @@ public sealed class TrainingModel : ITrainingModel, IDisposable
             throw new ApertureException("There are no samples to train on; give a file with at least one question and answer.");
         }
 
+        if (model.Ops.Weights != WeightFormat.Stored)
+        {
+            string format = model.Ops.Weights.ToString().ToLowerInvariant();
+            throw new ApertureException($"{model.Name} is open with weights in {format}, which have no gradients; leave --weights (Weights) out to train.");
+        }
+
         Model = model;
         if (model.IsRewritten)
         {

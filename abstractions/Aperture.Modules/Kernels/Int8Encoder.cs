@@ -1,0 +1,48 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Aperture.Kernels;
+
+/// <summary>Quantises the rows of a weight matrix to eight bits.</summary>
+internal static unsafe class Int8Encoder
+{
+    private const int ElementsPerBlock = 1 << 22; // float32 copies of a block are 16 MB
+
+    /// <summary>Encodes.</summary>
+    /// <param name="team">The threads.</param>
+    /// <param name="weight"><c>[outputs, inputs]</c> in any floating type; borrowed.</param>
+    /// <param name="codes">Gets int8 <c>[outputs, inputs]</c>.</param>
+    /// <param name="scales">Gets float32 <c>[outputs]</c>; not finite for a row with an element that is not.</param>
+    /// <param name="sums">Gets the sum of each row's codes, int32 <c>[outputs]</c>.</param>
+    public static void Encode(WorkerTeam team, Tensor weight, Tensor codes, Tensor scales, Tensor sums)
+    {
+        int outputs = (int)weight.size(0), inputs = (int)weight.size(1), step = Math.Max(1, ElementsPerBlock / Math.Max(1, inputs));
+        nint target = (nint)TensorMemory.Pointer(codes), factors = (nint)TensorMemory.Pointer(scales), totals = (nint)TensorMemory.Pointer(sums);
+        for (int first = 0; first < outputs; first += step)
+        {
+            using Tensor part = weight.narrow(0, first, Math.Min(step, outputs - first));
+            using Tensor wide = part.to_type(ScalarType.Float32);
+            using Tensor rows = wide.contiguous();
+            nint source = (nint)TensorMemory.Pointer(rows);
+            int count = (int)rows.size(0), from = first;
+            int chunks = Gemv.Chunks(team, count, inputs);
+            team.Run(chunks, chunk =>
+            {
+                (int begin, int end) = Gemv.Range(count, chunks, chunk);
+                for (int row = begin; row < end; row++)
+                {
+                    sbyte* code = (sbyte*)target + ((long)(from + row) * inputs);
+                    float scale = RowQuantizer.Row((float*)source + ((long)row * inputs), code, inputs, float.PositiveInfinity, out Outlier[] infinite);
+                    int sum = 0;
+                    for (int i = 0; i < inputs; i++)
+                    {
+                        sum += code[i];
+                    }
+
+                    ((float*)factors)[from + row] = infinite.Length > 0 ? float.NaN : scale;
+                    ((int*)totals)[from + row] = sum;
+                }
+            });
+        }
+    }
+}
