@@ -20,7 +20,7 @@ public sealed class ShippedSegmenterTests
     {
         await using EngineSession session = EngineSessions.Open();
         using OpenTask<ISegmenter> dit = session.LoadTask<ISegmenter>(Repository.Path("scripts", "models", "tiny-dit"));
-        Picture shelf = Image.Load(Repository.Path("scripts", "shelf.png")).ToPicture();
+        Image shelf = Image.Load(Repository.Path("scripts", "shelf.png"));
 
         MaskImage mask = dit.Segment(shelf, [new SegmentPrompt { Text = sentence }]).Value[0][0].Mask;
 
