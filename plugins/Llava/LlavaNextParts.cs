@@ -41,7 +41,7 @@ internal static class LlavaNextParts
                 ? new LlavaNextProjector(
                     plain.Projector, opening.Keep(LlavaNextProjector.Load(plain.Weights, config.Decoder.HiddenSize, plain.Policy)), plain.Policy)
                 : plain.Projector,
-            Packer = new LlavaNextPacker(packer.ImageToken, config.Decoder.MaxPositions) 
+            Packer = new LlavaNextPacker(packer.ImageToken, config.Decoder.MaxPositions)
             {
                 MaxRows = packer.MaxRows,
                 OnTooLong = packer.OnTooLong,

@@ -1,6 +1,5 @@
-using Aperture.Measuring;
-
 using Aperture.Files;
+using Aperture.Measuring;
 
 namespace Aperture.Images;
 

@@ -1,6 +1,5 @@
-using Aperture.Host.Repl;
-
 using Aperture.Files;
+using Aperture.Host.Repl;
 
 namespace Aperture.Host.Chatting;
 

@@ -1,8 +1,8 @@
 using Aperture.Diffusion;
 using Aperture.Plugins.E3FaceNet.Model;
+using Aperture.Tasks;
 using Aperture.Vision;
 using TorchSharp;
-using Aperture.Tasks;
 using static TorchSharp.torch;
 
 namespace Aperture.Plugins.E3FaceNet.Cameras;

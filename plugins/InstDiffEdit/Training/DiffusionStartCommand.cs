@@ -58,14 +58,26 @@ internal sealed class DiffusionStartCommand : IPluginCommand
         ClipVocabulary vocabulary = ClipVocabulary.Make(SampleSentences.Read(context.Text("samples")!).SelectMany(Words));
         ClipTextConfig text = new()
         {
-            Vocabulary = vocabulary.Tokens.Count, HiddenSize = width, IntermediateSize = TimesWider * width, Layers = Positive("text-layers"), Heads = heads,
+            Vocabulary = vocabulary.Tokens.Count,
+            HiddenSize = width,
+            IntermediateSize = TimesWider * width,
+            Layers = Positive("text-layers"),
+            Heads = heads,
             Positions = Positive("longest"),
         };
         bool[] attends = [.. channels.Select((_, level) => level > 0)];
         UNetConfig unet = new()
         {
-            SampleSize = side / stride, Inputs = LatentChannels, Outputs = LatentChannels, Channels = channels, DownAttention = attends,
-            UpAttention = [.. attends.Reverse()], Heads = [.. channels.Select(_ => heads)], BlocksPerLevel = 1, Groups = Groups, TextWidth = width,
+            SampleSize = side / stride,
+            Inputs = LatentChannels,
+            Outputs = LatentChannels,
+            Channels = channels,
+            DownAttention = attends,
+            UpAttention = [.. attends.Reverse()],
+            Heads = [.. channels.Select(_ => heads)],
+            BlocksPerLevel = 1,
+            Groups = Groups,
+            TextWidth = width,
         };
         AutoencoderConfig autoencoder = new() { Channels = pictures, BlocksPerLevel = 1, LatentChannels = LatentChannels, Groups = Groups, Scale = 1 };
         unet.Validate(Verb);

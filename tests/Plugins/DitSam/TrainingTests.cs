@@ -102,7 +102,14 @@ public sealed class TrainingTests : IDisposable
         string dit = TinyDit.Save(_folder, TinyDit.Weights());
         object options = new
         {
-            DecoderHeads = 2, TextHeads = 2, ImageSize = 64, MaxTokens = 9, Steps = 1, BatchSize = 1, RateRule = "Step", DecayEpochs = (object?)null,
+            DecoderHeads = 2,
+            TextHeads = 2,
+            ImageSize = 64,
+            MaxTokens = 9,
+            Steps = 1,
+            BatchSize = 1,
+            RateRule = "Step",
+            DecayEpochs = (object?)null,
             SaveHalf = true,
         };
         using (ITaskTraining run = Begin(dit, options))

@@ -57,7 +57,9 @@ public sealed class TinyFace : IDisposable
 
     internal static FaceRequest Request { get; } = new()
     {
-        Text = "a face", Seed = 7, Views = [new ViewPoint(-0.3, 0), ViewPoint.Front, new ViewPoint(0.3, 0.1)],
+        Text = "a face",
+        Seed = 7,
+        Views = [new ViewPoint(-0.3, 0), ViewPoint.Front, new ViewPoint(0.3, 0.1)],
     };
 
     /// <summary>Opens the generator.</summary>
@@ -85,7 +87,12 @@ public sealed class TinyFace : IDisposable
         string[] words = [.. letters, .. letters.Select(letter => letter + "</w>"), "<|startoftext|>", "<|endoftext|>"];
         ClipTextConfig config = new()
         {
-            Vocabulary = words.Length, HiddenSize = Width, IntermediateSize = 2 * Width, Layers = 1, Heads = 2, Positions = Positions,
+            Vocabulary = words.Length,
+            HiddenSize = Width,
+            IntermediateSize = 2 * Width,
+            Layers = 1,
+            Heads = 2,
+            Positions = Positions,
         };
         using ClipTextEncoder encoder = ClipTextEncoder.Fresh(
             config, new WeightPolicy(CPU, ScalarType.Float32, ScalarType.Float32), (_, shape) => random.Normal(shape));
@@ -93,8 +100,14 @@ public sealed class TinyFace : IDisposable
         SafetensorsWriter.Save(Path.Combine(folder, "model.safetensors"), tensors);
         File.WriteAllText(Path.Combine(folder, "config.json"), JsonSerializer.Serialize(new
         {
-            model_type = "clip_text_model", vocab_size = words.Length, hidden_size = Width, intermediate_size = 2 * Width, num_hidden_layers = 1,
-            num_attention_heads = 2, max_position_embeddings = Positions, hidden_act = "quick_gelu",
+            model_type = "clip_text_model",
+            vocab_size = words.Length,
+            hidden_size = Width,
+            intermediate_size = 2 * Width,
+            num_hidden_layers = 1,
+            num_attention_heads = 2,
+            max_position_embeddings = Positions,
+            hidden_act = "quick_gelu",
         }));
         File.WriteAllText(Path.Combine(folder, "vocab.json"), JsonSerializer.Serialize(words.Select((word, id) => (word, id)).ToDictionary()));
         File.WriteAllText(Path.Combine(folder, "merges.txt"), "#version: 0.2\n");

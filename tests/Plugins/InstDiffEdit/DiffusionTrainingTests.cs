@@ -150,8 +150,16 @@ public sealed class DiffusionTrainingTests : IDisposable
     {
         Dictionary<string, string> values = new()
         {
-            ["samples"] = _samples, ["output"] = folder, ["side"] = $"{Side}", ["pictures"] = "8,16", ["channels"] = "8,16", ["heads"] = "2",
-            ["text-width"] = "16", ["text-layers"] = "1", ["longest"] = "8", ["seed"] = "1",
+            ["samples"] = _samples,
+            ["output"] = folder,
+            ["side"] = $"{Side}",
+            ["pictures"] = "8,16",
+            ["channels"] = "8,16",
+            ["heads"] = "2",
+            ["text-width"] = "16",
+            ["text-layers"] = "1",
+            ["longest"] = "8",
+            ["seed"] = "1",
         };
         if (other is { } changed)
         {

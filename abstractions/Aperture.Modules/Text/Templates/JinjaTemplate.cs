@@ -109,7 +109,8 @@ internal sealed class JinjaTemplate
         {
             "elif" => If(),
             "else" => Until("endif"),
-            "endif" => _ => { },
+            "endif" => _ => { }
+            ,
             _ => throw new JinjaException("an 'if' that is not closed"),
         };
         return scope => (JinjaValues.IsTrue(condition(scope)) ? then : otherwise)(scope);

@@ -51,7 +51,9 @@ public sealed class DemoProgramRunner : IGoldenRunner
     {
         FaceInputs inputs = noise with
         {
-            Pooled = golden.Get("in.t"), Tokens = golden.Get("in.tokens"), EditTokens = edits ? golden.Get("in.edit_tokens") : null,
+            Pooled = golden.Get("in.t"),
+            Tokens = golden.Get("in.tokens"),
+            EditTokens = edits ? golden.Get("in.edit_tokens") : null,
         };
         List<Tensor> pictures = [], edited = [];
         FaceRendering rendering = new(model, options, TaskRun.Plain)
