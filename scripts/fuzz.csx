@@ -37,6 +37,9 @@ var limits = new ImageDecodeOptions { MaxPixels = 1 << 20 };
 
 void Picture(byte[] file) => Image.Decode(file, "changed", limits).ConvertToRgb();
 
+System.Text.Json.JsonElement TextOf(System.Text.Json.JsonElement config)
+    => config.ValueKind == System.Text.Json.JsonValueKind.Object && config.TryGetProperty("text_config", out var text) ? text : config;
+
 Action<byte[]> InFile(string name, Action<string> read) => file =>
 {
     string path = Path.Combine(work, name);
@@ -60,7 +63,7 @@ Action<byte[]> InFile(string name, Action<string> read) => file =>
             source.Load(name).Dispose();
         }
     })),
-    ("config.json", Model("config.json"), true, InFile("config.json", path => DecoderSpec.Parse(Aperture.Models.ModelFolder.ReadJson(path), path))),
+    ("config.json", Model("config.json"), true, InFile("config.json", path => DecoderSpec.Parse(TextOf(Aperture.Models.ModelFolder.ReadJson(path)), path))),
     ("preprocessor_config.json", Model("preprocessor_config.json"), true, InFile("preprocessor_config.json", path => ClipImageProcessorConfig.Load(path))),
     ("tokenizer.json", Model("tokenizer.json"), true, InFile("tokenizer.json", path => Tokenizers.FromFolder(work).Encode("What is in the top left?"))),
     ("questions", questions.AsSpan(0, questions.AsSpan().LastIndexOf((byte)'\n')).ToArray(), true, InFile("q.jsonl", path => QuestionFile.Read(path, true))),

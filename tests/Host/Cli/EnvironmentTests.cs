@@ -57,7 +57,7 @@ public sealed class EnvironmentTests
             "n.ipynb",
             """
             {"cells": [{"cell_type": "code", "metadata": {}, "source": "#!pwsh\nGet-Date"},
-            {"cell_type": "code", "metadata": {}, "source": "throw new Exception(\"a\\u001b[31mb\")"}], "metadata": {}, "nbformat": 4}
+            {"cell_type": "code", "metadata": {}, "source": "throw new Exception(\"a\\u001b[31mb\");"}], "metadata": {}, "nbformat": 4}
             """);
 
         (int code, _, string error) = await folder.Run("notebook", "run", "n.ipynb");
