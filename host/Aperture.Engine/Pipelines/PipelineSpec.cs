@@ -174,7 +174,8 @@ public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods
 
     private static ModelOptions OptionsOf(ConfigReader options, string where)
     {
-        RefuseUnknown(options.Root, where, "device", "type", "weights", "threads", "tower", "adapters", "encoder", "family", "prompt", "aspect");
+        RefuseUnknown(
+            options.Root, where, "device", "type", "weights", "threads", "tower", "adapters", "adapter", "cutPrompt", "encoder", "family", "prompt", "aspect");
         ModelOptions defaults = new();
         string? aspect = options.Text("aspect", null);
         return new ModelOptions
@@ -185,6 +186,8 @@ public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods
             Threads = options.Size("threads", defaults.Threads, minimum: 0),
             Tower = options.Text("tower", null),
             Adapters = options.Text("adapters", null),
+            Adapter = options.Text("adapter", null),
+            CutPrompt = options.Flag("cutPrompt", false),
             Encoder = options.Text("encoder", null),
             Family = options.Text("family", null),
             Prompt = options.Text("prompt", null),
@@ -228,6 +231,12 @@ public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods
 
         Text("tower", options.Tower, null);
         Text("adapters", options.Adapters, null);
+        Text("adapter", options.Adapter, null);
+        if (options.CutPrompt)
+        {
+            json.WriteBoolean("cutPrompt", true);
+        }
+
         Text("encoder", options.Encoder, null);
         Text("family", options.Family, null);
         Text("prompt", options.Prompt, null);

@@ -40,15 +40,20 @@ public sealed class GenerationOptionsTests
     public void Early_stopping_has_three_values(string value, BeamStopping expected)
         => Assert.Equal(expected, Parse($$"""{"num_beams": 4, "early_stopping": {{value}}}""").EarlyStopping);
 
+    // A file may ask for what cannot be honoured together: that is told when a model is opened, and may be overridden. A user's own options are refused.
+    [Theory]
+    [InlineData("""{"num_beams": 2, "do_sample": true}""", "beam search does not sample")]
+    [InlineData("""{"num_beams": 2, "num_return_sequences": 3}""", "ReturnedSequences is 3")]
+    [InlineData("""{"max_new_tokens": 4, "min_new_tokens": 5}""", "MinNewTokens is 5")]
+    public void What_does_not_go_together_is_read_and_not_valid(string json, string part)
+        => Assert.Contains(part, Assert.Throws<ApertureException>(Parse(json).Validate).Message, StringComparison.Ordinal);
+
     [Theory]
     [InlineData("""{"early_stopping": "sometimes"}""", "early_stopping")]
     [InlineData("""{"eos_token_id": "end"}""", "eos_token_id")]
     [InlineData("""{"top_p": 1.5}""", "TopP is 1.5")]
     [InlineData("""{"do_sample": true, "temperature": -1}""", "Temperature is -1")]
-    [InlineData("""{"num_beams": 2, "do_sample": true}""", "beam search does not sample")]
-    [InlineData("""{"num_beams": 2, "num_return_sequences": 3}""", "ReturnedSequences is 3")]
     [InlineData("""{"max_new_tokens": 0}""", "max_new_tokens is 0")]
-    [InlineData("""{"max_new_tokens": 4, "min_new_tokens": 5}""", "MinNewTokens is 5")]
     [InlineData("""{"repetition_penalty": 0}""", "RepetitionPenalty is 0")]
     public void A_value_out_of_range_is_named_in_one_line(string json, string part)
     {

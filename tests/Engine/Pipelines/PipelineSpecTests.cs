@@ -44,6 +44,8 @@ public sealed class PipelineSpecTests(SmallLlava small) : IClassFixture<SmallLla
             Aspect = ImageAspect.Crop,
             Tower = "tower",
             Adapters = "adapters.pth",
+            Adapter = "lora",
+            CutPrompt = true,
             Encoder = "InputImageSize=768",
             Prompt = "vicuna_v1",
             Family = "llava",

@@ -14,7 +14,7 @@ public sealed class PickleTests : IDisposable
     public void A_pointer_instead_of_the_file_is_told()
     {
         File.WriteAllText(_path, "version https://git-lfs.github.com/spec/v1\noid sha256:0\n");
-        FaceErrorTests.AssertLine("check that the download is complete (a Git LFS pointer is a small text file)", Open);
+        FaceErrorTests.AssertLine("is a Git LFS pointer, not the file itself; fetch it with 'git lfs pull'", Open);
     }
 
     [Fact]

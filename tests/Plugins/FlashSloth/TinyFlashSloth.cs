@@ -25,6 +25,7 @@ public sealed class TinyFlashSloth : IDisposable
         File.SetAttributes(path, FileAttributes.Normal);
         JsonObject config = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
         config["query_base_token"] = 64;
+        config["max_position_embeddings"] = 1024; // room for a picture whose patches are not pooled
         config["vision_config"] = JsonNode.Parse(
             """
             { "model_type": "siglip_vision_model", "hidden_size": 48, "intermediate_size": 80, "num_hidden_layers": 4, "num_attention_heads": 4,
