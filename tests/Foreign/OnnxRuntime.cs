@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Collections.Concurrent;
 using System.Reflection;
 using System.Runtime.InteropServices;
 
@@ -7,6 +8,8 @@ namespace Aperture.Foreign.Tests;
 /// <summary>ONNX Runtime, loaded from its package: it is no reference of this project, so that the project builds without it.</summary>
 internal sealed class OnnxRuntime : IDisposable
 {
+    private static readonly ConcurrentDictionary<string, Assembly> _loaded = new();
+
     private readonly Assembly _assembly;
     private readonly IDisposable _session;
     private readonly Type _value;
@@ -17,13 +20,20 @@ internal sealed class OnnxRuntime : IDisposable
     /// <param name="model">The model.</param>
     public OnnxRuntime(string managed, string native, byte[] model)
     {
-        _assembly = Assembly.LoadFrom(managed);
-        NativeLibrary.SetDllImportResolver(_assembly, (name, _, _) => name.Contains("onnxruntime", StringComparison.Ordinal) ? NativeLibrary.Load(native) : 0);
+        _assembly = _loaded.GetOrAdd(managed, path => Load(path, native));
         _value = Type("NamedOnnxValue");
         object options = Activator.CreateInstance(Type("SessionOptions"))!;
         options.GetType().GetProperty("IntraOpNumThreads")!.SetValue(options, 1);
         _session = (IDisposable)Activator.CreateInstance(Type("InferenceSession"), model, options)!;
         ((IDisposable)options).Dispose();
+    }
+
+    // An assembly takes one resolver in its life.
+    private static Assembly Load(string managed, string native)
+    {
+        Assembly assembly = Assembly.LoadFrom(managed);
+        NativeLibrary.SetDllImportResolver(assembly, (name, _, _) => name.Contains("onnxruntime", StringComparison.Ordinal) ? NativeLibrary.Load(native) : 0);
+        return assembly;
     }
 
     /// <summary>Runs the model.</summary>

