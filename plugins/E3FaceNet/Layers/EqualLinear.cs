@@ -10,6 +10,8 @@ namespace Aperture.Plugins.E3FaceNet.Layers;
 /// <param name="activated">Whether the leaky activation follows.</param>
 internal sealed class EqualLinear(Tensor weight, Tensor bias, double rate = 1, bool activated = false)
 {
+    private const long LargestScaled = 1L << 19;
+
     private readonly double _gain = rate / Math.Sqrt(weight.size(1));
 
     /// <summary>Width of a row in.</summary>
@@ -23,9 +25,12 @@ internal sealed class EqualLinear(Tensor weight, Tensor bias, double rate = 1, b
     /// <returns><c>[…, out]</c>; the caller disposes it.</returns>
     public Tensor Run(Tensor x)
     {
-        using Tensor scaled = x.mul(_gain);
+        // Weights are scaled as published, so that styles are rounded alike: what is placed along rays depends on their last bits. Only a matrix so large that
+        // scaling it would cost more than multiplying by it has its rows scaled instead.
+        bool large = weight.numel() > LargestScaled;
+        using Tensor scaled = large ? x.mul(_gain) : weight.mul(_gain);
         using Tensor offset = bias.mul(rate);
-        Tensor y = F.linear(scaled, weight, offset);
+        Tensor y = large ? F.linear(scaled, weight, offset) : F.linear(x, scaled, offset);
         return activated ? Activation.Leaky(y) : y;
     }
 }
