@@ -8,4 +8,7 @@ public enum WeightFormat
 
     /// <summary>Eight bits with a scale for each output; activations are quantised row by row as they come.</summary>
     Int8,
+
+    /// <summary>Four bits in groups of 32 inputs with a factor and a zero each, and a scale for each output; activations as for <see cref="Int8"/>.</summary>
+    Int4,
 }

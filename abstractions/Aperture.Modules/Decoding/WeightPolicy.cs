@@ -80,7 +80,7 @@ public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType 
     /// <exception cref="ApertureException">A tensor is missing or has another shape.</exception>
     public Matrix Linear(IWeightSource source, string name, int outputs, int inputs, bool bias)
     {
-        if (Format == WeightFormat.Int8)
+        if (Format != WeightFormat.Stored)
         {
             return Quantized(source, name + ".weight", bias ? name + ".bias" : null, outputs, inputs);
         }
@@ -130,7 +130,8 @@ public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType 
     {
         Check(source, weight, [outputs, inputs]);
         using Tensor stored = source.Load(weight);
-        Matrix matrix = Int8Matrix.Quantize(stored, bias is null ? null : Vector(source, bias, outputs), Ops!, weight);
+        Tensor? added = bias is null ? null : Vector(source, bias, outputs);
+        Matrix matrix = Format == WeightFormat.Int8 ? Int8Matrix.Quantize(stored, added, Ops!, weight) : Int4Matrix.Quantize(stored, added, Ops!, weight);
         (source as IMappedWeights)?.ReleasePages(weight);
         return matrix;
     }

@@ -19,6 +19,7 @@ internal static unsafe class Bf16
         => Vector256.Narrow(Round(low), Round(high)).Store(target);
 
     /// <summary>Widens a row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Widen(ushort* source, float* target, int count)
     {
         int i = 0;
@@ -52,6 +53,7 @@ internal static unsafe class Bf16
     }
 
     /// <summary>Rounds a row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Round(float* source, ushort* target, int count)
     {
         int i = 0;
@@ -67,6 +69,7 @@ internal static unsafe class Bf16
     }
 
     /// <summary>Splits a row into its even and odd elements, widened: the order in which a 32-bit lane holds a pair of bf16.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Split(ushort* source, float* even, float* odd, int count)
     {
         Vector512<uint> mask = Vector512.Create(0xffff0000u);

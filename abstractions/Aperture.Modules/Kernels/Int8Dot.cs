@@ -50,6 +50,7 @@ internal static unsafe class Int8Dot
     public static int Size(Int8Instructions instructions) => instructions is Int8Instructions.Avx2 or Int8Instructions.Avx512 ? 2 : 1;
 
     /// <summary>Writes activations in the form that <see cref="One"/> and <see cref="Four"/> read.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Prepare(Int8Instructions instructions, sbyte* codes, byte* target, long count)
     {
         switch (instructions)

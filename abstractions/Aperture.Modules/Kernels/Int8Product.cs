@@ -35,6 +35,9 @@ internal static unsafe partial class Int8Product
     /// </summary>
     public static bool IsLibraryExact { get; }
 
+    /// <summary>Whether the managed product takes a number of rows: few ones, or all where the library's is not exact.</summary>
+    public static bool IsManaged(int rows) => rows <= FewRows || !IsLibraryExact;
+
     /// <summary>Multiplies.</summary>
     /// <param name="team">The threads.</param>
     /// <param name="x">The rows.</param>
@@ -44,7 +47,7 @@ internal static unsafe partial class Int8Product
     /// <param name="halves">Whether the result is bf16, else float32.</param>
     public static void Run(WorkerTeam team, QuantizedRows x, Int8Weights weights, Tensor codes, void* y, bool halves)
     {
-        if (x.Rows <= FewRows || !IsLibraryExact)
+        if (IsManaged(x.Rows))
         {
             Managed(team, x, weights, y, halves, Int8Dot.Best);
         }
@@ -57,9 +60,17 @@ internal static unsafe partial class Int8Product
     /// <summary>The managed product. It reads the weights once for every 256 rows.</summary>
     public static void Managed(WorkerTeam team, QuantizedRows x, Int8Weights weights, void* y, bool halves, Int8Instructions instructions)
     {
+        Int8Kernel kernel = new(weights.Codes, weights.Sums, weights.Inputs, instructions);
+        Managed(team, x, kernel, weights.Scales, weights.Bias, weights.Outputs, weights.Inputs, y, halves);
+    }
+
+    /// <summary>The managed product over any kernel.</summary>
+    public static void Managed<T>(WorkerTeam team, QuantizedRows x, T weights, float* scales, float* bias, int outputs, int inputs, void* y, bool halves)
+        where T : struct, ICodeKernel
+    {
         for (int first = 0; first < x.Rows; first += RowsPerPass)
         {
-            Pass(team, x, first, Math.Min(RowsPerPass, x.Rows - first), weights, y, halves, instructions);
+            Pass(team, x, first, Math.Min(RowsPerPass, x.Rows - first), weights, scales, bias, outputs, inputs, y, halves);
         }
     }
 
@@ -102,16 +113,20 @@ internal static unsafe partial class Int8Product
         });
     }
 
-    private static void Pass(
-        WorkerTeam team, QuantizedRows x, int first, int rows, Int8Weights weights, void* y, bool halves, Int8Instructions instructions)
+    private static void Pass<T>(
+        WorkerTeam team, QuantizedRows x, int first, int rows, T weights, float* scales, float* bias, int n, int k, void* y, bool halves)
+        where T : struct, ICodeKernel
     {
-        (int n, int k) = (weights.Outputs, weights.Inputs);
-        long stride = (long)k * Int8Dot.Size(instructions);
+        long stride = weights.PreparedBytes;
         byte[] buffer = ArrayPool<byte>.Shared.Rent((int)Math.Max(1, rows * stride));
         fixed (byte* prepared = buffer)
         {
-            Int8Dot.Prepare(instructions, x.Row(first, k), prepared, (long)rows * k);
-            nint px = (nint)prepared, py = (nint)y;
+            for (int row = 0; row < rows; row++)
+            {
+                weights.Prepare(x.Row(first + row, k), prepared + (row * stride));
+            }
+
+            nint px = (nint)prepared, py = (nint)y, ps = (nint)scales, pb = (nint)bias;
             int chunks = Gemv.Chunks(team, n, k);
             team.Run(chunks, chunk =>
             {
@@ -119,27 +134,34 @@ internal static unsafe partial class Int8Product
                 (int from, int to) = Gemv.Range(n, chunks, chunk);
                 for (int output = from; output < to; output++)
                 {
-                    sbyte* w = weights.Codes + ((long)output * k);
+                    float scale = ((float*)ps)[output], added = pb == 0 ? 0 : ((float*)pb)[output];
                     for (int row = 0; row < rows; row += Int8Dot.Together)
                     {
                         int count = Math.Min(Int8Dot.Together, rows - row);
                         byte* block = (byte*)px + (row * stride);
                         if (count == Int8Dot.Together)
                         {
-                            Int8Dot.Four(instructions, w, block, k, weights.Sums[output], sums);
+                            weights.Four(output, block, sums);
                         }
                         else
                         {
                             for (int i = 0; i < count; i++)
                             {
-                                sums[i] = Int8Dot.One(instructions, w, block + (i * stride), k, weights.Sums[output]);
+                                sums[i] = weights.One(output, block + (i * stride));
                             }
                         }
 
                         for (int i = 0; i < count; i++)
                         {
-                            float value = Finish(sums[i], x.Scales[first + row + i], x.Outliers[first + row + i], w, weights, output);
-                            Store((void*)py, ((long)(first + row + i) * n) + output, value, halves);
+                            int own = first + row + i;
+                            float extra = 0;
+                            foreach (Outlier outlier in x.Outliers[own])
+                            {
+                                extra = MathF.FusedMultiplyAdd(outlier.Value, weights.Code(output, outlier.Column), extra);
+                            }
+
+                            float value = MathF.FusedMultiplyAdd(scale, MathF.FusedMultiplyAdd(x.Scales[own], sums[i], extra), added);
+                            Store((void*)py, ((long)own * n) + output, value, halves);
                         }
                     }
                 }
@@ -149,19 +171,7 @@ internal static unsafe partial class Int8Product
         ArrayPool<byte>.Shared.Return(buffer);
     }
 
-    private static float Finish(int sum, float scale, Outlier[] outliers, sbyte* w, Int8Weights weights, int output)
-    {
-        float extra = 0;
-        foreach (Outlier outlier in outliers)
-        {
-            extra = MathF.FusedMultiplyAdd(outlier.Value, w[outlier.Column], extra);
-        }
-
-        float bias = weights.Bias is null ? 0 : weights.Bias[output];
-        return MathF.FusedMultiplyAdd(weights.Scales[output], MathF.FusedMultiplyAdd(scale, sum, extra), bias);
-    }
-
-    // As above for all outputs of a row.
+    // Scales, outliers and bias of all outputs of a row, in the order in which the managed product computes them.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Finish(int* sums, float scale, float* extra, Int8Weights weights, void* y, long at, bool halves)
     {
@@ -223,6 +233,7 @@ internal static unsafe partial class Int8Product
         return gathered; // [columns, n]
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Add(float* column, float value, float* extra, int count)
     {
         Vector256<float> factor = Vector256.Create(value);

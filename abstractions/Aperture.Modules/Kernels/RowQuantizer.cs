@@ -84,6 +84,7 @@ internal static unsafe class RowQuantizer
     }
 
     // The sum of squares, which is NaN exactly where an element is, and the largest absolute value.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static (float Squares, float Largest) Extent(float* x, int width)
     {
         Vector256<float> squares = default, more = default, largest = default;
@@ -131,6 +132,7 @@ internal static unsafe class RowQuantizer
         return ([.. outliers], largest);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Write(float* x, sbyte* codes, int width, float limit, float inverse)
     {
         Vector256<float> factor = Vector256.Create(inverse), most = Vector256.Create(limit);

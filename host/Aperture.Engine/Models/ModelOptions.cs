@@ -16,7 +16,7 @@ public sealed record ModelOptions
     public string Type { get; init; } = "auto";
 
     /// <summary>
-    /// How the matrices of linear layers are kept: <c>stored</c> as the checkpoint has them, or <c>int8</c> in eight bits, on the CPU.
+    /// How the matrices of linear layers are kept: <c>stored</c> as the checkpoint has them, <c>int8</c> or <c>int4</c> in so many bits, on the CPU.
     /// </summary>
     public string Weights { get; init; } = "stored";
 
@@ -58,7 +58,8 @@ public sealed record ModelOptions
     {
         "stored" => WeightFormat.Stored,
         "int8" => WeightFormat.Int8,
-        _ => throw new ApertureException($"Weights '{Weights}' are not known; use stored or int8."),
+        "int4" => WeightFormat.Int4,
+        _ => throw new ApertureException($"Weights '{Weights}' are not known; use stored, int8 or int4."),
     };
 
     /// <summary>The element type that <see cref="Type"/> names; null for <c>auto</c>.</summary>

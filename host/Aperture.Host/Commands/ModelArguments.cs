@@ -16,7 +16,7 @@ internal sealed class ModelArguments
     };
     private readonly Option<string> _weights = new("--weights")
     {
-        Description = "How matrices are kept: stored (as the checkpoint has them) or int8 (eight bits, on the CPU).",
+        Description = "How matrices are kept: stored (as the checkpoint has them), int8 or int4 (in so many bits, on the CPU).",
         HelpName = "format",
         DefaultValueFactory = _ => "stored",
     };

@@ -16,11 +16,13 @@ public sealed class WeightFormatTests(SmallLlava small) : IClassFixture<SmallLla
 {
     private static readonly ModelOptions _eight = new() { Type = "float32", Weights = "int8", Threads = 1 };
 
-    [Fact]
-    public async Task Every_linear_layer_of_a_llava_is_kept_in_eight_bits()
+    [Theory]
+    [InlineData("int8", typeof(Int8Matrix), 0.25)]
+    [InlineData("int4", typeof(Int4Matrix), 0.14)]
+    public async Task Every_linear_layer_of_a_llava_is_kept_in_the_format(string weights, Type kind, double share)
     {
         await using EngineSession session = small.Open();
-        Model model = session.Load(small.Folder, _eight).Model, plain = session.Load(small.Folder).Model;
+        Model model = session.Load(small.Folder, _eight with { Weights = weights }).Model, plain = session.Load(small.Folder).Model;
         VisionBlockWeights block = Assert.IsType<VisionTransformerEncoder>(model.Encoder).Tower.Weights.Blocks[0];
 
         Matrix[] matrices =
@@ -31,17 +33,19 @@ public sealed class WeightFormatTests(SmallLlava small) : IClassFixture<SmallLla
         ];
 
         Assert.Equal((4 * 7) + 7, matrices.Length);
-        Assert.All(matrices, matrix => Assert.IsType<Int8Matrix>(matrix));
+        Assert.All(matrices, matrix => Assert.IsType(kind, matrix));
         Assert.IsType<DenseMatrix>(plain.Decoder.Weights.Head);
         Assert.Empty(model.Unclaimed);
         Assert.Equal(plain.Decoder.Weights.Names("model.", "lm_head").ToHashSet(), [.. model.Decoder.Weights.Names("model.", "lm_head")]);
 
-        // A byte a weight, and a scale and a sum an output of at least 32 inputs, beside two bytes a weight.
-        Assert.InRange(model.Decoder.Weights.StreamedBytes / (double)plain.Decoder.Weights.StreamedBytes, 0.25, 0.75);
+        // Of four bytes a weight in float32; an output has a scale, and in eight bits a sum, and at least 32 inputs.
+        Assert.InRange(model.Decoder.Weights.StreamedBytes / (double)plain.Decoder.Weights.StreamedBytes, share, share + 0.08);
     }
 
-    [Fact]
-    public async Task Answers_do_not_depend_on_the_threads()
+    [Theory]
+    [InlineData("int8")]
+    [InlineData("int4")]
+    public async Task Answers_do_not_depend_on_the_threads(string weights)
     {
         await using EngineSession session = small.Open();
         GenerationOptions options = new() { MaxNewTokens = 6 };
@@ -49,7 +53,7 @@ public sealed class WeightFormatTests(SmallLlava small) : IClassFixture<SmallLla
         List<string> answers = [];
         foreach (int threads in (int[])[1, 2, 4])
         {
-            Answer answer = await session.Load(small.Folder, _eight with { Threads = threads }).Ask(picture, "w7 w8 w9", options);
+            Answer answer = await session.Load(small.Folder, _eight with { Weights = weights, Threads = threads }).Ask(picture, "w7 w8 w9", options);
             answers.Add(answer.Text);
         }
 
@@ -65,7 +69,7 @@ public sealed class WeightFormatTests(SmallLlava small) : IClassFixture<SmallLla
 
         ApertureException unknown = Assert.Throws<ApertureException>(() => session.Load(small.Folder, _eight with { Weights = "int7" }));
 
-        Assert.Equal("Weights 'int7' are not known; use stored or int8.", unknown.Message);
+        Assert.Equal("Weights 'int7' are not known; use stored, int8 or int4.", unknown.Message);
         using ModelOpening opening = new(new TorchSharp.torch.Device(TorchSharp.DeviceType.META)) { Weights = WeightFormat.Int8 };
         ApertureException device = Assert.Throws<ApertureException>(() => opening.Policy(TorchSharp.torch.ScalarType.BFloat16));
         Assert.Contains("int8 work on the CPU", device.Message, StringComparison.Ordinal);
