@@ -29,7 +29,7 @@ internal static class Normalizers
             case "Lowercase":
                 return text => UnicodeText.Lower(text, finalSigma: false);
             case "StripAccents":
-                return UnicodeText.WithoutMarks;
+                return text => UnicodeText.WithoutMarks(text, keepsLate: true);
             case "Prepend":
                 string prefix = node.Text("prepend") ?? throw node.Damaged("a Prepend step without a text");
                 return text => text.Length == 0 ? text : prefix + text;
@@ -52,7 +52,7 @@ internal static class Normalizers
     public static Func<string, string> Bert(bool clean, bool ideographs, bool stripAccents, bool lower) => text =>
     {
         text = clean || ideographs ? CharacterClass.Clean(text, ideographs, dropUnassigned: false, clean) : text;
-        text = stripAccents ? UnicodeText.WithoutMarks(UnicodeText.Nfd(text)) : text;
+        text = stripAccents ? UnicodeText.WithoutMarks(UnicodeText.Nfd(text), keepsLate: true) : text;
         return lower ? UnicodeText.Lower(text, finalSigma: false) : text;
     };
 

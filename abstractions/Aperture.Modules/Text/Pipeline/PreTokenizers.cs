@@ -38,7 +38,7 @@ internal static class PreTokenizers
             case "Metaspace":
                 return Metaspace(node);
             case "BertPreTokenizer":
-                return (pieces, _) => pieces.SelectMany(BertWords).ToList();
+                return (pieces, _) => pieces.SelectMany(piece => BertWords(piece, joinsLate: true)).ToList();
             case "Whitespace":
                 return Split(new(@"\w+|[^\w\s]+", node.Source), "Removed", invert: true, node);
             case "WhitespaceSplit":
@@ -91,13 +91,15 @@ internal static class PreTokenizers
             .ToList();
 
     /// <summary>Words at blanks, every punctuation mark a word of its own.</summary>
-    public static IEnumerable<string> BertWords(string text)
+    /// <param name="text">The text.</param>
+    /// <param name="joinsLate">Whether punctuation that Hugging Face's tokenizers do not know stays in its word.</param>
+    public static IEnumerable<string> BertWords(string text, bool joinsLate)
     {
         StringBuilder word = new();
         foreach (Rune rune in text.EnumerateRunes())
         {
             bool isBlank = CharacterClass.IsWhiteSpace(rune);
-            bool isPunctuation = CharacterClass.IsPunctuation(rune);
+            bool isPunctuation = CharacterClass.IsPunctuation(rune) && !(joinsLate && LateCharacters.HasPunctuation(rune));
             if ((isBlank || isPunctuation) && word.Length > 0)
             {
                 yield return word.ToString();

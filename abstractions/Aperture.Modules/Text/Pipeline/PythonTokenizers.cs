@@ -51,7 +51,7 @@ internal static class PythonTokenizers
         {
             Model = model,
             Normalize = fast ? Normalizers.Bert(clean: true, ideographs: true, stripAccents: lower, lower) : text => BertClean(text, lower),
-            PreTokenize = (pieces, _) => pieces.SelectMany(PreTokenizers.BertWords).ToList(),
+            PreTokenize = (pieces, _) => pieces.SelectMany(piece => PreTokenizers.BertWords(piece, joinsLate: fast)).ToList(),
             Prefix = [Id(special, table, special.Roles["cls_token"])],
             Suffix = [Id(special, table, special.Roles["sep_token"])],
             Decode = fast
@@ -128,7 +128,7 @@ internal static class PythonTokenizers
 
     private static string ClipClean(string text, bool splitPunctuation)
         => splitPunctuation
-            ? string.Join(' ', PreTokenizers.BertWords(BertClean(text, lower: true)))
+            ? string.Join(' ', PreTokenizers.BertWords(BertClean(text, lower: true), joinsLate: false))
             : UnicodeText.Nfc(CharacterClass.Clean(text, ideographs: true, dropUnassigned: true));
 
     private static int Id(SpecialTokenSet special, TokenTable table, string token)

@@ -48,12 +48,14 @@ internal static class UnicodeText
     }
 
     /// <summary>Removes non-spacing marks.</summary>
-    public static string WithoutMarks(string text)
+    /// <param name="text">The text.</param>
+    /// <param name="keepsLate">Whether marks stay that Hugging Face's tokenizers do not know.</param>
+    public static string WithoutMarks(string text, bool keepsLate = false)
     {
         StringBuilder result = new(text.Length);
         foreach (Rune rune in text.EnumerateRunes())
         {
-            if (Rune.GetUnicodeCategory(rune) != UnicodeCategory.NonSpacingMark)
+            if (Rune.GetUnicodeCategory(rune) != UnicodeCategory.NonSpacingMark || (keepsLate && LateCharacters.HasMark(rune)))
             {
                 result.Append(rune.ToString());
             }
