@@ -1,4 +1,5 @@
 using System.Text;
+using Aperture.Files;
 
 namespace Aperture.Weights;
 
@@ -29,7 +30,10 @@ internal static class LfsPointer
     {
         try
         {
-            return Encoding.UTF8.GetString(File.ReadAllBytes(path));
+            using FileStream file = InputFile.Open(path); // a pipe would be waited for
+            byte[] bytes = new byte[file.Length];
+            file.ReadExactly(bytes);
+            return Encoding.UTF8.GetString(bytes);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
