@@ -105,15 +105,19 @@ internal sealed class JinjaTemplate
     private Statement If()
     {
         Expression condition = Whole();
-        Statement then = Block(out string end), otherwise = end switch
+        Statement then = Block(out string end);
+        Statement otherwise = end switch
         {
             "elif" => If(),
             "else" => Until("endif"),
-            "endif" => _ => { }
-            ,
+            "endif" => Nothing,
             _ => throw new JinjaException("an 'if' that is not closed"),
         };
         return scope => (JinjaValues.IsTrue(condition(scope)) ? then : otherwise)(scope);
+    }
+
+    private static void Nothing(JinjaScope scope)
+    {
     }
 
     private Statement For()
