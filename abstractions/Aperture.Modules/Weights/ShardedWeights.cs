@@ -13,7 +13,8 @@ public sealed class ShardedWeights : IMappedWeights
     private const long MaxIndexLength = 256L << 20;
 
     // What a model computes anew: older files hold them, newer ones only list them.
-    private static readonly string[] _buffers = ["rotary_emb.inv_freq", "position_ids", "attn.masked_bias", "attn.bias"];
+    // What is made anew when it is not saved; an output matrix may be the embedding table, and a model that needs one of its own tells that it is lost.
+    private static readonly string[] _buffers = ["rotary_emb.inv_freq", "position_ids", "attn.masked_bias", "attn.bias", "lm_head.weight"];
 
     private readonly Dictionary<string, IWeightSource> _owners;
     private readonly List<IWeightSource> _shards;
