@@ -33,22 +33,11 @@ public static class CheckpointWeights
     {
         string place = folder.Base ?? folder.Path;
         IWeightSource stored = opening.Keep(WeightFiles.Open(place, new WeightFileOptions { OnNotice = opening.Tell }));
-        if (stored is ShardedWeights { Absent: { Count: > 0 } absent } && absent.Where(name => !IsBuffer(name)).ToArray() is { Length: > 0 } lost)
-        {
-            opening.Tell(
-                $"The index of '{place}' names {lost.Length} tensors that no shard holds, such as {lost[0]}; fetch it again if answers look wrong.");
-        }
-
         IWeightSource plain = Unwrapped(stored, place, opening);
         IWeightSource source = QuantizedWeights.Over(plain, folder.Base is null ? folder : new ModelFolder(place), opening.Tell);
         opening.IsRewritten = opening.Adapter is not null || !ReferenceEquals(stored, source);
         return opening.Adapter is { } adapter ? Adapted(source, adapter, opening) : source;
     }
-
-    // What checkpoints carry along to no purpose.
-    private static bool IsBuffer(string name)
-        => name.EndsWith(".inv_freq", StringComparison.Ordinal) || name.EndsWith(".position_ids", StringComparison.Ordinal)
-            || name.EndsWith(".masked_bias", StringComparison.Ordinal) || name.EndsWith(".attn.bias", StringComparison.Ordinal);
 
     // Saved through PEFT's wrapper: layers wrapped, and beside them what they are to be changed by.
     private static IWeightSource Unwrapped(IWeightSource stored, string place, ModelOpening opening)

@@ -6,15 +6,15 @@ namespace Aperture.Weights;
 
 /// <summary>
 /// A checkpoint in several files with an index (<c>model.safetensors.index.json</c> or <c>pytorch_model.bin.index.json</c>), seen as one.
-/// Every shard is opened, and every name of the index looked up in it, when the checkpoint is opened; buffers that no shard holds are <see cref="Absent"/>.
+/// Every shard is opened, and every name of the index looked up in it, when the checkpoint is opened; what no shard need hold is <see cref="Absent"/>.
 /// </summary>
 public sealed class ShardedWeights : IMappedWeights
 {
     private const long MaxIndexLength = 256L << 20;
 
-    // What a model computes anew: older files hold them, newer ones only list them.
-    // What is made anew when it is not saved; an output matrix may be the embedding table, and a model that needs one of its own tells that it is lost.
-    private static readonly string[] _buffers = ["rotary_emb.inv_freq", "position_ids", "attn.masked_bias", "attn.bias", "lm_head.weight"];
+    // What may be listed and not saved: buffers that a model computes anew, and an output matrix that is the embedding table. Where it is not, opening the model
+    // tells that it is lost.
+    private static readonly string[] _unsaved = ["rotary_emb.inv_freq", "position_ids", "attn.masked_bias", "attn.bias", "lm_head.weight"];
 
     private readonly Dictionary<string, IWeightSource> _owners;
     private readonly List<IWeightSource> _shards;
@@ -40,8 +40,8 @@ public sealed class ShardedWeights : IMappedWeights
     public IReadOnlyList<IWeightSource> Shards => _shards;
 
     /// <summary>
-    /// Names of buffers that the index has and no shard holds, because a model computes them anew. They are no tensors of the checkpoint; whoever asks for one
-    /// is told.
+    /// Names that the index has and no shard holds, of buffers that a model computes anew and of a tied output matrix. They are no tensors of the checkpoint;
+    /// whoever asks for one is told.
     /// </summary>
     public IReadOnlyCollection<string> Absent => _absent.Keys;
 
@@ -80,7 +80,7 @@ public sealed class ShardedWeights : IMappedWeights
                     {
                         owners.Add(name, shard);
                     }
-                    else if (_buffers.Any(buffer => name.EndsWith(buffer, StringComparison.Ordinal)))
+                    else if (_unsaved.Any(ending => name.EndsWith(ending, StringComparison.Ordinal)))
                     {
                         absent.Add(name, group.Key);
                     }
