@@ -12,8 +12,8 @@ public sealed class ShardedWeights : IMappedWeights
 {
     private const long MaxIndexLength = 256L << 20;
 
-    // What may be listed and not saved: buffers that a model computes anew, and an output matrix that is the embedding table. Where it is not, opening the model
-    // tells that it is lost.
+    // What may be listed and not saved: buffers that a model computes anew, and an output matrix that is the embedding table.
+    // Where it is not the table, opening the model tells that it is lost.
     private static readonly string[] _unsaved = ["rotary_emb.inv_freq", "position_ids", "attn.masked_bias", "attn.bias", "lm_head.weight"];
 
     private readonly Dictionary<string, IWeightSource> _owners;
