@@ -1,5 +1,6 @@
 using Aperture.Decoding;
 using Aperture.Kernels;
+using static Aperture.Abstractions.Tests.Decoding.MatrixValues;
 using static TorchSharp.torch;
 
 namespace Aperture.Abstractions.Tests.Decoding;
@@ -154,22 +155,4 @@ public sealed unsafe class Int4MatrixTests
         using Tensor broken = full([2, 2], double.NaN);
         Assert.Throws<ApertureException>(() => Int4Matrix.Quantize(broken, zeros(2), ops));
     });
-
-    private static Tensor Noise(ulong seed, params long[] shape)
-    {
-        using Generator generator = new(seed, CPU);
-        return randn(shape, dtype: ScalarType.Float32, generator: generator);
-    }
-
-    private static float[] Values(Tensor tensor)
-    {
-        using Tensor wide = tensor.to_type(ScalarType.Float32).contiguous();
-        return wide.data<float>().ToArray();
-    }
-
-    private static double Error(Tensor expected, Tensor actual)
-    {
-        using TorchSharp.DisposeScope scope = NewDisposeScope();
-        return expected.sub(actual.to_type(ScalarType.Float32)).pow(2).mean().div(expected.pow(2).mean()).sqrt().item<float>();
-    }
 }
