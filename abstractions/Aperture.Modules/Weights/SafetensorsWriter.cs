@@ -36,14 +36,20 @@ public sealed class SafetensorsWriter : IDisposable
     /// <param name="path">The file.</param>
     /// <param name="tensors">The tensors under their names; borrowed. Any device, any strides.</param>
     /// <param name="metadata">Free text entries of the header.</param>
+    /// <param name="half">Whether float32 tensors of two dimensions and more are written as float16, one at a time; gains and biases stay as they are.</param>
     /// <exception cref="ApertureException">An element type has no place in the format, a name is reserved, or the disk refuses.</exception>
-    public static void Save(string path, IReadOnlyDictionary<string, Tensor> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    public static void Save(
+        string path, IReadOnlyDictionary<string, Tensor> tensors, IReadOnlyDictionary<string, string>? metadata = null, bool half = false)
     {
         ArgumentNullException.ThrowIfNull(tensors);
-        using SafetensorsWriter writer = Create(path, [.. tensors.Select(pair => TensorLayout.Of(pair.Key, pair.Value))], metadata);
+        ScalarType Type(Tensor tensor) => half && tensor.dtype == ScalarType.Float32 && tensor.dim() > 1 ? ScalarType.Float16 : tensor.dtype;
+        TensorLayout[] layout = [.. tensors.Select(pair => TensorLayout.Of(pair.Key, pair.Value) with { Type = Type(pair.Value) })];
+        using SafetensorsWriter writer = Create(path, layout, metadata);
         foreach ((string name, Tensor? tensor) in tensors)
         {
-            writer.Write(name, tensor);
+            using Tensor detached = tensor.detach();
+            using Tensor written = detached.to_type(Type(tensor));
+            writer.Write(name, written);
         }
 
         writer.Complete();

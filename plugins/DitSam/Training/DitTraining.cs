@@ -91,7 +91,7 @@ internal sealed class DitTraining : ITaskTraining
     {
         _means?.Follow(Plan.Steps);
         string weights = Path.Combine(_outputFolder, WeightsFile), vocabulary = Path.Combine(_tokenizer, Vocabulary);
-        SaveWeights(weights, _objective.With(_means?.Means ?? Parameters));
+        SafetensorsWriter.Save(weights, _objective.With(_means?.Means ?? Parameters), half: _options.SaveHalf);
         List<string> files = [weights];
         if (File.Exists(vocabulary))
         {
@@ -108,15 +108,6 @@ internal sealed class DitTraining : ITaskTraining
     {
         _means?.Dispose();
         _objective.Dispose();
-    }
-
-    private void SaveWeights(string path, IReadOnlyDictionary<string, Tensor> tensors)
-    {
-        using IDisposable quiet = no_grad();
-        using DisposeScope scope = NewDisposeScope();
-        bool Halves(Tensor tensor) => _options.SaveHalf && tensor.dim() > 1 && tensor.dtype == ScalarType.Float32;
-        SafetensorsWriter.Save(path, tensors.ToDictionary(
-            pair => pair.Key, pair => Halves(pair.Value) ? pair.Value.to_type(ScalarType.Float16) : pair.Value, StringComparer.Ordinal));
     }
 
     // What the tensors do not tell about how the model is opened.

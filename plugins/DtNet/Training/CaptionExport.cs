@@ -22,32 +22,18 @@ internal static class CaptionExport
     /// <param name="vocabulary">Its words.</param>
     /// <param name="half">Whether matrices are written in half precision.</param>
     public static TrainingResult Write(string folder, CaptionModel model, Vocabulary vocabulary, bool half)
-    {
-        using IDisposable quiet = no_grad();
-        Dictionary<string, Tensor> tensors = model.Tensors.ToDictionary(
-            pair => pair.Name, pair => half && pair.Tensor.dim() > 1 ? pair.Tensor.to_type(ScalarType.Float16) : pair.Tensor.alias(), StringComparer.Ordinal);
-        try
-        {
-            return Write(folder, tensors, vocabulary);
-        }
-        finally
-        {
-            foreach (Tensor tensor in tensors.Values)
-            {
-                tensor.Dispose();
-            }
-        }
-    }
+        => Write(folder, model.Tensors.ToDictionary(pair => pair.Name, pair => pair.Tensor, StringComparer.Ordinal), vocabulary, half);
 
     /// <summary>Writes tensors and vocabulary.</summary>
     /// <param name="folder">Where to.</param>
     /// <param name="tensors">The tensors; borrowed.</param>
     /// <param name="vocabulary">The words.</param>
-    public static TrainingResult Write(string folder, IReadOnlyDictionary<string, Tensor> tensors, Vocabulary vocabulary)
+    /// <param name="half">Whether matrices are written in half precision.</param>
+    public static TrainingResult Write(string folder, IReadOnlyDictionary<string, Tensor> tensors, Vocabulary vocabulary, bool half = false)
     {
         string weights = Path.Combine(folder, WeightsFile), words = Path.Combine(folder, VocabularyFile);
         AtomicFile.Write(words, JsonSerializer.SerializeToUtf8Bytes([.. vocabulary.Words], DtNetJson.Default.StringArray));
-        SafetensorsWriter.Save(weights, tensors, new Dictionary<string, string> { [HashKey] = vocabulary.Hash });
+        SafetensorsWriter.Save(weights, tensors, new Dictionary<string, string> { [HashKey] = vocabulary.Hash }, half);
         return new TrainingResult([$"open {WeightsFile}; its words lie beside it in {VocabularyFile}"], [weights, words]);
     }
 }

@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using Aperture.Files;
 using Aperture.Models;
 using Aperture.Weights;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Aperture.Plugins.InstDiffEdit.Training;
@@ -52,17 +51,13 @@ internal sealed class DiffusionFolder(string path)
     /// <param name="part">The part.</param>
     /// <param name="config">Its configuration.</param>
     /// <param name="tensors">Its tensors by published name; borrowed.</param>
-    /// <param name="half">Whether they are written in half precision.</param>
+    /// <param name="half">Whether matrices are written in half precision.</param>
     public void Write(string part, JsonObject config, IReadOnlyDictionary<string, Tensor> tensors, bool half)
     {
-        using IDisposable quiet = no_grad();
-        using DisposeScope scope = NewDisposeScope();
         Directory.CreateDirectory(Path.Combine(path, part));
         AtomicFile.Write(ConfigFile(part), JsonSerializer.SerializeToUtf8Bytes(config, _indented));
         SafetensorsWriter.Save(
-            Path.Combine(path, part, part == Text ? "model.safetensors" : "diffusion_pytorch_model.safetensors"),
-            tensors.ToDictionary(
-                pair => pair.Key, pair => pair.Value.to_type(half ? ScalarType.Float16 : ScalarType.Float32).cpu().contiguous(), StringComparer.Ordinal));
+            Path.Combine(path, part, part == Text ? "model.safetensors" : "diffusion_pytorch_model.safetensors"), tensors, half: half);
     }
 
     /// <summary>Writes what names the parts, and the schedule, which are Stable Diffusion 1's.</summary>
