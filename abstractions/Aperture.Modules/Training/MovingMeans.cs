@@ -3,23 +3,24 @@ using static TorchSharp.torch;
 
 namespace Aperture.Training;
 
-/// <summary>
-/// Exponential means of parameters over the steps of a training, which start as they do and follow fast at first: of update k, counted from 0, the share
-/// kept is <c>min(decay, (k + 1) / (k + 10))</c>. Owns them.
-/// </summary>
+/// <summary>Exponential means of parameters over the steps of a training, which start as they do. Owns them.</summary>
 public sealed class MovingMeans : IDisposable
 {
     private readonly IReadOnlyDictionary<string, Tensor> _parameters;
     private readonly Dictionary<string, Tensor> _means;
     private readonly Tensor _updates = zeros(1, dtype: ScalarType.Int64).DetachFromDisposeScope();
     private readonly double _decay;
+    private readonly bool _rises;
 
     /// <summary>Starts with the parameters as they are.</summary>
     /// <param name="parameters">What is followed; borrowed.</param>
-    /// <param name="decay">The most that is kept.</param>
-    public MovingMeans(IReadOnlyDictionary<string, Tensor> parameters, double decay)
+    /// <param name="decay">The share that is kept in an update.</param>
+    /// <param name="rises">
+    /// Whether means follow fast at first: of update k, counted from 0, the share kept is <c>min(decay, (k + 1) / (k + 10))</c>; else it is always the same.
+    /// </param>
+    public MovingMeans(IReadOnlyDictionary<string, Tensor> parameters, double decay, bool rises = true)
     {
-        (_parameters, _decay) = (parameters, decay);
+        (_parameters, _decay, _rises) = (parameters, decay, rises);
         _means = parameters.ToDictionary(pair => pair.Key, pair => pair.Value.detach().clone().DetachFromDisposeScope(), StringComparer.Ordinal);
         State = _means.Select(pair => KeyValuePair.Create("mean." + pair.Key, pair.Value)).Append(new("mean updates", _updates))
             .ToDictionary(pair => pair.Key, pair => pair.Value, StringComparer.Ordinal);
@@ -42,7 +43,7 @@ public sealed class MovingMeans : IDisposable
             return;
         }
 
-        double kept = Math.Min(_decay, (done + 1.0) / (done + 10.0));
+        double kept = _rises ? Math.Min(_decay, (done + 1.0) / (done + 10.0)) : _decay;
         foreach ((string name, Tensor mean) in _means)
         {
             mean.mul_(kept).add_(_parameters[name], alpha: 1 - kept);

@@ -28,7 +28,7 @@ internal sealed class FaceTraining : ITaskTraining
     private readonly FacePhotos _photos;
     private readonly FaceTrainingOptions _options;
     private readonly DiscriminatorOptimizer _optimizer;
-    private readonly Dictionary<string, Tensor> _smooth;
+    private readonly MovingMeans _means; // the generator, followed slowly: what is written in the end
     private readonly Tensor _usualPath;
     private readonly IReadOnlyList<IDisposable> _owned;
     private readonly string _outputFolder;
@@ -41,14 +41,14 @@ internal sealed class FaceTraining : ITaskTraining
         Plan = options.PlanFor(photos.Count);
         Parameters = model.Tensors.Where(pair => !FaceModel.IsBuffer(pair.Key)).ToDictionary(pair => pair.Key, pair => pair.Value.requires_grad_(true));
         _optimizer = new DiscriminatorOptimizer(judge);
-        _smooth = Parameters.ToDictionary(pair => pair.Key, pair => pair.Value.detach().clone().DetachFromDisposeScope());
+        _means = new MovingMeans(Parameters, Math.Pow(0.5, Plan.BatchSize / (1000 * options.HalfLife)), rises: false);
         _usualPath = zeros([], device: model.Device).DetachFromDisposeScope();
         State = new Dictionary<string, Tensor>(
         [
             .. model.Buffers.Select(name => KeyValuePair.Create(name, model.Tensors[name])),
             .. judge.Tensors.Select(pair => KeyValuePair.Create("D." + pair.Key, pair.Value)),
             .. _optimizer.Squares.Select(entry => KeyValuePair.Create("D.squares." + entry.Name, entry.Tensor)),
-            .. _smooth.Select(pair => KeyValuePair.Create("G_ema." + pair.Key, pair.Value)),
+            .. _means.State,
             KeyValuePair.Create("usual_path", _usualPath),
         ]);
     }
@@ -109,11 +109,7 @@ internal sealed class FaceTraining : ITaskTraining
         long seed = unchecked((Plan.Seed * 1_000_003) + step);
         using TorchRandom random = new(seed);
         Draws draws = new(random, new NumpyRandom(unchecked((uint)seed)), _model.Device);
-        if (step > 0)
-        {
-            Smooth();
-        }
-
+        _means.Follow(step);
         double judged = Judge(step, samples, draws);
         cancellationToken.ThrowIfCancellationRequested();
         (TrainingPicture made, _, Tensor text) = Make(samples.Count, draws);
@@ -141,9 +137,9 @@ internal sealed class FaceTraining : ITaskTraining
 
     public TrainingResult Save()
     {
-        Smooth();
+        _means.Follow(Plan.Steps);
         string generator = Path.Combine(_outputFolder, GeneratorFile), judge = Path.Combine(_outputFolder, DiscriminatorFile);
-        Dictionary<string, Tensor> tensors = new([.. _smooth, .. _model.Buffers.Select(name => KeyValuePair.Create(name, _model.Tensors[name]))]);
+        Dictionary<string, Tensor> tensors = new([.. _means.Means, .. _model.Buffers.Select(name => KeyValuePair.Create(name, _model.Tensors[name]))]);
         SafetensorsWriter.Save(judge, _judge.Tensors);
         SafetensorsWriter.Save(generator, tensors, new Dictionary<string, string>
         {
@@ -154,26 +150,10 @@ internal sealed class FaceTraining : ITaskTraining
 
     public void Dispose()
     {
-        foreach (Tensor tensor in _smooth.Values)
-        {
-            tensor.Dispose();
-        }
-
+        _means.Dispose();
         _usualPath.Dispose();
         _optimizer.Dispose();
         _owned.Reverse().ToList().ForEach(part => part.Dispose());
-    }
-
-    // The generator's parameters, followed slowly: what is written in the end.
-    private void Smooth()
-    {
-        using IDisposable quiet = no_grad();
-        double kept = Math.Pow(0.5, Plan.BatchSize / (1000 * _options.HalfLife));
-        foreach ((string name, Tensor smooth) in _smooth)
-        {
-            using DisposeScope scope = NewDisposeScope();
-            smooth.mul_(kept).add_(Parameters[name].mul(1 - kept));
-        }
     }
 
     private double Judge(int step, IReadOnlyList<int> samples, Draws draws)
