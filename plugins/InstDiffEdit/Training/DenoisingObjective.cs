@@ -59,8 +59,9 @@ internal sealed class DenoisingObjective : IDiffusionObjective
         IReadOnlyList<DiffusionSample> samples, Random random, CancellationToken cancellationToken)
     {
         using DisposeScope scope = NewDisposeScope();
-        ErasedRegion[] regions = [.. samples.Select(sample => ErasedRegion.Draw(sample, _model.PictureSize, random))];
-        string[] sentences = [.. samples.Select((sample, i) => Sentence(sample, regions[i], random))];
+        ErasedRegion[] regions = Inpaints ? [.. samples.Select(sample => ErasedRegion.Draw(sample, _model.PictureSize, random))] : [];
+        string[] sentences = [.. (Inpaints ? regions.Select(region => region.Sentences) : samples.Select(sample => sample.Sentences))
+            .Select(some => Sentence(some, random))];
         Tensor clean = cat([.. samples.Select(sample => _latents.Of(sample, cancellationToken))], 0); // [B, C, h, w]
         Tensor noise = randn_like(clean);
         int[] times = [.. samples.Select(_ => random.Next(_model.Schedule.Steps))];
@@ -92,9 +93,8 @@ internal sealed class DenoisingObjective : IDiffusionObjective
         _model.Dispose();
     }
 
-    private string Sentence(DiffusionSample sample, ErasedRegion region, Random random)
+    private string Sentence(IReadOnlyList<string> sentences, Random random)
     {
-        IReadOnlyList<string> sentences = Inpaints ? region.Sentences : sample.Sentences;
         string sentence = sentences[random.Next(sentences.Count)];
         return random.NextDouble() < _options.TextDropout ? "" : sentence;
     }
