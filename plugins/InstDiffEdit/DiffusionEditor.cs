@@ -15,6 +15,9 @@ namespace Aperture.Plugins.InstDiffEdit;
 /// <param name="options">Options.</param>
 internal sealed class DiffusionEditor(DiffusionModel model, DiffusionModel? painter, EditorOptions options) : IImageEditor
 {
+    // A traced value: passes of UNets in the edit, one latent each.
+    private const string PassesValue = "unet_passes";
+
     private readonly DiffusionModel? _painter = Checked(painter);
 
     public string Name => EditorFactory.EditorName;
@@ -30,7 +33,15 @@ internal sealed class DiffusionEditor(DiffusionModel model, DiffusionModel? pain
         EditPlan plan = EditPlan.Of(request, picture, model, options);
         using IDisposable quiet = inference_mode();
         Image image = Image.FromPicture(picture).Resize(plan.Width, plan.Height);
-        return Edit(image, request, plan, new SeededNoise(plan.Seed, nested: options.Method == EditorOptions.DiffEdit), run);
+        long before = UNetPasses;
+        EditedPicture edited = Edit(image, request, plan, new SeededNoise(plan.Seed, nested: options.Method == EditorOptions.DiffEdit), run);
+        if (run.Wants(PassesValue))
+        {
+            using Tensor passes = tensor((float)(UNetPasses - before));
+            run.Value(PassesValue, passes);
+        }
+
+        return edited;
     }
 
     /// <summary>Edits a picture of the size that is worked on, with given noise.</summary>

@@ -36,7 +36,8 @@ internal sealed class EditorFactory : ITaskFactory<IImageEditor>, ITrainedTask
         {
             if (bound.Paints)
             {
-                painter = DiffusionModel.Open(files.Resolve(bound.Inpaint!), opening);
+                string inpaint = files.Resolve(bound.Inpaint!);
+                painter = DiffusionModel.IsUNet(inpaint) ? model.WithUNet(inpaint) : DiffusionModel.Open(inpaint, opening);
             }
 
             return new DiffusionEditor(model, painter, bound);

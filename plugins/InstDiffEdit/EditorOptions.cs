@@ -19,7 +19,10 @@ internal sealed record EditorOptions : IMethodOptions
     [AllowedValues(Benchmark, Sample)]
     public string Preset { get; set; } = Benchmark;
 
-    /// <summary>Checkpoint of the inpainting model that paints inside the mask; none leaves the mask stage's own latents.</summary>
+    /// <summary>
+    /// Checkpoint of the inpainting model that paints inside the mask; none leaves the mask stage's own latents. The folder of a UNet alone, such as the
+    /// checkpoint's unet, shares the other parts with the model that finds the mask.
+    /// </summary>
     public string? Inpaint { get; set; }
 
     /// <summary>

@@ -18,6 +18,9 @@ public sealed class DiffusionModel : IDisposable
 
     private readonly List<IDisposable> _owned;
 
+    // The policy holds for a UNet that is opened later, too.
+    private readonly WeightPolicy _policy;
+
     private DiffusionModel(string path, DiffusionModelOptions options, List<IDisposable> owned)
     {
         _owned = owned;
@@ -27,9 +30,9 @@ public sealed class DiffusionModel : IDisposable
         (IWeightSource Weights, ClipTextConfig Config) text;
         if (folder)
         {
-            unet = Part(path, "unet", [UNetFile], UNetConfig.Parse);
-            pictures = Part(path, "vae", [UNetFile], AutoencoderConfig.Parse);
-            text = Part(path, "text_encoder", ["model", TextFile], ClipTextConfig.Parse);
+            unet = Part(Path.Combine(path, "unet"), [UNetFile], UNetConfig.Parse);
+            pictures = Part(Path.Combine(path, "vae"), [UNetFile], AutoencoderConfig.Parse);
+            text = Part(Path.Combine(path, "text_encoder"), ["model", TextFile], ClipTextConfig.Parse);
         }
         else
         {
@@ -46,16 +49,25 @@ public sealed class DiffusionModel : IDisposable
 
         ScalarType stored = unet.Weights.Describe("conv_in.weight").ScalarType;
         WeightPolicy policy = WeightPolicy.For(options.Device ?? CPU, options.Type, stored) with { Cancellation = options.Cancellation };
-        policy = policy with { Storage = policy.Compute };
+        _policy = policy with { Storage = policy.Compute };
         Schedule = options.Schedule ?? (folder && File.Exists(SchedulerFile(path))
             ? NoiseSchedule.Parse(ModelFolder.ReadJson(SchedulerFile(path)), SchedulerFile(path))
             : new NoiseSchedule());
         Tokenizer = Tokenizers.FromFolder(
             options.Tokenizer ?? (folder ? Path.Combine(path, "tokenizer") : Path.GetDirectoryName(path)!),
             new TokenizerOptions { Class = "CLIPTokenizer", RepairText = options.RepairText, SplitPunctuation = true });
-        UNet = Own(Diffusion.UNet.Load(unet.Weights, unet.Config, policy));
-        Pictures = Own(Autoencoder.Load(pictures.Weights, pictures.Config, policy));
-        Text = Own(ClipTextEncoder.Load(text.Weights, text.Config, policy));
+        UNet = Own(Diffusion.UNet.Load(unet.Weights, unet.Config, _policy));
+        Pictures = Own(Autoencoder.Load(pictures.Weights, pictures.Config, _policy));
+        Text = Own(ClipTextEncoder.Load(text.Weights, text.Config, _policy));
+        Check();
+    }
+
+    private DiffusionModel(DiffusionModel other, string unet, List<IDisposable> owned)
+    {
+        (_owned, _policy) = (owned, other._policy);
+        (Tokenizer, Text, Pictures, Schedule) = (other.Tokenizer, other.Text, other.Pictures, other.Schedule);
+        (IWeightSource weights, UNetConfig config) = Part(unet, [UNetFile], UNetConfig.Parse);
+        UNet = Own(Diffusion.UNet.Load(weights, config, _policy));
         Check();
     }
 
@@ -83,22 +95,24 @@ public sealed class DiffusionModel : IDisposable
     /// <returns>The model; the caller disposes it.</returns>
     /// <exception cref="ApertureException">Something is missing or does not fit together.</exception>
     public static DiffusionModel Open(string path, DiffusionModelOptions? options = null)
-    {
-        List<IDisposable> opened = [];
-        try
-        {
-            return new DiffusionModel(path, options ?? new(), opened);
-        }
-        catch
-        {
-            Close(opened);
-            throw;
-        }
-    }
+        => Opened(parts => new DiffusionModel(path, options ?? new(), parts));
+
+    /// <summary>This model with another UNet, such as an inpainting one: text encoder, autoencoder, tokenizer and schedule serve both.</summary>
+    /// <param name="folder">The UNet's folder in diffusers' layout: <c>config.json</c> and weights.</param>
+    /// <returns>The model; the caller disposes it, before this one.</returns>
+    /// <exception cref="ApertureException">Something is missing, or the UNet does not fit this model's other parts.</exception>
+    public DiffusionModel WithUNet(string folder) => Opened(parts => new DiffusionModel(this, folder, parts));
 
     /// <summary>Whether a folder holds such a model, by its files' names.</summary>
     /// <param name="has">Whether the folder has a file of a name.</param>
     public static bool IsFolder(Func<string, bool> has) => has("unet/config.json") && has("vae/config.json") && has("text_encoder/config.json");
+
+    /// <summary>Whether a folder holds a UNet alone, by its configuration.</summary>
+    /// <param name="folder">The folder.</param>
+    public static bool IsUNet(string folder)
+        => File.Exists(Path.Combine(folder, ModelFolder.ConfigFile))
+            && ModelFolder.ReadJson(Path.Combine(folder, ModelFolder.ConfigFile)) is { ValueKind: JsonValueKind.Object } config
+            && config.TryGetProperty("_class_name", out JsonElement name) && name.ValueEquals("UNet2DConditionModel");
 
     /// <summary>Whether a weights file is such a model in the original layout, by its tensors' names.</summary>
     /// <param name="source">The file.</param>
@@ -127,6 +141,20 @@ public sealed class DiffusionModel : IDisposable
     /// <summary>Disposes the parts.</summary>
     public void Dispose() => Close(_owned);
 
+    private static DiffusionModel Opened(Func<List<IDisposable>, DiffusionModel> open)
+    {
+        List<IDisposable> parts = [];
+        try
+        {
+            return open(parts);
+        }
+        catch
+        {
+            Close(parts);
+            throw;
+        }
+    }
+
     // Weights go before the files that their memory may be.
     private static void Close(List<IDisposable> parts)
     {
@@ -140,10 +168,10 @@ public sealed class DiffusionModel : IDisposable
 
     private static string SchedulerFile(string folder) => Path.Combine(folder, "scheduler", "scheduler_config.json");
 
-    private (IWeightSource Weights, T Config) Part<T>(string folder, string part, string[] names, Func<JsonElement, string, T> parse)
+    private (IWeightSource Weights, T Config) Part<T>(string folder, string[] names, Func<JsonElement, string, T> parse)
     {
-        string path = Path.Combine(folder, part), config = Path.Combine(path, ModelFolder.ConfigFile);
-        return (Own(WeightFiles.Open(WeightsOf(path, names))), parse(ModelFolder.ReadJson(config), config));
+        string config = Path.Combine(folder, ModelFolder.ConfigFile);
+        return (Own(WeightFiles.Open(WeightsOf(folder, names))), parse(ModelFolder.ReadJson(config), config));
     }
 
     // Half-precision variants lie under names of their own, beside the full ones or instead of them.

@@ -26,6 +26,35 @@ public sealed class EditorTests(TinyEditor tiny) : IClassFixture<TinyEditor>
     }
 
     [Fact]
+    public void An_inpainting_UNet_alone_shares_the_other_parts()
+    {
+        using DiffusionEditor whole = tiny.Open();
+        Picture expected = whole.Edit(TinyEditor.Photo, TinyEditor.Request(), TaskRun.Plain).Picture!;
+        byte[]? edited = null;
+
+        LiveTensors.MustNotGrow(() =>
+        {
+            using DiffusionEditor editor = tiny.Open(new { Inpaint = Path.Combine(tiny.Inpainting, "unet") });
+            edited = editor.Edit(TinyEditor.Photo, TinyEditor.Request(), TaskRun.Plain).Picture!.Rgb.ToArray();
+        });
+
+        Assert.Equal(expected.Rgb.ToArray(), edited);
+    }
+
+    [Fact]
+    public void Passes_of_an_edit_are_told_to_who_asks()
+    {
+        using DiffusionEditor editor = tiny.Open();
+        Passes passes = new();
+
+        editor.Edit(TinyEditor.Photo, TinyEditor.Request(), new TaskRun { Trace = passes });
+        editor.Edit(TinyEditor.Photo, TinyEditor.Request(), new TaskRun { Trace = passes });
+
+        float expected = (2 * Run * Samples) + (2 * Painted);
+        Assert.Equal([expected, expected], passes.Seen);
+    }
+
+    [Fact]
     public void A_seed_says_what_comes_out()
     {
         using DiffusionEditor editor = tiny.Open();
@@ -159,6 +188,15 @@ public sealed class EditorTests(TinyEditor tiny) : IClassFixture<TinyEditor>
     private sealed class Listener(Action<TaskProgress> tell) : IProgress<TaskProgress>
     {
         public void Report(TaskProgress value) => tell(value);
+    }
+
+    private sealed class Passes : ITaskTrace
+    {
+        public List<float> Seen { get; } = [];
+
+        public bool Wants(string name) => name == "unet_passes";
+
+        public void Value(string name, TorchSharp.torch.Tensor value) => Seen.Add(value.item<float>());
     }
 
     private sealed class CountingClock : ITaskClock
