@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Aperture.Hub;
+using Aperture.Measuring;
 using Aperture.Models;
 using Aperture.Natives;
 using Aperture.Pipelines;
@@ -21,6 +22,12 @@ internal static class SessionFactory
         HubCache cache = new(HubSettings.FromEnvironment());
         plugins ??= new PluginHost(context.Plugins.Read(parsed));
         ModelOptions options = (model ?? new ModelOptions()) with { Device = device, Threads = context.Compute.Threads(parsed) ?? 0 };
-        return new EngineSession(plugins, cache, options) { OnNotice = context.Terminal.Warn, OnLeftRunning = () => context.IsLeftRunning = true };
+        MachineSpeeds speeds = SpeedsFile.Open(context);
+        return new EngineSession(plugins, cache, options)
+        {
+            HalfType = threads => speeds.Of(threads).HalfType,
+            OnNotice = context.Terminal.Warn,
+            OnLeftRunning = () => context.IsLeftRunning = true,
+        };
     }
 }

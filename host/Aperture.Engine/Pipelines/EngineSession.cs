@@ -63,6 +63,12 @@ public sealed class EngineSession : IAsyncDisposable
         init => _requests.OnNotice = _onNotice = value;
     }
 
+    /// <summary>
+    /// What checkpoints of half precision are computed in on the CPU with a number of threads, where nobody names an element type; null goes by what the
+    /// processor says of itself.
+    /// </summary>
+    public Func<int, TorchSharp.torch.ScalarType>? HalfType { get; init; }
+
     /// <summary>Called when disposing the session had to leave something running: a process that then ends in an orderly way may crash.</summary>
     public Action? OnLeftRunning { get; init; }
 
@@ -267,7 +273,7 @@ public sealed class EngineSession : IAsyncDisposable
 
     private Model Opened(string folder, ModelOptions options, CancellationToken cancellationToken)
     {
-        Model model = new ModelOpener(Plugins, _cache).Open(folder, options, cancellationToken);
+        Model model = new ModelOpener(Plugins, _cache) { HalfType = HalfType }.Open(folder, options, cancellationToken);
         model.Requests = _requests;
         model.SendNotices(TellOnce);
         lock (_gate)

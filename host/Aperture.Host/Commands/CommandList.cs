@@ -19,6 +19,7 @@ internal static class CommandList
         TrainCommand.Create,
         ScoreCommand.Create,
         ShelfCommand.Create,
+        DoctorCommand.Create,
         ModelsCommand.Create,
         PullCommand.Create,
         PluginsCommand.Create,
