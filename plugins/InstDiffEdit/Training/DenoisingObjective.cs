@@ -10,7 +10,7 @@ namespace Aperture.Plugins.InstDiffEdit.Training;
 
 /// <summary>
 /// Trains a UNet to tell the noise in latents under sentences: the mean squared error at times drawn evenly (Ho et al., arXiv 2006.11239, equation 14), for
-/// inpainting beside a mask and the erased picture.
+/// inpainting beside a mask and the erased picture, and if asked for with attention to a box's words inside of it.
 /// </summary>
 internal sealed class DenoisingObjective : IDiffusionObjective
 {
@@ -68,8 +68,20 @@ internal sealed class DenoisingObjective : IDiffusionObjective
         Tensor kept = tensor([.. times.Select(time => _model.Schedule.Kept[time])], [times.Length, 1, 1, 1]).to(clean.device); // [B, 1, 1, 1]
         Tensor noised = clean.mul(kept.sqrt()).add(noise.mul(kept.neg().add(1).sqrt()));
         Tensor input = Inpaints ? cat([noised, .. Context(samples, regions, cancellationToken)], 1) : noised; // -> [B, 2 C + 1, h, w]
-        Tensor predicted = _unet.Run(input, [.. times.Select(time => (double)time)], Texts(sentences, cancellationToken), cancellationToken: cancellationToken);
-        return (predicted.sub(noise).square().mean().MoveToOuterDisposeScope(), new Dictionary<string, double>());
+        List<Tensor> outside = [];
+        Tensor predicted = _unet.Run(
+            input, [.. times.Select(time => (double)time)], Texts(sentences, cancellationToken), Localizer(samples, sentences, outside, scope),
+            cancellationToken: cancellationToken);
+        Tensor loss = predicted.sub(noise).square().mean();
+        Dictionary<string, double> metrics = [];
+        if (outside.Count > 0)
+        {
+            Tensor localization = stack(outside).mean();
+            metrics["localization"] = localization.item<float>();
+            loss = loss.add(localization, alpha: _options.Localization);
+        }
+
+        return (loss.MoveToOuterDisposeScope(), metrics);
     }
 
     public void Write(DiffusionFolder folder, IReadOnlyDictionary<string, Tensor> values, bool half)
@@ -101,6 +113,18 @@ internal sealed class DenoisingObjective : IDiffusionObjective
 
     private Tensor Texts(IEnumerable<string> sentences, CancellationToken cancellationToken)
         => (_text ?? _model.Text).Run(cat([.. sentences.Select(_model.Ids)], 0), cancellationToken: cancellationToken); // -> [B, K, D]
+
+    // Listens to what places attend to in the sentences, past the scopes of the UNet's layers; null where that is not trained.
+    private AttentionCapture? Localizer(IReadOnlyList<DiffusionSample> samples, string[] sentences, List<Tensor> losses, DisposeScope scope)
+    {
+        if (_options.Localization == 0)
+        {
+            return null;
+        }
+
+        WordBoxes words = WordBoxes.Find(samples, sentences, _model.Tokenizer, _model.Text.Config.Positions, _model.PictureSize);
+        return new AttentionCapture(site => site.IsCross, (site, probabilities) => losses.Add(words.Loss(site, probabilities).MoveToOtherDisposeScope(scope)));
+    }
 
     // Mask and erased picture, as the painting stage makes them: [B, 1, h, w] and [B, C, h, w].
     private Tensor[] Context(IReadOnlyList<DiffusionSample> samples, ErasedRegion[] regions, CancellationToken cancellationToken)

@@ -74,15 +74,56 @@ public sealed class DiffusionTrainingTests : IDisposable
         Assert.Equal(Side, editor.Edit(Image.Load(Path.Combine(_folder, "0.png")).ToPicture(), request, TaskRun.Plain).Picture!.Width);
     }
 
+    [Fact]
+    public void Attention_learns_to_look_at_a_words_box()
+    {
+        double Outside(string name, string weight)
+        {
+            string folder = Train(_start, name, $$"""{"Steps": 20, "TrainText": true, "Rate": 0.01, "Ema": 0.5, "Localization": {{weight}}}""", out _);
+            using DisposeScope scope = NewDisposeScope();
+            using DiffusionModel model = DiffusionModel.Open(folder);
+            using Generator generator = new(5, CPU);
+            Tensor latents = randn([2, 4, Side / 2, Side / 2], generator: generator), text = cat([model.Encode("a red box"), model.Encode("a green box")]);
+            WordBoxes words = WordBoxes.Find(DiffusionSample.Read(Samples()), ["a red box", "a green box"], model.Tokenizer, 8, Side);
+            List<double> losses = [];
+            model.UNet.Run(latents, 500, text, new AttentionCapture(site => site.IsCross, (site, maps) => losses.Add(words.Loss(site, maps).item<float>())));
+            return losses.Average();
+        }
+
+        double without = Outside("without", "0"), with = Outside("with", "1");
+        Assert.True(with < without - 0.02, $"{without} without, {with} with");
+    }
+
+    [Fact]
+    public void A_box_is_named_by_its_longest_text_that_no_other_contains()
+    {
+        DiffusionRegion bag = new(0, 0, 10, 10, ["a red bag", "a red bag in the middle"]), other = new(20, 0, 30, 10, ["a red bag", "a red bag on the left"]);
+        DiffusionSample sample = new("x.png", [""], [bag, other]);
+        using DiffusionModel model = DiffusionModel.Open(TinyEditor.Checkpoint);
+        List<(DiffusionRegion Region, string Word)> Named(string sentence)
+            =>
+            [
+                .. WordBoxes.Find([sample], [sentence], model.Tokenizer, 77, Side).Words
+                    .Select(word => (word.Region, model.Tokenizer.Decode([model.Tokenizer.Encode(sentence)[word.Token]]).Trim())),
+            ];
+
+        Assert.All(Named("a dog, a red bag in the middle"), word => Assert.Same(bag, word.Region));
+        Assert.Equal("aredbaginthemiddle", string.Concat(Named("a dog, a red bag in the middle").Select(word => word.Word)));
+        Assert.Equal([bag, other], Named("two dogs and a red bag").Select(word => word.Region).Distinct());
+        Assert.Empty(Named("a red baguette"));
+        Assert.Empty(Named(""));
+    }
+
     [Theory]
     [InlineData("Autoencoder")]
     [InlineData("Denoiser")]
+    [InlineData("Denoiser", """, "Localization": 1""")]
     [InlineData("Inpainting")]
-    public void A_step_depends_on_seed_and_number_alone_and_leaves_no_tensor(string stage)
+    public void A_step_depends_on_seed_and_number_alone_and_leaves_no_tensor(string stage, string own = "")
     {
         double Loss(int step, string options = "")
         {
-            using DiffusionTraining run = Begin(_start, $$"""{"Stage": "{{stage}}"{{options}}}""", Samples());
+            using DiffusionTraining run = Begin(_start, $$"""{"Stage": "{{stage}}"{{own}}{{options}}}""", Samples());
             using Tensor loss = run.Step(step, [0, 1], CancellationToken.None).Loss!;
             return loss.item<float>();
         }
@@ -101,6 +142,7 @@ public sealed class DiffusionTrainingTests : IDisposable
     [InlineData("{}", """{"regions": [{"box": [4, 0, 4, 9], "texts": ["a"]}]}""", "sample 1 has the box [4, 0, 4, 9], which is empty")]
     [InlineData("""{"Ema": 1}""", "{}", "Ema is 1")]
     [InlineData("""{"TextDropout": 2}""", "{}", "TextDropout is 2")]
+    [InlineData("""{"Localization": -1}""", "{}", "Localization is -1")]
     [InlineData("""{"Stage": "Both"}""", "{}", "Stage")]
     public void A_wrong_option_or_sample_is_one_line(string options, string fields, string expected)
     {
@@ -141,7 +183,7 @@ public sealed class DiffusionTrainingTests : IDisposable
         .. new[] { "a red box", "a green box" }.Select(
             (text, picture) => new TaskSample([Path.Combine(_folder, $"{picture}.png")], text, new Dictionary<string, double>())
             {
-                Fields = JsonElement.Parse("""{"regions": [{"box": [16, 16, 48, 48], "texts": ["a box"]}]}""").EnumerateObject()
+                Fields = JsonElement.Parse("""{"regions": [{"box": [16, 16, 48, 48], "texts": ["box"]}]}""").EnumerateObject()
                     .ToDictionary(field => field.Name, field => field.Value),
             }),
     ];
