@@ -62,24 +62,10 @@ var result = generator.Generate(request, call);
 
 // One picture of a view: the face, and below it the edited one.
 Image Column(FaceView view)
-{
-    Image face = Image.FromPicture(view.Picture);
-    if (view.Edited is not { } edited)
-    {
-        return face;
-    }
-
-    return Image.Filled(face.Width, 2 * face.Height, 0, 0, 0).Paste(face, 0, 0).Paste(Image.FromPicture(edited), 0, face.Height);
-}
+    => Image.Montage([Image.FromPicture(view.Picture), .. view.Edited is { } edited ? [Image.FromPicture(edited)] : Array.Empty<Image>()], columns: 1, gap: 0);
 
 Image[] columns = [.. result.Value.Select(Column)];
-Image row = Image.Filled(columns.Length * columns[0].Width, columns[0].Height, 0, 0, 0);
-for (int column = 0; column < columns.Length; column++)
-{
-    row = row.Paste(columns[column], column * columns[0].Width, 0);
-}
-
-row.SavePng(words[2]);
+Image.Montage(columns, columns.Length, gap: 0).SavePng(words[2]);
 string turn = Path.ChangeExtension(words[2], ".gif");
 Image.SaveGif([.. columns, .. columns.Reverse().Skip(1).SkipLast(1)], turn, TimeSpan.FromMilliseconds(120));
 Print($"{result.Measure.TotalMilliseconds / 1000:0.0} s ({string.Join(", ", result.Measure.Milliseconds.Select(stage => $"{stage.Key} {stage.Value:0} ms"))}), "
