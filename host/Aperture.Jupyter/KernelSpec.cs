@@ -76,12 +76,13 @@ public static class KernelSpec
             {
                 using Stream drawn = typeof(KernelSpec).Assembly.GetManifestResourceStream(logo)
                     ?? throw new InvalidOperationException($"The resource {logo} is missing from Aperture.Jupyter.");
-                Write(Path.Combine(folder, logo), drawn);
+                using MemoryStream bytes = new();
+                drawn.CopyTo(bytes);
+                AtomicFile.Write(Path.Combine(folder, logo), bytes.ToArray());
             }
 
             // Last: a folder without it is no kernel.
-            using MemoryStream text = new(Encoding.UTF8.GetBytes(spec.ToJsonString(_json) + "\n"));
-            Write(Path.Combine(folder, "kernel.json"), text);
+            AtomicFile.Write(Path.Combine(folder, "kernel.json"), Encoding.UTF8.GetBytes(spec.ToJsonString(_json) + "\n"));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -89,16 +90,5 @@ public static class KernelSpec
         }
 
         return folder;
-    }
-
-    private static void Write(string file, Stream content)
-    {
-        string temporary = $"{file}.{Guid.NewGuid():N}";
-        using (FileStream written = File.Create(temporary))
-        {
-            content.CopyTo(written);
-        }
-
-        File.Move(temporary, file, overwrite: true);
     }
 }

@@ -27,8 +27,8 @@ public static partial class AtomicFile
     }
 
     /// <summary>
-    /// A name beside a file for what is going to replace it, made of this process's number and chance. Files of such names that were left by processes which
-    /// are no more are deleted.
+    /// A name beside a file for what is going to replace it, or for a folder in which it is made, of this process's number and chance. What processes which
+    /// are no more left under such names is deleted; a folder that another machine's process works in is kept by its <see cref="FolderLock"/>.
     /// </summary>
     /// <param name="path">The file to be replaced.</param>
     public static string Temporary(string path)
@@ -43,12 +43,12 @@ public static partial class AtomicFile
         DirectoryInfo folder = new(Path.GetDirectoryName(full)!);
         try
         {
-            foreach (FileInfo file in folder.Exists ? folder.EnumerateFiles("*.tmp") : [])
+            foreach (FileSystemInfo left in folder.Exists ? folder.EnumerateFileSystemInfos("*.tmp") : [])
             {
-                if (file.Name.StartsWith(prefix, StringComparison.Ordinal)
-                    && Tail().Match(file.Name[prefix.Length..]) is { Success: true } tail && !Directory.Exists($"/proc/{tail.Groups[1].Value}"))
+                if (left.Name.StartsWith(prefix, StringComparison.Ordinal)
+                    && Tail().Match(left.Name[prefix.Length..]) is { Success: true } tail && !Directory.Exists($"/proc/{tail.Groups[1].Value}"))
                 {
-                    Discard(file);
+                    Discard(left);
                 }
             }
         }
@@ -59,16 +59,23 @@ public static partial class AtomicFile
     }
 
     // Another machine's process may write through a shared folder: its lock keeps the file, and the others still go.
-    private static void Discard(FileInfo file)
+    private static void Discard(FileSystemInfo left)
     {
         try
         {
-            using (file.Open(FileMode.Open, FileAccess.ReadWrite, FileShare.None))
+            if (left is DirectoryInfo { LinkTarget: null } folder)
             {
-                file.Delete();
+                FolderLock.Take(folder.FullName, "another run").Dispose();
+                folder.Delete(recursive: true);
+                return;
+            }
+
+            using (File.Open(left.FullName, FileMode.Open, FileAccess.ReadWrite, FileShare.None))
+            {
+                left.Delete();
             }
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ApertureException)
         {
             // It is held, or it is not ours to delete: it stays.
         }

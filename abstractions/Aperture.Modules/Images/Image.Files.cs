@@ -105,7 +105,7 @@ public sealed partial class Image
 
     private static void Write(string path, byte[] file)
     {
-        string beside = $"{path}.{Guid.NewGuid():N}.part";
+        string beside = AtomicFile.Temporary(path);
         try
         {
             File.WriteAllBytes(beside, file);

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using Aperture.Files;
 
 namespace Aperture.Scripting;
 
@@ -33,10 +34,11 @@ internal sealed class PackageRestore(string? folder, string baseFolder)
             throw new PackageException("NUGET", "Packages need a home folder, and there is none; set HOME or XDG_CACHE_HOME to a folder that can be written.");
         }
 
-        string kept = PathOf(folder, requests), work = $"{kept}.{Guid.NewGuid():N}";
+        string kept = PathOf(folder, requests), work = AtomicFile.Temporary(kept);
         try
         {
-            string project = Path.Combine(Directory.CreateDirectory(work).FullName, "packages.csproj");
+            using IDisposable held = FolderLock.Take(work, "another restore");
+            string project = Path.Combine(work, "packages.csproj");
             File.WriteAllText(project, Project(requests));
             (int code, string output) = Restore(project, cancellationToken);
             if (code != 0)

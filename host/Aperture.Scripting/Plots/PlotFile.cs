@@ -1,3 +1,4 @@
+using Aperture.Files;
 using ScottPlot;
 
 namespace Aperture.Scripting;
@@ -27,9 +28,7 @@ public static class PlotFile
             plot.ShowLegend(Edge.Bottom);
         }
 
-        string temporary = path + ".tmp.png";
-        plot.SavePng(temporary, Width, Height);
-        File.Move(temporary, path, overwrite: true);
+        AtomicFile.Write(path, plot.GetImageBytes(Width, Height, ImageFormat.Png));
         return Path.GetFullPath(path);
     }
 }

@@ -1,5 +1,6 @@
 using Aperture.Abstractions.Tests.Weights;
 using Aperture.Files;
+using Aperture.Images;
 
 namespace Aperture.Abstractions.Tests.Files;
 
@@ -33,6 +34,25 @@ public sealed class AtomicFileTests
         Assert.All(kept, file => Assert.True(File.Exists(file), file));
         AtomicFile.Write(folder["a.bin"], [4]);
         Assert.False(File.Exists(held));
+    }
+
+    [Fact]
+    public void What_killed_processes_left_of_a_picture_or_in_a_folder_goes_too()
+    {
+        using TemporaryFolder folder = new();
+        string picture = folder.Write($"a.png.{Dead}-{Guid.NewGuid():N}.tmp", [1]), work = folder[$"b.json.{Dead}-{Guid.NewGuid():N}.tmp"];
+        Directory.CreateDirectory(Path.Combine(work, "obj"));
+        string held = folder[$"b.json.{Dead}-{Guid.NewGuid():N}.tmp"];
+        using (FolderLock.Take(held, "another run"))
+        {
+            Image.Filled(2, 2, 1, 2, 3).SavePng(folder["a.png"]);
+            AtomicFile.Write(folder["b.json"], [1]);
+        }
+
+        Assert.False(File.Exists(picture));
+        Assert.False(Directory.Exists(work));
+        Assert.True(Directory.Exists(held)); // somebody works in it
+        Assert.Equal([folder["a.png"], folder["b.json"]], Directory.GetFiles(folder.Root).Order(StringComparer.Ordinal));
     }
 
     [Fact]
