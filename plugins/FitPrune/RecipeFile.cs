@@ -30,7 +30,7 @@ internal static partial class RecipeFile
             throw FitPruneOptions.Error($"'{name}' has {file.Length} bytes; a recipe has at most {MaxBytes}");
         }
 
-        string text = File.ReadAllText(path);
+        string text = InputFile.Text(path, MaxBytes);
         return IsPrinted(text) ? ParsePrinted(text, $"recipe '{name}'") : ParseJson(text, name);
     }
 

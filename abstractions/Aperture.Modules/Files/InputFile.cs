@@ -1,8 +1,12 @@
 using System.Runtime.InteropServices;
+using System.Text;
 
 namespace Aperture.Files;
 
-/// <summary>Opens files that somebody names: only regular ones, because a pipe without a writer waits for ever and a device never ends.</summary>
+/// <summary>
+/// Opens files that somebody names: only regular ones, because a pipe without a writer waits for ever and a device never ends, and only files themselves, not
+/// what Git leaves in their place.
+/// </summary>
 public static partial class InputFile
 {
     private const int CurrentFolder = -100;
@@ -11,9 +15,12 @@ public static partial class InputFile
     private const int TypeBits = 0xf000;
     private const int RegularFile = 0x8000;
 
+    private static readonly UTF8Encoding _utf8 = new(false, throwOnInvalidBytes: true);
+
     /// <summary>Refuses what is there and no regular file; a name that is not there is left to whoever opens it.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="IOException">It is a folder, a pipe, a device or a socket; the message is a sentence about "it".</exception>
+    /// <exception cref="ApertureException">It is a pointer of Git LFS.</exception>
     public static void RequireRegular(string path)
     {
         Span<byte> status = stackalloc byte[256];
@@ -33,11 +40,14 @@ public static partial class InputFile
                 _ => "it is a device, not a file",
             });
         }
+
+        LfsPointer.Refuse(path);
     }
 
     /// <summary>Opens a regular file for reading.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="IOException">It is not there or no regular file.</exception>
+    /// <exception cref="ApertureException">It is a pointer of Git LFS.</exception>
     public static FileStream Open(string path)
     {
         RequireRegular(path);
@@ -66,6 +76,34 @@ public static partial class InputFile
         {
             throw new ApertureException($"{path} cannot be read: {error.Message.ReplaceLineEndings(" ").TrimEnd('.')}.", error);
         }
+    }
+
+    /// <summary>Reads a whole text.</summary>
+    /// <param name="path">The file: UTF-8, with or without a byte-order mark.</param>
+    /// <param name="largest">The most bytes it may have.</param>
+    /// <exception cref="ApertureException">It cannot be read, is larger, or is no UTF-8; the message names it.</exception>
+    public static string Text(string path, long largest)
+    {
+        byte[] bytes = Bytes(path, largest);
+        try
+        {
+            return _utf8.GetString(bytes).TrimStart('\uFEFF');
+        }
+        catch (DecoderFallbackException error)
+        {
+            throw new ApertureException($"{path} is not UTF-8 text (byte {error.Index + 1}); save it as UTF-8, or fetch it again.", error);
+        }
+    }
+
+    /// <summary>Reads the lines of a whole text.</summary>
+    /// <param name="path">The file: UTF-8, with or without a byte-order mark.</param>
+    /// <param name="largest">The most bytes it may have.</param>
+    /// <returns>The lines without their ends; a line feed at the end of the file begins none.</returns>
+    /// <exception cref="ApertureException">It cannot be read, is larger, or is no UTF-8; the message names it.</exception>
+    public static string[] Lines(string path, long largest)
+    {
+        string text = Text(path, largest).ReplaceLineEndings("\n");
+        return text.Length == 0 ? [] : (text.EndsWith('\n') ? text[..^1] : text).Split('\n');
     }
 
     [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8)]

@@ -71,7 +71,7 @@ public static class JsonLines
     {
         try
         {
-            return File.OpenRead(path);
+            return InputFile.Open(path);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

@@ -21,7 +21,7 @@ public static partial class NumpyFile
     {
         try
         {
-            using FileStream file = File.OpenRead(path);
+            using FileStream file = InputFile.Open(path);
             return Read(file, $"'{path}'", file.Length);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
@@ -38,7 +38,7 @@ public static partial class NumpyFile
     {
         try
         {
-            using ZipArchive archive = ZipFile.OpenRead(path);
+            using ZipArchive archive = new(InputFile.Open(path), ZipArchiveMode.Read);
             if (archive.Entries.Count > MaxEntries)
             {
                 throw new ApertureException($"'{path}' has {archive.Entries.Count} entries, more than an archive of arrays ever has.");

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Files;
 
 namespace Aperture.Models;
 
@@ -21,9 +22,7 @@ public sealed record ChatTemplateFiles(string Text, string Where)
     {
         if (folder.Has(File))
         {
-            string path = folder.At(File);
-            return new FileInfo(path).Length <= Longest ? new(System.IO.File.ReadAllText(path), path)
-                : throw new ApertureException($"{path} is larger than a chat template ever is; check the download.");
+            return new(InputFile.Text(folder.At(File), Longest), folder.At(File));
         }
 
         return _files.Where(folder.Has).Select(file => In(folder.Json(file), folder.At(file))).FirstOrDefault(found => found is not null);

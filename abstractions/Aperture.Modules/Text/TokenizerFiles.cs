@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using Aperture.Files;
 
@@ -8,35 +7,10 @@ namespace Aperture.Text;
 internal static class TokenizerFiles
 {
     private const long MaxBytes = 256L << 20;
-    private static readonly UTF8Encoding _utf8 = new(false, throwOnInvalidBytes: true);
 
-    public static byte[] ReadBytes(string path)
-    {
-        try
-        {
-            InputFile.RequireRegular(path);
-            long length = new FileInfo(path).Length;
-            return length <= MaxBytes
-                ? File.ReadAllBytes(path)
-                : throw new ApertureException($"{path} has {length} bytes, more than the {MaxBytes} that a tokenizer file may have; it is no tokenizer file.");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ApertureException($"Cannot read {path}: {e.Message.ReplaceLineEndings(" ")}", e);
-        }
-    }
+    public static byte[] ReadBytes(string path) => InputFile.Bytes(path, MaxBytes);
 
-    public static string ReadText(string path)
-    {
-        try
-        {
-            return _utf8.GetString(ReadBytes(path)).TrimStart('\uFEFF');
-        }
-        catch (DecoderFallbackException e)
-        {
-            throw new ApertureException($"{path} is not UTF-8 text (byte {e.Index + 1}); fetch it again.", e);
-        }
-    }
+    public static string ReadText(string path) => InputFile.Text(path, MaxBytes);
 
     public static JsonDocument ReadJson(string path)
     {

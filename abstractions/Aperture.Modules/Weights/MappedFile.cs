@@ -51,7 +51,6 @@ internal sealed unsafe partial class MappedFile : IDisposable
 
     public static MappedFile Open(string path)
     {
-        LfsPointer.Refuse(path);
         try
         {
             InputFile.RequireRegular(path);

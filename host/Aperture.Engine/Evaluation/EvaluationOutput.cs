@@ -108,7 +108,7 @@ internal sealed class EvaluationOutput : IDisposable
         string file = Path.Combine(folder, RunFile);
         if (!isEmpty)
         {
-            settings.RefuseOther(EvaluationSettings.Parse(File.Exists(file) ? File.ReadAllBytes(file) : [], file), folder);
+            settings.RefuseOther(EvaluationSettings.Parse(File.Exists(file) ? InputFile.Bytes(file, JsonText.LargestConfiguration) : [], file), folder);
         }
         else
         {

@@ -1,3 +1,4 @@
+using Aperture.Files;
 using Aperture.Pipelines;
 
 namespace Aperture.Plugins;
@@ -42,6 +43,7 @@ public sealed class PluginCatalog
         byte[] json;
         try
         {
+            InputFile.RequireRegular(file);
             json = File.ReadAllBytes(file);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using Aperture.Files;
 
 namespace Aperture.Plugins.DtNet.Data;
 
@@ -16,7 +17,7 @@ internal sealed class RecentHdf5Stream(string path) : Stream
     private const int LargestHeader = 1 << 20, AddressSize = 8, MaskSize = 4;
     private const int MostBlocks = 32, MostChunks = 1 << 16, MostShown = 64;
 
-    private readonly FileStream _file = File.OpenRead(path);
+    private readonly FileStream _file = InputFile.Open(path);
     private readonly List<(long Start, byte[] Bytes)> _shown = [];
 
     public override bool CanRead => true;

@@ -14,6 +14,7 @@ namespace Aperture.Plugins.DtNet.Data;
 internal sealed class Vocabulary
 {
     private const int MostWords = 10_000_000;
+    private const long LargestFile = 256L << 20;
     private readonly Dictionary<string, int> _ids;
 
     /// <summary>A vocabulary of words in the order of their ids.</summary>
@@ -63,7 +64,7 @@ internal sealed class Vocabulary
         return Path.GetExtension(path).ToLowerInvariant() switch
         {
             ".json" => new Vocabulary(ReadJson(path), path),
-            ".txt" => new Vocabulary(File.ReadAllLines(path), path),
+            ".txt" => new Vocabulary(InputFile.Lines(path, LargestFile), path),
             _ => ReadPickle(path),
         };
     }
@@ -117,7 +118,7 @@ internal sealed class Vocabulary
     {
         try
         {
-            return JsonText.Record(File.ReadAllBytes(path), DtNetJson.Default.StringArray) ?? throw new JsonException("it is null");
+            return JsonText.Record(InputFile.Bytes(path, LargestFile), DtNetJson.Default.StringArray) ?? throw new JsonException("it is null");
         }
         catch (JsonException error)
         {

@@ -57,7 +57,7 @@ internal sealed record SearchResult
 
         try
         {
-            SearchResult result = JsonText.Record(File.ReadAllBytes(path), FilesJson.Default.SearchResult) ?? new SearchResult();
+            SearchResult result = JsonText.Record(InputFile.Bytes(path, LargestFile), FilesJson.Default.SearchResult) ?? new SearchResult();
             bool sound = result.Scores is { Count: > 0 }
                 && result.Skip is not null
                 && result.Skip.Count == result.K

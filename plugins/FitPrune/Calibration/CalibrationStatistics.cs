@@ -44,7 +44,7 @@ internal sealed record CalibrationStatistics
         CalibrationStatistics? read;
         try
         {
-            read = JsonText.Record(File.ReadAllBytes(path), FilesJson.Default.CalibrationStatistics);
+            read = JsonText.Record(InputFile.Bytes(path, MaxBytes), FilesJson.Default.CalibrationStatistics);
         }
         catch (JsonException error)
         {

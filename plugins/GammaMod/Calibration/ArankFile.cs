@@ -43,7 +43,7 @@ internal sealed record ArankFile
         ArankFile? read = null;
         try
         {
-            read = new FileInfo(path).Length <= LargestFile ? JsonText.Record(File.ReadAllBytes(path), FilesJson.Default.ArankFile) : null;
+            read = new FileInfo(path).Length <= LargestFile ? JsonText.Record(InputFile.Bytes(path, LargestFile), FilesJson.Default.ArankFile) : null;
         }
         catch (JsonException error)
         {

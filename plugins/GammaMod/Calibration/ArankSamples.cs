@@ -35,7 +35,7 @@ internal sealed record ArankSamples
         ArankSamples? read = null;
         try
         {
-            read = new FileInfo(path).Length <= LargestFile ? JsonText.Record(File.ReadAllBytes(path), FilesJson.Default.ArankSamples) : null;
+            read = new FileInfo(path).Length <= LargestFile ? JsonText.Record(InputFile.Bytes(path, LargestFile), FilesJson.Default.ArankSamples) : null;
         }
         catch (JsonException error)
         {

@@ -1,3 +1,5 @@
+using Aperture.Files;
+
 namespace Aperture.Plugins.InstDiffEdit.Benchmark;
 
 /// <summary>A line of a benchmark's list.</summary>
@@ -41,7 +43,7 @@ internal static class EditList
             throw new ApertureException($"There is no list '{path}'; check the name.");
         }
 
-        return [.. File.ReadLines(path).Select((line, number) => (line, number)).Where(entry => entry.line.Length > 0)
+        return [.. InputFile.Lines(path, JsonText.LargestConfiguration).Select((line, number) => (line, number)).Where(entry => entry.line.Length > 0)
             .Select(entry => Parse(entry.line) ?? throw new ApertureException(
                 $"{path}, line {entry.number + 1}: neither three nor four fields between '{Separator}'; take the benchmark's list as it is."))];
     }
