@@ -54,11 +54,16 @@ internal sealed class LlavaFamily : IModelFamily
     public ModelParts Open(ModelFolder folder, ModelOpening opening)
     {
         LlavaConfig config = LlavaConfig.Parse(folder.Json(ModelFolder.ConfigFile), folder.At(ModelFolder.ConfigFile));
-        LlavaSettings.Check(folder, opening.Tell);
+        FolderSettings.Check(folder, KnownSettings.Config, opening.Tell);
         IWeightSource source = LlavaBase.Under(CheckpointWeights.Open(folder, opening), folder, opening);
         LlavaKeys keys = LlavaKeys.Find(source, config, folder.Base ?? folder.Path);
         VisionEncoderParts? encoder = LlavaEncoders.Find(config, source, keys, folder, opening);
         LlavaTower? tower = encoder is null ? LlavaTower.Find(folder.Path, config, source, keys, opening) : null;
+        if (encoder is not null)
+        {
+            ImageSettings.TellUnread(folder, opening.Tell);
+        }
+
         ITokenizer? tokenizer = Array.Find(_tokenizerFiles, folder.Has) is { } file ? LlavaMarks.Open(Path.GetDirectoryName(folder.At(file))!, config) : null;
         ClipImageProcessorConfig? processor = tower is null ? null : LlavaSettings.Pictures(config, config.ForInput(tower.Config), folder, opening.Tell);
         LlavaPrompts prompts = LlavaPrompts.Find(config, folder, tokenizer, opening);

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Aperture.Decoding;
 using Aperture.Images;
 using Aperture.Models;
@@ -7,36 +6,9 @@ using Aperture.Vision;
 
 namespace Aperture.Plugins.Llava;
 
-/// <summary>What the files of a checkpoint say beside its sizes: each setting is acted on, refused, or told.</summary>
+/// <summary>What a checkpoint says of its pictures and of the length of prompts.</summary>
 internal static class LlavaSettings
 {
-    /// <summary>Refuses a configuration that asks for what is not done, and tells what nothing here reads.</summary>
-    /// <param name="folder">The checkpoint's folder.</param>
-    /// <param name="tell">Gets the lines.</param>
-    /// <exception cref="ApertureException">A setting asks for what is not done.</exception>
-    public static void Check(ModelFolder folder, Action<string> tell)
-    {
-        string where = folder.At(ModelFolder.ConfigFile);
-        JsonElement config = folder.Json(ModelFolder.ConfigFile);
-        KnownSettings.Require(config, KnownSettings.Config, where, tell);
-        foreach ((string key, string list) in ((string, string)[])[("text_config", KnownSettings.Text), ("vision_config", KnownSettings.Vision)])
-        {
-            if (config.TryGetProperty(key, out JsonElement part))
-            {
-                KnownSettings.Require(part, list, $"{where}: {key}", tell);
-            }
-        }
-
-        foreach ((string file, string list) in ((string, string)[])[
-            ("processor_config.json", KnownSettings.Processor), ("tokenizer_config.json", KnownSettings.Tokenizer)])
-        {
-            if (folder.Has(file))
-            {
-                KnownSettings.Tell(folder.Json(file), list, folder.At(file), tell);
-            }
-        }
-    }
-
     /// <summary>What is done to pictures before the tower.</summary>
     /// <param name="config">The configuration.</param>
     /// <param name="vision">The tower.</param>

@@ -72,4 +72,10 @@ public interface IMethodFiles
 
     /// <summary>The model's open checkpoint, in which a method's weights may lie; null for a model without one. Borrowed: copy what the method keeps.</summary>
     IWeightSource? Checkpoint => null;
+
+    /// <summary>Tells the user once of something in the files that is not honoured.</summary>
+    /// <param name="notice">A sentence that names the file.</param>
+    void Tell(string notice)
+    {
+    }
 }

@@ -14,7 +14,9 @@ namespace Aperture.Decoding;
 /// </summary>
 public sealed class MetaLlamaWeights : IMappedWeights
 {
-    private const string ParametersFile = "params.json";
+    /// <summary>The name of the file with the sizes.</summary>
+    public const string ParametersFile = "params.json";
+
     private const string Rotary = "rope.freqs"; // a table that every loader computes for itself
 
     // Meta's name within a layer, Hugging Face's, and the dimension that ranks split (-1: each rank holds all of it).

@@ -29,7 +29,7 @@ internal static class RotaryReader
             throw new ApertureException($"{config.Where}: the rope scaling factor is {factor} but must be above 0.");
         }
 
-        int dimensions = family.PartialRotary == 1 ? headSize : Partial(config, parameters, family, headSize);
+        int dimensions = Partial(config, parameters, family, headSize);
         return new RotaryConfig
         {
             Theta = theta,
@@ -47,6 +47,11 @@ internal static class RotaryReader
     private static int Partial(ConfigReader config, ConfigReader parameters, DecoderFamily family, int headSize)
     {
         double part = parameters.Number("partial_rotary_factor", config.Number("partial_rotary_factor", family.PartialRotary));
+        if (family.PartialRotary == 1 && part != 1)
+        {
+            throw new ApertureException($"{config.Where}: partial_rotary_factor is {part}, but decoders of this type rotate whole heads; set it to 1.");
+        }
+
         int dimensions = part is > 0 and <= 1 ? (int)(part * headSize) : 0;
         return dimensions > 0 && dimensions % 2 == 0
             ? dimensions

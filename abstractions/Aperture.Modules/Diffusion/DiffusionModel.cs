@@ -18,21 +18,23 @@ public sealed class DiffusionModel : IDisposable
 
     private readonly List<IDisposable> _owned;
 
-    // The policy holds for a UNet that is opened later, too.
+    // Both hold for a UNet that is opened later, too.
     private readonly WeightPolicy _policy;
+    private readonly Action<string> _tell;
 
     private DiffusionModel(string path, DiffusionModelOptions options, List<IDisposable> owned)
     {
         _owned = owned;
         bool folder = Directory.Exists(path);
+        _tell = options.Tell ?? (_ => { });
         (IWeightSource Weights, UNetConfig Config) unet;
         (IWeightSource Weights, AutoencoderConfig Config) pictures;
         (IWeightSource Weights, ClipTextConfig Config) text;
         if (folder)
         {
-            unet = Part(Path.Combine(path, "unet"), [UNetFile], UNetConfig.Parse);
-            pictures = Part(Path.Combine(path, "vae"), [UNetFile], AutoencoderConfig.Parse);
-            text = Part(Path.Combine(path, "text_encoder"), ["model", TextFile], ClipTextConfig.Parse);
+            unet = Part(Path.Combine(path, "unet"), [UNetFile], UNetConfig.Parse, KnownSettings.UNet);
+            pictures = Part(Path.Combine(path, "vae"), [UNetFile], AutoencoderConfig.Parse, KnownSettings.Autoencoder);
+            text = Part(Path.Combine(path, "text_encoder"), ["model", TextFile], ClipTextConfig.Parse, KnownSettings.ClipText);
         }
         else
         {
@@ -50,9 +52,7 @@ public sealed class DiffusionModel : IDisposable
         ScalarType stored = unet.Weights.Describe("conv_in.weight").ScalarType;
         WeightPolicy policy = WeightPolicy.For(options.Device ?? CPU, options.Type, stored) with { Cancellation = options.Cancellation };
         _policy = policy with { Storage = policy.Compute };
-        Schedule = options.Schedule ?? (folder && File.Exists(SchedulerFile(path))
-            ? NoiseSchedule.Parse(ModelFolder.ReadJson(SchedulerFile(path)), SchedulerFile(path))
-            : new NoiseSchedule());
+        Schedule = options.Schedule ?? (folder && File.Exists(SchedulerFile(path)) ? ReadSchedule(SchedulerFile(path)) : new NoiseSchedule());
         Tokenizer = Tokenizers.FromFolder(
             options.Tokenizer ?? (folder ? Path.Combine(path, "tokenizer") : Path.GetDirectoryName(path)!),
             new TokenizerOptions { Class = "CLIPTokenizer", RepairText = options.RepairText, SplitPunctuation = true });
@@ -64,9 +64,9 @@ public sealed class DiffusionModel : IDisposable
 
     private DiffusionModel(DiffusionModel other, string unet, List<IDisposable> owned)
     {
-        (_owned, _policy) = (owned, other._policy);
+        (_owned, _policy, _tell) = (owned, other._policy, other._tell);
         (Tokenizer, Text, Pictures, Schedule) = (other.Tokenizer, other.Text, other.Pictures, other.Schedule);
-        (IWeightSource weights, UNetConfig config) = Part(unet, [UNetFile], UNetConfig.Parse);
+        (IWeightSource weights, UNetConfig config) = Part(unet, [UNetFile], UNetConfig.Parse, KnownSettings.UNet);
         UNet = Own(Diffusion.UNet.Load(weights, config, _policy));
         Check();
     }
@@ -168,10 +168,19 @@ public sealed class DiffusionModel : IDisposable
 
     private static string SchedulerFile(string folder) => Path.Combine(folder, "scheduler", "scheduler_config.json");
 
-    private (IWeightSource Weights, T Config) Part<T>(string folder, string[] names, Func<JsonElement, string, T> parse)
+    private NoiseSchedule ReadSchedule(string file)
+    {
+        JsonElement json = ModelFolder.ReadJson(file);
+        KnownSettings.Scheduler.Tell(json, file, _tell);
+        return NoiseSchedule.Parse(json, file);
+    }
+
+    private (IWeightSource Weights, T Config) Part<T>(string folder, string[] names, Func<JsonElement, string, T> parse, SettingsList settings)
     {
         string config = Path.Combine(folder, ModelFolder.ConfigFile);
-        return (Own(WeightFiles.Open(WeightsOf(folder, names))), parse(ModelFolder.ReadJson(config), config));
+        JsonElement json = ModelFolder.ReadJson(config);
+        settings.Require(json, config, _tell);
+        return (Own(WeightFiles.Open(WeightsOf(folder, names))), parse(json, config));
     }
 
     // Half-precision variants lie under names of their own, beside the full ones or instead of them.

@@ -23,6 +23,9 @@ public sealed record DiffusionModelOptions
     /// <summary>The model's noise instead of what its scheduler's file says; null for that.</summary>
     public NoiseSchedule? Schedule { get; init; }
 
+    /// <summary>Told what the checkpoint's files say and nothing here does; null for nobody.</summary>
+    public Action<string>? Tell { get; init; }
+
     /// <summary>Ends the opening.</summary>
     public CancellationToken Cancellation { get; init; }
 }

@@ -67,7 +67,7 @@ public static class CheckpointWeights
     {
         LoraConfig config = Config(adapter);
         string file = Path.Combine(adapter, LoraConfig.File);
-        KnownSettings.Tell(ModelFolder.ReadJson(file), KnownSettings.Adapter, file, opening.Tell);
+        KnownSettings.Adapter.Tell(ModelFolder.ReadJson(file), file, opening.Tell);
         IWeightSource trained = opening.Keep(WeightFiles.Open(Adapter(adapter)));
         string beside = Path.Combine(adapter, Trained);
         if (!File.Exists(beside))

@@ -30,9 +30,9 @@ public static class GenerationSettings
             return own ?? new GenerationOptions();
         }
 
-        JsonElement json = folder.Json(File);
+        JsonElement json = folder.Settings(File);
         GenerationOptions said = GenerationOptions.Parse(json, folder.At(File));
-        KnownSettings.Tell(json, KnownSettings.Generation, folder.At(File), tell);
+        KnownSettings.Generation.Tell(json, folder.At(File), tell);
         return said.EndOfSequence.Count > 0 || own is null ? said : said with { EndOfSequence = own.EndOfSequence };
     }
 }

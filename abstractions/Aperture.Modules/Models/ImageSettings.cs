@@ -33,10 +33,22 @@ public sealed record ImageSettings(JsonElement Json, string Where)
         ImageSettings? found = newer ?? older;
         if (found is not null)
         {
-            KnownSettings.Tell(found.Json, KnownSettings.Pictures, found.Where, tell);
+            KnownSettings.Pictures.Tell(found.Json, found.Where, tell);
         }
 
         return found;
+    }
+
+    /// <summary>Tells of settings that are not read, for a model whose authors' code makes pictures in one way.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="tell">Told where there are settings.</param>
+    /// <exception cref="ApertureException">A file is no JSON object.</exception>
+    public static void TellUnread(ModelFolder folder, Action<string> tell)
+    {
+        if (Find(folder, _ => { }) is { } found)
+        {
+            tell($"{found.Where}: nothing here reads it; pictures are made as the code of the model's authors makes them.");
+        }
     }
 
     private static ImageSettings Object(JsonElement json, string where)

@@ -59,6 +59,13 @@ public sealed class ModelFolder
     /// <exception cref="ApertureException">The file is missing, too large for a configuration, or no JSON.</exception>
     public JsonElement Json(string file) => ReadJson(At(file));
 
+    /// <summary>Reads a JSON file of the folder that holds settings.</summary>
+    /// <param name="file">The file's name.</param>
+    /// <exception cref="ApertureException">The file is missing, too large for a configuration, or no JSON object.</exception>
+    public JsonElement Settings(string file)
+        => Json(file) is { ValueKind: JsonValueKind.Object } json ? json
+            : throw new ApertureException($"{At(file)} must hold a JSON object, not {Json(file).ValueKind}; fetch the file again.");
+
     /// <summary>Whether the configuration has a key.</summary>
     /// <param name="key">The key.</param>
     public bool Says(string key)

@@ -46,6 +46,9 @@ public sealed record ModelParts
     /// </summary>
     public int VisualTokens { get; init; }
 
+    /// <summary>Rows that a prompt may have as the checkpoint says (<c>tokenizer_model_max_length</c>), where its packer does not limit them itself.</summary>
+    public int? MaxPromptRows { get; init; }
+
     /// <summary>The open checkpoint, in which the weights of methods may lie.</summary>
     public required IWeightSource Checkpoint { get; init; }
 

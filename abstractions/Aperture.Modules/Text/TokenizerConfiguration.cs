@@ -42,6 +42,10 @@ internal sealed class TokenizerConfiguration
             SingleWord = node.Flag("single_word") ?? false,
         };
 
+    private static TokenizerJsonNode Settings(JsonDocument document, string path)
+        => new TokenizerJsonNode(document.RootElement, path) is { Json.ValueKind: JsonValueKind.Object } root ? root
+            : throw new TokenizerJsonNode(document.RootElement, path).Damaged($"the value {document.RootElement.ValueKind} in place of an object");
+
     private static string? TokenText(TokenizerJsonNode node) => node.Json.ValueKind == JsonValueKind.String ? node.Json.GetString() : node.Text("content");
 
     private void ReadMap(string path, HashSet<string> special)
@@ -52,7 +56,7 @@ internal sealed class TokenizerConfiguration
         }
 
         using JsonDocument document = TokenizerFiles.ReadJson(path);
-        ReadRoles(new(document.RootElement, path), special);
+        ReadRoles(Settings(document, path), special);
     }
 
     private void ReadRoles(TokenizerJsonNode root, HashSet<string> special)
@@ -86,7 +90,7 @@ internal sealed class TokenizerConfiguration
         }
 
         using JsonDocument document = TokenizerFiles.ReadJson(path);
-        TokenizerJsonNode root = new(document.RootElement, path);
+        TokenizerJsonNode root = Settings(document, path);
         Class = root.Text("tokenizer_class");
         Legacy = root.Flag("legacy");
         AddBegin = root.Flag("add_bos_token");

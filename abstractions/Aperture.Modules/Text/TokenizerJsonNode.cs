@@ -18,7 +18,8 @@ internal readonly record struct TokenizerJsonNode(JsonElement Json, string Sourc
     {
         JsonValueKind.True => true,
         JsonValueKind.False => false,
-        _ => null,
+        JsonValueKind.Null or JsonValueKind.Undefined => null,
+        _ => throw Damaged($"the value {this[name].Json.GetRawText().ReplaceLineEndings(" ")} for '{name}', which is true or false"),
     };
 
     public int? Number(string name) => this[name].Json is { ValueKind: JsonValueKind.Number } value && value.TryGetInt32(out int number) ? number : null;

@@ -10,6 +10,8 @@ internal sealed class MethodFiles(Model model) : IMethodFiles
 
     public IWeightSource? Checkpoint => model.Checkpoint;
 
+    public void Tell(string notice) => model.Tell(notice);
+
     public string Resolve(string path)
     {
         string beside = Path.Combine(model.Folder, path);

@@ -104,6 +104,7 @@ public sealed class Model : IDisposable
         {
             DecoderInfo info = parts.Decoder.Describe(name, parts.VisualTokens);
             HeadNotice.Tell(parts, opening, origin?.Folder ?? name);
+            TokenRows.TellEnds(parts.Generation, parts.Decoder.VocabularySize, opening.Tell);
             if (parts.Tokenizer is not null)
             {
                 TokenRows.Tell(parts.Tokenizer, parts.Decoder.VocabularySize, opening.Tell, origin?.Folder ?? name);
@@ -157,6 +158,9 @@ public sealed class Model : IDisposable
     /// <summary>Says who gets the lines about what of the checkpoint is not done as its files say.</summary>
     /// <param name="onNotice">Gets them, those of its opening first.</param>
     public void SendNotices(Action<string> onNotice) => _opening.SendNotices(onNotice);
+
+    /// <summary>Rows that a prompt may have as the checkpoint says; null where it says nothing, or its packer limits them.</summary>
+    internal int? MaxPromptRows => Parts.MaxPromptRows;
 
     /// <summary>Tells the user something about the checkpoint.</summary>
     internal void Tell(string line) => _opening.Tell(line);

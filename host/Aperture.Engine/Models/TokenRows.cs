@@ -1,3 +1,4 @@
+using Aperture.Generation;
 using Aperture.Text;
 
 namespace Aperture.Models;
@@ -19,6 +20,20 @@ internal static class TokenRows
             tell(
                 $"'{where}': the token '{tokenizer.TokenOf(beyond[0])}' with id {beyond[0]}{others} lies beyond the {rows} rows of the embedding table; a "
                 + "prompt with it is refused.");
+        }
+    }
+
+    /// <summary>Tells of an answer's ends where none of them has a row, so that no answer ends by itself.</summary>
+    /// <param name="generation">The checkpoint's settings.</param>
+    /// <param name="rows">Rows of the output matrix.</param>
+    /// <param name="tell">Gets the line.</param>
+    public static void TellEnds(GenerationOptions generation, int rows, Action<string> tell)
+    {
+        if (generation.EndOfSequence.Count > 0 && generation.EndOfSequence.All(id => id >= rows))
+        {
+            tell(
+                $"{generation.Source}: eos_token_id {generation.EndOfSequence[0]} lies beyond the {rows} rows of the output matrix, so no answer ends by "
+                + "itself; --max-new-tokens limits answers.");
         }
     }
 

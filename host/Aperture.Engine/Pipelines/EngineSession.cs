@@ -43,7 +43,7 @@ public sealed class EngineSession : IAsyncDisposable
         _cache = cache;
         _locator = new ModelLocator(cache);
         _requests = new RequestQueue();
-        _tasks = new SessionTasks(plugins, _requests, _locator);
+        _tasks = new SessionTasks(plugins, _requests, _locator, TellOnce);
         Defaults = defaults;
     }
 

@@ -13,16 +13,18 @@ internal static class PromptLength
     /// <exception cref="ApertureException">It has more rows than the model has positions.</exception>
     public static PackedPrompt Required(PackedPrompt prompt, Model model)
     {
-        int rows = prompt.Layout.Count, reach = model.Decoder.Spec.Rotary.Reach;
-        if (rows <= reach)
+        int rows = prompt.Layout.Count, most = Math.Min(model.Decoder.Spec.Rotary.Reach, model.MaxPromptRows ?? int.MaxValue);
+        if (rows <= most)
         {
             return prompt;
         }
 
+        string setting = most == model.MaxPromptRows ? "tokenizer_model_max_length" : "max_position_embeddings";
+
         int visual = prompt.Layout.VisualCount;
         prompt.Dispose();
         throw new ApertureException(
-            $"The prompt has {rows} rows, {visual} of them of pictures, but {model.Name} was made for {reach} (max_position_embeddings); write less, show "
+            $"The prompt has {rows} rows, {visual} of them of pictures, but {model.Name} was made for {most} ({setting}); write less, show "
             + "fewer pictures, reduce them before the decoder (random, pooling), or have it cut where the model can (--cut-prompt).");
     }
 

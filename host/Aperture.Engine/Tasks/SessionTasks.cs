@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 namespace Aperture.Tasks;
 
 /// <summary>The tasks that a session has open, and how it opens and trains them. Disposing it disposes what is open.</summary>
-internal sealed class SessionTasks(PluginHost plugins, RequestQueue requests, ModelLocator models) : IDisposable
+internal sealed class SessionTasks(PluginHost plugins, RequestQueue requests, ModelLocator models, Action<string> tell) : IDisposable
 {
     private readonly List<IOpenTask> _open = [];
 
@@ -52,10 +52,11 @@ internal sealed class SessionTasks(PluginHost plugins, RequestQueue requests, Mo
             {
                 string path = TaskFiles.Locate(fileOrFolder, models);
                 IReadOnlyList<TaskSample> read = TaskSamples.Read(samples);
+                TaskFiles files = new(path, models, tell);
                 string? named = architecture ?? TaskSettings.Of(path)?.Architecture;
                 using PluginLease lease = TaskFinder<ITaskModel>.Find(plugins, path, named, out ITaskFactory<ITaskModel> factory);
                 return factory is ITrainedTask trained
-                    ? TaskTrainer.Run(factory.Name, trained, path, read, options, Devices.Parse(device), new TaskFiles(path, models), output, progress, token)
+                    ? TaskTrainer.Run(factory.Name, trained, path, read, options, Devices.Parse(device), files, output, progress, token)
                     : throw new ApertureException($"'{factory.Name}' has nothing to train; it works as it is.");
             },
             cancellationToken);
@@ -76,7 +77,7 @@ internal sealed class SessionTasks(PluginHost plugins, RequestQueue requests, Mo
         where T : class, ITaskModel
     {
         JsonElement all = PluginDefaults.Apply(factory.Name, lease.Names, lease.Entry.Options, options);
-        T model = factory.Open(path, all, device, new TaskFiles(path, models));
+        T model = factory.Open(path, all, device, new TaskFiles(path, models, tell));
         try
         {
             return new OpenTask<T>(requests, lease, model, path, device);

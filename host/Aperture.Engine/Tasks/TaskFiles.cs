@@ -7,11 +7,13 @@ namespace Aperture.Tasks;
 /// Finds checkpoints, and the files and folders that options name: as given, beside the checkpoint, among what comes with the application, or in the cache of
 /// the hub.
 /// </summary>
-internal sealed class TaskFiles(string checkpoint, ModelLocator models) : IMethodFiles
+internal sealed class TaskFiles(string checkpoint, ModelLocator models, Action<string> tell) : IMethodFiles
 {
     private readonly string _folder = Directory.Exists(checkpoint) ? checkpoint : Path.GetDirectoryName(checkpoint)!;
 
     public string? ModelFolder => _folder;
+
+    public void Tell(string notice) => tell(notice);
 
     /// <summary>
     /// The full path of a checkpoint: as given, or the folder of a shipped one or of a hub id in the cache. Where a folder says which file holds the weights

@@ -91,12 +91,16 @@ internal sealed class LavinFamily : IModelFamily
     {
         if (MetaLlamaWeights.IsIn(folder))
         {
+            string parameters = Path.Combine(folder, MetaLlamaWeights.ParametersFile);
+            KnownSettings.MetaLlama.Require(ModelFolder.ReadJson(parameters), parameters, opening.Tell);
             MetaLlamaWeights meta = opening.Keep(MetaLlamaWeights.Open(folder));
             return (meta, meta.Config);
         }
 
         string file = Path.Combine(folder, ModelFolder.ConfigFile);
-        DecoderSpec config = DecoderSpec.Parse(ModelFolder.ReadJson(file), file);
+        JsonElement json = ModelFolder.ReadJson(file);
+        KnownSettings.Text.Require(json, file, opening.Tell);
+        DecoderSpec config = DecoderSpec.Parse(json, file);
         return (opening.Keep(WeightFiles.Open(folder)), config);
     }
 

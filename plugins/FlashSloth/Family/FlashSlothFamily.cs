@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Aperture.Decoding;
+using Aperture.Files;
 using Aperture.Generation;
 using Aperture.Models;
 using Aperture.Plugins.FlashSloth.Embq;
@@ -22,6 +23,10 @@ internal sealed class FlashSlothFamily : IModelFamily
     private const string Architecture = "FlashSloth", Index = "model.safetensors.index.json", Head = "lm_head", Decoder = "model.";
     private const int PublishedQueryToken = 50295, PublishedEndToken = 50296;
     private static readonly string[] _tokenizerFiles = ["tokenizer.json", "vocab.json"];
+
+    /// <summary>What becomes of the settings in a FlashSloth's <c>config.json</c>.</summary>
+    public static SettingsList Settings { get; }
+        = SettingsList.Read(typeof(FlashSlothFamily).Assembly, "Aperture.Plugins.FlashSloth.settings.txt")["config"].With(KnownSettings.Any);
 
     public string Name => FamilyName;
 
@@ -47,6 +52,8 @@ internal sealed class FlashSlothFamily : IModelFamily
     public ModelParts Open(ModelFolder folder, ModelOpening opening)
     {
         FlashSlothConfig config = FlashSlothConfig.Parse(folder.Json(ModelFolder.ConfigFile), folder.At(ModelFolder.ConfigFile));
+        FolderSettings.Check(folder, Settings, opening.Tell);
+        ImageSettings.TellUnread(folder, opening.Tell);
         IWeightSource source = CheckpointWeights.Open(folder, opening);
         ITokenizer? tokenizer = Array.Exists(_tokenizerFiles, folder.Has) ? Tokenizers.FromFolder(folder.Path) : null;
         ModelParts parts = Parts(config, source, opening, tokenizer, folder.Path);
@@ -94,6 +101,7 @@ internal sealed class FlashSlothFamily : IModelFamily
             Tokenizer = tokenizer,
             Prompts = new FlashSlothComposer(opening.Prompt, tokenizer, query, config.MaxLength, folder),
             Generation = new GenerationOptions { EndOfSequence = [end] },
+            MaxPromptRows = config.MaxLength == int.MaxValue ? null : config.MaxLength,
             VisualTokens = pictures.Tiles * SpatialPooling.Cells(vision.InputGrid, config.PoolSize).Count,
             Checkpoint = source,
             Canonical = Canonical,
@@ -119,6 +127,6 @@ internal sealed class FlashSlothFamily : IModelFamily
     {
         const long Largest = 8 << 20;
         FileInfo index = new(folder.At(Index));
-        return index.Exists && index.Length <= Largest && File.ReadAllText(index.FullName).Contains(EmbqWeights.Prefix, StringComparison.Ordinal);
+        return index.Exists && index.Length <= Largest && InputFile.Text(index.FullName, Largest).Contains(EmbqWeights.Prefix, StringComparison.Ordinal);
     }
 }

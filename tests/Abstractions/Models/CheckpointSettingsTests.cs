@@ -133,6 +133,19 @@ public sealed class CheckpointSettingsTests
     }
 
     [Theory]
+    [InlineData("null", "Null")]
+    [InlineData("[1]", "Array")]
+    public void Generation_settings_that_are_no_object_are_refused(string json, string kind)
+    {
+        using TemporaryFolder folder = new();
+        File.WriteAllText(folder["generation_config.json"], json);
+
+        Assert.Equal(
+            $"{folder["generation_config.json"]} must hold a JSON object, not {kind}; fetch the file again.",
+            Assert.Throws<ApertureException>(() => GenerationSettings.Read(new ModelFolder(folder.Root), Assert.Fail)).Message);
+    }
+
+    [Theory]
     [InlineData("chat_template.jinja", "{{ 1 }}")]
     [InlineData("chat_template.json", """{"chat_template": "{{ 1 }}"}""")]
     [InlineData("processor_config.json", """{"chat_template": "{{ 1 }}"}""")]
