@@ -55,7 +55,7 @@ internal sealed class LlavaFamily : IModelFamily
     {
         LlavaConfig config = LlavaConfig.Parse(folder.Json(ModelFolder.ConfigFile), folder.At(ModelFolder.ConfigFile));
         FolderSettings.Check(folder, KnownSettings.Config, opening.Tell);
-        IWeightSource source = LlavaBase.Under(CheckpointWeights.Open(folder, opening), folder, opening);
+        IWeightSource source = LlavaKeys.Unwrapped(LlavaBase.Under(CheckpointWeights.Open(folder, opening), folder, opening));
         LlavaKeys keys = LlavaKeys.Find(source, config, folder.Base ?? folder.Path);
         VisionEncoderParts? encoder = LlavaEncoders.Find(config, source, keys, folder, opening);
         LlavaTower? tower = encoder is null ? LlavaTower.Find(folder.Path, config, source, keys, opening) : null;

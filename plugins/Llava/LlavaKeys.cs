@@ -11,12 +11,24 @@ namespace Aperture.Plugins.Llava;
 internal sealed record LlavaKeys(string Decoder, string Head, IReadOnlyList<string> Projector, string? Tower)
 {
     private const string Separator = "image_newline"; // in Hugging Face's older naming
+    private const string Probe = "embed_tokens.weight";
+
+    private static readonly string[] _decoders = ["language_model.model.", "model.language_model.", "model."];
 
     private static readonly string[] _towers =
     [
         "vision_tower.vision_model.", "vision_tower.", "model.vision_tower.vision_model.", "model.vision_tower.",
         "model.vision_tower.vision_tower.vision_model.",
     ];
+
+    /// <summary>The checkpoint without the <c>model.</c> that a LightningModule puts before every name; the checkpoint itself where there is none.</summary>
+    /// <param name="source">The checkpoint; must outlive what is returned.</param>
+    public static IWeightSource Unwrapped(IWeightSource source)
+    {
+        const string Wrapper = "model.";
+        return !_decoders.Any(prefix => source.Contains(prefix + Probe)) && _decoders.Any(prefix => source.Contains(Wrapper + prefix + Probe))
+            && source.Names.All(name => name.StartsWith(Wrapper, StringComparison.Ordinal)) ? source.Under(Wrapper) : source;
+    }
 
     /// <summary>Looks up which spelling a checkpoint uses.</summary>
     /// <param name="source">The checkpoint.</param>
@@ -25,8 +37,7 @@ internal sealed record LlavaKeys(string Decoder, string Head, IReadOnlyList<stri
     /// <exception cref="ApertureException">None of the spellings fits.</exception>
     public static LlavaKeys Find(IWeightSource source, LlavaConfig config, string where = "")
     {
-        const string Probe = "embed_tokens.weight";
-        string decoder = new[] { "language_model.model.", "model.language_model.", "model." }.FirstOrDefault(prefix => source.Contains(prefix + Probe))
+        string decoder = _decoders.FirstOrDefault(prefix => source.Contains(prefix + Probe))
             ?? throw new ApertureException(
                 $"The checkpoint '{where}' has no {Probe} under language_model.model., model.language_model. or model., but {source.Names.Count} others, such "
                 + $"as {source.Names.FirstOrDefault() ?? "(none)"}: its weights are not a LLaVA's.");

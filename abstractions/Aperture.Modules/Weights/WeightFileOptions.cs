@@ -18,8 +18,9 @@ public sealed record WeightFileOptions
     public string? Container { get; init; }
 
     /// <summary>
-    /// Whether a prefix that every name begins with and that is the trace of a training wrapper is left out: <c>module.</c>, <c>_orig_mod.</c> or
-    /// <c>base_model.model.</c>, in every format.
+    /// Whether what training wrappers put into names is left out, in every format: a prefix that every name begins with (<c>module.</c>,
+    /// <c>_forward_module.</c>, <c>base_model.model.</c>), and anywhere <c>_orig_mod.</c>, <c>_fsdp_wrapped_module.</c> and
+    /// <c>_checkpoint_wrapped_module.</c>.
     /// </summary>
     public bool StripModule { get; init; } = true;
 

@@ -35,7 +35,7 @@ public static class WeightFiles
         {
             Array.ForEach(files, file => shards.Add(OpenFile(file, AsStored(options))));
             CombinedWeights all = new(shards);
-            return options?.StripModule == false ? all : WrapperPrefix.Strip(all);
+            return options?.StripModule == false ? all : WrapperNames.Strip(all);
         }
         catch
         {
@@ -45,7 +45,7 @@ public static class WeightFiles
     }
 
     private static IWeightSource Stripped(string path, WeightFileOptions? options)
-        => options?.StripModule == false ? OpenFile(path, options) : WrapperPrefix.Strip(OpenFile(path, options));
+        => options?.StripModule == false ? OpenFile(path, options) : WrapperNames.Strip(OpenFile(path, options));
 
     // What all shards have in common shows when they are together.
     private static WeightFileOptions AsStored(WeightFileOptions? options) => (options ?? new WeightFileOptions()) with { StripModule = false };

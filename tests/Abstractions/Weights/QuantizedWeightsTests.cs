@@ -45,6 +45,19 @@ public sealed class QuantizedWeightsTests
     }
 
     [Fact]
+    public void FP8_beside_a_scale_of_another_name_is_refused_and_without_any_is_numbers()
+    {
+        using CheckpointFolder folder = new(), plain = new();
+        folder.Add("w.weight", "F8_E4M3", [2, 3], _codes).Add("w.scales", [1L], 0.5f).Json("config.json", "{}").Save();
+        plain.Add("w.weight", "F8_E4M3", [2, 3], _codes).Add("w.input_scale", [1L], 0.5f).Add("ww.scale", [1L], 1f).Json("config.json", "{}").Save();
+
+        Assert.Contains(
+            "w.weight is stored as F8_E4M3, and 'w.scales' beside it is no scale that is known",
+            Assert.Throws<ApertureException>(() => folder.Load("w.weight")).Message, StringComparison.Ordinal);
+        Assert.Equal(_values, plain.Load("w.weight").Values);
+    }
+
+    [Fact]
     public void Int8_with_scales_and_zero_points()
     {
         using CheckpointFolder folder = new();

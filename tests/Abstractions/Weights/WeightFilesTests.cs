@@ -95,6 +95,8 @@ public sealed class WeightFilesTests
     [Theory]
     [InlineData("module.")]
     [InlineData("_orig_mod.")]
+    [InlineData("_forward_module.")]
+    [InlineData("_fsdp_wrapped_module.")]
     [InlineData("base_model.model.")]
     [InlineData("module._orig_mod.")]
     public void The_prefix_of_a_training_wrapper_is_left_out_in_every_container(string prefix)
@@ -115,10 +117,22 @@ public sealed class WeightFilesTests
         File.WriteAllText(folder["model.safetensors.index.json"], $$$"""{"weight_map":{"{{{prefix}}}w":"part.safetensors"}}""");
         using IWeightSource sharded = WeightFiles.Open(folder["model.safetensors.index.json"]);
         Assert.Equal(["w"], sharded.Names);
+    }
 
-        SaveAll(folder["mixed.safetensors"], prefix + "w", "head");
-        using IWeightSource mixed = WeightFiles.Open(folder["mixed.safetensors"]);
-        Assert.Contains(prefix + "w", mixed.Names);
+    [Theory]
+    [InlineData(new[] { "module.w", "head" }, new[] { "head", "module.w" })] // before some names alone it is a part of the model
+    [InlineData(new[] { "base_model.model.w", "head" }, new[] { "base_model.model.w", "head" })]
+    [InlineData(new[] { "a._orig_mod.w", "b.c._checkpoint_wrapped_module.w", "head" }, new[] { "a.w", "b.c.w", "head" })]
+    [InlineData(new[] { "module.a._fsdp_wrapped_module.w", "module.head" }, new[] { "a.w", "head" })]
+    [InlineData(new[] { "a._orig_mod.w", "a.w" }, new[] { "a._orig_mod.w", "a.w" })]
+    public void Names_of_some_tensors_keep_what_may_be_the_models_own(string[] stored, string[] opened)
+    {
+        using TemporaryFolder folder = new();
+        SaveAll(folder["w.safetensors"], stored);
+
+        using IWeightSource source = WeightFiles.Open(folder["w.safetensors"]);
+
+        Assert.Equal(opened, source.Names.Order(StringComparer.Ordinal));
     }
 
     [Theory]

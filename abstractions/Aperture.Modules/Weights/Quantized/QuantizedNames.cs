@@ -19,8 +19,15 @@ internal sealed class QuantizedNames
     private readonly IWeightSource _source;
     private readonly QuantizationSettings? _settings;
     private readonly string _where;
+    private readonly Lazy<List<string>> _scaleNames;
 
-    private QuantizedNames(IWeightSource source, QuantizationSettings? settings, string where) => (_source, _settings, _where) = (source, settings, where);
+    private QuantizedNames(IWeightSource source, QuantizationSettings? settings, string where)
+    {
+        (_source, _settings, _where) = (source, settings, where);
+        _scaleNames = new(() => [.. source.Names.Where(name => name.Contains("scale", StringComparison.OrdinalIgnoreCase))]);
+    }
+
+    private List<string> ScaleNames => _scaleNames.Value;
 
     /// <summary>The weights that are stored as codes, by the names they have as numbers.</summary>
     public Dictionary<string, QuantizedTensor> Tensors { get; } = new(StringComparer.Ordinal);
@@ -89,7 +96,17 @@ internal sealed class QuantizedNames
             throw new ApertureException(
                 $"{said.Where}: quant_method '{said.Method}', but {name} has no scale beside its codes ({module}{_scales[0]}); fetch the checkpoint again.");
         }
+        else if (info.StoredType.StartsWith("F8_", StringComparison.Ordinal) && UnknownScale(module) is { } unknown)
+        {
+            throw new ApertureException(
+                $"{name} is stored as {info.StoredType}, and '{unknown}' beside it is no scale that is known ({string.Join(", ", _scales)}); take the "
+                + "checkpoint that is not quantised.");
+        }
     }
+
+    // Eight bits without any scale are numbers; with one of an unknown name it is not known what they are.
+    private string? UnknownScale(string module)
+        => ScaleNames.Find(name => name.StartsWith(module + ".", StringComparison.Ordinal) && !Array.Exists(_activations, name.EndsWith));
 
     private void Scaled(string name, string module, string scale, WeightInfo info)
     {
