@@ -75,13 +75,16 @@ internal static class ParseErrors
         Command command = parsed.CommandResult.Command;
         string[] missing =
         [
-            .. command.Arguments.Where(argument => (parsed.GetResult(argument)?.Tokens.Count ?? 0) < argument.Arity.MinimumNumberOfValues)
+            .. command.Arguments.Where(argument => (parsed.GetResult(argument)?.Tokens.Count ?? 0) < Least(parsed, argument))
                 .Select(argument => WithArticle(argument.Name)),
             .. OptionsOf(parsed).Where(option => option.Required && parsed.GetResult(option) is null or { Implicit: true })
                 .Select(option => $"{option.Name} <{option.HelpName}>"),
         ];
         return missing.Length == 0 ? null : $"{Path(command)} needs {Listed(missing)}{Example(command)}";
     }
+
+    private static int Least(ParseResult parsed, Argument argument)
+        => argument is QuestionArgument { Instead: { } option } ? parsed.GetResult(option) is null ? 1 : 0 : argument.Arity.MinimumNumberOfValues;
 
     private static string? Wrong(ParseResult parsed)
     {

@@ -19,11 +19,15 @@ internal static class AskCommand
     {
         ModelArguments model = new();
         PictureOptions pictures = new();
-        Argument<string[]> asked = new("question")
+        Option<string?> text = new("--text")
+        {
+            Description = "The question; all words are pictures then, or there is none.",
+            HelpName = "question",
+        };
+        QuestionArgument asked = new(instead: text)
         {
             Description = "Image files (PNG, JPEG, WebP, GIF, BMP, TIFF, TGA or PPM; one, several or none), and last what you want to know.",
             HelpName = "pictures… question",
-            Arity = ArgumentArity.OneOrMore,
         };
         GenerationArguments generation = new(longest: 128);
         Option<string?> map = new("--token-map")
@@ -31,13 +35,13 @@ internal static class AskCommand
             Description = "Draw which parts of the picture each layer still saw into this PNG file.",
             HelpName = "file",
         };
-        Command command = new("ask", "Ask a model about a picture.") { model.Model, asked, map };
+        Command command = new("ask", "Ask a model about a picture.") { model.Model, asked, text, map };
         generation.AddOptions(command);
         pictures.AddOptions(command);
         model.AddOptions(command);
         command.SetAction(async (parsed, token) =>
         {
-            string[] words = parsed.GetRequiredValue(asked);
+            string[] words = [.. parsed.GetValue(asked) ?? [], .. parsed.GetValue(text) is { } question ? [question] : Array.Empty<string>()];
             RefuseWrongWords(words);
             Image[] images = pictures.Load(parsed, words[..^1], context.Terminal);
             generation.Check(parsed);
@@ -73,6 +77,12 @@ internal static class AskCommand
         if (words[..^1].FirstOrDefault(string.IsNullOrWhiteSpace) is not null)
         {
             throw new ApertureException("ask has an empty name where a picture's belongs; leave it out to ask without a picture.");
+        }
+
+        if (words[..^1].FirstOrDefault(word => word.Contains(',', StringComparison.Ordinal) && !Path.Exists(word) && word.Split(',').All(File.Exists))
+            is { } list)
+        {
+            throw new ApertureException($"ask takes each picture as a word of its own: write '{list.Replace(',', ' ')}' without commas.");
         }
 
         if (words[..^1].FirstOrDefault(word => word.Contains(' ', StringComparison.Ordinal) && !Path.Exists(word)) is { } early)

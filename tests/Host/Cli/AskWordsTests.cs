@@ -32,12 +32,29 @@ public sealed class AskWordsTests(SmallLlava small) : IClassFixture<SmallLlava>
         Assert.Equal((1, "error: 'mauve' is no colour; give white, black, grey or #rrggbb.\n"), (wrong, colour));
     }
 
-    [Fact]
-    public async Task A_question_without_a_picture_is_answered()
+    [Theory]
+    [InlineData("abc?")]
+    [InlineData("--text", "abc?")]
+    public async Task A_question_without_a_picture_is_answered(params string[] question)
     {
-        (int code, _, string error) = await CommandInProcess.Run("ask", small.Folder, "abc?", "--max-new-tokens", "1");
+        (int code, _, string error) = await CommandInProcess.Run(["ask", small.Folder, .. question, "--max-new-tokens", "1"]);
 
         Assert.Equal(0, code);
         Assert.DoesNotContain("error", error);
+        Assert.DoesNotContain("visual tokens 4", error);
+    }
+
+    [Fact]
+    public async Task A_question_given_as_an_option_makes_all_words_pictures()
+    {
+        string picture = Path.Combine(small.Root, "grey.png"), list = $"{picture},{picture}";
+        Images.Image.Filled(8, 8, 90, 90, 90).SavePng(picture);
+
+        (int code, string answer, _) = await CommandInProcess.Run("ask", small.Folder, picture, "abc?", "--max-new-tokens", "1");
+        (_, string same, _) = await CommandInProcess.Run("ask", small.Folder, picture, "--text", "abc?", "--max-new-tokens", "1");
+        (int wrong, _, string commas) = await CommandInProcess.Run("ask", small.Folder, list, "abc?");
+
+        Assert.Equal((0, answer), (code, same));
+        Assert.Equal((1, $"error: ask takes each picture as a word of its own: write '{picture} {picture}' without commas.\n"), (wrong, commas));
     }
 }
