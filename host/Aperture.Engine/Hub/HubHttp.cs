@@ -89,7 +89,9 @@ internal sealed class HubHttp : IDisposable
         }
         catch (Exception e) when (e is System.Text.Json.JsonException or InvalidDataException)
         {
-            throw new HubException(HubFailure.BadAnswer, $"{_endpoint.Host} answered for {repo} with something that is no list of files: {e.Message}", e);
+            throw new HubException(
+                HubFailure.BadAnswer,
+                $"{_endpoint.Host} answered for {repo} with something that is no list of files: {e.Message}; try again later, or check HF_ENDPOINT.", e);
         }
     }
 
