@@ -48,7 +48,10 @@ public sealed partial class Image
     /// <summary>Values per pixel: 1 to 4.</summary>
     public int Channels => ChannelsOf(Mode);
 
-    /// <summary>The file's EXIF orientation. Like Pillow, opening does not turn the pixels: call <see cref="ApplyOrientation"/>.</summary>
+    /// <summary>
+    /// The file's EXIF orientation. Like Pillow, opening does not turn the pixels, those of TIFF apart, which are upright: call
+    /// <see cref="ApplyOrientation"/>.
+    /// </summary>
     public ImageOrientation Orientation { get; }
 
     /// <summary>The pixels of an 8-bit mode, [height, width, channels].</summary>

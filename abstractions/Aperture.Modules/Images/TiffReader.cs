@@ -38,7 +38,7 @@ internal static class TiffReader
             (_, 16) => (ImageMode.RGB, ImageSharpDecoder.HighBytes<Rgb48>(decoder, file, source)),
             _ => (ImageMode.RGB, (Array)ImageSharpDecoder.Bytes<Rgb24>(decoder, file, source)),
         };
-        return new Image(mode, (int)width, (int)height, pixels, orientation: ExifOrientation.FromTiff(bytes));
+        return new Image(mode, (int)width, (int)height, pixels, orientation: ExifOrientation.FromTiff(bytes)).ApplyOrientation(); // as Pillow opens them
     }
 
     // ImageSharp leaves the rows of strips black that the file does not hold.

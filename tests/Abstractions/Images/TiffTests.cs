@@ -31,13 +31,25 @@ public sealed class TiffTests
     }
 
     [Fact]
-    public void A_fourth_sample_is_alpha_and_the_orientation_is_reported()
+    public void A_fourth_sample_is_alpha()
     {
-        Image image = Image.Decode(Tiff([10, 20, 30, 40, 50, 60, 70, 0], 2, 1, [(258, 8), (262, 2), (274, 6), (277, 4), (338, 2)]));
+        Image image = Image.Decode(Tiff([10, 20, 30, 40, 50, 60, 70, 0], 2, 1, [(258, 8), (262, 2), (277, 4), (338, 2)]));
 
         Assert.Equal(ImageMode.RGBA, image.Mode);
         Assert.Equal([10, 20, 30, 40, 50, 60, 70, 0], image.Pixels.ToArray());
-        Assert.Equal(ImageOrientation.Rotate90, image.Orientation);
+    }
+
+    [Theory]
+    [InlineData(1, 3, 2, new byte[] { 1, 2, 3, 4, 5, 6 })]
+    [InlineData(3, 3, 2, new byte[] { 6, 5, 4, 3, 2, 1 })]
+    [InlineData(6, 2, 3, new byte[] { 4, 1, 5, 2, 6, 3 })]
+    [InlineData(8, 2, 3, new byte[] { 3, 6, 2, 5, 1, 4 })]
+    public void Pixels_are_turned_upright_as_Pillow_turns_them(ushort orientation, int width, int height, byte[] pixels)
+    {
+        Image image = Image.Decode(Tiff([1, 2, 3, 4, 5, 6], 3, 2, [(258, 8), (262, 1), (274, orientation)]));
+
+        Assert.Equal((width, height, ImageOrientation.Upright), (image.Width, image.Height, image.Orientation));
+        Assert.Equal(pixels, image.Pixels.ToArray());
     }
 
     [Fact]
