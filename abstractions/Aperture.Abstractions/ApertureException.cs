@@ -6,18 +6,26 @@ namespace Aperture;
 /// </summary>
 public class ApertureException : Exception
 {
+    private const char Unprintable = '\uFFFD';
+
     /// <summary>Creates the error from its one-line message.</summary>
-    /// <param name="message">What happened, with which value, how to mend it.</param>
+    /// <param name="message">What happened, with which value, how to mend it. Line ends and control characters of a value are replaced.</param>
     public ApertureException(string message)
-        : base(message)
+        : base(OneLine(message))
     {
     }
 
     /// <summary>Creates the error from its one-line message and the exception that led to it.</summary>
-    /// <param name="message">What happened, with which value, how to mend it.</param>
+    /// <param name="message">What happened, with which value, how to mend it. Line ends and control characters of a value are replaced.</param>
     /// <param name="innerException">The cause.</param>
     public ApertureException(string message, Exception innerException)
-        : base(message, innerException)
+        : base(OneLine(message), innerException)
     {
     }
+
+    // Values come from files of others.
+    private static string OneLine(string message)
+        => message.Any(char.IsControl)
+            ? string.Concat(message.ReplaceLineEndings(" ").Select(c => c == '\t' ? ' ' : char.IsControl(c) ? Unprintable : c))
+            : message;
 }
