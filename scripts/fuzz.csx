@@ -23,6 +23,10 @@ byte[] Encoded(SkiaSharp.SKEncodedImageFormat format)
     return bitmap.Encode(format, 80).ToArray();
 }
 
+const string Template = "{% for m in messages %}{{ '<|' ~ m['role'] + '|>\n' }}{% for c in m['content'] if c is mapping %}{% if c['type'] == 'image' %}<image>"
+    + "{% elif 'text' in c %}{{ c.text | trim | replace('a', 'b') }}{% endif %}{% endfor %}{{ eos_token }}{% endfor %}"
+    + "{% if add_generation_prompt %}{{ ['<|', 'assistant', '|>'][:3] | join }}{% endif %}";
+
 string gif = Path.Combine(work, "seed.gif"), weights = Path.Combine(work, "seed.safetensors");
 Image.SaveGif([picture, picture], gif);
 using (var small = torch.arange(12))
@@ -66,6 +70,15 @@ Action<byte[]> InFile(string name, Action<string> read) => file =>
     ("config.json", Model("config.json"), true, InFile("config.json", path => DecoderSpec.Parse(TextOf(Aperture.Models.ModelFolder.ReadJson(path)), path))),
     ("preprocessor_config.json", Model("preprocessor_config.json"), true, InFile("preprocessor_config.json", path => ClipImageProcessorConfig.Load(path))),
     ("tokenizer.json", Model("tokenizer.json"), true, InFile("tokenizer.json", path => Tokenizers.FromFolder(work).Encode("What is in the top left?"))),
+    ("chat_template.jinja", System.Text.Encoding.UTF8.GetBytes(Template), true, InFile("t.jinja", path =>
+    {
+        if (ChatTemplate.Read(InputFile.Text(path, 1 << 20), null, out string reason) == null)
+        {
+            throw new ApertureException(reason);
+        }
+    })),
+    ("generation_config.json", Model("generation_config.json"), true, InFile("generation_config.json",
+        path => Aperture.Models.GenerationSettings.Read(new Aperture.Models.ModelFolder(Path.GetDirectoryName(path)), _ => { }))),
     ("questions", questions.AsSpan(0, questions.AsSpan().LastIndexOf((byte)'\n')).ToArray(), true, InFile("q.jsonl", path => QuestionFile.Read(path, true))),
     ("pipeline", "{\"model\": \"m\", \"methods\": [{\"name\": \"fitprune\", \"options\": {\"Reduction\": 0.5}}]}"u8.ToArray(), true,
         file => PipelineSpec.Parse(System.Text.Encoding.UTF8.GetString(file))),

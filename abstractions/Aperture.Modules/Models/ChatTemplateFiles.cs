@@ -25,12 +25,12 @@ public sealed record ChatTemplateFiles(string Text, string Where)
             return new(InputFile.Text(folder.At(File), Longest), folder.At(File));
         }
 
-        return _files.Where(folder.Has).Select(file => In(folder.Json(file), folder.At(file))).FirstOrDefault(found => found is not null);
+        return _files.Where(folder.Has).Select(file => In(folder.Settings(file), folder.At(file))).FirstOrDefault(found => found is not null);
     }
 
     private static ChatTemplateFiles? In(JsonElement json, string where)
     {
-        if (json.ValueKind != JsonValueKind.Object || !json.TryGetProperty(Key, out JsonElement value))
+        if (!json.TryGetProperty(Key, out JsonElement value) || value.ValueKind == JsonValueKind.Null)
         {
             return null;
         }
@@ -44,6 +44,11 @@ public sealed record ChatTemplateFiles(string Text, string Where)
             value = value.ValueKind == JsonValueKind.Object && value.TryGetProperty("template", out JsonElement template) ? template : default;
         }
 
-        return value.ValueKind == JsonValueKind.String ? new(value.GetString()!, where) : null;
+        return value.ValueKind switch
+        {
+            JsonValueKind.String => new(value.GetString()!, where),
+            JsonValueKind.Undefined => null, // several, and none that is meant where nobody names one
+            _ => throw new ApertureException($"{where}: {Key} is {value.GetRawText().ReplaceLineEndings(" ")} but must be a text."),
+        };
     }
 }

@@ -109,6 +109,64 @@ public sealed class ReaderFuzzTests : IDisposable
         },
         isText: true);
 
+    [Fact]
+    public void Chat_templates() => Fuzz.Run(
+        [
+            .. ((string[])[
+                "{% set ns = namespace(n=0) %}{% for m in messages if m.role != 'x' %}{{ '<|' ~ m['role'] + '|>\n' }}{% for c in m['content'] %}"
+                + "{% if c['type'] == 'image' %}<image>{% elif 'text' in c %}{{ c.text | trim }}{% endif %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ eos_token }}"
+                + "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}",
+                "{%- for m in messages %}{{ raise_exception('no') if loop.index0 % 2 == 3 }}{{ m['content'] | map(attribute='type') | join(', ') }}<image>"
+                + "{{ (m.content | selectattr('type', 'equalto', 'text') | list)[-1]['text'].strip()[0:99] | replace('a', 'b') | default('d', true) }}"
+                + "{{ {'a': range(3) | length, 'b': -1 // 2}.items() | length is defined and not none }}{%- endfor %}",
+            ]).Select(Encoding.UTF8.GetBytes),
+        ],
+        InFile(".jinja", path =>
+        {
+            if (ChatTemplate.Read(InputFile.Text(path, 1 << 20), null, out string reason) is null)
+            {
+                throw new ApertureException(reason);
+            }
+        }),
+        isText: true,
+        count: 2000);
+
+    [Fact]
+    public void Folders_of_settings() => Fuzz.Run(
+        [
+            Encoding.UTF8.GetBytes(
+                """
+                {"max_new_tokens": 5, "num_beams": 2, "do_sample": true, "temperature": 0.7, "top_k": 5, "eos_token_id": [2, 3], "stop_strings": ["a"],
+                "peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q"], "alpha_pattern": {"q": 2}, "base_model_name_or_path": "a/b",
+                "tokenizer_class": "LlamaTokenizer", "add_bos_token": true, "bos_token": {"content": "<s>"}, "added_tokens_decoder": {"0": {"content": "a"}},
+                "image_processor": {"size": {"shortest_edge": 9}}, "chat_template": [{"name": "default", "template": "{{ 1 }}"}],
+                "quantization_config": {"quant_method": "fp8", "weight_block_size": [2, 2]}, "model_type": "llava", "text_config": {"eos_token_id": 2}}
+                """),
+        ],
+        file =>
+        {
+            string path = Directory.CreateDirectory(_folder[$"{_files++}"]).FullName;
+            foreach (string name in (string[])["config", "generation_config", "tokenizer_config", "processor_config", "adapter_config"])
+            {
+                File.WriteAllBytes(Path.Combine(path, name + ".json"), file);
+            }
+
+            ModelFolder folder = new(path);
+            FolderSettings.Check(folder, KnownSettings.Config.With(KnownSettings.Adapter).With(KnownSettings.Generation), _ => { });
+            GenerationSettings.Read(folder, _ => { });
+            ChatTemplateFiles.Find(folder);
+            TokenizerConfiguration.Read(path);
+            LoraConfig.Parse(folder.Json("adapter_config.json"), "adapter_config.json");
+            QuantizationSettings.Read(folder);
+            if (ImageSettings.Find(folder, _ => { }) is { } pictures)
+            {
+                ClipImageProcessorConfig.Parse(pictures.Json, pictures.Where, 9);
+            }
+
+            Directory.Delete(path, recursive: true);
+        },
+        isText: true);
+
     private static byte[] NumPy(string type, string shape, int bytes)
     {
         string header = $"{{'descr': '{type}', 'fortran_order': False, 'shape': {shape}, }}".PadRight(117) + "\n";

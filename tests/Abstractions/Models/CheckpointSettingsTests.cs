@@ -162,6 +162,21 @@ public sealed class CheckpointSettingsTests
         Assert.Equal(("{{ 1 }}", folder[file]), (found.Text, found.Where));
     }
 
+    [Theory]
+    [InlineData("chat_template.json", "[1]", "must hold a JSON object, not Array")]
+    [InlineData("chat_template.json", """{"chat_template": 5}""", "chat_template.json: chat_template is 5 but must be a text.")]
+    [InlineData("chat_template.jinja", "{{ '\u00FF' }}", "is not UTF-8 text (byte 5)")]
+    public void A_chat_template_that_is_no_text_is_refused(string file, string content, string says)
+    {
+        using TemporaryFolder folder = new();
+        File.WriteAllText(folder["tokenizer_config.json"], "{}");
+        folder.Write(file, System.Text.Encoding.Latin1.GetBytes(content));
+
+        string message = Assert.Throws<ApertureException>(() => ChatTemplateFiles.Find(new ModelFolder(folder.Root))).Message;
+
+        Assert.Contains(says, message, StringComparison.Ordinal);
+    }
+
     private static ClipImageProcessorConfig Parse(string json, int side)
     {
         using System.Text.Json.JsonDocument document = System.Text.Json.JsonDocument.Parse(json);

@@ -55,6 +55,43 @@ public sealed class ChatTemplateTests
     }
 
     [Theory]
+    [InlineData("{{ ", "(", "1", ")", " }}", "brackets 51 deep")]
+    [InlineData("{{ ", "[", "", "]", " }}", "brackets 51 deep")]
+    [InlineData("{{ 1", "+1", "", "", " }}", "a tag of 200001 words")]
+    [InlineData("{{ messages", ".a", "", "", " }}", "a tag of 200001 words")]
+    [InlineData("{{ ", "not ", "1", "", " }}", "a tag of 100001 words")]
+    [InlineData("", "{% if 1 %}", "", "{% endif %}", "", "blocks 101 deep")]
+    [InlineData("{% if 0 %}", "{% elif 0 %}", "", "", "{% endif %}", "blocks 101 deep")]
+    [InlineData("", "{% for m in messages %}", "", "{% endfor %}", "", "blocks 101 deep")]
+    public void What_is_nested_without_end_is_refused(string before, string open, string middle, string close, string behind, string reason)
+    {
+        string Many(string text) => string.Concat(Enumerable.Repeat(text, 100_000));
+
+        string template = before + Many(open) + middle + Many(close) + behind;
+
+        Assert.Equal(reason, Assert.Throws<JinjaException>(() => JinjaTemplate.Parse(template)).Message);
+    }
+
+    [Theory]
+    [InlineData("x='aaaaaaaa'", "ns.x + ns.x")]
+    [InlineData("x='aaaaaaaa'", "ns.x ~ ns.x")]
+    [InlineData("x='aaaaaaaa'", "ns.x | replace('a', 'aaaa')")]
+    [InlineData("x='aaaaaaaa'", "[ns.x, ns.x] | join(ns.x)")]
+    [InlineData("x=[1, 2, 3]", "ns.x + ns.x")]
+    [InlineData("x=['ab']", "ns.x + [ns.x[-1] + ns.x[-1]]")]
+    public void What_grows_without_end_is_refused(string first, string next)
+    {
+        JinjaTemplate template = JinjaTemplate.Parse(
+            $$$"""{% set ns = namespace({{{first}}}) %}{% for i in range(100) %}{% set ns.x = {{{next}}} %}{% endfor %}""");
+        long before = GC.GetAllocatedBytesForCurrentThread();
+
+        string message = Assert.Throws<JinjaException>(() => template.Render([])).Message;
+
+        Assert.Equal("more text than a prompt ever takes", message);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 30);
+    }
+
+    [Theory]
     [InlineData("{% macro f() %}{% endmacro %}", "the statement 'macro'")]
     [InlineData("{% include 'x' %}", "the statement 'include'")]
     [InlineData("{{ open('/etc/passwd') }}", "the function 'open'")]

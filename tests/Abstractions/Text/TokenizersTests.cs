@@ -122,6 +122,9 @@ public sealed class TokenizersTests
     [InlineData("tokenizer.model", "not a model")]
     [InlineData("tokenizer.model", "")]
     [InlineData("tokenizer_config.json", """{"added_tokens_decoder":{"x":{"content":"y"}}}""")]
+    [InlineData("tokenizer_config.json", "null")]
+    [InlineData("tokenizer_config.json", """{"add_bos_token": "false"}""")]
+    [InlineData("special_tokens_map.json", "[1]")]
     [InlineData("bpe_simple_vocab_16e6.txt.gz", "no gzip")]
     [InlineData("vocab.json", "{}")]
     public void Damaged_files_are_refused_in_one_line(string name, string content)

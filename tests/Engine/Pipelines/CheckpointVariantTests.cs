@@ -66,6 +66,37 @@ public sealed class CheckpointVariantTests(SmallLlava small) : IClassFixture<Sma
     }
 
     [Fact]
+    public async Task What_a_LightningModule_puts_before_every_name_is_left_out()
+    {
+        string wrapped = Variant(tensors =>
+        {
+            foreach (string name in tensors.Keys.ToArray())
+            {
+                tensors.Remove(name, out Tensor? tensor);
+                tensors[$"model.{name}"] = tensor!;
+            }
+        });
+
+        Assert.Equal((await Ask(small.Folder)).Tokens, (await Ask(wrapped)).Tokens);
+        Assert.Empty(_told);
+    }
+
+    [Fact]
+    public async Task An_end_that_the_output_matrix_has_not_is_told()
+    {
+        string folder = Variant();
+        File.WriteAllText(Path.Combine(folder, "generation_config.json"), """{"eos_token_id": 99999}""");
+
+        await Ask(folder);
+
+        Assert.Contains(
+            _told,
+            line => line.Contains(
+                "generation_config.json: eos_token_id 99999 lies beyond the 32064 rows of the output matrix, so no answer ends by itself",
+                StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_prompt_longer_than_the_positions_is_refused_or_cut_with_a_notice()
     {
         string question = string.Join(' ', Enumerable.Repeat("a", 600));

@@ -18,11 +18,13 @@ internal enum JinjaLeave
 /// <summary>The names that a part of a template sees, and what it has written; how much it may do is bounded.</summary>
 internal sealed class JinjaScope
 {
-    private const int MostSteps = 1_000_000, LongestText = 1 << 22;
+    private const int MostSteps = 200_000, LongestText = 1 << 22, MostMade = 1 << 26, ListItem = 16, LongestTime = 10_000;
 
     private readonly JinjaScope? _outer;
     private readonly JinjaScope _root;
+    private readonly long _begun = Environment.TickCount64;
     private int _steps;
+    private long _made;
 
     /// <summary>The outermost scope.</summary>
     public JinjaScope(Dictionary<string, object?> variables) => (Variables, _root) = (new(variables, StringComparer.Ordinal), this);
@@ -57,6 +59,18 @@ internal sealed class JinjaScope
         {
             throw new JinjaException("more steps than a prompt ever takes");
         }
+
+        if (Environment.TickCount64 - _root._begun > LongestTime)
+        {
+            throw new JinjaException("more time than a prompt ever takes");
+        }
+    }
+
+    /// <summary>A value that was made, counted against what all of them may weigh.</summary>
+    public object? Weighed(object? value)
+    {
+        _root._made += value switch { string text => text.Length, List<object?> list => (long)ListItem * list.Count, _ => 0 };
+        return _root._made <= MostMade ? value : throw new JinjaException("more text than a prompt ever takes");
     }
 
     /// <summary>A scope inside, with an item of a loop under its names.</summary>

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Expression = System.Func<Aperture.Text.JinjaScope, object?>;
 using Statement = System.Action<Aperture.Text.JinjaScope>;
 
@@ -10,10 +9,12 @@ namespace Aperture.Text;
 /// </summary>
 internal sealed class JinjaTemplate
 {
+    private const int DeepestBlocks = 100;
+
     private readonly List<JinjaPiece> _pieces;
     private readonly Statement _body;
-    private int _piece, _word;
-    private IReadOnlyList<string> _words = [];
+    private int _piece, _depth;
+    private JinjaWords _words = new([]);
 
     private JinjaTemplate(string template)
     {
@@ -47,7 +48,7 @@ internal sealed class JinjaTemplate
         while (_piece < _pieces.Count && end.Length == 0)
         {
             JinjaPiece piece = _pieces[_piece++];
-            (_words, _word) = (piece.Words, 0);
+            _words = new JinjaWords(piece.Words);
             if (piece.Kind == JinjaKind.Text)
             {
                 statements.Add(scope => scope.Write(piece.Text));
@@ -56,12 +57,12 @@ internal sealed class JinjaTemplate
 
             if (piece.Kind == JinjaKind.Output)
             {
-                Expression value = Whole();
+                Expression value = JinjaExpressions.Whole(_words);
                 statements.Add(scope => scope.Write(JinjaValues.Text(value(scope))));
                 continue;
             }
 
-            string word = Next();
+            string word = _words.Next();
             if (word is "elif" or "else" || word.StartsWith("end", StringComparison.Ordinal))
             {
                 end = word;
@@ -87,14 +88,27 @@ internal sealed class JinjaTemplate
 
     private Statement StatementOf(string word) => word switch
     {
-        "if" => If(),
-        "for" => For(),
-        "set" => Set(),
-        "generation" => Until("endgeneration"),
+        "if" => Nested(If),
+        "for" => Nested(For),
+        "set" => Nested(Set),
+        "generation" => Nested(() => Until("endgeneration")),
         "break" => scope => scope.Leaves = JinjaLeave.Loop,
         "continue" => scope => scope.Leaves = JinjaLeave.Turn,
         _ => throw new JinjaException($"the statement '{word}'"),
     };
+
+    // Blocks are read and run by recursion.
+    private Statement Nested(Func<Statement> read)
+    {
+        if (++_depth > DeepestBlocks)
+        {
+            throw new JinjaException($"blocks {_depth} deep");
+        }
+
+        Statement statement = read();
+        _depth--;
+        return statement;
+    }
 
     private Statement Until(string expected)
     {
@@ -104,11 +118,11 @@ internal sealed class JinjaTemplate
 
     private Statement If()
     {
-        Expression condition = Whole();
+        Expression condition = JinjaExpressions.Whole(_words);
         Statement then = Block(out string end);
         Statement otherwise = end switch
         {
-            "elif" => If(),
+            "elif" => Nested(If),
             "else" => Until("endif"),
             "endif" => Nothing,
             _ => throw new JinjaException("an 'if' that is not closed"),
@@ -122,16 +136,16 @@ internal sealed class JinjaTemplate
 
     private Statement For()
     {
-        List<string> names = [Next()];
-        while (Take(","))
+        List<string> names = [_words.Next()];
+        while (_words.Take(","))
         {
-            names.Add(Next());
+            names.Add(_words.Next());
         }
 
-        Expect("in");
-        Expression items = Or();
-        Expression? condition = Take("if") ? Ternary() : null;
-        RequireEnd();
+        _words.Expect("in");
+        Expression items = JinjaExpressions.Or(_words);
+        Expression? condition = _words.Take("if") ? JinjaExpressions.Ternary(_words) : null;
+        _words.RequireEnd();
         Statement body = Block(out string end), otherwise = end == "else" ? Until("endfor") : _ => { };
         return end is "else" or "endfor" ? Loop : throw new JinjaException("a 'for' that is not closed");
 
@@ -168,15 +182,15 @@ internal sealed class JinjaTemplate
 
     private Statement Set()
     {
-        string name = Next();
-        string? member = Take(".") ? Next() : null;
-        if (!Take("="))
+        string name = _words.Next();
+        string? member = _words.Take(".") ? _words.Next() : null;
+        if (!_words.Take("="))
         {
             Statement body = Until("endset");
             return scope => scope.Variables[name] = scope.Captured(body);
         }
 
-        Expression value = Whole();
+        Expression value = JinjaExpressions.Whole(_words);
         return scope =>
         {
             if (member is null)
@@ -188,281 +202,5 @@ internal sealed class JinjaTemplate
                 (scope.Find(name) as Dictionary<string, object?> ?? throw new JinjaException($"'{name}.{member}' of no namespace"))[member] = value(scope);
             }
         };
-    }
-
-    private Expression Whole()
-    {
-        Expression value = Ternary();
-        RequireEnd();
-        return value;
-    }
-
-    private Expression Ternary()
-    {
-        Expression value = Or();
-        if (!Take("if"))
-        {
-            return value;
-        }
-
-        Expression condition = Or(), otherwise = Take("else") ? Ternary() : _ => JinjaValues.Undefined;
-        return scope => JinjaValues.IsTrue(condition(scope)) ? value(scope) : otherwise(scope);
-    }
-
-    private Expression Or()
-    {
-        Expression left = And();
-        while (Take("or"))
-        {
-            (Expression first, Expression second) = (left, And());
-            left = scope => first(scope) is var value && JinjaValues.IsTrue(value) ? value : second(scope);
-        }
-
-        return left;
-    }
-
-    private Expression And()
-    {
-        Expression left = Not();
-        while (Take("and"))
-        {
-            (Expression first, Expression second) = (left, Not());
-            left = scope => first(scope) is var value && JinjaValues.IsTrue(value) ? second(scope) : value;
-        }
-
-        return left;
-    }
-
-    private Expression Not()
-    {
-        if (!Take("not"))
-        {
-            return Binary(0);
-        }
-
-        Expression value = Not();
-        return scope => !JinjaValues.IsTrue(value(scope));
-    }
-
-    private static readonly string[][] _levels = [["==", "!=", "<", ">", "<=", ">=", "in"], ["~"], ["+", "-"], ["*", "/", "//", "%"]];
-
-    private Expression Binary(int level)
-    {
-        if (level == _levels.Length)
-        {
-            return Unary();
-        }
-
-        Expression left = Binary(level + 1);
-        while (Peek() is { } word && (_levels[level].Contains(word) || (level == 0 && word == "not" && Peek(1) == "in")))
-        {
-            bool negates = Take("not");
-            string sign = Next();
-            (Expression first, Expression second) = (left, Binary(level + 1));
-            left = scope => JinjaValues.Operate(sign, first(scope), second(scope)) is var value && negates ? value is false : value;
-        }
-
-        return left;
-    }
-
-    private Expression Unary()
-    {
-        if (Take("-"))
-        {
-            Expression value = Unary();
-            return scope => JinjaValues.Operate("-", 0L, value(scope));
-        }
-
-        Expression result = Primary();
-        while (Peek() is { } word)
-        {
-            Expression of = result;
-            if (Take("."))
-            {
-                string name = Next();
-                result = Peek() == "(" ? Call(name, of) : scope => JinjaValues.Item(of(scope), name);
-            }
-            else if (Take("["))
-            {
-                result = Index(of);
-            }
-            else if (Take("|"))
-            {
-                result = Call(Next(), of);
-            }
-            else if (Take("is"))
-            {
-                bool negates = Take("not");
-                string name = Next();
-                (List<Expression> given, _) = Peek() == "(" ? Arguments() : (name is "equalto" or "eq" or "sameas" or "in" or "ne" ? [Primary()] : [], []);
-                result = scope => JinjaValues.Test(name, of(scope), [.. given.Select(argument => argument(scope))]) != negates;
-            }
-            else
-            {
-                break;
-            }
-        }
-
-        return result;
-    }
-
-    private Expression Index(Expression of)
-    {
-        Expression? first = Peek() == ":" ? null : Ternary(), last = null, step = null;
-        if (Take("]"))
-        {
-            return scope => JinjaValues.Item(of(scope), first!(scope));
-        }
-
-        Expect(":");
-        last = Peek() is ":" or "]" ? null : Ternary();
-        step = Take(":") && Peek() != "]" ? Ternary() : null;
-        Expect("]");
-        return scope => JinjaValues.Slice(of(scope), first?.Invoke(scope) as long?, last?.Invoke(scope) as long?, step?.Invoke(scope) as long? ?? 1);
-    }
-
-    // A filter, or a method of a text or a map.
-    private Expression Call(string name, Expression of)
-    {
-        (List<Expression> given, Dictionary<string, Expression> named) = Peek() == "(" ? Arguments() : ([], []);
-        return scope => JinjaValues.Apply(
-            name, of(scope), [.. given.Select(argument => argument(scope))], named.ToDictionary(argument => argument.Key, argument => argument.Value(scope)));
-    }
-
-    private (List<Expression> Given, Dictionary<string, Expression> Named) Arguments()
-    {
-        List<Expression> given = [];
-        Dictionary<string, Expression> named = [];
-        Expect("(");
-        while (!Take(")"))
-        {
-            if (Peek(1) == "=")
-            {
-                string name = Next();
-                Next();
-                named[name] = Ternary();
-            }
-            else
-            {
-                given.Add(Ternary());
-            }
-
-            Take(",");
-        }
-
-        return (given, named);
-    }
-
-    private Expression Primary()
-    {
-        string word = Next();
-        if (word[0] == '"')
-        {
-            string text = word[1..];
-            while (Peek() is ['"', ..])
-            {
-                text += Next()[1..];
-            }
-
-            return _ => text;
-        }
-
-        if (char.IsAsciiDigit(word[0]))
-        {
-            object number = word.Contains('.', StringComparison.Ordinal)
-                ? double.Parse(word, CultureInfo.InvariantCulture)
-                : (object)(long.TryParse(word, CultureInfo.InvariantCulture, out long whole) ? whole : throw new JinjaException($"the number '{word}'"));
-            return _ => number;
-        }
-
-        return word switch
-        {
-            "true" or "True" => _ => true,
-            "false" or "False" => _ => false,
-            "none" or "None" => _ => null,
-            "(" => Grouped(),
-            "[" => ListOf("]"),
-            "{" => MapOf(),
-            _ when !char.IsAsciiLetter(word[0]) && word[0] != '_' => throw new JinjaException($"'{word}' where a value stands"),
-            _ => Peek() == "(" ? Function(word) : scope => scope.Find(word),
-        };
-    }
-
-    private Expression Grouped()
-    {
-        Expression value = Ternary();
-        if (Take(")"))
-        {
-            return value;
-        }
-
-        Expect(",");
-        Expression rest = ListOf(")");
-        return scope => (List<object?>)[value(scope), .. JinjaValues.Items(rest(scope))];
-    }
-
-    private Expression ListOf(string end)
-    {
-        List<Expression> items = [];
-        while (!Take(end))
-        {
-            items.Add(Ternary());
-            Take(",");
-        }
-
-        return scope => items.Select(item => item(scope)).ToList();
-    }
-
-    private Expression MapOf()
-    {
-        List<(Expression Key, Expression Value)> entries = [];
-        while (!Take("}"))
-        {
-            Expression key = Ternary();
-            Expect(":");
-            entries.Add((key, Ternary()));
-            Take(",");
-        }
-
-        return scope => entries.ToDictionary(entry => JinjaValues.Text(entry.Key(scope)), entry => entry.Value(scope));
-    }
-
-    private Expression Function(string name)
-    {
-        (List<Expression> given, Dictionary<string, Expression> named) = Arguments();
-        return name switch
-        {
-            "namespace" or "dict" => scope => named.ToDictionary(entry => entry.Key, entry => entry.Value(scope)),
-            "range" => scope => JinjaValues.Range([.. given.Select(argument => argument(scope))]),
-            "raise_exception" => scope => throw new JinjaException($"it refuses the conversation: {JinjaValues.Text(given[0](scope))}"),
-            _ => throw new JinjaException($"the function '{name}'"),
-        };
-    }
-
-    private string? Peek(int ahead = 0) => _word + ahead < _words.Count ? _words[_word + ahead] : null;
-
-    private string Next() => _word < _words.Count ? _words[_word++] : throw new JinjaException("a tag that ends too early");
-
-    private bool Take(string word)
-    {
-        bool isNext = Peek() == word;
-        _word += isNext ? 1 : 0;
-        return isNext;
-    }
-
-    private void Expect(string word)
-    {
-        if (!Take(word))
-        {
-            throw new JinjaException($"'{Peek() ?? "the end"}' where '{word}' stands");
-        }
-    }
-
-    private void RequireEnd()
-    {
-        if (Peek() is { } word)
-        {
-            throw new JinjaException($"'{word}' behind a value");
-        }
     }
 }

@@ -8,7 +8,7 @@ namespace Aperture.Text;
 /// </summary>
 internal static class JinjaValues
 {
-    private const int LongestRange = 10_000;
+    private const int LongestRange = 10_000, LongestText = 1 << 20;
 
     /// <summary>What is not defined.</summary>
     public static object Undefined { get; } = new();
@@ -58,7 +58,7 @@ internal static class JinjaValues
         ("-", long a, long b) => a - b,
         ("*", long a, long b) => a * b,
         ("//", long a, long b) when b != 0 => (long)Math.Floor((double)a / b),
-        ("%", long a, long b) when b != 0 => ((a % b) + b) % b,
+        ("%", long a, long b) when b != 0 => b == -1 ? 0 : ((a % b) + b) % b, // the smallest number by -1 overflows
         (_, long or double, long or double) => Numbers(sign, Convert.ToDouble(left), Convert.ToDouble(right)),
         _ => throw new JinjaException($"'{sign}' between {Kind(left)} and {Kind(right)}"),
     };
@@ -75,6 +75,7 @@ internal static class JinjaValues
     {
         List<object?> items = Items(of);
         int count = items.Count;
+        step = Math.Clamp(step, -count - 1, count + 1);
         long first = from is { } f ? Math.Clamp(f < 0 ? f + count : f, step < 0 ? -1 : 0, step < 0 ? count - 1 : count) : step < 0 ? count - 1 : 0;
         long last = to is { } t ? Math.Clamp(t < 0 ? t + count : t, step < 0 ? -1 : 0, count) : step < 0 ? -1 : count;
         List<object?> part = [];
@@ -90,7 +91,7 @@ internal static class JinjaValues
     {
         List<object?> list => list,
         Dictionary<string, object?> map => [.. map.Keys],
-        string text => [.. text.Select(c => (object?)c.ToString())],
+        string text => text.Length <= LongestText ? [.. text.Select(c => (object?)c.ToString())] : throw TooLong(),
         _ when value == Undefined => [],
         _ => throw new JinjaException($"a loop over {Kind(value)}"),
     };
@@ -110,9 +111,9 @@ internal static class JinjaValues
         "false" => value is false,
         "odd" => value is long whole && whole % 2 != 0,
         "even" => value is long number && number % 2 == 0,
-        "equalto" or "eq" or "==" or "sameas" => Equals(value, arguments[0]),
-        "ne" or "!=" => !Equals(value, arguments[0]),
-        "in" => (bool)Operate("in", value, arguments[0])!,
+        "equalto" or "eq" or "==" or "sameas" => Equals(value, First(arguments)),
+        "ne" or "!=" => !Equals(value, First(arguments)),
+        "in" => (bool)Operate("in", value, First(arguments))!,
         _ => throw new JinjaException($"the test '{name}'"),
     };
 
@@ -130,7 +131,7 @@ internal static class JinjaValues
             ("lower", _) => Text(value).ToLowerInvariant(),
             ("title", _) => CultureInfo.InvariantCulture.TextInfo.ToTitleCase(Text(value).ToLowerInvariant()),
             ("capitalize", _) => Text(value) is { Length: > 0 } text ? char.ToUpperInvariant(text[0]) + text[1..].ToLowerInvariant() : "",
-            ("replace", _) => Text(value).Replace(Argument(0), Argument(1), StringComparison.Ordinal),
+            ("replace", _) => Replaced(Text(value), Argument(0), Argument(1)),
             ("startswith", string text) => text.StartsWith(Argument(0), StringComparison.Ordinal),
             ("endswith", string text) => text.EndsWith(Argument(0), StringComparison.Ordinal),
             ("split", string text) when arguments.Count > 0 => (List<object?>)[.. text.Split(Argument(0))],
@@ -145,27 +146,52 @@ internal static class JinjaValues
             ("last", _) => Items(value) is [.., var last] ? last : Undefined,
             ("list", _) => Items(value),
             ("reverse", _) => Slice(value, null, null, -1),
-            ("join", _) => string.Join(Argument(0), Items(value).Select(Text)),
+            ("join", _) => Joined(Argument(0), [.. Items(value).Select(Text)]),
             ("string" or "safe" or "e" or "escape", _) => Text(value),
             ("int", _) => value is long ? value : long.TryParse(Text(value), CultureInfo.InvariantCulture, out long number) ? number : 0L,
-            ("default" or "d", _) => value == Undefined || (arguments.Count > 1 && IsTrue(arguments[1]) && !IsTrue(value)) ? arguments[0] : value,
+            ("default" or "d", _) when value == Undefined || (arguments.Count > 1 && IsTrue(arguments[1]) && !IsTrue(value))
+                => arguments.Count > 0 ? arguments[0] : "",
+            ("default" or "d", _) => value,
             ("selectattr" or "rejectattr", _) => (List<object?>)[.. Items(value).Where(item => Selects(item) == (name == "selectattr"))],
             ("map", _) when named.TryGetValue("attribute", out object? member) => (List<object?>)[.. Items(value).Select(item => Item(item, member))],
             _ => throw new JinjaException($"'{name}' of {Kind(value)}"),
         };
 
         bool Selects(object? item)
-            => arguments.Count == 1 ? IsTrue(Item(item, arguments[0])) : Test(Argument(1), Item(item, arguments[0]), [.. arguments.Skip(2)]);
+            => arguments.Count == 1
+                ? IsTrue(Item(item, arguments[0]))
+                : Test(Argument(1), Item(item, First(arguments)), [.. arguments.Skip(2)]);
     }
 
     public static List<object?> Range(IReadOnlyList<object?> arguments)
     {
         long[] numbers = [.. arguments.Select(argument => argument is long number ? number : throw new JinjaException("a range of no whole numbers"))];
-        (long first, long last, long step) = numbers.Length == 1 ? (0, numbers[0], 1) : (numbers[0], numbers[1], numbers.Length > 2 ? numbers[2] : 1);
-        return step != 0 && Math.Abs(last - first) <= LongestRange
-            ? [.. Enumerable.Range(0, (int)Math.Max(0, (last - first + step - Math.Sign(step)) / step)).Select(i => (object?)(first + (i * step)))]
+        (Int128 first, Int128 last, Int128 step) = numbers.Length switch
+        {
+            0 => throw new JinjaException("a range of nothing"),
+            1 => (0, numbers[0], 1),
+            _ => (numbers[0], numbers[1], numbers.Length > 2 ? numbers[2] : 1),
+        };
+        return step != 0 && Int128.Abs(last - first) <= LongestRange
+            ? [.. Enumerable.Range(0, (int)Int128.Max(0, (last - first + step - Int128.Sign(step)) / step)).Select(i => (object?)(long)(first + (i * step)))]
             : throw new JinjaException($"a range of more than {LongestRange}");
     }
+
+    private static object? First(IReadOnlyList<object?> arguments)
+        => arguments.Count > 0 ? arguments[0] : throw new JinjaException("a filter or test without its argument");
+
+    private static string Replaced(string text, string old, string with)
+    {
+        long pieces = old.Length == 0 ? 0 : text.Split(old).LongLength - 1;
+        return old.Length == 0 ? text
+            : text.Length + (pieces * (with.Length - old.Length)) <= LongestText ? text.Replace(old, with, StringComparison.Ordinal)
+            : throw TooLong();
+    }
+
+    private static string Joined(string between, IReadOnlyList<string> parts)
+        => parts.Sum(part => (long)part.Length + between.Length) <= LongestText ? string.Join(between, parts) : throw TooLong();
+
+    private static JinjaException TooLong() => new("more text than a prompt ever takes");
 
     private static object? Numbers(string sign, double left, double right) => sign switch
     {
