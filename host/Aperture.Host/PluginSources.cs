@@ -38,7 +38,10 @@ internal sealed class PluginSources(Action<string>? tell = null, string? userFol
     {
         PluginCatalog catalog = PluginCatalog.Read(file);
         string beside = Path.Combine(Path.GetDirectoryName(catalog.Source)!, "plugins");
-        PluginEntry[] named = [.. Named(Folders(parsed)).Where(folder => catalog.Entries.All(entry => entry.Folder != folder)).Select(Entry)];
+        PluginEntry[] named =
+        [
+            .. Named(Folders(parsed)).Where(folder => catalog.Entries.All(entry => entry.Folder != folder)).Select(PluginCatalog.Unlisted),
+        ];
         List<PluginEntry> entries = [.. catalog.Entries, .. named];
         if (entries.GroupBy(entry => entry.Id, StringComparer.OrdinalIgnoreCase).FirstOrDefault(group => group.Count() > 1) is { } twice)
         {
@@ -47,28 +50,8 @@ internal sealed class PluginSources(Action<string>? tell = null, string? userFol
         }
 
         string? own = file is null ? userFolder ?? PluginFolders.OfUser : null;
-        foreach (string folder in own is null ? Dropped(beside) : Dropped(beside).Concat(Dropped(own)))
-        {
-            PluginEntry entry = Entry(folder);
-            if (entries.Any(known => known.Folder == folder))
-            {
-                continue;
-            }
-
-            if (entries.Find(known => string.Equals(known.Id, entry.Id, StringComparison.OrdinalIgnoreCase)) is { } other)
-            {
-                TellOnce($"The plugin in {folder} is left out: {other.Folder} has the id '{entry.Id}' already; remove one, or rename a folder and its DLL.");
-            }
-            else
-            {
-                entries.Add(entry);
-            }
-        }
-
-        return new PluginCatalog(entries, catalog.Source);
+        return new PluginCatalog(entries, catalog.Source).WithUnlisted(own is null ? [beside] : [beside, own], TellOnce);
     }
-
-    private static PluginEntry Entry(string folder) => new(Path.GetFileName(folder).ToLowerInvariant(), folder);
 
     // A folder that is named is a plugin or holds plugins.
     private List<string> Named(IReadOnlyList<string> option)
@@ -89,14 +72,6 @@ internal sealed class PluginSources(Action<string>? tell = null, string? userFol
         }
 
         return [.. folders.Distinct()];
-    }
-
-    private IReadOnlyList<string> Dropped(string parent)
-    {
-        List<string> notices = [];
-        IReadOnlyList<string> plugins = PluginFolders.Under(parent, notices);
-        notices.ForEach(TellOnce);
-        return plugins;
     }
 
     private void TellOnce(string line)

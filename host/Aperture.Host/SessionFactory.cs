@@ -1,8 +1,6 @@
 using System.CommandLine;
-using Aperture.Hub;
 using Aperture.Measuring;
 using Aperture.Models;
-using Aperture.Natives;
 using Aperture.Pipelines;
 using Aperture.Plugins;
 
@@ -19,15 +17,14 @@ internal static class SessionFactory
     public static EngineSession Open(CommandContext context, ParseResult parsed, ModelOptions? model = null, PluginHost? plugins = null)
     {
         string device = context.Compute.Open(parsed).ToString();
-        HubCache cache = new(HubSettings.FromEnvironment());
-        plugins ??= new PluginHost(context.Plugins.Read(parsed));
-        ModelOptions options = (model ?? new ModelOptions()) with { Device = device, Threads = context.Compute.Threads(parsed) ?? 0 };
         MachineSpeeds speeds = SpeedsFile.Open(context);
-        return new EngineSession(plugins, cache, options)
+        return EngineSession.Start(new EngineOptions
         {
+            Plugins = plugins ?? new PluginHost(context.Plugins.Read(parsed)),
+            Models = (model ?? new ModelOptions()) with { Device = device, Threads = context.Compute.Threads(parsed) ?? 0 },
             HalfType = threads => speeds.Of(threads).HalfType,
             OnNotice = context.Terminal.Warn,
             OnLeftRunning = () => context.IsLeftRunning = true,
-        };
+        });
     }
 }

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Aperture.Decoding;
 using Aperture.Hub;
 using Aperture.Models;
+using Aperture.Natives;
 using Aperture.Plugins;
 using Aperture.Requests;
 using Aperture.Scheduling;
@@ -28,7 +29,26 @@ public sealed class EngineSession : IAsyncDisposable
     private readonly Action<string>? _onNotice;
     private readonly bool _ownsPlugins;
 
-    /// <summary>Starts a session.</summary>
+    /// <summary>Starts the engine: finds libtorch and the plugins. Nothing else of it is loaded before it is used.</summary>
+    /// <param name="options">How; null for the defaults.</param>
+    /// <returns>The session; the caller disposes it.</returns>
+    /// <exception cref="ApertureException">libtorch cannot be loaded, or <c>plugins.json</c> is broken.</exception>
+    public static EngineSession Start(EngineOptions? options = null)
+    {
+        options ??= new EngineOptions();
+        TorchNatives.Preload();
+        TorchNatives.Load();
+        PluginHost plugins = options.Plugins
+            ?? new PluginHost(PluginCatalog.Beside(options.OnNotice), new PluginHostOptions { Loggers = options.Loggers });
+        return new EngineSession(plugins, new HubCache(HubSettings.FromEnvironment()), options.Models)
+        {
+            HalfType = options.HalfType,
+            OnNotice = options.OnNotice,
+            OnLeftRunning = options.OnLeftRunning,
+        };
+    }
+
+    /// <summary>Makes a session of its parts.</summary>
     /// <param name="plugins">The plugin host.</param>
     /// <param name="cache">Where downloaded models lie.</param>
     /// <param name="defaults">How models are opened unless a caller says otherwise.</param>
@@ -36,7 +56,7 @@ public sealed class EngineSession : IAsyncDisposable
     /// Whether disposing the session disposes the plugin host too. Sessions that share a host load each plugin once; whoever made the host disposes it after
     /// them.
     /// </param>
-    public EngineSession(PluginHost plugins, HubCache cache, ModelOptions defaults, bool ownsPlugins = true)
+    internal EngineSession(PluginHost plugins, HubCache cache, ModelOptions defaults, bool ownsPlugins = true)
     {
         Plugins = plugins;
         _ownsPlugins = ownsPlugins;
@@ -63,11 +83,8 @@ public sealed class EngineSession : IAsyncDisposable
         init => _requests.OnNotice = _onNotice = value;
     }
 
-    /// <summary>
-    /// What checkpoints of half precision are computed in on the CPU with a number of threads, where nobody names an element type; null goes by what the
-    /// processor says of itself.
-    /// </summary>
-    public Func<int, TorchSharp.torch.ScalarType>? HalfType { get; init; }
+    /// <summary>As <see cref="EngineOptions.HalfType"/>.</summary>
+    internal Func<int, TorchSharp.torch.ScalarType>? HalfType { get; init; }
 
     /// <summary>Called when disposing the session had to leave something running: a process that then ends in an orderly way may crash.</summary>
     public Action? OnLeftRunning { get; init; }

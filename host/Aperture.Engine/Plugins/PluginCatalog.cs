@@ -61,6 +61,48 @@ public sealed class PluginCatalog
     /// <exception cref="ApertureException">The text is broken: the message names line and column.</exception>
     public static PluginCatalog Parse(ReadOnlySpan<byte> json, string file) => new(PluginCatalogReader.Read(json, file), file);
 
+    /// <summary>The plugins beside the program: those that its <c>plugins.json</c> lists, where it has one, and those that lie in <c>plugins/</c>.</summary>
+    /// <param name="tell">Gets each line about a folder that is left out; null for nobody.</param>
+    /// <exception cref="ApertureException"><c>plugins.json</c> is broken: the message names line and column.</exception>
+    public static PluginCatalog Beside(Action<string>? tell = null)
+    {
+        string file = Path.Combine(AppContext.BaseDirectory, FileName);
+        return (File.Exists(file) ? Read(file) : new PluginCatalog([], file)).WithUnlisted([Path.Combine(AppContext.BaseDirectory, "plugins")], tell);
+    }
+
+    /// <summary>The same plugins, and behind them those that lie unlisted in folders of plugins; an unlisted folder's name is its plugin's id.</summary>
+    /// <param name="parents">The folders of plugins; they need not exist.</param>
+    /// <param name="tell">Gets each line about a folder that is left out; null for nobody.</param>
+    public PluginCatalog WithUnlisted(IEnumerable<string> parents, Action<string>? tell = null)
+    {
+        List<PluginEntry> entries = [.. Entries];
+        List<string> notices = [];
+        foreach (string folder in parents.SelectMany(parent => PluginFolders.Under(parent, notices)).ToArray())
+        {
+            PluginEntry entry = Unlisted(folder);
+            if (entries.Exists(known => known.Folder == folder))
+            {
+                continue;
+            }
+
+            if (entries.Find(known => string.Equals(known.Id, entry.Id, StringComparison.OrdinalIgnoreCase)) is { } other)
+            {
+                notices.Add($"The plugin in {folder} is left out: {other.Folder} has the id '{entry.Id}' already; remove one, or rename a folder and its DLL.");
+            }
+            else
+            {
+                entries.Add(entry);
+            }
+        }
+
+        notices.ForEach(line => tell?.Invoke(line));
+        return new PluginCatalog(entries, Source);
+    }
+
+    /// <summary>The entry of a plugin that no file lists.</summary>
+    /// <param name="folder">Full path of its folder.</param>
+    public static PluginEntry Unlisted(string folder) => new(Path.GetFileName(folder).ToLowerInvariant(), folder);
+
     /// <summary>The entry with an id.</summary>
     /// <param name="id">The id, in any case.</param>
     /// <exception cref="ApertureException">There is none; the message names those there are.</exception>

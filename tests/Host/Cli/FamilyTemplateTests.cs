@@ -3,7 +3,6 @@ using System.Reflection.PortableExecutable;
 using System.Text.Json;
 using Aperture.Generation;
 using Aperture.Host.Tests.Plugins;
-using Aperture.Hub;
 using Aperture.Images;
 using Aperture.Measuring;
 using Aperture.Models;
@@ -137,7 +136,8 @@ public sealed class FamilyTemplateTests(BuiltFamily built) : IClassFixture<Built
     {
         PluginCatalog shipped = PluginCatalog.Read();
         PluginHost plugins = new(new PluginCatalog([.. shipped.Entries, new PluginEntry("sigllava", built.Plugin)], shipped.Source));
-        return new EngineSession(plugins, new HubCache(HubSettings.FromEnvironment()), new ModelOptions { Device = "cpu", Type = "float32", Threads = 1 });
+        return EngineSession.Start(
+            new EngineOptions { Plugins = plugins, Models = new ModelOptions { Device = "cpu", Type = "float32", Threads = 1 } });
     }
 
     private sealed class Losses : IProgress<TrainingProgress>

@@ -1,7 +1,6 @@
 using System.Reflection;
 using Aperture;
 using Aperture.Generation;
-using Aperture.Hub;
 using Aperture.Images;
 using Aperture.Models;
 using Aperture.Pipelines;
@@ -57,7 +56,7 @@ public sealed class MyFamilyTests : IDisposable
     {
         PluginCatalog shipped = PluginCatalog.Read(Setting("ApertureFolder"));
         PluginHost plugins = new(new PluginCatalog([.. shipped.Entries, new PluginEntry("myfamily", Setting("PluginFolder"))], shipped.Source));
-        return new EngineSession(plugins, new HubCache(HubSettings.FromEnvironment()), new ModelOptions { Device = "cpu", Threads = 1 });
+        return EngineSession.Start(new EngineOptions { Plugins = plugins, Models = new ModelOptions { Device = "cpu", Threads = 1 } });
     }
 
     private static string Setting(string name)

@@ -1,5 +1,4 @@
 using System.Reflection;
-using Aperture.Hub;
 using Aperture.Images;
 using Aperture.Models;
 using Aperture.Pipelines;
@@ -64,7 +63,7 @@ public class MyMethodInModelTests
     {
         PluginCatalog shipped = PluginCatalog.Read(Setting("ApertureFolder"));
         PluginHost plugins = new(new PluginCatalog([.. shipped.Entries, new PluginEntry("mymethod", Setting("PluginFolder"))], shipped.Source));
-        return new EngineSession(plugins, new HubCache(HubSettings.FromEnvironment()), new ModelOptions { Device = "cpu", Threads = 1 });
+        return EngineSession.Start(new EngineOptions { Plugins = plugins, Models = new ModelOptions { Device = "cpu", Threads = 1 } });
     }
 
     private static string Setting(string name)
