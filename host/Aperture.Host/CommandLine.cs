@@ -13,7 +13,7 @@ internal static class CommandLine
     public static async Task<int> RunAsync(string[] args, Terminal terminal)
     {
         using CtrlC ctrlC = new CtrlC();
-        CommandContext context = new CommandContext(terminal, new ComputeOptions(), new PluginSources(terminal.Warn), ctrlC);
+        CommandContext context = new CommandContext(terminal, new ComputeOptions(terminal.Warn), new PluginSources(terminal.Warn), ctrlC);
         int code = await RunAsync(args, context).ConfigureAwait(false);
         if (context.IsLeftRunning)
         {

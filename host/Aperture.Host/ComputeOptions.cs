@@ -5,7 +5,8 @@ using TorchSharp;
 namespace Aperture.Host;
 
 /// <summary>The options <c>--device</c> and <c>--threads</c>, which every verb takes.</summary>
-internal sealed class ComputeOptions
+/// <param name="tell">Gets a line where libtorch has to be fetched first; null for nobody.</param>
+internal sealed class ComputeOptions(Action<string>? tell = null)
 {
     private readonly Option<DeviceChoice> _device = new("--device")
     {
@@ -60,6 +61,7 @@ internal sealed class ComputeOptions
     /// <summary>Loads libtorch, sets the thread count and opens the device. A verb that computes calls it before its first tensor.</summary>
     public torch.Device Open(ParseResult parsed)
     {
+        LibtorchPackage.Provide(AppContext.BaseDirectory, tell);
         torch.Device device = Device(parsed).Open();
         if (Threads(parsed) is { } threads)
         {
