@@ -10,7 +10,7 @@ public sealed partial class ArchitectureTests
 {
     private static readonly string[] _abstractions = ["TorchSharp"];
     private static readonly string[] _modules = ["TorchSharp", "Aperture.Abstractions", "SkiaSharp", "SixLabors.ImageSharp"];
-    private static readonly string[] _host = ["Aperture.Engine", "Aperture.Scripting", "Aperture.Jupyter", "Aperture.Workshop", "aperture"];
+    private static readonly string[] _host = ["Aperture.Engine", "Aperture.Hosting", "Aperture.Scripting", "Aperture.Jupyter", "Aperture.Workshop", "aperture"];
     private static readonly string[] _plugins = [.. _modules, "Aperture.Modules"];
 
     [Fact]
@@ -47,6 +47,7 @@ public sealed partial class ArchitectureTests
     /// <summary>Each line is a project of the host, the projects of the host that it refers to, and no others.</summary>
     [Theory]
     [InlineData("Aperture.Engine")]
+    [InlineData("Aperture.Hosting", "Aperture.Engine")]
     [InlineData("Aperture.Scripting", "Aperture.Engine")]
     [InlineData("Aperture.Jupyter", "Aperture.Engine", "Aperture.Scripting")]
     [InlineData("Aperture.Workshop", "Aperture.Engine")]

@@ -18,6 +18,7 @@ public sealed partial class FolderTests
     [InlineData("abstractions/Aperture.Modules", "Aperture", true)]
     [InlineData("host/Aperture.Engine", "Aperture", true)]
     [InlineData("host/Aperture.Host", "Aperture.Host", true)]
+    [InlineData("host/Aperture.Hosting", "Aperture.Hosting", true)]
     [InlineData("host/Aperture.Jupyter", "Aperture.Jupyter", false)]
     [InlineData("host/Aperture.Scripting", "Aperture.Scripting", false)]
     [InlineData("host/Aperture.Workshop", "Aperture.Workshop", false)]

@@ -219,7 +219,7 @@ public sealed class Chat : IDisposable
     {
         GenerationOptions chosen = _pipeline.Model.Complete(options).Validate();
         LiveTurn turn = new(Message.Request([.. Messages, Message.User(question, images)]), chosen, []) { OnPiece = onPiece, OnNotice = Notice };
-        LiveAnswer answer = Live(built).Run(turn, cancellationToken);
+        LiveAnswer answer = EngineTelemetry.Observe(_pipeline, () => Live(built).Run(turn, cancellationToken), live => [live.Answer]);
         _turns = [.. _turns, new ChatTurn(question, images, answer.Answer, answer.Rows) { Options = chosen }];
         return answer;
     }
@@ -241,7 +241,7 @@ public sealed class Chat : IDisposable
             ReturnedSequences = 1,
         };
         LiveTurn turn = new(Message.Request([.. Messages.SkipLast(1)]), whole, begun) { OnPiece = onPiece, OnNotice = Notice };
-        LiveAnswer answer = Live(built).Run(turn, cancellationToken);
+        LiveAnswer answer = EngineTelemetry.Observe(_pipeline, () => Live(built).Run(turn, cancellationToken), live => [live.Answer]);
         _turns = [.. _turns[..^1], last with { Answer = answer.Answer, PrefilledRows = answer.Rows, Options = chosen }];
         return answer;
     }

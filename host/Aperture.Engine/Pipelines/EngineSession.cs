@@ -157,6 +157,14 @@ public sealed class EngineSession : IAsyncDisposable
         }
     }
 
+    /// <summary>Questions that are being answered or wait for their turn.</summary>
+    public int Pending => _requests.Count;
+
+    /// <summary>Waits until no question is being answered or waits for its turn, to stop without cutting anybody short.</summary>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <exception cref="OperationCanceledException">The waiting was ended.</exception>
+    public Task WhenIdleAsync(CancellationToken cancellationToken = default) => _requests.WhenIdleAsync(cancellationToken);
+
     /// <summary>
     /// Unloads a plugin and loads what its folder holds now. It waits for the questions that are being answered, and later ones wait for it: pipelines with the
     /// plugin's methods let go of them and take the new ones at their next question.

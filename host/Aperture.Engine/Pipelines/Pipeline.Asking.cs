@@ -67,7 +67,10 @@ public sealed partial class Pipeline
         IReadOnlyList<(Image? Image, string Question)> questions, GenerationOptions? options = null, CancellationToken cancellationToken = default)
         => questions.Count == 0
             ? throw new ApertureException("There is no question in the batch; give at least one.")
-            : RunAsync((run, token) => run.Ask([.. questions.Select(asked => Of(asked.Image, asked.Question))], options, token), cancellationToken);
+            : RunAsync(
+                (run, token) => EngineTelemetry.Observe(
+                    this, () => run.Ask([.. questions.Select(asked => Of(asked.Image, asked.Question))], options, token), answers => answers),
+                cancellationToken);
 
     /// <summary>Encodes pictures once, for many questions.</summary>
     /// <param name="images">The pictures.</param>
@@ -110,12 +113,21 @@ public sealed partial class Pipeline
     /// <summary>Asks about a picture and hands out the answer piece by piece as it is generated.</summary>
     /// <inheritdoc cref="Ask(Image?, string, GenerationOptions?, CancellationToken)"/>
     public IAsyncEnumerable<string> Stream(Image? image, string question, GenerationOptions? options = null, CancellationToken cancellationToken = default)
-        => PieceStream.Of((onPiece, token) => RunAsync((run, stop) => run.Ask(Of(image, question), options, onPiece, stop), token), cancellationToken);
+        => PieceStream.Of((onPiece, token) => Ask(Of(image, question), options, onPiece, token), cancellationToken);
 
     /// <summary>Continues a conversation and hands out the answer piece by piece as it is generated.</summary>
     /// <inheritdoc cref="Ask(IReadOnlyList{Message}, GenerationOptions?, CancellationToken)"/>
     public IAsyncEnumerable<string> Stream(IReadOnlyList<Message> messages, GenerationOptions? options = null, CancellationToken cancellationToken = default)
-        => PieceStream.Of((onPiece, token) => RunAsync((run, stop) => run.Ask(Message.Request(messages), options, onPiece, stop), token), cancellationToken);
+        => PieceStream.Of((onPiece, token) => Ask(Message.Request(messages), options, onPiece, token), cancellationToken);
+
+    /// <summary>Continues a conversation, tells the answer piece by piece as it is generated, and gives it whole.</summary>
+    /// <param name="messages">The conversation.</param>
+    /// <param name="options">How to generate; null for the checkpoint's own settings.</param>
+    /// <param name="onPiece">Gets pieces of the answer as they come.</param>
+    /// <param name="cancellationToken">Checked between layers and tokens; without one the question ends with the script, entry or cell that asks.</param>
+    /// <inheritdoc cref="Ask(IReadOnlyList{Message}, GenerationOptions?, CancellationToken)"/>
+    public Task<Answer> Ask(IReadOnlyList<Message> messages, GenerationOptions? options, Action<string> onPiece, CancellationToken cancellationToken)
+        => Ask(Message.Request(messages), options, onPiece, cancellationToken);
 
     /// <summary>Asks, and returns when the answer is there.</summary>
     /// <param name="image">The picture; null for a question without one.</param>
@@ -129,10 +141,16 @@ public sealed partial class Pipeline
         => AskNow(Of(image, question), options, onPiece, cancellationToken);
 
     internal Answer AskNow(PromptRequest asked, GenerationOptions? options, Action<string>? onPiece, CancellationToken cancellationToken)
-        => Run((run, token) => run.Ask(asked, options, onPiece, token), cancellationToken);
+        => Run((run, token) => Observed(run, asked, options, onPiece, token), cancellationToken);
 
     private static PromptRequest Of(Image? image, string question) => PromptRequest.Of(question, image is null ? [] : [image]);
 
     private Task<Answer> Ask(PromptRequest asked, GenerationOptions? options, CancellationToken cancellationToken)
-        => RunAsync((run, token) => run.Ask(asked, options, null, token), cancellationToken);
+        => Ask(asked, options, null, cancellationToken);
+
+    private Task<Answer> Ask(PromptRequest asked, GenerationOptions? options, Action<string>? onPiece, CancellationToken cancellationToken)
+        => RunAsync((run, token) => Observed(run, asked, options, onPiece, token), cancellationToken);
+
+    private Answer Observed(RequestRun run, PromptRequest asked, GenerationOptions? options, Action<string>? onPiece, CancellationToken cancellationToken)
+        => EngineTelemetry.Observe(this, () => run.Ask(asked, options, onPiece, cancellationToken), answer => [answer]);
 }

@@ -118,7 +118,7 @@ public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Model, Options, Methods.Count);
 
-    private static PipelineSpec Parse(JsonElement json, string where)
+    internal static PipelineSpec Parse(JsonElement json, string where)
     {
         if (json.ValueKind != JsonValueKind.Object)
         {
@@ -172,7 +172,7 @@ public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods
         }
     }
 
-    private static ModelOptions OptionsOf(ConfigReader options, string where)
+    internal static ModelOptions OptionsOf(ConfigReader options, string where)
     {
         RefuseUnknown(
             options.Root, where, "device", "type", "weights", "threads", "tower", "adapters", "adapter", "cutPrompt", "encoder", "family", "prompt", "aspect");

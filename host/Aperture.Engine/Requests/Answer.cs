@@ -18,6 +18,9 @@ public sealed record Answer
     /// <summary>Wall time by stage.</summary>
     public required StageTimes Times { get; init; }
 
+    /// <summary>Rows of the prompt that ran before the first token, text and visual tokens; of a chat's turn those that the turns before had not run.</summary>
+    public required int PromptTokens { get; init; }
+
     /// <summary>Visual tokens that entered the decoder.</summary>
     public required int VisualTokens { get; init; }
 

@@ -218,6 +218,7 @@ internal sealed class RequestRun(Model model, HookTable? table)
             Tokens = sequence.Tokens,
             Finish = sequence.Finish,
             Times = outcome.Times,
+            PromptTokens = outcome.Prompts[sample].Count,
             VisualTokens = outcome.Prompts[sample].VisualCount,
             VisualTokensByLayer = [.. layouts.Select(layout => layout.VisualCount)],
             Flops = FlopCount.Of(model, counter, outcome),

@@ -24,6 +24,7 @@ internal sealed record RunTurn(SequenceLayout Ran, PictureCost Cost, double Pref
             Tokens = tokens,
             Finish = finish,
             Times = stages,
+            PromptTokens = Ran.Count,
             VisualTokens = Ran.VisualCount,
             VisualTokensByLayer = [.. layouts.Select(layout => layout.VisualCount)],
             Flops = FlopCount.Of(model, Counter, outcome),

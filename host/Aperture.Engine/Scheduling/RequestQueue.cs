@@ -14,6 +14,7 @@ public sealed class RequestQueue
     private readonly List<Turn> _running = [];
     private readonly ConditionalWeakTable<object, string> _closed = []; // with what a later request is told
     private readonly List<(object? Target, TaskCompletionSource Left)> _closing = [];
+    private TaskCompletionSource? _idle; // of those who wait until nothing runs or waits
     private bool _isClosed;
 
     /// <summary>Gets a line for what had to stay in memory because a request did not end; null for nobody.</summary>
@@ -144,6 +145,18 @@ public sealed class RequestQueue
         return await Task.WhenAny(left, Task.Delay(patience)).ConfigureAwait(false) == left;
     }
 
+    /// <summary>Waits until no request runs or waits. Others may come meanwhile; they are waited for too.</summary>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public Task WhenIdleAsync(CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            return _running.Count + _waiting.Count == 0
+                ? Task.CompletedTask
+                : (_idle ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task.WaitAsync(cancellationToken);
+        }
+    }
+
     /// <summary>Closes as <see cref="CloseAsync"/> does and gives notice if something still runs.</summary>
     /// <param name="target">What they run on.</param>
     /// <param name="what">How the notice names it, at the beginning of a sentence.</param>
@@ -179,6 +192,11 @@ public sealed class RequestQueue
             }
 
             Advance();
+            if (_running.Count + _waiting.Count == 0)
+            {
+                _idle?.SetResult();
+                _idle = null;
+            }
         }
     }
 
