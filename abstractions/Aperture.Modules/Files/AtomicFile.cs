@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace Aperture.Files;
@@ -46,7 +48,7 @@ public static partial class AtomicFile
             foreach (FileSystemInfo left in folder.Exists ? folder.EnumerateFileSystemInfos("*.tmp") : [])
             {
                 if (left.Name.StartsWith(prefix, StringComparison.Ordinal)
-                    && Tail().Match(left.Name[prefix.Length..]) is { Success: true } tail && !Directory.Exists($"/proc/{tail.Groups[1].Value}"))
+                    && Tail().Match(left.Name[prefix.Length..]) is { Success: true } tail && !Runs(tail.Groups[1].Value))
                 {
                     Discard(left);
                 }
@@ -55,6 +57,24 @@ public static partial class AtomicFile
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             // A folder that cannot be listed can still be written into, or says itself that it cannot.
+        }
+    }
+
+    private static bool Runs(string process)
+    {
+        if (OperatingSystem.IsLinux())
+        {
+            return Directory.Exists($"/proc/{process}");
+        }
+
+        try
+        {
+            using Process? running = int.TryParse(process, NumberStyles.None, CultureInfo.InvariantCulture, out int id) ? Process.GetProcessById(id) : null;
+            return running is not null;
+        }
+        catch (ArgumentException)
+        {
+            return false;
         }
     }
 

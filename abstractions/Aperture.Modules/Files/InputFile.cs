@@ -23,6 +23,12 @@ public static partial class InputFile
     /// <exception cref="ApertureException">It is a pointer of Git LFS.</exception>
     public static void RequireRegular(string path)
     {
+        if (!OperatingSystem.IsLinux())
+        {
+            RequireNoFolder(path);
+            return;
+        }
+
         Span<byte> status = stackalloc byte[256];
         if (path.Contains('\0', StringComparison.Ordinal) || StatusOf(CurrentFolder, path, 0, AskForType, ref MemoryMarshal.GetReference(status)) != 0)
         {
@@ -42,6 +48,15 @@ public static partial class InputFile
         }
 
         LfsPointer.Refuse(path);
+    }
+
+    // What .NET knows without asking the system for the kind.
+    private static void RequireNoFolder(string path)
+    {
+        if (Directory.Exists(path))
+        {
+            throw new IOException("it is a folder, not a file");
+        }
     }
 
     /// <summary>Opens a regular file for reading.</summary>

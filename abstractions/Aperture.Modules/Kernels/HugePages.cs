@@ -19,7 +19,7 @@ internal static partial class HugePages
         long bytes = tensor.numel() * tensor.element_size();
         long from = ((long)TensorMemory.Pointer(tensor) + PageBytes - 1) / PageBytes * PageBytes;
         long to = ((long)TensorMemory.Pointer(tensor) + bytes) / PageBytes * PageBytes;
-        if (to > from)
+        if (OperatingSystem.IsLinux() && to > from)
         {
             // The first marks the range for the system's own daemon, the second does the work at once; their results do not matter.
             _ = madvise((nint)from, (nuint)(to - from), Huge);

@@ -100,6 +100,11 @@ internal sealed unsafe partial class MappedFile : IDisposable
             return true;
         }
 
+        if (!OperatingSystem.IsLinux())
+        {
+            return false;
+        }
+
         int page = Environment.SystemPageSize;
         long first = offset / page * page;
         long end = Math.Min((offset + count + page - 1) / page * page, (Length + page - 1) / page * page);

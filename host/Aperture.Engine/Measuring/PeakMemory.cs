@@ -3,16 +3,24 @@ using System.Runtime.InteropServices;
 
 namespace Aperture.Measuring;
 
-/// <summary>The process's largest resident memory since a reset, as Linux counts it.</summary>
+/// <summary>The process's largest resident memory since a reset, as Linux counts it; on other systems the present size stands for it.</summary>
 public static partial class PeakMemory
 {
     private const string ResetPeak = "5";
 
     /// <summary>Starts counting from the present size.</summary>
-    public static void Reset() => File.WriteAllText("/proc/self/clear_refs", ResetPeak);
+    public static void Reset()
+    {
+        if (OperatingSystem.IsLinux())
+        {
+            File.WriteAllText("/proc/self/clear_refs", ResetPeak);
+        }
+    }
 
     /// <summary>The largest size since then, in bytes.</summary>
-    public static long Read() => Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmHWM:", StringComparison.Ordinal)));
+    public static long Read() => !OperatingSystem.IsLinux()
+        ? Environment.WorkingSet
+        : Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmHWM:", StringComparison.Ordinal)));
 
     /// <summary>
     /// What a piece of work adds to resident memory at its peak, in bytes. What earlier work has left (managed garbage, freed native blocks) is given back
@@ -23,7 +31,7 @@ public static partial class PeakMemory
     {
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         GC.WaitForPendingFinalizers();
-        _ = TrimHeap(0);
+        _ = OperatingSystem.IsLinux() ? TrimHeap(0) : 0;
         Reset();
         long before = Read();
         work();

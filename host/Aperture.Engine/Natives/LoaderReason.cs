@@ -13,6 +13,11 @@ internal static partial class LoaderReason
     /// <param name="path">The library.</param>
     public static string? Of(string path)
     {
+        if (!OperatingSystem.IsLinux())
+        {
+            return null;
+        }
+
         try
         {
             return dlopen(path, Now) != 0 ? null : Marshal.PtrToStringUTF8(dlerror());

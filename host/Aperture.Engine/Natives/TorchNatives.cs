@@ -12,9 +12,9 @@ public static partial class TorchNatives
     /// <summary>Names a folder with another libtorch (a CUDA build, a Python package's <c>torch/lib</c>).</summary>
     public const string Variable = "APERTURE_LIBTORCH";
 
-    private const string Bridge = "libLibTorchSharp.so";
-    private static readonly string[] _required = ["libc10.so", "libtorch_cpu.so", "libtorch.so"];
-    private static readonly string[] _cuda = ["libc10_cuda.so", "libtorch_cuda.so"];
+    private static readonly string _bridge = Library("LibTorchSharp");
+    private static readonly string[] _required = [Library("c10"), Library("torch_cpu"), Library("torch")];
+    private static readonly string[] _cuda = [Library("c10_cuda"), Library("torch_cuda")];
 
     private const string WaitPolicy = "OMP_WAIT_POLICY";
 
@@ -33,7 +33,7 @@ public static partial class TorchNatives
     // reads the process's native environment, which .NET's own does not write to.
     private static void LetIdleThreadsSleep()
     {
-        if (Environment.GetEnvironmentVariable(WaitPolicy) is null && setenv(WaitPolicy, "passive", 0) != 0)
+        if (OperatingSystem.IsLinux() && Environment.GetEnvironmentVariable(WaitPolicy) is null && setenv(WaitPolicy, "passive", 0) != 0)
         {
             throw new ApertureException($"The environment variable {WaitPolicy} cannot be set; set it to passive before starting.");
         }
@@ -46,7 +46,9 @@ public static partial class TorchNatives
     /// <exception cref="ApertureException">One of the libraries cannot be loaded.</exception>
     public static void Load()
     {
-        if (Environment.GetEnvironmentVariable(Variable) is not { Length: > 0 } && Explain(AppContext.BaseDirectory) is { } failure)
+        // Elsewhere the bridge lies where NuGet puts it, and TorchSharp finds it there.
+        bool isBeside = OperatingSystem.IsLinux() && Environment.GetEnvironmentVariable(Variable) is not { Length: > 0 };
+        if (isBeside && Explain(AppContext.BaseDirectory) is { } failure)
         {
             throw failure;
         }
@@ -83,7 +85,7 @@ public static partial class TorchNatives
         string full = Path.GetFullPath(folder);
         if (_required.FirstOrDefault(name => !File.Exists(Path.Combine(full, name))) is { } missing)
         {
-            throw new ApertureException($"{Variable} names '{folder}', which has no {missing}; name the folder that holds libtorch_cpu.so.");
+            throw new ApertureException($"{Variable} names '{folder}', which has no {missing}; name the folder that holds {_required[1]}.");
         }
 
         if (Path.TrimEndingDirectorySeparator(full) == Path.TrimEndingDirectorySeparator(applicationFolder))
@@ -91,7 +93,7 @@ public static partial class TorchNatives
             return;
         }
 
-        if (File.Exists(Path.Combine(applicationFolder, "libtorch_cpu.so")))
+        if (File.Exists(Path.Combine(applicationFolder, _required[1])))
         {
             throw new ApertureException(
                 $"{Variable} names '{folder}', but this build carries its own libtorch in {applicationFolder}, and two copies end the process; unset it, or "
@@ -100,16 +102,19 @@ public static partial class TorchNatives
 
         IEnumerable<string> cuda = _cuda.Where(name => File.Exists(Path.Combine(full, name)));
         ApertureException? failure = _required.Concat(cuda).Select(name => TryLoad(Path.Combine(full, name))).FirstOrDefault(f => f is not null)
-            ?? TryLoad(Path.Combine(applicationFolder, Bridge));
+            ?? TryLoad(Path.Combine(applicationFolder, _bridge));
         if (failure is not null)
         {
             throw failure;
         }
     }
 
+    private static string Library(string name)
+        => OperatingSystem.IsWindows() ? $"{name}.dll" : OperatingSystem.IsMacOS() ? $"lib{name}.dylib" : $"lib{name}.so";
+
     private static ApertureException? Explain(string folder) => _required
         .Where(name => File.Exists(Path.Combine(folder, name)))
-        .Append(Bridge)
+        .Append(_bridge)
         .Select(name => TryLoad(Path.Combine(folder, name)))
         .FirstOrDefault(failure => failure is not null);
 
