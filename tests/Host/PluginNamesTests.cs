@@ -24,6 +24,7 @@ public sealed class PluginNamesTests
         ("downsample", ["OriginalPictureNames.cs"], "a part of the published names of an autoencoder's weights"),
         ("llava", ["RandomCheckpoint.cs"], "the benchmark's whole model is written in a published layout, whose configuration names it"),
         ("llava", ["ShelfModelFiles.cs"], "the shipped model is written in the same layout"),
+        ("meter", ["EngineTelemetry.cs"], "the type that .NET's metrics come from"),
     ];
 
     [Fact]
