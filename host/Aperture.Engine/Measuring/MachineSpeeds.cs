@@ -77,10 +77,10 @@ public sealed class MachineSpeeds(string? file, Func<int, ProductTimes> measure,
         try
         {
             return System.IO.File.Exists(file)
-                ? JsonSerializer.Deserialize(System.IO.File.ReadAllBytes(file), MachineSpeedsJson.Default.DictionaryStringProductTimes) ?? []
+                ? JsonText.Record(InputFile.Bytes(file, JsonText.LargestConfiguration), MachineSpeedsJson.Default.DictionaryStringProductTimes) ?? []
                 : [];
         }
-        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException or ApertureException)
         {
             return [];
         }
