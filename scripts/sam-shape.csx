@@ -17,7 +17,7 @@ TimeSpan Now() => Process.GetCurrentProcess().TotalProcessorTime;
 
 // Milliseconds of the products of a block in windows and of one that attends everywhere: projections, logits, values, relative positions, feed-forward network;
 // and of what is around the blocks: patches, neck, and of the mask decoder the image's projections and its two convolutions.
-(double Window, double Everywhere, double Rest) Bare(ScalarType type)
+(double Window, double Everywhere, double Around) Bare(ScalarType type)
 {
     using var quiet = inference_mode();
     using var scope = NewDisposeScope();
@@ -56,7 +56,7 @@ TimeSpan Now() => Process.GetCurrentProcess().TotalProcessorTime;
     double rest = Time(() => F.conv2d(picture, patches, null, strides: [16, 16]).Dispose()) + Time(() => F.conv2d(map, narrow, null).Dispose())
         + Time(() => F.conv2d(coarse, neck, null, padding: [1, 1]).Dispose())
         + (10 * Time(() => Linear(image, half))) // of the image: four in each of two layers, two behind them
-        + Time(() => F.conv_transpose2d(coarse, up1, stride: [2, 2]).Dispose()) + Time(() => F.conv_transpose2d(middle, up2, stride: [2, 2]).Dispose());
+        + Time(() => F.conv_transpose2d(coarse, up1, strides: [2, 2]).Dispose()) + Time(() => F.conv_transpose2d(middle, up2, strides: [2, 2]).Dispose());
     return (both + window, both + everywhere, rest);
 }
 
