@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Aperture.Pipelines;
 using Aperture.Plugins;
 using Microsoft.Extensions.Options;
@@ -9,8 +10,8 @@ namespace Aperture.Hosting;
 /// <param name="options">The options.</param>
 public sealed class AperturePipelines(EngineSession engine, IOptions<ApertureOptions> options)
 {
-    private readonly Lock _gate = new();
-    private readonly Dictionary<string, Pipeline> _made = [];
+    private readonly Lock _opening = new();
+    private readonly ConcurrentDictionary<string, Pipeline> _made = [];
 
     /// <summary>The keys.</summary>
     public IReadOnlyCollection<string> Keys => [.. options.Value.Pipelines.Keys];
@@ -32,24 +33,18 @@ public sealed class AperturePipelines(EngineSession engine, IOptions<ApertureOpt
                     : $"There is no pipeline '{key}'; {NearestNames.Told(key, Keys, "there are")}.");
         }
 
-        lock (_gate)
+        if (Made(key) is { } made)
         {
-            if (!_made.TryGetValue(key, out Pipeline? pipeline))
-            {
-                _made[key] = pipeline = engine.Load(spec);
-            }
+            return made;
+        }
 
-            return pipeline;
+        lock (_opening)
+        {
+            return Made(key) ?? (_made[key] = engine.Load(spec));
         }
     }
 
-    /// <summary>A pipeline that was made already; null for one that was not.</summary>
+    /// <summary>A pipeline that was made already; null for one that was not. It does not wait for one that is being made.</summary>
     /// <param name="key">Its key.</param>
-    internal Pipeline? Made(string key)
-    {
-        lock (_gate)
-        {
-            return _made.GetValueOrDefault(key);
-        }
-    }
+    internal Pipeline? Made(string key) => _made.GetValueOrDefault(key);
 }

@@ -34,19 +34,22 @@ internal sealed class HostedShelf : IAsyncDisposable, ILoggerProvider
 
     public List<string> Log { get; } = [];
 
+    /// <summary>Called with each line before it is in the log; null for nobody.</summary>
+    public Action<string>? OnLine { get; set; }
+
     public Task StartAsync() => _host.StartAsync();
 
     public Task StopAsync() => _host.StopAsync();
 
     public async ValueTask DisposeAsync() => await ((IAsyncDisposable)_host).DisposeAsync();
 
-    public ILogger CreateLogger(string categoryName) => new Lines(Log);
+    public ILogger CreateLogger(string categoryName) => new Lines(this);
 
     public void Dispose()
     {
     }
 
-    private sealed class Lines(List<string> log) : ILogger
+    private sealed class Lines(HostedShelf shelf) : ILogger
     {
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull
@@ -56,9 +59,11 @@ internal sealed class HostedShelf : IAsyncDisposable, ILoggerProvider
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
-            lock (log)
+            string line = $"{logLevel}: {formatter(state, exception)}";
+            shelf.OnLine?.Invoke(line);
+            lock (shelf.Log)
             {
-                log.Add($"{logLevel}: {formatter(state, exception)}");
+                shelf.Log.Add(line);
             }
         }
     }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using System.Text.Json.Nodes;
 using Aperture.Generation;
 using Aperture.Hosting;
 using Aperture.Images;
@@ -150,6 +151,50 @@ public sealed class HostingTests
                 told[all.TryGetValue("gen_ai.token.type", out object? type) ? $"{name} {type}" : name] = value;
             }
         }
+    }
+
+    [Fact]
+    public async Task Health_and_other_pipelines_do_not_wait_for_one_that_is_being_opened()
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("aperture-hosting-");
+        string At(string name) => Path.Combine(folder.FullName, name);
+        foreach (string file in Directory.EnumerateFiles(Repository.Path("scripts", "models", "tiny-llava")))
+        {
+            File.Copy(file, At(Path.GetFileName(file)));
+        }
+
+        JsonNode config = JsonNode.Parse(File.ReadAllText(At("config.json")))!;
+        config["strange"] = true; // told while the model opens
+        File.WriteAllText(At("config.json"), config.ToJsonString());
+        using ManualResetEventSlim reached = new(), released = new();
+        await using HostedShelf shelf = new(configure: options => options.Pipelines["slow"] = new PipelineSpec(folder.FullName, []));
+        Pipeline plain = shelf.Services.GetRequiredService<AperturePipelines>().Get("plain");
+        shelf.OnLine = line =>
+        {
+            if (line.Contains("strange", StringComparison.Ordinal))
+            {
+                reached.Set();
+                released.Wait();
+            }
+        };
+
+        Task<Pipeline> opening = Task.Run(() => shelf.Services.GetRequiredService<AperturePipelines>().Get("slow"));
+        try
+        {
+            Assert.True(reached.Wait(TimeSpan.FromMinutes(1)));
+            Task<HealthReport> health = shelf.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync();
+            Assert.Same(health, await Task.WhenAny(health, Task.Delay(TimeSpan.FromMinutes(1))));
+            Assert.Equal(HealthStatus.Degraded, (await health).Status);
+            Assert.Same(plain, shelf.Services.GetRequiredService<AperturePipelines>().Get("plain"));
+            Assert.False(opening.IsCompleted);
+        }
+        finally
+        {
+            released.Set();
+        }
+
+        Assert.Equal(folder.FullName, (await opening).Model.Folder);
+        folder.Delete(recursive: true);
     }
 
     private static Image Photo() => Image.Load(Repository.Path("scripts", "shelf.png"));
