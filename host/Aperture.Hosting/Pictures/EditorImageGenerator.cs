@@ -28,21 +28,13 @@ public sealed class EditorImageGenerator(OpenTask<IImageEditor> editor) : IImage
         {
             Target = request.Prompt ?? "",
             Source = PictureSettings.Text(options, nameof(EditRequest.Source)),
-            Seed = PictureSettings.Whole(options, nameof(EditRequest.Seed)),
             Steps = (int?)PictureSettings.Whole(options, nameof(EditRequest.Steps)),
             Strength = PictureSettings.Number(options, nameof(EditRequest.Strength)),
             Guidance = PictureSettings.Number(options, nameof(EditRequest.Guidance)),
         };
-        List<AIContent> made = [];
-        int count = PictureSettings.Count(options);
-        for (int i = 0; i < count; i++)
-        {
-            EditRequest one = count == 1 ? wanted : wanted with { Seed = (wanted.Seed ?? 0) + i };
-            EditedPicture edited = (await Task.Run(() => editor.Edit(picture, one, null, cancellationToken), cancellationToken).ConfigureAwait(false)).Value;
-            made.Add(PictureSettings.Content(edited.Picture!));
-        }
-
-        return new ImageGenerationResponse(made);
+        return await PictureSettings.Make(
+            options, PictureSettings.Whole(options, nameof(EditRequest.Seed)),
+            seed => editor.Edit(picture, wanted with { Seed = seed }, null, cancellationToken).Value.Picture!, cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 using Aperture.Tasks;
+using Aperture.Vision;
 using Microsoft.Extensions.AI;
 
 namespace Aperture.Hosting.Pictures;
@@ -27,22 +28,18 @@ public sealed class FaceImageGenerator(OpenTask<IFaceGenerator> generator) : IIm
         FaceRequest wanted = new()
         {
             Text = request.Prompt ?? "",
-            Seed = PictureSettings.Whole(options, nameof(FaceRequest.Seed)),
             Truncation = PictureSettings.Number(options, nameof(FaceRequest.Truncation)),
             EditText = PictureSettings.Text(options, nameof(FaceRequest.EditText)),
             EditAlpha = PictureSettings.Number(options, nameof(FaceRequest.EditAlpha)),
             Views = [new ViewPoint(Angle(nameof(ViewPoint.Yaw)), Angle(nameof(ViewPoint.Pitch)), Angle(nameof(ViewPoint.Roll)))],
         };
-        List<AIContent> made = [];
-        int count = PictureSettings.Count(options);
-        for (int i = 0; i < count; i++)
-        {
-            FaceRequest one = count == 1 ? wanted : wanted with { Seed = (wanted.Seed ?? 0) + i };
-            FaceView face = (await Task.Run(() => generator.Generate(one, null, cancellationToken), cancellationToken).ConfigureAwait(false)).Value[0];
-            made.Add(PictureSettings.Content(face.Edited ?? face.Picture));
-        }
+        return await PictureSettings.Make(options, PictureSettings.Whole(options, nameof(FaceRequest.Seed)), Made, cancellationToken).ConfigureAwait(false);
 
-        return new ImageGenerationResponse(made);
+        Picture Made(long? seed)
+        {
+            FaceView face = generator.Generate(wanted with { Seed = seed }, null, cancellationToken).Value[0];
+            return face.Edited ?? face.Picture;
+        }
 
         double Angle(string name) => PictureSettings.Number(options, name) ?? 0;
     }

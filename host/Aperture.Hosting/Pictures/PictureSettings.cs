@@ -9,9 +9,27 @@ namespace Aperture.Hosting.Pictures;
 /// <summary>Reads what a request for pictures says beside its sentence: numbers and texts under the names that our own requests give them.</summary>
 internal static class PictureSettings
 {
-    /// <summary>How many pictures are asked for.</summary>
-    /// <exception cref="ApertureException">None, or pictures in another form than bytes.</exception>
-    public static int Count(ImageGenerationOptions? options)
+    /// <summary>Makes as many pictures as are asked for, each on a thread of the pool; several have seeds that follow each other.</summary>
+    /// <param name="options">What is asked for.</param>
+    /// <param name="seed">The seed of the first; null for the model's own, of several 0.</param>
+    /// <param name="make">Makes one with a seed.</param>
+    /// <param name="cancellationToken">Stops between two.</param>
+    /// <exception cref="ApertureException">None are asked for, or pictures in another form than bytes.</exception>
+    public static async Task<ImageGenerationResponse> Make(
+        ImageGenerationOptions? options, long? seed, Func<long?, Picture> make, CancellationToken cancellationToken)
+    {
+        List<AIContent> made = [];
+        int count = Count(options);
+        for (int i = 0; i < count; i++)
+        {
+            long? own = count == 1 ? seed : (seed ?? 0) + i;
+            made.Add(Content(await Task.Run(() => make(own), cancellationToken).ConfigureAwait(false)));
+        }
+
+        return new ImageGenerationResponse(made);
+    }
+
+    private static int Count(ImageGenerationOptions? options)
         => options?.ResponseFormat is { } form and not ImageGenerationResponseFormat.Data
             ? throw new ApertureException($"Pictures are given as bytes, not as '{form}'; leave ResponseFormat out, or set it to Data.")
             : options?.Count is < 1 ? throw new ApertureException($"Count is {options.Count}; give 1 or more.")
@@ -38,8 +56,7 @@ internal static class PictureSettings
     /// <summary>A text of the additional properties; null where it is not given.</summary>
     public static string? Text(ImageGenerationOptions? options, string name) => Given(options, name)?.ToString();
 
-    /// <summary>A picture as the interface hands it out.</summary>
-    public static DataContent Content(Picture picture) => new(Image.FromPicture(picture).EncodePng(), "image/png");
+    private static DataContent Content(Picture picture) => new(Image.FromPicture(picture).EncodePng(), "image/png");
 
     private static object? Given(ImageGenerationOptions? options, string name)
         => options?.AdditionalProperties is { } properties && properties.TryGetValue(name, out object? value) ? value : null;
