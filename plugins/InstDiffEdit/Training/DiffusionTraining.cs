@@ -48,6 +48,12 @@ internal sealed class DiffusionTraining : ITaskTraining
         }
 
         IReadOnlyList<DiffusionSample> read = DiffusionSample.Read(samples);
+        if (options.Localization > 0 && read.All(sample => sample.Regions.Count == 0))
+        {
+            throw new ApertureException(
+                $"{EditorFactory.EditorName}: Localization is {options.Localization}, but no sample has regions; add them, or leave Localization out.");
+        }
+
         DiffusionFolder folder = new(start);
         IDiffusionObjective objective = options.Stage == DiffusionStage.Autoencoder
             ? new AutoencoderObjective(folder, read, options, device)

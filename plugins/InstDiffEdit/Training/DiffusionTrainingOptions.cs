@@ -20,8 +20,8 @@ internal sealed record DiffusionTrainingOptions : TrainingOptions
     public double TextDropout { get; set; } = 0.1;
 
     /// <summary>
-    /// Denoiser: weight of a second loss, the share of the attention to words that name a region of the sample which lies outside its box rather than inside;
-    /// for methods that look for words in attention maps. 0 is without.
+    /// Denoiser and Inpainting: weight of a second loss, the share of the attention to words that name a region of the sample which lies outside its box
+    /// rather than inside; for methods that look for words in attention maps. 0 is without.
     /// </summary>
     [Range(0.0, 100.0)]
     public double Localization { get; set; }

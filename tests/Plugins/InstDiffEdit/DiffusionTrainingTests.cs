@@ -143,6 +143,7 @@ public sealed class DiffusionTrainingTests : IDisposable
     [InlineData("""{"Ema": 1}""", "{}", "Ema is 1")]
     [InlineData("""{"TextDropout": 2}""", "{}", "TextDropout is 2")]
     [InlineData("""{"Localization": -1}""", "{}", "Localization is -1")]
+    [InlineData("""{"Localization": 1}""", "{}", "Localization is 1, but no sample has regions")]
     [InlineData("""{"Stage": "Both"}""", "{}", "Stage")]
     public void A_wrong_option_or_sample_is_one_line(string options, string fields, string expected)
     {
