@@ -1,3 +1,4 @@
+using Aperture.Files;
 using Aperture.Natives;
 using Aperture.Scripting;
 
@@ -48,7 +49,7 @@ internal static class LibtorchPackage
 
     private static void Link(string file, string path)
     {
-        string temporary = $"{path}.{Guid.NewGuid():N}";
+        string temporary = AtomicFile.Temporary(path);
         File.CreateSymbolicLink(temporary, file);
         File.Move(temporary, path, overwrite: true);
     }

@@ -26,6 +26,7 @@ public static partial class InputFile
         if (!OperatingSystem.IsLinux())
         {
             RequireNoFolder(path);
+            LfsPointer.Refuse(path);
             return;
         }
 

@@ -63,8 +63,11 @@ public sealed class ModelFolder
     /// <param name="file">The file's name.</param>
     /// <exception cref="ApertureException">The file is missing, too large for a configuration, or no JSON object.</exception>
     public JsonElement Settings(string file)
-        => Json(file) is { ValueKind: JsonValueKind.Object } json ? json
-            : throw new ApertureException($"{At(file)} must hold a JSON object, not {Json(file).ValueKind}; fetch the file again.");
+    {
+        JsonElement json = Json(file);
+        return json.ValueKind == JsonValueKind.Object ? json
+            : throw new ApertureException($"{At(file)} must hold a JSON object, not {json.ValueKind}; fetch the file again.");
+    }
 
     /// <summary>Whether the configuration has a key.</summary>
     /// <param name="key">The key.</param>

@@ -43,8 +43,10 @@ internal sealed class TokenizerConfiguration
         };
 
     private static TokenizerJsonNode Settings(JsonDocument document, string path)
-        => new TokenizerJsonNode(document.RootElement, path) is { Json.ValueKind: JsonValueKind.Object } root ? root
-            : throw new TokenizerJsonNode(document.RootElement, path).Damaged($"the value {document.RootElement.ValueKind} in place of an object");
+    {
+        TokenizerJsonNode root = new(document.RootElement, path);
+        return root.Json.ValueKind == JsonValueKind.Object ? root : throw root.Damaged($"the value {root.Json.ValueKind} in place of an object");
+    }
 
     private static string? TokenText(TokenizerJsonNode node) => node.Json.ValueKind == JsonValueKind.String ? node.Json.GetString() : node.Text("content");
 

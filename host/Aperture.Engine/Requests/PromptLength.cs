@@ -20,7 +20,6 @@ internal static class PromptLength
         }
 
         string setting = most == model.MaxPromptRows ? "tokenizer_model_max_length" : "max_position_embeddings";
-
         int visual = prompt.Layout.VisualCount;
         prompt.Dispose();
         throw new ApertureException(

@@ -22,12 +22,13 @@ internal sealed class JinjaScope
 
     private readonly JinjaScope? _outer;
     private readonly JinjaScope _root;
-    private readonly long _begun = Environment.TickCount64;
+    private readonly long _begun; // of the outermost
     private int _steps;
     private long _made;
 
     /// <summary>The outermost scope.</summary>
-    public JinjaScope(Dictionary<string, object?> variables) => (Variables, _root) = (new(variables, StringComparer.Ordinal), this);
+    public JinjaScope(Dictionary<string, object?> variables)
+        => (Variables, _root, _begun) = (new(variables, StringComparer.Ordinal), this, Environment.TickCount64);
 
     private JinjaScope(JinjaScope outer) => (Variables, _outer, _root) = (new(StringComparer.Ordinal), outer, outer._root);
 

@@ -146,7 +146,7 @@ internal sealed class JinjaTemplate
         Expression items = JinjaExpressions.Or(_words);
         Expression? condition = _words.Take("if") ? JinjaExpressions.Ternary(_words) : null;
         _words.RequireEnd();
-        Statement body = Block(out string end), otherwise = end == "else" ? Until("endfor") : _ => { };
+        Statement body = Block(out string end), otherwise = end == "else" ? Until("endfor") : Nothing;
         return end is "else" or "endfor" ? Loop : throw new JinjaException("a 'for' that is not closed");
 
         void Loop(JinjaScope scope)
