@@ -8,6 +8,7 @@ using F = TorchSharp.torch.nn.functional;
 namespace Aperture.Abstractions.Tests.Diffusion;
 
 /// <summary>A small autoencoder of two sizes in the published names.</summary>
+[Collection("tensors")]
 public sealed class TinyAutoencoderTests
 {
     private static readonly WeightPolicy _policy = new(CPU, ScalarType.Float32, ScalarType.Float32);
