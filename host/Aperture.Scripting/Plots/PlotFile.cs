@@ -9,6 +9,9 @@ public static class PlotFile
     private const int Width = 900;
     private const int Height = 560;
 
+    // At the library's own 12 the shipped font loses its uppermost line in the first row.
+    private const float LegendSize = 13;
+
     /// <summary>Draws a plot into a file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="draw">Fills the plot.</param>
@@ -18,6 +21,7 @@ public static class PlotFile
     {
         PlotFont.MakeDefault();
         Plot plot = new();
+        plot.Legend.FontSize = LegendSize;
         draw(plot);
         if (legend is { } inside)
         {
