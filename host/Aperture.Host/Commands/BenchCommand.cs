@@ -34,12 +34,18 @@ internal static class BenchCommand
                 + $"of a whole model {ShapeRows.Unpruned} or the name of a method without weights of its own. May be repeated.",
             HelpName = "row",
         };
+        Option<string?> batch = new("--batch")
+        {
+            Description = "Answer so many questions in one batch, such as 1,2,4,8,16: tokens and answers a second as batches grow, and where a method costs "
+                + "more than it saves.",
+            HelpName = "sizes",
+        };
         Option<bool> wide = new("--wide")
         {
             Description = "Show every figure: tokens by layer, GFLOPs, vision, projector, the method's share of the prefill and peak memory besides.",
         };
         Option<bool> json = new("--json") { Description = "Write the figures as JSON to standard output." };
-        Command command = new("bench", "Measure pipelines side by side.") { name, picture, question, shape, runs, checkpoint, only, wide, json };
+        Command command = new("bench", "Measure pipelines side by side.") { name, picture, question, shape, runs, checkpoint, only, batch, wide, json };
         generation.AddOptions(command);
         model.AddOptions(command);
         command.SetAction(async (parsed, token) =>
@@ -52,6 +58,11 @@ internal static class BenchCommand
                     throw new ApertureException($"--wide: the figures of --shape {asked} are no table; leave --wide out, or use --json.");
                 }
 
+                if (parsed.GetValue(batch) is not null)
+                {
+                    throw new ApertureException($"--batch: --shape {asked} runs one sequence; leave --batch out, or measure a model.");
+                }
+
                 ShapeBenchOptions benchmark = new(model.Options(parsed), parsed.GetValue(runs), rows, parsed.GetValue(json), parsed.GetValue(checkpoint));
                 return await ShapeBench.RunAsync(context, parsed, ModelShape.Find(asked), benchmark, token).ConfigureAwait(false);
             }
@@ -59,6 +70,12 @@ internal static class BenchCommand
             if (rows.Length > 0)
             {
                 throw new ApertureException($"--only {rows[0]}: rows can be picked with --shape alone; pipelines to compare are named with --with.");
+            }
+
+            int[] batches = parsed.GetValue(batch) is { } sizes ? Sizes(sizes) : [];
+            if (batches.Length > 0 && parsed.GetValue(wide))
+            {
+                throw new ApertureException("--wide: --batch has one table, with every figure; leave --wide out.");
             }
 
             generation.Check(parsed);
@@ -69,21 +86,37 @@ internal static class BenchCommand
             pipelines = [plain, .. pipelines.Count > 0 ? pipelines : session.Baselines(plain.Model).Select(baseline => plain.Plain().With(baseline.Name))];
             MeasureOptions options = new() { Runs = parsed.GetValue(runs), Generation = generation.Of(parsed, plain.Model) };
             string asking = parsed.GetValue(question) ?? "What is in the top left?";
-            Comparison comparison = await Progressing.RunAsync(context.Terminal, "measuring", 1000, progress =>
-                Measurer.Compare(pipelines, image, asking, options, new Fraction(done => progress.Report((int)(done * 1000))), token)).ConfigureAwait(false);
-            if (parsed.GetValue(json))
+            if (batches.Length > 0)
             {
-                context.Terminal.Output.WriteLine(ComparisonJson.Write(comparison));
-            }
-            else
-            {
-                new TerminalDisplay(context.Terminal).Show(parsed.GetValue(wide) ? comparison.Wide : comparison);
+                BatchComparison grown = await Progressing.RunAsync(context.Terminal, "measuring", 1000, progress => BatchMeasurer.Compare(
+                    pipelines, image, asking, batches, options, new Fraction(done => progress.Report((int)(done * 1000))), token)).ConfigureAwait(false);
+                Tell(grown, grown.ToJson);
+                return 0;
             }
 
+            Comparison comparison = await Progressing.RunAsync(context.Terminal, "measuring", 1000, progress =>
+                Measurer.Compare(pipelines, image, asking, options, new Fraction(done => progress.Report((int)(done * 1000))), token)).ConfigureAwait(false);
+            Tell(parsed.GetValue(wide) ? comparison.Wide : comparison, () => ComparisonJson.Write(comparison));
             return 0;
+
+            void Tell(object table, Func<string> text)
+            {
+                if (parsed.GetValue(json))
+                {
+                    context.Terminal.Output.WriteLine(text());
+                }
+                else
+                {
+                    new TerminalDisplay(context.Terminal).Show(table);
+                }
+            }
         });
         return command;
     }
+
+    private static int[] Sizes(string text)
+        => [.. text.Split(',').Select(part => int.TryParse(part, out int size) && size > 0 ? size
+            : throw new ApertureException($"--batch {text}: '{part}' is no batch size; give numbers such as 1,2,4,8,16."))];
 
     private sealed class Fraction(Action<double> report) : IProgress<double>
     {

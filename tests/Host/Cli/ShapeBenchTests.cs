@@ -163,6 +163,9 @@ public sealed class ShapeBenchTests
         Assert.Equal(
             (1, "", "error: --wide: the figures of --shape llama-1.1b are no table; leave --wide out, or use --json.\n"),
             await folder.Run("bench", "--shape", "llama-1.1b", "--wide"));
+        Assert.Equal(
+            (1, "", "error: --batch: --shape llama-1.1b runs one sequence; leave --batch out, or measure a model.\n"),
+            await folder.Run("bench", "--shape", "llama-1.1b", "--batch", "2"));
     }
 
     private static ModelOptions Float32 => new() { Type = "float32" };
