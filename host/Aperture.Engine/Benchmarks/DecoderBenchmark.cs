@@ -121,6 +121,25 @@ public sealed class DecoderBenchmark : IDisposable
         return new DecodeBandwidth(Statistics.Median(all), best, bytes, bytes / best * 1000, read);
     }
 
+    /// <summary>The prompt and tokens behind it, once and timed: for a side by side with another program, which takes turns with it.</summary>
+    /// <param name="tokens">How many tokens follow the prompt, up to 60.</param>
+    /// <param name="cancellationToken">Checked between layers.</param>
+    /// <returns>Milliseconds of the prompt with its logits, and of each token.</returns>
+    public (double Prefill, IReadOnlyList<double> Decode) Run(int tokens, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, DecodeTokens * DecodeRounds);
+        using IDisposable mode = inference_mode();
+        using RequestContext request = Begin(null, null);
+        double prefill = Time(() => RunPrompt(request, cancellationToken).Dispose());
+        double[] decode = new double[tokens];
+        for (int token = 0; token < tokens; token++)
+        {
+            decode[token] = Time(() => DecodeStep(request, cancellationToken));
+        }
+
+        return (prefill, decode);
+    }
+
     /// <summary>Disposes the model.</summary>
     public void Dispose()
     {
