@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace Aperture.Decoding;
 
 /// <summary>A decoder's tensors under the canonical names, whatever its architecture calls them (<see cref="DecoderKeys"/>). Borrows its source.</summary>
-public sealed class CanonicalWeights : IMappedWeights
+public sealed class CanonicalWeights : IMappedWeights, IWeightView
 {
     private static readonly Dictionary<DecoderKeys, Dictionary<string, string[]>> _maps = new()
     {
@@ -117,6 +117,9 @@ public sealed class CanonicalWeights : IMappedWeights
             return own.view([-1, .. packed.shape[1..]]).MoveToOuterDisposeScope(); // [kv heads, heads of the part, head, …] -> [rows of the part, …]
         }
     }
+
+    /// <inheritdoc />
+    (IWeightSource Source, string Name)? IWeightView.Behind(string name) => Find(name) is (var original, < 0) ? (_source, original) : null;
 
     /// <inheritdoc />
     public void ReleasePages(string name) => _source.ReleasePages(Find(name).Original);

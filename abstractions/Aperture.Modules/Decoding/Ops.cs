@@ -35,6 +35,7 @@ public sealed partial class Ops : IDisposable
         Type = shared.Type;
         Threads = shared.Threads;
         Weights = shared.Weights;
+        Watch = shared.Watch;
         _team = shared._team;
         Differentiable = differentiable;
     }
@@ -50,6 +51,9 @@ public sealed partial class Ops : IDisposable
 
     /// <summary>How the matrices of linear layers are kept that are loaded for these operations.</summary>
     public WeightFormat Weights { get; init; }
+
+    /// <summary>Notes the linear layers that are loaded for these operations; null for nobody.</summary>
+    internal MatrixWatch? Watch { get; init; }
 
     /// <summary>Whether every operation records gradients and none works in place.</summary>
     public bool Differentiable { get; }

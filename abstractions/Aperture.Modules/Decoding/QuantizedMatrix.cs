@@ -103,7 +103,7 @@ public abstract class QuantizedMatrix : Matrix
         if (inputs > Int8Product.MaximumInputs)
         {
             throw new ApertureException(
-                $"{name} has rows of {inputs}, but eight bits are summed for at most {Int8Product.MaximumInputs}; leave --weights (Weights) out.");
+                $"{name} has rows of {inputs}, but eight bits are summed for at most {Int8Product.MaximumInputs}; use --weights stored.");
         }
     }
 
@@ -117,7 +117,8 @@ public abstract class QuantizedMatrix : Matrix
         using Tensor all = finite.all();
         if (!all.item<bool>())
         {
-            throw new ApertureException($"{name} holds a weight that is infinite or no number, which few bits cannot; leave --weights (Weights) out.");
+            throw new ApertureException(
+                $"{name} holds a weight that is infinite or no number, which few bits cannot; mend the checkpoint, or keep it as stored (--weights stored).");
         }
     }
 }

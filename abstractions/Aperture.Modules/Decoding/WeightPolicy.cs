@@ -88,7 +88,7 @@ public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType 
         Tensor weight = Matrix(source, name + ".weight", outputs, inputs);
         try
         {
-            return new DenseMatrix(weight, bias ? Vector(source, name + ".bias", outputs) : null);
+            return Watched(source, name + ".weight", new DenseMatrix(weight, bias ? Vector(source, name + ".bias", outputs) : null));
         }
         catch
         {
@@ -118,7 +118,17 @@ public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType 
         }
     }
 
-    /// <summary>Loads a linear layer in a quantised <see cref="Format"/>, straight from what the checkpoint stores.</summary>
+    /// <summary>Notes a linear layer where somebody watches.</summary>
+    /// <param name="source">The checkpoint.</param>
+    /// <param name="weight">Whole name of the matrix.</param>
+    /// <param name="matrix">The layer; owned by what is returned.</param>
+    /// <returns>What is to be used in its place.</returns>
+    internal Matrix Watched(IWeightSource source, string weight, Matrix matrix) => Ops?.Watch?.Take(source, weight, matrix) ?? matrix;
+
+    /// <summary>
+    /// Loads a linear layer in a quantised <see cref="Format"/>: over the codes that the checkpoint stores where they are of this format, else from the
+    /// numbers.
+    /// </summary>
     /// <param name="source">The checkpoint.</param>
     /// <param name="weight">Whole name of the matrix.</param>
     /// <param name="bias">Whole name of the bias; null without one.</param>
@@ -129,11 +139,29 @@ public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType 
     internal Matrix Quantized(IWeightSource source, string weight, string? bias, int outputs, int inputs)
     {
         Check(source, weight, [outputs, inputs]);
-        using Tensor stored = source.Load(weight);
         Tensor? added = bias is null ? null : Vector(source, bias, outputs);
+        if (Mapped(source, weight, added) is { } mapped)
+        {
+            return mapped;
+        }
+
+        using Tensor stored = source.Load(weight);
         Matrix matrix = Format == WeightFormat.Int8 ? Int8Matrix.Quantize(stored, added, Ops!, weight) : Int4Matrix.Quantize(stored, added, Ops!, weight);
         (source as IMappedWeights)?.ReleasePages(weight);
         return matrix;
+    }
+
+    // Codes of the format asked for are taken as they lie in the file.
+    private Matrix? Mapped(IWeightSource source, string weight, Tensor? bias)
+    {
+        if (WeightOrigin.Find(source, weight, behind => behind is QuantizedWeights) is not (QuantizedWeights quantized, var name))
+        {
+            return null;
+        }
+
+        return Format == WeightFormat.Int8
+            ? quantized.EightBits(name) is { } eight ? Int8Matrix.Over(eight, bias, Ops!, weight) : null
+            : quantized.FourBits(name) is { } four ? Int4Matrix.Over(four, bias, Ops!) : null;
     }
 
     private void Check(IWeightSource source, string name, long[] shape)

@@ -5,7 +5,8 @@ namespace Aperture.Kernels;
 
 /// <summary>
 /// Quantises the rows of a weight matrix to four bits. A row's scale lets its widest group use the largest factor; every group takes the factor and zero with
-/// the least squared error among those near its own range.
+/// the least error among those near its own range. A scale times a factor is exact in float32, and a row's factors have no common divisor, so that
+/// <see cref="Int4Scales"/> finds both again from the products.
 /// </summary>
 internal static unsafe class Int4Encoder
 {
@@ -13,6 +14,10 @@ internal static unsafe class Int4Encoder
     private const int FactorsTried = 3;
     private const int ElementsPerBlock = 1 << 22;
     private const float Smallest = 1e-30f;
+    private const uint FactorBits = 0xF; // of a float's last digits: as many as the largest factor has
+
+    // Shares of a row's widest scale that a fit tries: a smaller one clips what is far out and lies finer on the rest.
+    private static readonly float[] _shares = [1f, 0.95f, 0.9f, 0.85f, 0.8f];
 
     /// <summary>Encodes.</summary>
     /// <param name="team">The threads.</param>
@@ -21,12 +26,18 @@ internal static unsafe class Int4Encoder
     /// <param name="factors">Gets uint8 <c>[outputs, groups]</c>.</param>
     /// <param name="shifts">Gets uint8 <c>[outputs, groups]</c>.</param>
     /// <param name="scales">Gets float32 <c>[outputs]</c>; NaN for a row with an element that is not finite.</param>
-    public static void Encode(WorkerTeam team, Tensor weight, Tensor codes, Tensor factors, Tensor shifts, Tensor scales)
+    /// <param name="together">Groups that share a factor and a zero: 1, or 2 for groups of 64 inputs.</param>
+    /// <param name="importance">
+    /// float32 <c>[inputs]</c>: how much the square of an input's error counts, for the factors, zeros and row scales with the least such error; null rounds
+    /// to nearest.
+    /// </param>
+    public static void Encode(
+        WorkerTeam team, Tensor weight, Tensor codes, Tensor factors, Tensor shifts, Tensor scales, int together = 1, Tensor? importance = null)
     {
         int outputs = (int)weight.size(0), inputs = (int)weight.size(1), groups = Int4Weights.GroupsOf(inputs);
         int step = Math.Max(1, ElementsPerBlock / Math.Max(1, inputs));
         nint pc = (nint)TensorMemory.Pointer(codes), pf = (nint)TensorMemory.Pointer(factors), pz = (nint)TensorMemory.Pointer(shifts);
-        nint ps = (nint)TensorMemory.Pointer(scales);
+        nint ps = (nint)TensorMemory.Pointer(scales), ph = importance is null ? 0 : (nint)TensorMemory.Pointer(importance);
         for (int first = 0; first < outputs; first += step)
         {
             using Tensor part = weight.narrow(0, first, Math.Min(step, outputs - first));
@@ -40,103 +51,97 @@ internal static unsafe class Int4Encoder
                 for (int row = begin; row < end; row++)
                 {
                     long at = (long)(from + row) * groups;
-                    ((float*)ps)[from + row] = Row(
-                        (float*)source + ((long)row * inputs), inputs, (byte*)pc + (at * Int4Weights.Group / 2), (byte*)pf + at, (byte*)pz + at);
+                    Int4Row encoded = new((float*)source + ((long)row * inputs), (float*)ph, inputs, together * Int4Weights.Group)
+                    {
+                        Codes = (byte*)pc + (at * Int4Weights.Group / 2),
+                        Factors = (byte*)pf + at,
+                        Shifts = (byte*)pz + at,
+                    };
+                    ((float*)ps)[from + row] = Row(encoded);
                 }
             });
         }
     }
 
-    private static float Row(float* x, int inputs, byte* codes, byte* factors, byte* shifts)
+    private static float Row(Int4Row row)
     {
-        int groups = Int4Weights.GroupsOf(inputs);
         float widest = 0;
-        for (int group = 0; group < groups; group++)
+        for (int start = 0; start < row.Inputs; start += row.Width)
         {
-            (float low, float high) = Range(x, inputs, group);
+            (float low, float high) = row.Range(start);
             widest = MathF.Max(widest, Step(low, high));
         }
 
-        float scale = float.IsFinite(widest) ? widest / Largest : float.NaN;
-        bool isEmpty = !(scale >= Smallest); // or not a number
-        for (int group = 0; group < groups; group++)
+        float scale = float.IsFinite(widest) ? Rounded(widest / Largest) : float.NaN;
+        if (!(scale >= Smallest)) // or not a number
         {
-            if (isEmpty)
-            {
-                new Span<byte>(codes + (group * Int4Weights.Group / 2), Int4Weights.Group / 2).Clear();
-                (factors[group], shifts[group]) = (0, 0);
-            }
-            else
-            {
-                Group(x, inputs, group, scale, codes, factors, shifts);
-            }
+            row.Clear();
+            return float.IsNaN(scale) ? scale : 0;
         }
 
-        return float.IsNaN(scale) ? scale : isEmpty ? 0 : scale;
+        scale = row.IsFitted ? Best(row, scale) : scale;
+        for (int start = 0; start < row.Inputs; start += row.Width)
+        {
+            (int factor, int zero, _) = Choice(row, start, scale);
+            row.Write(start, scale, factor, zero);
+        }
+
+        return scale * row.Reduce();
     }
 
-    // The smallest and the largest element of a group, zero among them; not a number where one is not finite.
-    private static (float Low, float High) Range(float* x, int inputs, int group)
+    // Leaves as many digits free as a factor has, so that scale times factor is exact; upwards, so that the widest group stays covered.
+    private static float Rounded(float scale) => BitConverter.UInt32BitsToSingle((BitConverter.SingleToUInt32Bits(scale) + FactorBits) & ~FactorBits);
+
+    // The scale with the least error of the whole row.
+    private static float Best(Int4Row row, float widest)
     {
-        float low = 0, high = 0, all = 0;
-        for (int i = group * Int4Weights.Group; i < Math.Min(inputs, (group + 1) * Int4Weights.Group); i++)
+        (float best, double least) = (widest, double.PositiveInfinity);
+        foreach (float share in _shares)
         {
-            (low, high, all) = (MathF.Min(low, x[i]), MathF.Max(high, x[i]), all + (x[i] * 0));
+            float scale = Rounded(widest * share);
+            double error = 0;
+            for (int start = 0; start < row.Inputs; start += row.Width)
+            {
+                error += Choice(row, start, scale).Error;
+            }
+
+            if (error < least)
+            {
+                (best, least) = (scale, error);
+            }
         }
 
-        return (low + all, high + all);
+        return best;
     }
 
     // What a row's scale times the largest factor has to be: sixteen codes cover the range, and no whole number is beyond 127.
     private static float Step(float low, float high) => MathF.Max((high - low) / Largest, MathF.Max(-low, high) * Largest / RowQuantizer.Largest);
 
-    private static void Group(float* x, int inputs, int group, float scale, byte* codes, byte* factors, byte* shifts)
+    // The factor and zero of a group with the least error. A fit looks further: at steps that clip, and at every zero between the two ends.
+    private static (int Factor, int Zero, float Error) Choice(Int4Row row, int start, float scale)
     {
-        (float low, float high) = Range(x, inputs, group);
-        int start = group * Int4Weights.Group, count = Math.Min(Int4Weights.Group, inputs - start);
-        int most = Math.Clamp((int)MathF.Ceiling((high - low) / (Largest * scale)), 1, Largest);
-        (int bestFactor, int bestZero, float least) = (1, 0, float.PositiveInfinity);
-        for (int factor = most; factor >= Math.Max(1, most - FactorsTried + 1); factor--)
+        (float low, float high) = row.Range(start);
+        int most = Math.Clamp((int)MathF.Ceiling((high - low) / (Largest * scale)), 1, Largest), fewest = Math.Max(1, most - FactorsTried + 1);
+        (int Factor, int Zero, float Error) best = (1, 0, float.PositiveInfinity);
+        for (int factor = most; factor >= (row.IsFitted ? Math.Min(fewest, Math.Max(1, most / 2)) : fewest); factor--)
         {
             float step = scale * factor;
-            int nearest = (int)MathF.Round(-low / step);
-            for (int zero = nearest - 1; zero <= nearest + 1; zero++)
+            int first = (int)MathF.Round(-low / step), last = first;
+            if (row.IsFitted)
             {
-                if (zero < 0 || zero > Largest || factor * Math.Max(zero, Largest - zero) > RowQuantizer.Largest)
-                {
-                    continue;
-                }
+                int other = (int)MathF.Round(Largest - (high / step));
+                (first, last) = (Math.Min(first, other), Math.Max(last, other));
+            }
 
-                float error = Error(x + start, count, step, zero);
-                if (error < least)
+            for (int zero = Math.Max(0, first - 1); zero <= Math.Min(Largest, last + 1); zero++)
+            {
+                if (factor * Math.Max(zero, Largest - zero) <= RowQuantizer.Largest && row.Error(start, step, zero) is var error && error < best.Error)
                 {
-                    (bestFactor, bestZero, least) = (factor, zero, error);
+                    best = (factor, zero, error);
                 }
             }
         }
 
-        byte* pairs = codes + (start / 2);
-        new Span<byte>(pairs, Int4Weights.Group / 2).Clear();
-        for (int i = 0; i < count; i++)
-        {
-            int code = Code(x[start + i], scale * bestFactor, bestZero);
-            pairs[i / 2] |= (byte)(i % 2 == 0 ? code : code << 4);
-        }
-
-        (factors[group], shifts[group]) = ((byte)bestFactor, (byte)(bestFactor * bestZero));
+        return best;
     }
-
-    private static float Error(float* x, int count, float step, int zero)
-    {
-        float error = 0;
-        for (int i = 0; i < count; i++)
-        {
-            float off = x[i] - (step * (Code(x[i], step, zero) - zero));
-            error += off * off;
-        }
-
-        return error;
-    }
-
-    private static int Code(float x, float step, int zero) => Math.Clamp((int)MathF.Round(x / step) + zero, 0, Largest);
 }

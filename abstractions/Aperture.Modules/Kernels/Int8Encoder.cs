@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -44,5 +45,43 @@ internal static unsafe class Int8Encoder
                 }
             });
         }
+    }
+
+    /// <summary>Sums the codes of each row.</summary>
+    /// <param name="team">The threads.</param>
+    /// <param name="codes">int8 <c>[outputs, inputs]</c>; borrowed.</param>
+    /// <param name="sums">Gets int32 <c>[outputs]</c>.</param>
+    public static void Sum(WorkerTeam team, Tensor codes, Tensor sums)
+    {
+        int outputs = (int)codes.size(0), inputs = (int)codes.size(1), chunks = Gemv.Chunks(team, outputs, inputs);
+        nint source = (nint)TensorMemory.Pointer(codes), totals = (nint)TensorMemory.Pointer(sums);
+        team.Run(chunks, chunk =>
+        {
+            (int from, int to) = Gemv.Range(outputs, chunks, chunk);
+            for (int row = from; row < to; row++)
+            {
+                ((int*)totals)[row] = Sum((sbyte*)source + ((long)row * inputs), inputs);
+            }
+        });
+    }
+
+    private static int Sum(sbyte* codes, int count)
+    {
+        Vector256<int> sums = default;
+        int i = 0;
+        for (; i + Vector256<sbyte>.Count <= count; i += Vector256<sbyte>.Count)
+        {
+            (Vector256<short> lower, Vector256<short> upper) = Vector256.Widen(Vector256.Load(codes + i));
+            (Vector256<int> first, Vector256<int> second) = Vector256.Widen(lower + upper);
+            sums += first + second;
+        }
+
+        int sum = Vector256.Sum(sums);
+        for (; i < count; i++)
+        {
+            sum += codes[i];
+        }
+
+        return sum;
     }
 }

@@ -33,8 +33,11 @@ public static class CheckpointWeights
     {
         string place = folder.Base ?? folder.Path;
         IWeightSource stored = opening.Keep(WeightFiles.Open(place, new WeightFileOptions { OnNotice = opening.Tell }));
+        opening.Watch?.Opened(place, stored);
         IWeightSource plain = Unwrapped(stored, place, opening);
-        IWeightSource source = QuantizedWeights.Over(plain, folder.Base is null ? folder : new ModelFolder(place), opening.Tell);
+        QuantizationSettings? settings = QuantizationSettings.Read(folder.Base is null ? folder : new ModelFolder(place));
+        IWeightSource source = QuantizedWeights.Over(plain, settings, place, opening.Tell);
+        opening.WrittenFor ??= settings?.WrittenFor;
         opening.IsRewritten = opening.Adapter is not null || !ReferenceEquals(stored, source);
         return opening.Adapter is { } adapter ? Adapted(source, adapter, opening) : source;
     }

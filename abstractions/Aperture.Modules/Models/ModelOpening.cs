@@ -19,8 +19,17 @@ public sealed class ModelOpening(Device device, ScalarType? type = null, int thr
     /// <summary>Where the model runs.</summary>
     public Device Device => device;
 
-    /// <summary>How the matrices of linear layers are kept.</summary>
-    public WeightFormat Weights { get; init; }
+    /// <summary>
+    /// How the matrices of linear layers are kept; null for the format that the checkpoint was written for on the CPU, and as it stores them where it names
+    /// none.
+    /// </summary>
+    public WeightFormat? Weights { get; init; }
+
+    /// <summary>The format that the checkpoint says it was written for; null for none.</summary>
+    internal WeightFormat? WrittenFor { get; set; }
+
+    /// <summary>Notes the linear layers of the model; null for nobody.</summary>
+    internal MatrixWatch? Watch { get; init; }
 
     /// <summary>
     /// What a checkpoint of half precision is computed in on the CPU, where no element type was named; null goes by what the processor says of itself. Asked
@@ -72,14 +81,15 @@ public sealed class ModelOpening(Device device, ScalarType? type = null, int thr
     /// <exception cref="ApertureException">The device does not multiply in the format asked for.</exception>
     public WeightPolicy Policy(ScalarType stored)
     {
-        if (Weights != WeightFormat.Stored && device.type != TorchSharp.DeviceType.CPU)
+        bool isCpu = device.type == TorchSharp.DeviceType.CPU;
+        if (Weights is { } asked and not WeightFormat.Stored && !isCpu)
         {
-            string format = Weights.ToString().ToLowerInvariant();
+            string format = asked.ToString().ToLowerInvariant();
             throw new ApertureException($"Weights in {format} work on the CPU, but the device is {device}; leave --weights (Weights) out or use --device cpu.");
         }
 
         WeightPolicy policy = WeightPolicy.For(device, type, stored, _ops is null ? HalfType : () => _ops.Type) with { Cancellation = cancellationToken };
-        _ops ??= Keep(new Ops(device, policy.Compute, threads) { Weights = Weights });
+        _ops ??= Keep(new Ops(device, policy.Compute, threads) { Weights = Weights ?? (isCpu ? WrittenFor : null) ?? WeightFormat.Stored, Watch = Watch });
         return policy with { Ops = _ops };
     }
 

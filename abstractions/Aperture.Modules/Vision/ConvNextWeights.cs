@@ -91,7 +91,8 @@ public sealed class ConvNextWeights : IDisposable
         {
             if (policy.Format == WeightFormat.Stored)
             {
-                return new DenseMatrix(Tensor(name + ".weight", outputs, inputs), Tensor(name + ".bias", outputs));
+                Matrix dense = new DenseMatrix(Tensor(name + ".weight", outputs, inputs), Tensor(name + ".bias", outputs));
+                return policy.Watched(source, $"{prefix}{name}.weight", dense);
             }
 
             Matrix matrix = policy.Quantized(source, $"{prefix}{name}.weight", $"{prefix}{name}.bias", outputs, inputs);

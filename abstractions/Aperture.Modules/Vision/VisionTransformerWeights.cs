@@ -136,7 +136,8 @@ public sealed class VisionTransformerWeights : IDisposable
             string? whole = bias ? biasName ?? name + ".bias" : null;
             if (policy.Format == WeightFormat.Stored)
             {
-                return new DenseMatrix(Tensor(name + ".weight", outputs, inputs), whole is null ? null : Tensor(whole, outputs));
+                Matrix dense = new DenseMatrix(Tensor(name + ".weight", outputs, inputs), whole is null ? null : Tensor(whole, outputs));
+                return policy.Watched(source, $"{prefix}{name}.weight", dense);
             }
 
             Matrix matrix = policy.Quantized(source, $"{prefix}{name}.weight", whole is null ? null : prefix + whole, outputs, inputs);

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace Aperture.Weights;
 
 /// <summary>Several checkpoints seen as one: a base model and files on top of it. Where a name occurs in several, the last one wins.</summary>
-public sealed class CombinedWeights : IMappedWeights
+public sealed class CombinedWeights : IMappedWeights, IWeightView
 {
     private readonly List<IWeightSource> _sources;
     private readonly Dictionary<string, IWeightSource> _owners = new(StringComparer.Ordinal);
@@ -37,6 +37,9 @@ public sealed class CombinedWeights : IMappedWeights
 
     /// <inheritdoc/>
     public Tensor Load(string name) => Owner(name).Load(name);
+
+    /// <inheritdoc/>
+    (IWeightSource Source, string Name)? IWeightView.Behind(string name) => (Owner(name), name);
 
     /// <inheritdoc/>
     public void ReleasePages(string name) => Owner(name).ReleasePages(name);

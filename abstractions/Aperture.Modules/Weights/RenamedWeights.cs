@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace Aperture.Weights;
 
 /// <summary>A checkpoint under other names, or a part of one. Borrows its source unless told to own it.</summary>
-internal sealed class RenamedWeights : IMappedWeights
+internal sealed class RenamedWeights : IMappedWeights, IWeightView
 {
     private readonly IWeightSource _source;
     private readonly bool _ownsSource;
@@ -28,6 +28,8 @@ internal sealed class RenamedWeights : IMappedWeights
     public WeightInfo Describe(string name) => _source.Describe(Original(name));
 
     public Tensor Load(string name) => _source.Load(Original(name));
+
+    public (IWeightSource Source, string Name)? Behind(string name) => (_source, Original(name));
 
     public void ReleasePages(string name) => _source.ReleasePages(Original(name));
 

@@ -10,7 +10,7 @@ namespace Aperture.Vision;
 /// tower as <see cref="ClipVision.Keys"/> reads it, or the text tower as <see cref="ClipTextEncoder"/> does. Query, key and value are cut from the one matrix.
 /// Borrows its source.
 /// </summary>
-public sealed class OpenAiClipWeights : IMappedWeights
+public sealed class OpenAiClipWeights : IMappedWeights, IWeightView
 {
     private const string Blocks = "transformer.resblocks.";
     private const int HeadSize = 64, Whole = -1, Turned = -2;
@@ -156,6 +156,9 @@ public sealed class OpenAiClipWeights : IMappedWeights
         long rows = all.size(0) / 3;
         return all.narrow(0, third * rows, rows);
     }
+
+    /// <inheritdoc/>
+    (IWeightSource Source, string Name)? IWeightView.Behind(string name) => Find(name) is (var original, Whole) ? (_source, original) : null;
 
     /// <inheritdoc/>
     public void ReleasePages(string name) => _source.ReleasePages(Find(name).Original);

@@ -14,6 +14,9 @@ namespace Aperture.Weights;
 /// <param name="hasOrder">Whether columns name their groups.</param>
 internal sealed class PackedTensor(long[] shape, string name, int bits, bool hasZeroPoints, bool hasOrder) : QuantizedTensor(shape)
 {
+    // What is multiplied as it is stored.
+    private const int Bits = 4, Group = 32;
+
     private string Scale => name + "_scale";
 
     private string ZeroPoint => name + "_zero_point";
@@ -22,6 +25,28 @@ internal sealed class PackedTensor(long[] shape, string name, int bits, bool has
 
     public override IReadOnlyList<string> Parts =>
         [name + "_packed", Scale, .. hasZeroPoints ? [ZeroPoint] : Array.Empty<string>(), .. hasOrder ? [Order] : Array.Empty<string>()];
+
+    public override Int4Codes? FourBits(IWeightSource source)
+    {
+        long rows = Shape[0], columns = Shape[1];
+        long[] scales = source.Describe(Scale).Shape;
+        bool isByGroup = scales is [var all, > 0 and var groups] && all == rows && columns % groups == 0 && columns / groups % Group == 0;
+        if (bits != Bits || hasOrder || !isByGroup)
+        {
+            return null;
+        }
+
+        using DisposeScope scope = NewDisposeScope();
+        Tensor words = source.Load(name + "_packed");
+        Tensor factors = source.Load(Scale).to(ScalarType.Float32, copy: true).contiguous();
+        Tensor zeros = hasZeroPoints
+            // [rows / 8, groups] -> [rows, groups]
+            ? PackedCodes.Unpack(source.Load(ZeroPoint), bits, axis: 0).narrow(0, 0, rows).to_type(ScalarType.Byte).contiguous()
+            : full(scales, 1 << (bits - 1), ScalarType.Byte);
+        return words.is_contiguous() && zeros.shape.AsSpan().SequenceEqual(scales)
+            ? new Int4Codes(words.MoveToOuterDisposeScope(), factors.MoveToOuterDisposeScope(), zeros.MoveToOuterDisposeScope())
+            : null;
+    }
 
     public override Tensor Load(IWeightSource source)
     {

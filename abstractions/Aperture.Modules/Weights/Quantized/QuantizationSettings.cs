@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Decoding;
 using Aperture.Models;
 
 namespace Aperture.Weights;
@@ -26,6 +27,14 @@ internal sealed record QuantizationSettings
 
     /// <summary>Rows and columns of a block; null where it is not said.</summary>
     public (long Rows, long Columns)? Block { get; init; }
+
+    /// <summary>
+    /// The format that <c>aperture quantize</c> wrote the checkpoint for, in which it opens unless another is asked for; null where others wrote it.
+    /// </summary>
+    public WeightFormat? WrittenFor { get; init; }
+
+    /// <summary>The key that names <see cref="WrittenFor"/>; others pass over it.</summary>
+    internal const string WrittenForKey = "aperture_weights";
 
     /// <summary>Reads what a checkpoint's folder says.</summary>
     /// <param name="folder">The folder.</param>
@@ -94,8 +103,17 @@ internal sealed record QuantizationSettings
             GroupSize = config.Integer("group_size", config.Integer("q_group_size", -1)),
             ZeroPointsLessOne = config.Text("checkpoint_format", "gptq") != "gptq_v2",
             Block = Blocks(config),
+            WrittenFor = Written(config),
         };
     }
+
+    private static WeightFormat? Written(ConfigReader config) => config.Text(WrittenForKey, null) switch
+    {
+        null => null,
+        "int8" => WeightFormat.Int8,
+        "int4" => WeightFormat.Int4,
+        _ => throw config.Bad(WrittenForKey, config.Root.GetProperty(WrittenForKey), "int8 or int4"),
+    };
 
     private static string? Guess(ConfigReader config)
         => config.Has("load_in_4bit") || config.Has("load_in_8bit") ? "bitsandbytes" : config.Has("config_groups") ? "compressed-tensors" : null;

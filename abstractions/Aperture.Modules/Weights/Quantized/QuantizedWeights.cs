@@ -1,4 +1,3 @@
-using Aperture.Models;
 using static TorchSharp.torch;
 
 namespace Aperture.Weights;
@@ -26,13 +25,13 @@ internal sealed class QuantizedWeights : IMappedWeights
 
     /// <summary>A checkpoint's weights as numbers; the checkpoint itself where nothing of it is quantised.</summary>
     /// <param name="source">The checkpoint; borrowed.</param>
-    /// <param name="folder">Its folder, whose configuration says how.</param>
+    /// <param name="settings">What its configuration says; null where it says nothing.</param>
+    /// <param name="where">Its folder, for messages.</param>
     /// <param name="tell">Told what of the quantisation is not acted on.</param>
     /// <exception cref="ApertureException">It is quantised in a way that is not supported.</exception>
-    public static IWeightSource Over(IWeightSource source, ModelFolder folder, Action<string> tell)
+    public static IWeightSource Over(IWeightSource source, QuantizationSettings? settings, string where, Action<string> tell)
     {
-        QuantizationSettings? settings = QuantizationSettings.Read(folder);
-        QuantizedNames names = QuantizedNames.Find(source, settings, folder.Path);
+        QuantizedNames names = QuantizedNames.Find(source, settings, where);
         if (names.Tensors.Count == 0)
         {
             if (settings is not null)
@@ -46,7 +45,7 @@ internal sealed class QuantizedWeights : IMappedWeights
         if (names.Activations is { } activation)
         {
             tell(
-                $"'{folder.Path}' was made to compute with quantised activations ({activation} and its like); here they stay whole, so that numbers differ "
+                $"'{where}' was made to compute with quantised activations ({activation} and its like); here they stay whole, so that numbers differ "
                 + "in the last digits.");
         }
 
@@ -64,6 +63,14 @@ internal sealed class QuantizedWeights : IMappedWeights
     /// <inheritdoc/>
     public Tensor Load(string name)
         => _quantized.TryGetValue(name, out QuantizedTensor? quantized) ? quantized.Load(_source) : _source.Load(Plain(name));
+
+    /// <summary>As <see cref="QuantizedTensor.EightBits"/>; null also for a weight that is not quantised.</summary>
+    /// <param name="name">Its name.</param>
+    public Int8Codes? EightBits(string name) => _quantized.GetValueOrDefault(name)?.EightBits(_source);
+
+    /// <summary>As <see cref="QuantizedTensor.FourBits"/>; null also for a weight that is not quantised.</summary>
+    /// <param name="name">Its name.</param>
+    public Int4Codes? FourBits(string name) => _quantized.GetValueOrDefault(name)?.FourBits(_source);
 
     /// <inheritdoc/>
     public void ReleasePages(string name)

@@ -16,6 +16,27 @@ internal sealed class ScaledTensor(long[] shape, string codes, string scale, str
 {
     public override IReadOnlyList<string> Parts => zeroPoint is null ? [codes, scale] : [codes, scale, zeroPoint];
 
+    public override Int8Codes? EightBits(IWeightSource source)
+    {
+        long[] scales = source.Describe(scale).Shape;
+        bool isByRow = scales is [var all] && all == Shape[0] || scales is [var rows, 1] && rows == Shape[0];
+        if (zeroPoint is not null || !isByRow || source.Describe(codes).ScalarType != ScalarType.Int8)
+        {
+            return null;
+        }
+
+        Tensor stored = source.Load(codes);
+        if (!stored.is_contiguous())
+        {
+            stored.Dispose();
+            return null;
+        }
+
+        using Tensor factors = source.Load(scale);
+        using Tensor wide = factors.to(ScalarType.Float32, copy: true);
+        return new Int8Codes(stored, wide.reshape(-1)); // [out, 1] -> [out]
+    }
+
     public override Tensor Load(IWeightSource source)
     {
         using DisposeScope scope = NewDisposeScope();
