@@ -118,7 +118,7 @@ internal sealed record EvaluationSettings(IReadOnlyDictionary<string, string> Va
             .. options.Adapter is { } adapter ? [$"adapter {adapter}"] : Array.Empty<string>(),
             .. options.CutPrompt ? ["prompts cut"] : Array.Empty<string>(),
             .. options.Encoder is { } encoder ? [$"encoder {encoder}"] : Array.Empty<string>(),
-            .. options.Format is not WeightFormat.Stored and var weights ? [$"weights {weights}"] : Array.Empty<string>(),
+            .. options.Format is not (null or WeightFormat.Stored) and var weights ? [$"weights {weights}"] : Array.Empty<string>(),
         ]);
 
     private static string Text(GenerationOptions options)

@@ -16,9 +16,13 @@ public sealed record ModelOptions
     public string Type { get; init; } = "auto";
 
     /// <summary>
-    /// How the matrices of linear layers are kept: <c>stored</c> as the checkpoint has them, <c>int8</c> or <c>int4</c> in so many bits, on the CPU.
+    /// How the matrices of linear layers are kept: <c>stored</c> as the checkpoint has them, <c>int8</c> or <c>int4</c> in so many bits, on the CPU, or
+    /// <c>auto</c> for <c>stored</c> unless <c>aperture quantize</c> wrote the checkpoint for one of the others.
     /// </summary>
-    public string Weights { get; init; } = "stored";
+    public string Weights { get; init; } = "auto";
+
+    /// <summary>Notes the linear layers of the model; null for nobody.</summary>
+    internal MatrixWatch? Watch { get; init; }
 
     /// <summary>CPU threads; 0 takes one a physical core.</summary>
     public int Threads { get; init; }
@@ -52,14 +56,15 @@ public sealed record ModelOptions
     /// <summary>Name of the model family that opens the folder; null for the one that recognises it.</summary>
     public string? Family { get; init; }
 
-    /// <summary>The format that <see cref="Weights"/> names.</summary>
+    /// <summary>The format that <see cref="Weights"/> names; null for <c>auto</c>.</summary>
     /// <exception cref="ApertureException">It names none.</exception>
-    public WeightFormat Format => Weights switch
+    public WeightFormat? Format => Weights switch
     {
+        "auto" => null,
         "stored" => WeightFormat.Stored,
         "int8" => WeightFormat.Int8,
         "int4" => WeightFormat.Int4,
-        _ => throw new ApertureException($"Weights '{Weights}' are not known; use stored, int8 or int4."),
+        _ => throw new ApertureException($"Weights '{Weights}' are not known; use auto, stored, int8 or int4."),
     };
 
     /// <summary>The element type that <see cref="Type"/> names; null for <c>auto</c>.</summary>

@@ -17,6 +17,7 @@ internal static class CommandList
         EvalCommand.Create,
         FitCommand.Create,
         TrainCommand.Create,
+        QuantizeCommand.Create,
         ScoreCommand.Create,
         ShelfCommand.Create,
         DoctorCommand.Create,

@@ -16,9 +16,10 @@ internal sealed class ModelArguments
     };
     private readonly Option<string> _weights = new("--weights")
     {
-        Description = "How matrices are kept: stored (as the checkpoint has them), int8 or int4 (in so many bits, on the CPU).",
+        Description = "How matrices are kept: stored (as the checkpoint has them), int8 or int4 (in so many bits, on the CPU), or auto (as 'aperture quantize' "
+            + "wrote them, else stored).",
         HelpName = "format",
-        DefaultValueFactory = _ => "stored",
+        DefaultValueFactory = _ => "auto",
     };
     private readonly Option<string?> _tower = new("--tower") { Description = "Folder of the vision tower, for checkpoints without one.", HelpName = "folder" };
     private readonly Option<string?> _adapters = new("--adapters")
@@ -86,7 +87,7 @@ internal sealed class ModelArguments
     public ModelOptions Options(ParseResult parsed) => new()
     {
         Type = parsed.GetValue(_type) ?? "auto",
-        Weights = parsed.GetValue(_weights) ?? "stored",
+        Weights = parsed.GetValue(_weights) ?? "auto",
         Tower = parsed.GetValue(_tower),
         Adapters = parsed.GetValue(_adapters),
         Adapter = parsed.GetValue(_adapter),

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text;
 using System.Text.Json;
 using Aperture.Benchmarks;
+using Aperture.Decoding;
 using Aperture.Measuring;
 using Aperture.Models;
 using Aperture.Plugins;
@@ -42,7 +43,7 @@ internal static class ShapeBench
             {
                 Device = device,
                 Type = type,
-                Weights = options.Model.Format,
+                Weights = options.Model.Format ?? WeightFormat.Stored,
                 Threads = context.Compute.Threads(parsed) ?? 0,
                 Rounds = options.Rounds,
             });

@@ -69,7 +69,7 @@ public sealed class WeightFormatTests(SmallLlava small) : IClassFixture<SmallLla
 
         ApertureException unknown = Assert.Throws<ApertureException>(() => session.Load(small.Folder, _eight with { Weights = "int7" }));
 
-        Assert.Equal("Weights 'int7' are not known; use stored, int8 or int4.", unknown.Message);
+        Assert.Equal("Weights 'int7' are not known; use auto, stored, int8 or int4.", unknown.Message);
         using ModelOpening opening = new(new TorchSharp.torch.Device(TorchSharp.DeviceType.META)) { Weights = WeightFormat.Int8 };
         ApertureException device = Assert.Throws<ApertureException>(() => opening.Policy(TorchSharp.torch.ScalarType.BFloat16));
         Assert.Contains("int8 work on the CPU", device.Message, StringComparison.Ordinal);

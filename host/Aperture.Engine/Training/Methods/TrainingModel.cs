@@ -36,18 +36,18 @@ public sealed class TrainingModel : ITrainingModel, IDisposable
             throw new ApertureException("There are no samples to train on; give a file with at least one question and answer.");
         }
 
-        if (model.Ops.Weights != WeightFormat.Stored)
-        {
-            string format = model.Ops.Weights.ToString().ToLowerInvariant();
-            throw new ApertureException($"{model.Name} is open with weights in {format}, which have no gradients; leave --weights (Weights) out to train.");
-        }
-
         Model = model;
         if (model.IsRewritten)
         {
             throw new ApertureException(
                 $"{model.Name} is quantised or has an adapter merged in; training writes a checkpoint beside plain weights alone: save the model with plain "
                 + "weights first.");
+        }
+
+        if (model.Ops.Weights != WeightFormat.Stored)
+        {
+            string format = model.Ops.Weights.ToString().ToLowerInvariant();
+            throw new ApertureException($"{model.Name} is open with weights in {format}, which have no gradients; leave --weights (Weights) out to train.");
         }
 
         _rules = model.Training ?? throw new ApertureException($"{model.Name} is a {model.Family} model, and models of this family cannot be trained here.");
