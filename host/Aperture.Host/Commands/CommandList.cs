@@ -20,6 +20,7 @@ internal static class CommandList
         QuantizeCommand.Create,
         ScoreCommand.Create,
         ShelfCommand.Create,
+        HeadsCommand.Create,
         DoctorCommand.Create,
         ModelsCommand.Create,
         PullCommand.Create,
