@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Aperture.Files;
 
 namespace Aperture.Text;
@@ -40,6 +41,12 @@ public sealed class ClipVocabulary
         return new ClipVocabulary(
             [.. letters, .. letters.Select(letter => letter + WordEnd), .. merges.Select(merge => merge.Left + merge.Right), Start, End], merges);
     }
+
+    /// <summary>Makes a vocabulary of the words and marks of sentences, told apart as CLIP's tokenizer does.</summary>
+    /// <param name="sentences">The sentences.</param>
+    public static ClipVocabulary OfSentences(IEnumerable<string> sentences)
+        => Make(sentences.SelectMany(
+            sentence => Regex.Matches(sentence.ToLowerInvariant(), @"\p{L}+|\p{N}|[^\s\p{L}\p{N}]+").Select(match => match.Value)));
 
     /// <summary>Writes the files.</summary>
     /// <param name="folder">Created if absent.</param>

@@ -21,7 +21,7 @@ public sealed class MovingMeans : IDisposable
     public MovingMeans(IReadOnlyDictionary<string, Tensor> parameters, double decay, bool rises = true)
     {
         (_parameters, _decay, _rises) = (parameters, decay, rises);
-        _means = parameters.ToDictionary(pair => pair.Key, pair => pair.Value.detach().clone().DetachFromDisposeScope(), StringComparer.Ordinal);
+        _means = parameters.ToDictionary(pair => pair.Key, pair => Copy(pair.Value), StringComparer.Ordinal);
         State = _means.Select(pair => KeyValuePair.Create("mean." + pair.Key, pair.Value)).Append(new("mean updates", _updates))
             .ToDictionary(pair => pair.Key, pair => pair.Value, StringComparer.Ordinal);
     }
@@ -61,5 +61,11 @@ public sealed class MovingMeans : IDisposable
         }
 
         _updates.Dispose();
+    }
+
+    private static Tensor Copy(Tensor parameter)
+    {
+        using Tensor detached = parameter.detach();
+        return detached.clone().DetachFromDisposeScope();
     }
 }

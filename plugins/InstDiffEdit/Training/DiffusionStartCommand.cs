@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using System.Text.RegularExpressions;
 using Aperture.Decoding;
 using Aperture.Diffusion;
 using Aperture.Text;
@@ -55,7 +54,7 @@ internal sealed class DiffusionStartCommand : IPluginCommand
                 $"{Verb}: --side {side} must be a multiple of {stride << (channels.Length - 1)}, and --text-width {width} of the {heads} heads.");
         }
 
-        ClipVocabulary vocabulary = ClipVocabulary.Make(SampleSentences.Read(context.Text("samples")!).SelectMany(Words));
+        ClipVocabulary vocabulary = ClipVocabulary.OfSentences(SampleSentences.Read(context.Text("samples")!));
         ClipTextConfig text = new()
         {
             Vocabulary = vocabulary.Tokens.Count,
@@ -96,32 +95,13 @@ internal sealed class DiffusionStartCommand : IPluginCommand
         folder.WriteIndex();
         vocabulary.Write(folder.TokenizerFolder, sizes.Text.Positions);
         using Generator generator = new(unchecked((ulong)seed), CPU);
-        using ClipTextEncoder text = ClipTextEncoder.Fresh(sizes.Text, policy, (name, shape) => Draw(name, shape, generator));
+        using ClipTextEncoder text = ClipTextEncoder.Begin(sizes.Text, policy, generator);
         using UNet unet = UNet.Fresh(sizes.UNet, policy, seed);
         using Autoencoder pictures = Autoencoder.Fresh(sizes.Pictures, policy, seed);
-        folder.Write(DiffusionFolder.Text, Config(sizes.Text), text.Tensors, half: false);
+        folder.Write(DiffusionFolder.Text, sizes.Text.ToJson(), text.Tensors, half: false);
         folder.Write(DiffusionFolder.UNet, Config(sizes.UNet), unet.Tensors, half: false);
         folder.Write(DiffusionFolder.Pictures, Config(sizes.Pictures), pictures.Tensors, half: false);
     }
-
-    // As CLIP's text encoder begins: small normal numbers, gains 1, biases 0.
-    private static Tensor Draw(string name, long[] shape, Generator generator)
-        => shape.Length > 1 ? randn(shape, generator: generator).mul_(0.02)
-            : name.EndsWith(".weight", StringComparison.Ordinal) ? ones(shape) : zeros(shape);
-
-    private static JsonObject Config(ClipTextConfig config) => new()
-    {
-        ["architectures"] = new JsonArray("CLIPTextModel"),
-        ["model_type"] = "clip_text_model",
-        ["vocab_size"] = config.Vocabulary,
-        ["hidden_size"] = config.HiddenSize,
-        ["intermediate_size"] = config.IntermediateSize,
-        ["num_hidden_layers"] = config.Layers,
-        ["num_attention_heads"] = config.Heads,
-        ["max_position_embeddings"] = config.Positions,
-        ["hidden_act"] = config.Activation,
-        ["layer_norm_eps"] = config.NormEpsilon,
-    };
 
     private static JsonObject Config(UNetConfig config) => new()
     {
@@ -160,8 +140,4 @@ internal sealed class DiffusionStartCommand : IPluginCommand
             ? sizes
             : throw new ApertureException($"{Verb}: --{name} is {text}; give multiples of {Groups} with commas between, such as 32,64.");
     }
-
-    // Words and marks as CLIP's tokenizer tells them apart, in lower case.
-    private static IEnumerable<string> Words(string sentence)
-        => Regex.Matches(sentence.ToLowerInvariant(), @"\p{L}+|\p{N}|[^\s\p{L}\p{N}]+").Select(match => match.Value);
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Aperture.Decoding;
 using Aperture.Models;
 
@@ -37,6 +38,21 @@ public sealed record ClipTextConfig
     /// The id that ends a text, whose first row is the text's pooled one. Null: the row of the highest id, as for all configurations that name 2.
     /// </summary>
     public int? EndId { get; init; }
+
+    /// <summary>The Hugging Face configuration of an encoder whose highest id ends a text.</summary>
+    public JsonObject ToJson() => new()
+    {
+        ["architectures"] = new JsonArray("CLIPTextModel"),
+        ["model_type"] = "clip_text_model",
+        ["vocab_size"] = Vocabulary,
+        ["hidden_size"] = HiddenSize,
+        ["intermediate_size"] = IntermediateSize,
+        ["num_hidden_layers"] = Layers,
+        ["num_attention_heads"] = Heads,
+        ["max_position_embeddings"] = Positions,
+        ["hidden_act"] = Activation,
+        ["layer_norm_eps"] = NormEpsilon,
+    };
 
     /// <summary>Reads a Hugging Face configuration; absent keys take the values of CLIP ViT-L/14.</summary>
     /// <param name="json">The configuration object.</param>

@@ -9,6 +9,7 @@ namespace Aperture.Text;
 /// <summary>CLIP's text encoder: token and position embeddings, pre-norm layers under a causal mask, and a last norm. Owns its weights.</summary>
 public sealed class ClipTextEncoder : IDisposable
 {
+    private const double FirstDeviation = 0.02;
     private const string Prefix = "text_model.", Projection = "text_projection.weight";
 
     private readonly WeightLoader _weights;
@@ -83,6 +84,15 @@ public sealed class ClipTextEncoder : IDisposable
         using TensorWeights none = new(new Dictionary<string, Tensor>());
         return new ClipTextEncoder(new WeightLoader(none, policy, fresh: fresh), config, projects: false);
     }
+
+    /// <summary>Makes an encoder without projection as CLIP's begins: small normal numbers, gains 1, biases 0.</summary>
+    /// <param name="config">Sizes.</param>
+    /// <param name="policy">Where it runs and in which type.</param>
+    /// <param name="generator">Draws; borrowed.</param>
+    /// <returns>The encoder; the caller disposes it.</returns>
+    public static ClipTextEncoder Begin(ClipTextConfig config, WeightPolicy policy, Generator generator)
+        => Fresh(config, policy, (name, shape) => shape.Length > 1 ? randn(shape, generator: generator).mul_(FirstDeviation)
+            : name.EndsWith(".weight", StringComparison.Ordinal) ? ones(shape) : zeros(shape));
 
     /// <summary>Encodes token ids.</summary>
     /// <param name="ids">int64 <c>[B, N]</c>; borrowed.</param>
