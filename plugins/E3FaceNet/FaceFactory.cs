@@ -12,7 +12,8 @@ internal sealed class FaceFactory : ITaskFactory<IFaceGenerator>, ITrainedTask
 {
     public const string GeneratorName = "e3-facenet";
 
-    private const string ClipFolder = "clip";
+    /// <summary>Folder of the text encoder beside a checkpoint.</summary>
+    public const string ClipFolder = "clip";
 
     public string Name => GeneratorName;
 

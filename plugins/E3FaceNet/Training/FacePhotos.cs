@@ -43,11 +43,18 @@ internal sealed class FacePhotos
         using DisposeScope scope = NewDisposeScope();
         Tensor One(int place)
         {
-            Image image = Image.Load(_samples[samples[place]].Pictures[0]).ConvertToRgb().Resize(_side, _side, ResampleFilter.Box);
-            Tensor unit = image.ToTensor().permute(2, 0, 1).to(ScalarType.Float32).div(127.5).sub(1); // [H, W, 3] -> [3, H, W]
+            Tensor unit = Picture(_samples[samples[place]].Pictures[0], _side);
             return mirrored[place] ? unit.flip(2) : unit;
         }
 
         return stack([.. Enumerable.Range(0, samples.Count).Select(One)]).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>A picture stretched to a square, -1 to 1, <c>[3, side, side]</c>; the caller disposes it.</summary>
+    public static Tensor Picture(string file, int side)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Image image = Image.Load(file).ConvertToRgb().Resize(side, side, ResampleFilter.Box);
+        return image.ToTensor().permute(2, 0, 1).to(ScalarType.Float32).div(127.5).sub(1).MoveToOuterDisposeScope(); // [H, W, 3] -> [3, H, W]
     }
 }

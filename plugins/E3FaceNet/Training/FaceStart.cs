@@ -7,7 +7,9 @@ namespace Aperture.Plugins.E3FaceNet.Training;
 /// <summary>A generator and a discriminator before training, drawn as the official code draws them: equalised layers normal, the others uniform.</summary>
 /// <param name="config">Sizes.</param>
 /// <param name="random">Draws; borrowed.</param>
-internal sealed class FaceStart(FaceConfig config, TorchRandom random)
+/// <param name="density">Factor on the weights of the face's density, which official code does not have: a high one begins with opaque surfaces.</param>
+/// <param name="fog">Density everywhere at first, 0 in official code: some keeps a face from vanishing before it is formed.</param>
+internal sealed class FaceStart(FaceConfig config, TorchRandom random, double density = 1, double fog = 0)
 {
     private const int Colours = 3, End = 4, Smallest = 8;
     private const string Synthesis = "synthesis.";
@@ -30,6 +32,8 @@ internal sealed class FaceStart(FaceConfig config, TorchRandom random)
         Modulated(face + "fc_in", config.FaceWidth, 6 * config.Octaves);
         Repeat(config.FaceLayers - 1, layer => Modulated($"{face}blocks.{layer}", config.FaceWidth, config.FaceWidth));
         Modulated(face + "sigma_out", 1, config.FaceWidth);
+        _tensors[face + "sigma_out.weight"].mul_(density);
+        _tensors[face + "sigma_out.bias"].fill_(fog);
         Modulated(face + "feat_out", config.Features, config.FaceWidth);
         Equal(face + "to_rgb", 0, 1, Colours, config.Features, 1, 1);
         Uniform(behind + "fc_in", config.BackgroundWidth, (8 * config.Octaves) + config.BackgroundNoise);

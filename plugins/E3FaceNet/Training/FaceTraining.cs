@@ -14,40 +14,45 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.E3FaceNet.Training;
 
 /// <summary>
-/// Trains generator and discriminator against each other. A step first changes the discriminator, then gives the generator's loss. Owns its models.
+/// Trains generator and discriminator against each other, on true views, or on both. A step first changes the discriminator, then gives the generator's loss.
+/// Owns its models.
 /// </summary>
 internal sealed class FaceTraining : ITaskTraining
 {
-    private const string GeneratorFile = "face.safetensors", DiscriminatorFile = "discriminator.safetensors";
+    private const string GeneratorFile = "face.safetensors", DiscriminatorFile = "discriminator.safetensors", TextPrefix = "text.";
     private const double PathDecay = 0.01;
     private const int PathShrink = 2; // path lengths look at half of a batch
 
     private readonly FaceModel _model;
-    private readonly FaceDiscriminator _judge;
+    private readonly FaceDiscriminator? _judge;
     private readonly FaceText _text;
     private readonly FacePhotos _photos;
     private readonly FaceTrainingOptions _options;
-    private readonly DiscriminatorOptimizer _optimizer;
+    private readonly ViewSupervision? _supervision;
+    private readonly DiscriminatorOptimizer? _optimizer;
     private readonly MovingMeans _means; // the generator, followed slowly: what is written in the end
     private readonly Tensor _usualPath;
     private readonly IReadOnlyList<IDisposable> _owned;
     private readonly string _outputFolder;
 
     private FaceTraining(
-        FaceModel model, FaceDiscriminator judge, FaceText text, FacePhotos photos, FaceTrainingOptions options, IReadOnlyList<IDisposable> owned,
-        string output)
+        FaceModel model, FaceDiscriminator? judge, FaceText text, FacePhotos photos, TrueViews? views, FaceTrainingOptions options,
+        IReadOnlyList<IDisposable> owned, string output)
     {
         (_model, _judge, _text, _photos, _options, _owned, _outputFolder) = (model, judge, text, photos, options, owned, output);
         Plan = options.PlanFor(photos.Count);
-        Parameters = model.Tensors.Where(pair => !FaceModel.IsBuffer(pair.Key)).ToDictionary(pair => pair.Key, pair => pair.Value.requires_grad_(true));
-        _optimizer = new DiscriminatorOptimizer(judge);
+        _supervision = views is null ? null : new ViewSupervision(model, text, photos, views, options);
+        Parameters = model.Tensors.Where(pair => !FaceModel.IsBuffer(pair.Key))
+            .Concat(options.TrainText ? text.Tensors.Select(pair => KeyValuePair.Create(TextPrefix + pair.Key, pair.Value)) : [])
+            .ToDictionary(pair => pair.Key, pair => pair.Value.requires_grad_(true), StringComparer.Ordinal);
+        _optimizer = judge is null ? null : new DiscriminatorOptimizer(judge);
         _means = new MovingMeans(Parameters, Math.Pow(0.5, Plan.BatchSize / (1000 * options.HalfLife)), rises: false);
         _usualPath = zeros([], device: model.Device).DetachFromDisposeScope();
         State = new Dictionary<string, Tensor>(
         [
             .. model.Buffers.Select(name => KeyValuePair.Create(name, model.Tensors[name])),
-            .. judge.Tensors.Select(pair => KeyValuePair.Create("D." + pair.Key, pair.Value)),
-            .. _optimizer.Squares.Select(entry => KeyValuePair.Create("D.squares." + entry.Name, entry.Tensor)),
+            .. (judge?.Tensors ?? new Dictionary<string, Tensor>()).Select(pair => KeyValuePair.Create("D." + pair.Key, pair.Value)),
+            .. (_optimizer?.Squares ?? []).Select(entry => KeyValuePair.Create("D.squares." + entry.Name, entry.Tensor)),
             .. _means.State,
             KeyValuePair.Create("usual_path", _usualPath),
         ]);
@@ -82,19 +87,29 @@ internal sealed class FaceTraining : ITaskTraining
             }
 
             FacePhotos photos = new(samples, config.Picture);
+            TrueViews? views = options.ViewWeight > 0 ? new(samples, config.Picture, options.DepthWeight > 0, options.EditWeight > 0) : null;
             FaceText text = Own(FaceText.Open(
-                FaceFactory.FindClip(options.Clip, files), options.Tokenizer is { } name ? files.Resolve(name) : null, device));
+                FaceFactory.FindClip(options.Clip, files), options.Tokenizer is { } name ? files.Resolve(name) : null, device, options.TrainText));
             FaceFactory.CheckText(text, config);
             for (int sample = 0; sample < photos.Count; sample++)
             {
                 text.Check(photos.Sentence(sample), $"the sentence of sample {sample + 1}");
+                if (options.EditWeight > 0)
+                {
+                    text.Check(views!.EditSentence(sample), $"edit_text of sample {sample + 1}");
+                }
             }
 
-            IWeightSource judging = options.Discriminator is null && file.Discriminator is { } inside
-                ? inside : Own(WeightFiles.Open(files.Resolve(options.Discriminator ?? DiscriminatorFile)));
             FaceModel model = Own(FaceModel.Load(file.Generator, config, device, trainable: true));
-            FaceDiscriminator judge = Own(FaceDiscriminator.Load(judging, config.Volume, config.Settings.Clamp, device));
-            return new FaceTraining(model, judge, text, photos, options, owned, outputFolder);
+            FaceDiscriminator? judge = null;
+            if (options.AdversarialWeight > 0)
+            {
+                IWeightSource judging = options.Discriminator is null && file.Discriminator is { } inside
+                    ? inside : Own(WeightFiles.Open(files.Resolve(options.Discriminator ?? DiscriminatorFile)));
+                judge = Own(FaceDiscriminator.Load(judging, config.Volume, config.Settings.Clamp, device));
+            }
+
+            return new FaceTraining(model, judge, text, photos, views, options, owned, outputFolder);
         }
         catch
         {
@@ -110,53 +125,82 @@ internal sealed class FaceTraining : ITaskTraining
         using TorchRandom random = new(seed);
         Draws draws = new(random, new NumpyRandom(unchecked((uint)seed)), _model.Device);
         _means.Follow(step);
-        double judged = Judge(step, samples, draws);
-        cancellationToken.ThrowIfCancellationRequested();
-        (TrainingPicture made, _, Tensor text) = Make(samples.Count, draws);
-        Judgement judgement = _judge.Run(made.Picture, text);
-        Tensor convincing = FaceLosses.Convincing(judgement).mean(), offsets = FaceLosses.OffsetNorm(made.Offsets);
-        Tensor geometry = _options.Geometry == FaceTrainingOptions.Paper ? FaceLosses.GeometryOfNormals(made.Points) : FaceLosses.Geometry(made.Points);
-        Tensor loss = convincing.add(geometry).add(offsets);
-        if (made.PathLoss is { } path)
+        Dictionary<string, double> metrics = [];
+        Tensor loss = zeros([], device: _model.Device);
+        if (_judge is not null)
         {
-            loss = loss.add(path.mean());
+            loss = loss.add(Adversarial(_judge, step, samples, draws, metrics, cancellationToken));
         }
 
-        if (_options.PathWeight > 0 && step % _options.PathEvery == 0)
+        if (_supervision is not null)
         {
-            loss = loss.add(PathLoss(samples.Count, draws));
+            (Tensor difference, TrainingPicture made, IReadOnlyDictionary<string, double> told) = _supervision.Run(samples, draws);
+            told.ToList().ForEach(pair => metrics[pair.Key] = pair.Value);
+            loss = loss.add(difference);
+            loss = _judge is null ? loss.add(Regularisation(made, metrics)) : loss;
         }
 
-        return new TrainingStep(loss.MoveToOuterDisposeScope(), new Dictionary<string, double>
-        {
-            ["discriminator"] = judged,
-            ["convincing"] = convincing.item<float>(),
-            ["geometry"] = geometry.item<float>(),
-        });
+        return new TrainingStep(loss.MoveToOuterDisposeScope(), metrics);
     }
 
     public TrainingResult Save()
     {
         _means.Follow(Plan.Steps);
         string generator = Path.Combine(_outputFolder, GeneratorFile), judge = Path.Combine(_outputFolder, DiscriminatorFile);
-        Dictionary<string, Tensor> tensors = new([.. _means.Means, .. _model.Buffers.Select(name => KeyValuePair.Create(name, _model.Tensors[name]))]);
-        SafetensorsWriter.Save(judge, _judge.Tensors);
-        SafetensorsWriter.Save(generator, tensors, new Dictionary<string, string>
+        Dictionary<string, Tensor> tensors = new([.. _means.Means.Where(pair => !pair.Key.StartsWith(TextPrefix, StringComparison.Ordinal)),
+            .. _model.Buffers.Select(name => KeyValuePair.Create(name, _model.Tensors[name]))]);
+        List<string> files = [generator];
+        if (_judge is not null)
+        {
+            SafetensorsWriter.Save(judge, _judge.Tensors);
+            files.Add(judge);
+        }
+
+        if (_options.TrainText)
+        {
+            files.AddRange(_text.Save(
+                Path.Combine(_outputFolder, FaceFactory.ClipFolder),
+                _text.Tensors.ToDictionary(pair => pair.Key, pair => _means.Means[TextPrefix + pair.Key], StringComparer.Ordinal), _options.SaveHalf));
+        }
+
+        Dictionary<string, string> settings = new()
         {
             [FaceConfig.SettingsKey] = JsonSerializer.Serialize(_model.Config.Settings, FaceJson.Default.FaceSettings),
-        });
-        return new TrainingResult([$"open {GeneratorFile}, with CLIP's text encoder beside it or named as Clip"], [generator, judge]);
+        };
+        SafetensorsWriter.Save(generator, tensors, settings, _options.SaveHalf);
+        return new TrainingResult([$"open {GeneratorFile}, with CLIP's text encoder beside it or named as Clip"], files);
     }
 
     public void Dispose()
     {
         _means.Dispose();
         _usualPath.Dispose();
-        _optimizer.Dispose();
+        _optimizer?.Dispose();
         _owned.Reverse().ToList().ForEach(part => part.Dispose());
     }
 
-    private double Judge(int step, IReadOnlyList<int> samples, Draws draws)
+    private Tensor Adversarial(
+        FaceDiscriminator judge, int step, IReadOnlyList<int> samples, Draws draws, Dictionary<string, double> metrics, CancellationToken cancellationToken)
+    {
+        metrics["discriminator"] = Judge(judge, step, samples, draws);
+        cancellationToken.ThrowIfCancellationRequested();
+        (TrainingPicture made, _, Tensor text) = Make(samples.Count, draws);
+        Tensor convincing = FaceLosses.Convincing(judge.Run(made.Picture, text)).mean();
+        metrics["convincing"] = convincing.item<float>();
+        Tensor loss = convincing.mul(_options.AdversarialWeight).add(Regularisation(made, metrics));
+        return _options.PathWeight > 0 && step % _options.PathEvery == 0 ? loss.add(PathLoss(samples.Count, draws)) : loss;
+    }
+
+    private Tensor Regularisation(TrainingPicture made, Dictionary<string, double> metrics)
+    {
+        Tensor geometry = _options.Geometry == FaceTrainingOptions.Paper ? FaceLosses.GeometryOfNormals(made.Points) : FaceLosses.Geometry(made.Points);
+        metrics["geometry"] = geometry.item<float>();
+        Tensor loss = geometry.mul(_options.GeometryWeight);
+        loss = made.Offsets.Count > 0 ? loss.add(FaceLosses.OffsetNorm(made.Offsets).mul(_options.OffsetWeight)) : loss;
+        return made.PathLoss is { } path ? loss.add(path.mean()) : loss;
+    }
+
+    private double Judge(FaceDiscriminator judge, int step, IReadOnlyList<int> samples, Draws draws)
     {
         using DisposeScope scope = NewDisposeScope();
         TrainingPicture made;
@@ -169,11 +213,11 @@ internal sealed class FaceTraining : ITaskTraining
         bool steep = step % _options.SteepnessEvery == 0;
         bool[] mirrored = [.. samples.Select(_ => _options.Mirror && draws.Numpy.NextUniform() < 0.5)];
         Tensor real = _photos.Pictures(samples, mirrored).to(_model.Device).requires_grad_(steep);
-        _optimizer.Follow(true);
+        _optimizer!.Follow(true);
         try
         {
-            Judgement judgement = _judge.Run(real, Encode([.. samples.Select(_photos.Sentence)]).Pooled);
-            Tensor loss = FaceLosses.Exposing(_judge.Run(made.Picture, text)).mean().add(FaceLosses.Convincing(judgement).mean());
+            Judgement judgement = judge.Run(real, Encode([.. samples.Select(_photos.Sentence)]).Pooled);
+            Tensor loss = FaceLosses.Exposing(judge.Run(made.Picture, text)).mean().add(FaceLosses.Convincing(judgement).mean());
             if (steep)
             {
                 loss = loss.add(FaceLosses.Steepness(judgement, real, _options.Gamma).mean().mul(_options.SteepnessEvery));
@@ -212,16 +256,15 @@ internal sealed class FaceTraining : ITaskTraining
 
         Tensor world = CameraPose.World(CameraRange.Draw(config.Settings, faces, draws.Numpy, draws.Uniform)).to(_model.Device);
         PromptTables prompt = _model.Prepare(tokens, folded: false);
-        TrainingPicture made = new TrainingRenderer(_model).Run(
+        TrainingPicture made = new TrainingRenderer(_model, _options.EnhancerStrength).Run(
             styles, new PromptMix(prompt), world, draws.Normal(faces, config.BackgroundNoise), draws);
         return (made, styles, pooled);
     }
 
     private (Tensor Pooled, Tensor Tokens) Encode(IReadOnlyList<string> sentences)
     {
-        using IDisposable quiet = no_grad();
-        (Tensor Pooled, Tensor Tokens)[] each = [.. sentences.Select(sentence => _text.Encode(sentence, CancellationToken.None))];
-        return (cat([.. each.Select(one => one.Pooled)]), cat([.. each.Select(one => one.Tokens)])); // [1, ...] each -> [B, ...]
+        using IDisposable quiet = no_grad(); // the adversary never moves the text encoder
+        return _text.Encode(sentences, CancellationToken.None);
     }
 
     // All that a step draws.

@@ -9,7 +9,7 @@ internal sealed record FaceTrainingOptions : TrainingOptions
     public const string Published = "published", Paper = "paper";
 
     private const int DefaultBatch = 4;
-    private const double PublishedRate = 2.5e-4, PublishedBeta = 0.99;
+    private const double PublishedRate = 2.5e-4, ViewRate = 3e-3, PublishedBeta = 0.99;
 
     /// <inheritdoc cref="FaceOptions.Clip"/>
     public string? Clip { get; set; }
@@ -19,6 +19,52 @@ internal sealed record FaceTrainingOptions : TrainingOptions
 
     /// <summary>The discriminator's tensors; none takes those in the checkpoint, or discriminator.safetensors beside it.</summary>
     public string? Discriminator { get; set; }
+
+    /// <summary>Weight of what the discriminator says; 0 leaves the discriminator out, and what is drawn for it.</summary>
+    [Range(0.0, 1000.0)]
+    public double AdversarialWeight { get; set; } = 1;
+
+    /// <summary>
+    /// Weight of the difference to the true view, for samples with yaw and pitch: of the picture and of the rays' own colours; 0 leaves views out.
+    /// </summary>
+    [Range(0.0, 1000.0)]
+    public double ViewWeight { get; set; }
+
+    /// <summary>Weight of the difference of nearness to the true one, for samples with depth; only beside ViewWeight.</summary>
+    [Range(0.0, 1000.0)]
+    public double DepthWeight { get; set; }
+
+    /// <summary>
+    /// Weight of the difference of the view under another sentence, whose tokens alone change, to the true edited view, for samples with edit and edit_text;
+    /// only beside ViewWeight.
+    /// </summary>
+    [Range(0.0, 1000.0)]
+    public double EditWeight { get; set; }
+
+    /// <summary>
+    /// How many noises heads of true views share: that of a head is the noise of the seed head modulo this number, in every step. 0 draws a new one in every
+    /// step, so that noise means nothing.
+    /// </summary>
+    [Range(0, 1L << 31)]
+    public long Noises { get; set; } = 1L << 31;
+
+    /// <summary>Factor on what sentences add to the styles of blocks; 0 trains without the enhancer.</summary>
+    [Range(0.0, 10.0)]
+    public double EnhancerStrength { get; set; } = 1;
+
+    /// <summary>Whether the text encoder is trained too, and written beside the generator.</summary>
+    public bool TrainText { get; set; }
+
+    /// <summary>Weight of geometric regularisation.</summary>
+    [Range(0.0, 1000.0)]
+    public double GeometryWeight { get; set; } = 1;
+
+    /// <summary>Weight of the norm of the styles' offsets.</summary>
+    [Range(0.0, 1000.0)]
+    public double OffsetWeight { get; set; } = 1;
+
+    /// <summary>Whether matrices are written in half precision.</summary>
+    public bool SaveHalf { get; set; }
 
     /// <summary>Weight of the discriminator's steepness at real pictures (R1).</summary>
     [Range(0.0, 1000.0)]
@@ -51,6 +97,30 @@ internal sealed record FaceTrainingOptions : TrainingOptions
     /// <summary>Whether half of the real pictures are mirrored.</summary>
     public bool Mirror { get; set; } = true;
 
+    /// <inheritdoc/>
+    public override void Validate()
+    {
+        base.Validate();
+        if (AdversarialWeight == 0 && ViewWeight == 0)
+        {
+            throw new ApertureException(
+                $"{FaceFactory.GeneratorName}: AdversarialWeight and ViewWeight are 0, so that there is nothing to learn from; raise one of them.");
+        }
+
+        if (EnhancerStrength == 0 && EditWeight > 0)
+        {
+            throw new ApertureException(
+                $"{FaceFactory.GeneratorName}: EnhancerStrength is 0, so another sentence changes nothing, but EditWeight is {EditWeight}; set that to 0.");
+        }
+
+        if (ViewWeight == 0 && (DepthWeight > 0 || EditWeight > 0))
+        {
+            throw new ApertureException(
+                $"{FaceFactory.GeneratorName}: {(DepthWeight > 0 ? nameof(DepthWeight) : nameof(EditWeight))} is above 0, but {nameof(ViewWeight)} is 0; "
+                + "raise that too.");
+        }
+    }
+
     internal static IReadOnlyList<MethodOption> Describe()
     {
         FaceTrainingOptions usual = new();
@@ -69,14 +139,17 @@ internal sealed record FaceTrainingOptions : TrainingOptions
         return (plan.Rate / Lazy(PathEvery) * ratio, Math.Pow(PublishedBeta, ratio));
     }
 
-    private TrainingPlan Defaults => new(1, DefaultBatch, PublishedRate * Lazy(PathEvery))
-    {
-        Beta1 = 0,
-        Beta2 = Math.Pow(PublishedBeta, Lazy(PathEvery)),
-        LargestGradient = 0,
-        WarmUp = 0,
-        Schedule = RateSchedule.Constant,
-    };
+    // Against no adversary the usual plan with momentum; else the published one.
+    private TrainingPlan Defaults => AdversarialWeight == 0
+        ? new TrainingPlan(1, DefaultBatch, ViewRate)
+        : new TrainingPlan(1, DefaultBatch, PublishedRate * Lazy(PathEvery))
+        {
+            Beta1 = 0,
+            Beta2 = Math.Pow(PublishedBeta, Lazy(PathEvery)),
+            LargestGradient = 0,
+            WarmUp = 0,
+            Schedule = RateSchedule.Constant,
+        };
 
     // Steps that are left out now and then shrink the others' rates.
     private static double Lazy(int every) => every / (every + 1.0);

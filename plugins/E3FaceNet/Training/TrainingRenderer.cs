@@ -12,7 +12,8 @@ namespace Aperture.Plugins.E3FaceNet.Training;
 /// samples go through the blocks by themselves and should give the same colours.
 /// </summary>
 /// <param name="model">The generator.</param>
-internal sealed class TrainingRenderer(FaceModel model)
+/// <param name="strength">Factor on offsets of styles; 0 for none.</param>
+internal sealed class TrainingRenderer(FaceModel model, double strength = 1)
 {
     private const int Colours = 3;
 
@@ -43,11 +44,24 @@ internal sealed class TrainingRenderer(FaceModel model)
         (Tensor low, Tensor map) = RayMaps.Of(rendered.Features.narrow(1, 0, own), config.Volume);
         Tensor depth = rendered.Depth!.narrow(1, 0, own); // [B, V V, 1]
         Rays seen = new(rays.Origin, rays.Direction.narrow(1, 0, own), config.Volume);
-        UpsamplingInput how = new() { Growth = growth, Prompt = prompt, Training = true };
+        UpsamplingInput how = new() { Growth = growth, Prompt = prompt, Strength = strength, Training = true };
         Upsampled made = model.Upsampler.Run(map, low, model.BlockStyles(styles), how, TaskRun.Plain);
+        Tensor opacity = rendered.FaceWeights!.narrow(1, 0, own).sum(-1); // [B, N, S] -> [B, V V]
         return new TrainingPicture(
             made.Picture, low, RayMaps.Points(seen, depth), depth.view(batch, config.Volume, config.Volume),
+            opacity.view(batch, config.Volume, config.Volume), map,
             places is null ? null : PathLoss(rendered, own, styles, made, places, extra, how), made.Offsets);
+    }
+
+    /// <summary>The picture that the same rays and styles give under other sentences. What is made on the way goes with the caller's scope.</summary>
+    /// <param name="made">What <see cref="Run"/> gave.</param>
+    /// <param name="styles">The styles that it got; borrowed.</param>
+    /// <param name="prompt">The sentences; borrowed.</param>
+    /// <returns><c>[B, 3, H, W]</c>.</returns>
+    public Tensor Edited(TrainingPicture made, Tensor styles, PromptMix prompt)
+    {
+        UpsamplingInput how = new() { Growth = model.Growth, Prompt = prompt, Strength = strength };
+        return model.Upsampler.Run(made.Map, made.Low, model.BlockStyles(styles), how, TaskRun.Plain).Picture;
     }
 
     private RenderSettings Settings(Growth growth) => new()
