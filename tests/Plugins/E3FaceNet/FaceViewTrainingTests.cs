@@ -223,8 +223,11 @@ public sealed class FaceViewTrainingTests(TinyFace tiny) : IClassFixture<TinyFac
         string depth = Save($"view-{number}-depth.png", Image.FromPixels(ImageMode.L, depths, Side, Side));
         Dictionary<string, JsonElement> fields = new()
         {
-            ["yaw"] = JsonElement.Parse("0.3"), ["pitch"] = JsonElement.Parse("0"), ["head"] = JsonElement.Parse("7"),
-            ["depth"] = JsonSerializer.SerializeToElement(depth), ["edit"] = JsonSerializer.SerializeToElement(edit),
+            ["yaw"] = JsonElement.Parse("0.3"),
+            ["pitch"] = JsonElement.Parse("0"),
+            ["head"] = JsonElement.Parse("7"),
+            ["depth"] = JsonSerializer.SerializeToElement(depth),
+            ["edit"] = JsonSerializer.SerializeToElement(edit),
             ["edit_text"] = JsonElement.Parse("\"an old one\""),
         };
         foreach (JsonProperty other in JsonElement.Parse(changed).EnumerateObject())
