@@ -4,7 +4,8 @@
 //     aperture heads test --part HeldOut --heads 60 --views 1 --seed 2
 //     aperture run scripts/face-table.csx -- test whole=out/whole/face.safetensors "no enhancer=out/plain/face.safetensors"
 //
-// Truth is rendered in the usual proportions, since no sentence names them. Intervals are of 95 %, over heads.
+// Truth is rendered in the usual proportions, since no sentence names them, and seed 0 is taken throughout, the noise that tiny-face.csx trains with. Intervals
+// are of 95 %, over heads.
 using System.Text.Json;
 using Aperture.Workshop;
 
@@ -62,7 +63,7 @@ Scores Score(OpenTask<IFaceGenerator> faces, OpenTask<IFaceGenerator> surfaces, 
     var edit = (Attribute: Enum.Parse<HeadAttribute>(line.GetProperty("edit_attribute").GetString()!), Value: line.GetProperty("edit_value").GetInt32());
     FaceRequest request = new()
     {
-        Text = line.GetProperty("text").GetString()!, Seed = line.GetProperty("head").GetInt32(), Truncation = 1, Views = views,
+        Text = line.GetProperty("text").GetString()!, Seed = 0, Truncation = 1, Views = views,
     };
     var made = faces.Generate(request);
     byte[][] pictures = [.. made.Value.Select(view => Bytes(view.Picture))];
