@@ -30,7 +30,7 @@ if (!File.Exists(Path.Combine(start, "face.safetensors")))
     string[] sizes =
     [
         "--picture", "64", "--volume", "32", "--channels", "32", "--width", "128", "--face", "64", "--face-layers", "4", "--behind", "16", "--features", "32",
-        "--attention", "64", "--heads", "4", "--samples", "6", "--extra", "0", "--mapping-layers", "2", "--mapping-rate", "1", "--octaves", "7",
+        "--attention", "64", "--heads", "4", "--samples", "6", "--extra", "0", "--mapping-layers", "2", "--mapping-rate", "1", "--octaves", "8",
         "--density", "3", "--fog", "10",
     ];
     using var made = Process.Start(Environment.ProcessPath!, ["face-start", samples, start, .. sizes]);
