@@ -3,7 +3,7 @@ using System.Numerics;
 namespace Aperture.Workshop;
 
 /// <summary>
-/// A camera on the unit sphere around a head that looks at its centre, as E3-FaceNet's cameras do: the head looks along the first axis, the third is upright,
+/// A camera on the unit sphere around a head that looks at its centre, as StyleNeRF's cameras do: the head looks along the first axis, the third is upright,
 /// and the picture's outermost pixels are its corners.
 /// </summary>
 /// <param name="Yaw">Angle around the upright axis in radians; above 0 the camera moves to its right.</param>
