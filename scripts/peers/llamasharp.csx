@@ -1,10 +1,10 @@
 // A LLaMA of a published shape with random weights through LLamaSharp's llama.cpp and through Aperture: the same prompt, then single tokens, in turns.
 //
-//     aperture run scripts/peers/llamasharp.csx -- --threads 2 [--shape llama-1.1b] [--rounds 5] [--rows 640] [--folder FOLDER]
+//     aperture run scripts/peers/llamasharp.csx -- --threads 2 [--shape llama-1.1b] [--rounds 5] [--rows 640] [--folder FOLDER] [--only q8_0]
 //
-// LLamaSharp is fetched from NuGet by this script alone; the product does not refer to it. The GGUF files are written into FOLDER (a temporary one by default,
-// which is removed at the end) and quantised by llama.cpp itself. A ratio above 1 says that Aperture is so many times as fast; ratios are medians of each round's
-// own, so that other work on the machine moves them less than the times.
+// LLamaSharp is fetched from NuGet by this script alone; the product does not refer to it. The GGUF files are written into FOLDER (a temporary one that is
+// removed at the end if none is named) and quantised by llama.cpp itself. A ratio above 1 says that Aperture is so many times as fast; ratios are medians of
+// each round's own, so that other work on the machine moves them less than the times. --only takes one kind of llama.cpp's.
 #r "nuget: LLamaSharp, 0.30.0"
 #r "nuget: LLamaSharp.Backend.Cpu, 0.30.0"
 using System.Diagnostics;
@@ -17,7 +17,10 @@ using LLama.Native;
 using static TorchSharp.torch;
 
 const int Tokens = 16;
-Dictionary<string, string> given = new() { ["--threads"] = "2", ["--shape"] = "llama-1.1b", ["--rounds"] = "5", ["--rows"] = "640", ["--folder"] = "" };
+Dictionary<string, string> given = new()
+{
+    ["--threads"] = "2", ["--shape"] = "llama-1.1b", ["--rounds"] = "5", ["--rows"] = "640", ["--folder"] = "", ["--only"] = "",
+};
 for (int i = 0; i < Args.Count; i += 2)
 {
     if (!given.ContainsKey(Args[i]) || i + 1 == Args.Count)
@@ -30,6 +33,12 @@ for (int i = 0; i < Args.Count; i += 2)
 
 int Number(string name) => int.TryParse(given[name], out int number) && number > 0 ? number
     : throw new ApertureException($"{name} {given[name]}: give a number above 0.");
+string[] kinds = ["bf16", "q8_0", "q4_K_M", "q4_0"];
+if (given["--only"].Length > 0 && !kinds.Contains(given["--only"]))
+{
+    throw new ApertureException($"--only {given["--only"]}: give {string.Join(", ", kinds)}.");
+}
+
 int threads = Number("--threads"), rounds = Number("--rounds"), rows = Number("--rows");
 ModelShape shape = ModelShape.Find(given["--shape"]);
 UseLibrary();
@@ -55,6 +64,11 @@ try
         ("q4_0", LLamaFtype.MOSTLY_Q4_0, "int4", ScalarType.Float32, WeightFormat.Int4),
     })
     {
+        if (given["--only"] is { Length: > 0 } only && only != kind)
+        {
+            continue;
+        }
+
         string file = whole;
         if (format is { } ftype)
         {
