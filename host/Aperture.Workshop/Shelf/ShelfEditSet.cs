@@ -52,12 +52,13 @@ public static class ShelfEditSet
     private static JsonObject Sample(string name, ShelfScene scene, byte[]?[] masks)
     {
         IReadOnlyList<string> captions = ShelfCaptions.Of(scene);
-        string[] named = [.. scene.Occupied.Select(place => Named(scene, place)), .. scene.Unique.Select(place => $"a {scene.Item(place)}")];
+        string[] named = [.. scene.Occupied.Select(place => Named(scene, place))];
+        string[] pairs = [.. scene.Occupied.Zip(scene.Occupied.Skip(1), (one, next) => $"{Named(scene, one)} and {Named(scene, next)}")];
         return new JsonObject
         {
             ["image"] = name + ".png",
             ["text"] = captions[0],
-            ["captions"] = Strings([captions[0], captions[3], .. named]), // all items, the first and the last, and each
+            ["captions"] = Strings([.. named, .. pairs]),
             ["regions"] = new JsonArray(
                 [
                     .. scene.Occupied.Select(place => new JsonObject
@@ -69,7 +70,10 @@ public static class ShelfEditSet
         };
     }
 
-    private static string Named(ShelfScene scene, int place) => $"a {scene.Item(place)} in the {Place(place)}";
+    // The place first: a text encoder reads from left to right, so that the words of the item then know where it is.
+    private static string Named(ShelfScene scene, int place) => Named(place, scene.Item(place));
+
+    private static string Named(int place, string item) => $"in the {Place(place)} a {item}";
 
     // Another colour of the same kind, or another kind of the same colour.
     private static string Edited(ShelfScene scene, int place, bool byColor, SeededRandom random)
@@ -77,8 +81,8 @@ public static class ShelfEditSet
         int color = scene.Color(place), kind = scene.Kind(place);
         int Other(int count, int than) => (than + 1 + random.Below(count - 1)) % count;
         return byColor
-            ? $"a {Colors[Other(Colors.Count, color)]} {Kinds[kind]} in the {Place(place)}"
-            : $"a {Colors[color]} {Kinds[Other(Kinds.Count, kind)]} in the {Place(place)}";
+            ? Named(place, $"{Colors[Other(Colors.Count, color)]} {Kinds[kind]}")
+            : Named(place, $"{Colors[color]} {Kinds[Other(Kinds.Count, kind)]}");
     }
 
     private static JsonArray Strings(IEnumerable<string> texts) => [.. texts.Select(text => (JsonNode?)JsonValue.Create(text))];

@@ -7,7 +7,7 @@ namespace Aperture.Plugins.InstDiffEdit.Training;
 
 /// <summary>
 /// Which words of sentences name a box of their picture, and how much of the attention to such words lies outside of it rather than inside (Xiao et al.,
-/// FastComposer, arXiv 2305.10431: the balanced localisation loss, with boxes for masks). Owns nothing.
+/// FastComposer, arXiv 2305.10431: the balanced localisation loss, with boxes for masks, and beside it the outer share squared). Owns nothing.
 /// </summary>
 internal sealed class WordBoxes
 {
@@ -22,7 +22,8 @@ internal sealed class WordBoxes
 
     /// <summary>
     /// Finds the words. A region's longest text that stands in the sentence names it, unless another region's longer one contains it: "a red bag" names no bag
-    /// where "a red bag in the middle" names another.
+    /// where "in the middle a red bag" names another. What counts of it are the words of the region's shortest text in there, "a red bag": the text encoder
+    /// has read the rest by then.
     /// </summary>
     /// <param name="samples">The samples.</param>
     /// <param name="sentences">The sentence that each is shown with.</param>
@@ -41,7 +42,8 @@ internal sealed class WordBoxes
                     .Select(pair => (pair.Span.Start, pair.Span.End, pair.region))];
             foreach ((int start, int end, DiffusionRegion region) in named.Where(one => !named.Any(other => Contains(other, one))))
             {
-                int first = 1 + Count(tokenizer, sentence[..start]), last = 1 + Count(tokenizer, sentence[..end]);
+                (int from, int to) = Shortest(region, sentence[start..end]);
+                int first = 1 + Count(tokenizer, sentence[..(start + from)]), last = 1 + Count(tokenizer, sentence[..(start + to)]);
                 words.AddRange(Enumerable.Range(first, last - first).Where(token => token < tokens - 1).Select(token => (i, token, region)));
             }
         }
@@ -50,8 +52,9 @@ internal sealed class WordBoxes
     }
 
     /// <summary>
-    /// For one attention, the mean over words of the mean probability outside their box minus that inside: -1 where all of it is inside, near 0 where it is
-    /// everywhere.
+    /// For one attention, the mean over words of the mean probability outside their box minus that inside, plus the square of the share of a word's attention
+    /// that lies outside: -1 where all of it is inside and full, near 1 where it is everywhere. The share alone would be as good where a word gets next to
+    /// nothing, and the difference alone hardly tells a box from the row that it stands in.
     /// </summary>
     /// <param name="site">The attention.</param>
     /// <param name="probabilities">float32 <c>[samples * heads, H W, K]</c>; borrowed.</param>
@@ -71,13 +74,17 @@ internal sealed class WordBoxes
         Tensor inside = tensor([.. _words.SelectMany(word => Share(word.Region, site.Height, site.Width))], [_words.Count, site.Height * site.Width])
             .to(probabilities.device);
         Tensor outside = inside.neg().add(1);
-        return Mean(maps, outside).sub(Mean(maps, inside)).mean().MoveToOuterDisposeScope();
+        Tensor share = maps.mul(outside).sum([1L]).div(maps.sum([1L]).add(1e-30)); // -> [words]
+        return Mean(maps, outside).sub(Mean(maps, inside)).add(share.square()).mean().MoveToOuterDisposeScope();
 
         static Tensor Mean(Tensor maps, Tensor weights) => maps.mul(weights).sum([1L]).div(weights.sum([1L]).clamp_min(1e-6)); // -> [words]
     }
 
     private static (int Start, int End) Longest(DiffusionRegion region, string sentence)
         => region.Sentences.OrderByDescending(text => text.Length).Select(text => Span(sentence, text)).FirstOrDefault(span => span.End > 0);
+
+    private static (int Start, int End) Shortest(DiffusionRegion region, string sentence)
+        => region.Sentences.OrderBy(text => text.Length).Select(text => Span(sentence, text)).First(span => span.End > 0);
 
     // The first place of a text between borders of words; an end of 0 for none.
     private static (int Start, int End) Span(string sentence, string text)

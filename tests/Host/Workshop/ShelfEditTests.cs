@@ -26,10 +26,10 @@ public sealed class ShelfEditTests : IDisposable
         for (int picture = 0; picture < 6; picture++)
         {
             string[] fields = list[picture].Split(" <> ");
-            string[] before = fields[2].Split(' '), after = fields[3].Split(' '); // a red boot in the top left
-            Assert.Equal(before[3..], after[3..]);
-            Assert.Equal((picture % 2 == 0, picture % 2 != 0), (before[1] != after[1], before[2] != after[2]));
-            Assert.Contains($"{before[1]} {before[2]}", fields[1].Replace("dresses", "dress", StringComparison.Ordinal));
+            string[] before = fields[2].Split(' '), after = fields[3].Split(' '); // in the top left a red boot
+            Assert.Equal(before[..5], after[..5]);
+            Assert.Equal((picture % 2 == 0, picture % 2 != 0), (before[5] != after[5], before[6] != after[6]));
+            Assert.Contains($"{before[5]} {before[6]}", fields[1].Replace("dresses", "dress", StringComparison.Ordinal));
 
             // The edited item's mask fills the box of the region that its sentence names.
             JsonElement sample = JsonElement.Parse(samples[picture]);

@@ -97,7 +97,7 @@ public sealed class DiffusionTrainingTests : IDisposable
     [Fact]
     public void A_box_is_named_by_its_longest_text_that_no_other_contains()
     {
-        DiffusionRegion bag = new(0, 0, 10, 10, ["a red bag", "a red bag in the middle"]), other = new(20, 0, 30, 10, ["a red bag", "a red bag on the left"]);
+        DiffusionRegion bag = new(0, 0, 10, 10, ["a red bag", "in the middle a red bag"]), other = new(20, 0, 30, 10, ["a red bag", "on the left a red bag"]);
         DiffusionSample sample = new("x.png", [""], [bag, other]);
         using DiffusionModel model = DiffusionModel.Open(TinyEditor.Checkpoint);
         List<(DiffusionRegion Region, string Word)> Named(string sentence)
@@ -107,11 +107,34 @@ public sealed class DiffusionTrainingTests : IDisposable
                     .Select(word => (word.Region, model.Tokenizer.Decode([model.Tokenizer.Encode(sentence)[word.Token]]).Trim())),
             ];
 
-        Assert.All(Named("a dog, a red bag in the middle"), word => Assert.Same(bag, word.Region));
-        Assert.Equal("aredbaginthemiddle", string.Concat(Named("a dog, a red bag in the middle").Select(word => word.Word)));
+        Assert.All(Named("a dog, in the middle a red bag"), word => Assert.Same(bag, word.Region));
+        Assert.Equal("aredbag", string.Concat(Named("a dog, in the middle a red bag").Select(word => word.Word)));
         Assert.Equal([bag, other], Named("two dogs and a red bag").Select(word => word.Region).Distinct());
         Assert.Empty(Named("a red baguette"));
         Assert.Empty(Named(""));
+    }
+
+    [Fact]
+    public void Attention_inside_is_best_a_row_too_many_is_worse_and_next_to_none_is_worst()
+    {
+        const int Cells = 4;
+        using DisposeScope scope = NewDisposeScope();
+        using DiffusionModel model = DiffusionModel.Open(TinyEditor.Checkpoint);
+        DiffusionSample sample = new("x.png", [""], [new(0, 0, Side / Cells, Side / Cells, ["bag"])]); // one cell, the first
+        WordBoxes words = WordBoxes.Find([sample], ["bag"], model.Tokenizer, 77, Side);
+        double Loss(double inside, double row, double elsewhere)
+        {
+            Tensor probabilities = full([1, Cells * Cells, 77], elsewhere); // of one head
+            probabilities[0, TensorIndex.Slice(stop: Cells)] = (Tensor)row;
+            probabilities[0, 0] = (Tensor)inside;
+            return words.Loss(new AttentionSite(0, UNetPlace.Down, true, Cells, Cells), probabilities).item<float>();
+        }
+
+        double[] losses = [Loss(0.9, 0, 0), Loss(0.9, 0.9, 0), Loss(0.5, 0.5, 0.5), Loss(1e-6, 2e-6, 2e-6)];
+        Assert.Equal(losses.Order(), losses);
+        Assert.Equal(4, losses.Distinct().Count());
+        Assert.Equal(-0.9, losses[0], 1e-5);
+        Assert.InRange(Loss(0, 0, 0), -1e-6, 1e-6); // no NaN where a word gets nothing
     }
 
     [Theory]
