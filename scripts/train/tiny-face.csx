@@ -33,7 +33,7 @@ if (!File.Exists(Path.Combine(start, "face.safetensors")))
         "--attention", "64", "--heads", "4", "--samples", "6", "--extra", "0", "--mapping-layers", "2", "--mapping-rate", "1", "--octaves", "8",
         "--density", "3", "--fog", "10",
     ];
-    using var made = Process.Start(Environment.ProcessPath!, ["face-start", samples, start, .. sizes]);
+    using var made = Process.Start("dotnet", [Environment.GetCommandLineArgs()[0], "face-start", samples, start, .. sizes]);
     made.WaitForExit();
     if (made.ExitCode != 0)
     {
