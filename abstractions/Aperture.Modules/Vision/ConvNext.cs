@@ -1,4 +1,5 @@
 using Aperture.Decoding;
+using Aperture.Kernels;
 using Aperture.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -96,7 +97,7 @@ public sealed class ConvNext : IDisposable
         return x.add(added).MoveToOuterDisposeScope();
     }
 
-    private static Tensor Convolve(Tensor x, ConvNextConvolution weights, int stride) => F.conv2d(x, weights.Weight, weights.Bias, strides: [stride, stride]);
+    private static Tensor Convolve(Tensor x, ConvNextConvolution weights, int stride) => Convolutions.Run(x, weights.Weight, weights.Bias, stride);
 
     // Normalises the channels of each place: [B, C, h, w].
     private Tensor Normalised(Tensor map, VisionNormWeights norm)

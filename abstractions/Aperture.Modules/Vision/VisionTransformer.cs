@@ -1,9 +1,9 @@
 using Aperture.Decoding;
+using Aperture.Kernels;
 using Aperture.Models;
 using Aperture.Sequences;
 using TorchSharp;
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace Aperture.Vision;
 
@@ -64,7 +64,7 @@ public sealed class VisionTransformer : IDisposable
         Tensor kernel = Weights.Patches ?? throw new InvalidOperationException("This transformer takes flattened patches.");
         Tensor input = pixels.to(_ops.Type, _ops.Device);
         int side = Config.PatchSize;
-        Tensor map = F.conv2d(input, kernel, Weights.PatchBias, strides: [side, side]); // [B, 3, height, width] -> [B, C, rows, columns]
+        Tensor map = Convolutions.Run(input, kernel, Weights.PatchBias, side); // [B, 3, height, width] -> [B, C, rows, columns]
         Tensor patches = map.flatten(2).transpose(1, 2); // [B, C, rows, columns] -> [B, patches, C]
         return (patches.MoveToOuterDisposeScope(), new VisualGrid((int)map.size(2), (int)map.size(3)));
     }

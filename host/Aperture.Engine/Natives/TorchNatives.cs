@@ -16,7 +16,8 @@ public static partial class TorchNatives
     private static readonly string[] _required = [Library("c10"), Library("torch_cpu"), Library("torch")];
     private static readonly string[] _cuda = [Library("c10_cuda"), Library("torch_cuda")];
 
-    private const string WaitPolicy = "OMP_WAIT_POLICY";
+    private const string WaitPolicy = "OMP_WAIT_POLICY", LogLevel = "TORCH_CPP_LOG_LEVEL", LogFlag = "FLAGS_caffe2_log_level";
+    private const int Errors = 2;
 
     /// <summary>
     /// Loads the libtorch that <c>APERTURE_LIBTORCH</c> names, if it is set, and lets libtorch's idle threads sleep. Must run before anything touches
@@ -42,7 +43,9 @@ public static partial class TorchNatives
     [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int setenv(string name, string value, int overwrite);
 
-    /// <summary>Loads libtorch and TorchSharp's bridge now, so that a failure is this method's and not the first operation's.</summary>
+    /// <summary>
+    /// Loads libtorch and TorchSharp's bridge now, so that a failure is this method's and not the first operation's, and lets libtorch's log tell errors alone.
+    /// </summary>
     /// <exception cref="ApertureException">One of the libraries cannot be loaded.</exception>
     public static void Load()
     {
@@ -51,6 +54,18 @@ public static partial class TorchNatives
         if (isBeside && Explain(AppContext.BaseDirectory) is { } failure)
         {
             throw failure;
+        }
+
+        LogErrorsAlone(isBeside ? AppContext.BaseDirectory : Environment.GetEnvironmentVariable(Variable) ?? AppContext.BaseDirectory);
+    }
+
+    // On some processors each small convolution warns that a library cannot start without which libtorch does as well. Its own variable is not read in time.
+    private static void LogErrorsAlone(string folder)
+    {
+        string core = Path.Combine(folder, _required[0]);
+        if (Environment.GetEnvironmentVariable(LogLevel) is null && File.Exists(core) && NativeLibrary.TryGetExport(NativeLibrary.Load(core), LogFlag, out nint flag))
+        {
+            Marshal.WriteInt32(flag, Errors);
         }
     }
 

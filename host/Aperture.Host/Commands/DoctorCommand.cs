@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Aperture.Decoding;
+using Aperture.Kernels;
 using Aperture.Measuring;
 using Aperture.Scripting;
 using static TorchSharp.torch;
@@ -29,6 +30,10 @@ internal static class DoctorCommand
                 ]));
             using Ops ops = new(CPU, times.HalfType, threads);
             context.Terminal.Output.WriteLine($"--dtype auto computes checkpoints of half precision in {MeasuredOn.Of(ops)}.");
+            context.Terminal.Output.WriteLine(
+                Convolutions.NeedWholeBlocks
+                    ? "libtorch's convolutions are wrong here where channels do not fill blocks; Aperture's models fill them up, at some cost."
+                    : "libtorch's convolutions agree with double precision.");
             context.Terminal.Output.WriteLine(
                 speeds.File is { } file
                     ? $"Remembered in {file}; --again measures anew."

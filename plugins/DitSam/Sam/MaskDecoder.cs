@@ -1,4 +1,5 @@
 using Aperture.Decoding;
+using Aperture.Kernels;
 using Aperture.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -94,5 +95,5 @@ internal sealed class MaskDecoder
     }
 
     private static Tensor Upscale(Tensor map, (Tensor Weight, Tensor Bias) weights)
-        => F.conv_transpose2d(map, weights.Weight, weights.Bias, strides: [2, 2]);
+        => Convolutions.RunTransposed(map, weights.Weight, weights.Bias, 2);
 }

@@ -1,4 +1,5 @@
 using Aperture.Decoding;
+using Aperture.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -87,9 +88,9 @@ internal sealed class PromptEncoder
     public Tensor Masks(Tensor masks)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor x = F.gelu(_norm1.Run(F.conv2d(masks.to_type(_half.Weight.dtype), _half.Weight, _half.Bias, strides: [2, 2]))); // -> [B, m / 4, 2 h, 2 w]
-        x = F.gelu(_norm2.Run(F.conv2d(x, _quarter.Weight, _quarter.Bias, strides: [2, 2]))); // -> [B, m, h, w]
-        return F.conv2d(x, _wide.Weight, _wide.Bias).MoveToOuterDisposeScope(); // -> [B, P, h, w]
+        Tensor x = F.gelu(_norm1.Run(Convolutions.Run(masks.to_type(_half.Weight.dtype), _half.Weight, _half.Bias, 2))); // -> [B, m / 4, 2 h, 2 w]
+        x = F.gelu(_norm2.Run(Convolutions.Run(x, _quarter.Weight, _quarter.Bias, 2))); // -> [B, m, h, w]
+        return Convolutions.Run(x, _wide.Weight, _wide.Bias).MoveToOuterDisposeScope(); // -> [B, P, h, w]
     }
 
     // Sines and cosines of coordinates from 0 to 1: [..., 2] -> [..., P]

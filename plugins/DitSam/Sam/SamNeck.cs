@@ -1,7 +1,7 @@
 using Aperture.Decoding;
+using Aperture.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace Aperture.Plugins.DitSam.Sam;
 
@@ -36,7 +36,7 @@ internal sealed class SamNeck
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor map = rows.to_type(_narrow.dtype).transpose(1, 2).unflatten(2, [height, width]); // [B, h * w, d] -> [B, d, h, w]
-        Tensor narrowed = _norm1.Run(F.conv2d(map, _narrow)); // -> [B, C, h, w]
-        return _norm2.Run(F.conv2d(narrowed, _mix, padding: [1, 1])).to_type(rows.dtype).contiguous().MoveToOuterDisposeScope();
+        Tensor narrowed = _norm1.Run(Convolutions.Run(map, _narrow)); // -> [B, C, h, w]
+        return _norm2.Run(Convolutions.Run(narrowed, _mix, padding: 1)).to_type(rows.dtype).contiguous().MoveToOuterDisposeScope();
     }
 }

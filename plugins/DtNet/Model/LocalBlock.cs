@@ -1,4 +1,5 @@
 using Aperture.Decoding;
+using Aperture.Kernels;
 using Aperture.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -63,10 +64,11 @@ internal sealed class LocalBlock : IDisposable
     public Tensor Run(Tensor x, Regularisation? training)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor inner = _folded is { } folded && training is null ? F.conv2d(x, folded[0].Kernel, padding: [1, 1]).add(folded[0].Map) : _first.Run(x, training);
+        Tensor inner
+            = _folded is { } folded && training is null ? Convolutions.Run(x, folded[0].Kernel, padding: 1).add(folded[0].Map) : _first.Run(x, training);
         inner = inner.relu();
         Tensor outer
-            = _folded is { } both && training is null ? F.conv2d(inner, both[1].Kernel, padding: [1, 1]).add(both[1].Map) : _second.Run(inner, training);
+            = _folded is { } both && training is null ? Convolutions.Run(inner, both[1].Kernel, padding: 1).add(both[1].Map) : _second.Run(inner, training);
         return outer.sigmoid().MoveToOuterDisposeScope();
     }
 
@@ -98,9 +100,9 @@ internal sealed class LocalBlock : IDisposable
         {
             // The order in which the official code runs the branches decides nothing but which norm is moved first.
             Tensor same = identity.Run(x, training);
-            Tensor side = _side.Run(F.conv2d(x, _plain), training);
-            Tensor inner = _inner.Run(F.conv2d(x, _point), training);
-            return side.add(_outer.Run(F.conv2d(inner, _square, padding: [1, 1]), training)).add(same);
+            Tensor side = _side.Run(Convolutions.Run(x, _plain), training);
+            Tensor inner = _inner.Run(Convolutions.Run(x, _point), training);
+            return side.add(_outer.Run(Convolutions.Run(inner, _square, padding: 1), training)).add(same);
         }
 
         // The inner norm's offset reaches the outer convolution inside the picture only, where its padding is zero: a map, not a number.
@@ -111,7 +113,7 @@ internal sealed class LocalBlock : IDisposable
             ((Tensor Factor, Tensor Offset) side, (Tensor Factor, Tensor Offset) same) = (_side.Folded(), identity.Folded());
             Tensor square = _square.mul(outer.Factor).mul(_point).mul(inner.Factor); // [1, 1, 3, 3]
             Tensor centre = F.pad(_plain.mul(side.Factor).add(same.Factor), [1, 1, 1, 1]); // [1, 1, 1, 1] -> [1, 1, 3, 3]
-            Tensor reached = F.conv2d(inner.Offset.expand(1, 1, grid, grid), _square, padding: [1, 1]); // [1, 1, grid, grid]
+            Tensor reached = Convolutions.Run(inner.Offset.expand(1, 1, grid, grid), _square, padding: 1); // [1, 1, grid, grid]
             Tensor map = reached.mul(outer.Factor).add(outer.Offset).add(side.Offset).add(same.Offset);
             return (square.add(centre).DetachFromDisposeScope(), map.DetachFromDisposeScope());
         }

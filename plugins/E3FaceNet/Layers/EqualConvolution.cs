@@ -1,7 +1,7 @@
 using Aperture.Decoding;
+using Aperture.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace Aperture.Plugins.E3FaceNet.Layers;
 
@@ -27,7 +27,7 @@ internal sealed class EqualConvolution(WeightLoader loader, string name, int out
         Tensor weight = _weight.mul(_gain);
         Tensor y = halves
             ? Fir.ConvolveDown(x, weight, Fir.Square(1, 3, 3, 1).to(x.device)).add(_bias.view(1, -1, 1, 1))
-            : F.conv2d(x, weight, _bias, padding: [side / 2, side / 2]);
+            : Convolutions.Run(x, weight, _bias, padding: side / 2);
         return Activation.Leaky(y.alias(), clamp).MoveToOuterDisposeScope();
     }
 }

@@ -1,3 +1,4 @@
+using Aperture.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -71,7 +72,7 @@ internal static class Fir
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor large = Resample(x, filter, (2, 2), (1, 1), EnlargePadding(filter, (int)weight.size(-1) / 2), gain: 4);
-        return F.conv2d(large, correlate ? weight : weight.flip(2, 3)).MoveToOuterDisposeScope();
+        return Convolutions.Run(large, correlate ? weight : weight.flip(2, 3)).MoveToOuterDisposeScope();
     }
 
     /// <summary>A convolution that halves the size: filtered first, then thinned out by its stride.</summary>
@@ -83,7 +84,7 @@ internal static class Fir
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor smooth = Resample(x, filter, (1, 1), (1, 1), ReducePadding(filter, (int)weight.size(-1) / 2));
-        return F.conv2d(smooth, weight, strides: [2, 2]).MoveToOuterDisposeScope();
+        return Convolutions.Run(smooth, weight, stride: 2).MoveToOuterDisposeScope();
     }
 
     private static FirPadding EnlargePadding(Tensor filter, int more)

@@ -1,6 +1,6 @@
+using Aperture.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace Aperture.Plugins.E3FaceNet.Layers;
 
@@ -28,9 +28,10 @@ internal static class Modulation
     public static Tensor Convolve(Tensor x, Tensor kernels)
     {
         using DisposeScope scope = NewDisposeScope();
-        long batch = x.size(0), side = kernels.size(-1);
-        Tensor y = F.conv2d(
-            x.reshape(1, -1, x.size(2), x.size(3)), kernels.flatten(0, 1), padding: [side / 2, side / 2], groups: batch); // [1, B I, H, W] -> [1, B O, H, W]
+        int side = (int)kernels.size(-1);
+        long batch = x.size(0);
+        Tensor y = Convolutions.Run(
+            x.reshape(1, -1, x.size(2), x.size(3)), kernels.flatten(0, 1), padding: side / 2, groups: batch); // [1, B I, H, W] -> [1, B O, H, W]
         return y.reshape(batch, -1, y.size(2), y.size(3)).MoveToOuterDisposeScope(); // -> [B, O, H, W]
     }
 
@@ -43,8 +44,7 @@ internal static class Modulation
     public static Tensor ConvolveScaled(Tensor x, Tensor weight, Tensor styles, bool demodulate)
     {
         using DisposeScope scope = NewDisposeScope();
-        long side = weight.size(-1);
-        Tensor y = F.conv2d(x.mul(styles.view(styles.size(0), -1, 1, 1)), weight, padding: [side / 2, side / 2]);
+        Tensor y = Convolutions.Run(x.mul(styles.view(styles.size(0), -1, 1, 1)), weight, padding: (int)weight.size(-1) / 2);
         if (demodulate)
         {
             Tensor inverse = Inverse(weight.unsqueeze(0).mul(styles.view(styles.size(0), 1, -1, 1, 1))); // [B, O, 1, 1, 1]

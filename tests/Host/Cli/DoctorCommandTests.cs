@@ -17,6 +17,7 @@ public sealed class DoctorCommandTests : IDisposable
         Assert.Equal((0, ""), (code, error));
         Assert.Contains("--dtype auto computes checkpoints of half precision in ", output, StringComparison.Ordinal);
         Assert.Contains("1 thread(s)", output, StringComparison.Ordinal);
+        Assert.Contains("libtorch's convolutions ", output, StringComparison.Ordinal);
         Assert.Equal(output, second); // the same milliseconds: they were remembered
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Aperture.Natives;
 using Aperture.Pipelines;
 using TorchSharp;
@@ -6,6 +7,15 @@ namespace Aperture.Host.Tests.Cli;
 
 public class TorchNativesTests
 {
+    [Fact]
+    public void Its_log_tells_errors_alone()
+    {
+        TorchNatives.Load();
+
+        nint core = NativeLibrary.Load(Path.Combine(AppContext.BaseDirectory, "libc10.so"));
+        Assert.Equal(2, Marshal.ReadInt32(NativeLibrary.GetExport(core, "FLAGS_caffe2_log_level")));
+    }
+
     [Fact]
     [Trait("Category", "Process")]
     public async Task A_wrong_APERTURE_LIBTORCH_is_one_line()
