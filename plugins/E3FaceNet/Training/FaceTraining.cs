@@ -26,6 +26,7 @@ internal sealed class FaceTraining : ITaskTraining
     private readonly FaceModel _model;
     private readonly FaceDiscriminator? _judge;
     private readonly FaceText _text;
+    private readonly FaceMatching? _matching;
     private readonly FacePhotos _photos;
     private readonly FaceTrainingOptions _options;
     private readonly ViewSupervision? _supervision;
@@ -36,10 +37,10 @@ internal sealed class FaceTraining : ITaskTraining
     private readonly string _outputFolder;
 
     private FaceTraining(
-        FaceModel model, FaceDiscriminator? judge, FaceText text, FacePhotos photos, TrueViews? views, FaceTrainingOptions options,
+        FaceModel model, FaceDiscriminator? judge, FaceText text, FaceMatching? matching, FacePhotos photos, TrueViews? views, FaceTrainingOptions options,
         IReadOnlyList<IDisposable> owned, string output)
     {
-        (_model, _judge, _text, _photos, _options, _owned, _outputFolder) = (model, judge, text, photos, options, owned, output);
+        (_model, _judge, _text, _matching, _photos, _options, _owned, _outputFolder) = (model, judge, text, matching, photos, options, owned, output);
         Plan = options.PlanFor(photos.Count);
         _supervision = views is null ? null : new ViewSupervision(model, text, photos, views, options);
         Parameters = model.Tensors.Where(pair => !FaceModel.IsBuffer(pair.Key))
@@ -88,8 +89,9 @@ internal sealed class FaceTraining : ITaskTraining
 
             FacePhotos photos = new(samples, config.Picture);
             TrueViews? views = options.ViewWeight > 0 ? new(samples, config.Picture, options.DepthWeight > 0, options.EditWeight > 0) : null;
+            string clip = FaceFactory.FindClip(options.Clip, files);
             FaceText text = Own(FaceText.Open(
-                FaceFactory.FindClip(options.Clip, files), options.Tokenizer is { } name ? files.Resolve(name) : null, device, options.TrainText));
+                clip, options.Tokenizer is { } name ? files.Resolve(name) : null, device, options.TrainText));
             FaceFactory.CheckText(text, config);
             for (int sample = 0; sample < photos.Count; sample++)
             {
@@ -102,14 +104,23 @@ internal sealed class FaceTraining : ITaskTraining
 
             FaceModel model = Own(FaceModel.Load(file.Generator, config, device, trainable: true));
             FaceDiscriminator? judge = null;
+            FaceMatching? matching = null;
             if (options.AdversarialWeight > 0)
             {
                 IWeightSource judging = options.Discriminator is null && file.Discriminator is { } inside
                     ? inside : Own(WeightFiles.Open(files.Resolve(options.Discriminator ?? DiscriminatorFile)));
                 judge = Own(FaceDiscriminator.Load(judging, config.Volume, config.Settings.Clamp, device));
+                matching = options.ClipWeight == 0 ? null : FaceMatching.Open(clip, device);
+                if (matching is null && options.ClipWeight > 0)
+                {
+                    throw new ApertureException(
+                        $"{FaceFactory.GeneratorName}: ClipWeight is {options.ClipWeight}, but '{clip}' is CLIP's text encoder alone; name a whole CLIP.");
+                }
+
+                owned.AddRange(matching is null ? [] : [matching]);
             }
 
-            return new FaceTraining(model, judge, text, photos, views, options, owned, outputFolder);
+            return new FaceTraining(model, judge, text, matching, photos, views, options, owned, outputFolder);
         }
         catch
         {
@@ -168,7 +179,13 @@ internal sealed class FaceTraining : ITaskTraining
             [FaceConfig.SettingsKey] = JsonSerializer.Serialize(_model.Config.Settings, FaceJson.Default.FaceSettings),
         };
         SafetensorsWriter.Save(generator, tensors, settings, _options.SaveHalf);
-        return new TrainingResult([$"open {GeneratorFile}, with CLIP's text encoder beside it or named as Clip"], files);
+        List<string> summary = [$"open {GeneratorFile}, with CLIP's text encoder beside it or named as Clip"];
+        if (_judge is not null && _matching is null)
+        {
+            summary.Add("trained without CLIP's own loss" + (_options.ClipWeight is null ? ": Clip has no image encoder" : ""));
+        }
+
+        return new TrainingResult(summary, files);
     }
 
     public void Dispose()
@@ -188,6 +205,13 @@ internal sealed class FaceTraining : ITaskTraining
         Tensor convincing = FaceLosses.Convincing(judge.Run(made.Picture, text)).mean();
         metrics["convincing"] = convincing.item<float>();
         Tensor loss = convincing.mul(_options.AdversarialWeight).add(Regularisation(made, metrics));
+        if (_matching is not null)
+        {
+            Tensor matching = FaceLosses.Matching(_matching.Logits(made.Picture, text, cancellationToken));
+            metrics["clip"] = matching.item<float>();
+            loss = loss.add(matching, alpha: _options.ClipWeight ?? 1);
+        }
+
         return _options.PathWeight > 0 && step % _options.PathEvery == 0 ? loss.add(PathLoss(samples.Count, draws)) : loss;
     }
 

@@ -25,6 +25,13 @@ internal sealed record FaceTrainingOptions : TrainingOptions
     public double AdversarialWeight { get; set; } = 1;
 
     /// <summary>
+    /// Weight of CLIP's loss beside the discriminator's: whether made pictures tell their sentences from the batch's others. None takes 1 where Clip has the
+    /// image encoder too, else 0.
+    /// </summary>
+    [Range(0.0, 1000.0)]
+    public double? ClipWeight { get; set; }
+
+    /// <summary>
     /// Weight of the difference to the true view, for samples with yaw and pitch: of the picture and of the rays' own colours; 0 leaves views out.
     /// </summary>
     [Range(0.0, 1000.0)]
@@ -105,6 +112,12 @@ internal sealed record FaceTrainingOptions : TrainingOptions
         {
             throw new ApertureException(
                 $"{FaceFactory.GeneratorName}: AdversarialWeight and ViewWeight are 0, so that there is nothing to learn from; raise one of them.");
+        }
+
+        if (AdversarialWeight == 0 && ClipWeight > 0)
+        {
+            throw new ApertureException(
+                $"{FaceFactory.GeneratorName}: ClipWeight is {ClipWeight}, but AdversarialWeight is 0, which makes no picture to compare; set one of them.");
         }
 
         if (EnhancerStrength == 0 && EditWeight > 0)

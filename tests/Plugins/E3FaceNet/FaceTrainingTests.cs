@@ -26,7 +26,7 @@ public sealed class FaceTrainingTests(TinyFace tiny) : IClassFixture<TinyFace>
 
         Assert.All(run.Parameters.Where(pair => !pair.Key.Contains("torgb") || pair.Key.Contains("b32")), pair => Assert.NotNull(pair.Value.grad));
         bool Moved(string name) => !run.State[name].equal(before[name]).all().item<bool>();
-        Assert.True(Moved("D.b4.fc.weight") && Moved("D.squares.b4.fc.weight") && Moved("mapping.w_avg") && Moved("usual_path"));
+        Assert.All(["D.b4.fc.weight", "D.squares.b4.fc.weight", "mapping.w_avg", "usual_path"], name => Assert.True(Moved(name), name));
         Assert.All(run.State.Where(pair => pair.Key.StartsWith("D.", StringComparison.Ordinal)), pair => Assert.False(pair.Value.requires_grad));
         foreach (Tensor tensor in before.Values)
         {
@@ -76,14 +76,18 @@ public sealed class FaceTrainingTests(TinyFace tiny) : IClassFixture<TinyFace>
         FaceErrorTests.AssertLine("Geometry is none; it can be", () => Begin("""{"Geometry": "none"}""").Dispose());
     });
 
-    private ITaskTraining Begin(string options, TaskSample[]? samples = null)
+    internal static ITaskTraining Begin(TinyFace tiny, string options, TaskSample[]? samples = null)
     {
-        samples ??= [Sample("a face"), Sample("an old one")];
+        samples ??= [Sample(tiny, "a face"), Sample(tiny, "an old one")];
         return new FaceFactory().BeginTraining(
             tiny.Checkpoint, samples, JsonElement.Parse(options), CPU, new FactoryFiles(tiny.Folder), tiny.Folder);
     }
 
-    private TaskSample Sample(string text)
+    private ITaskTraining Begin(string options, TaskSample[]? samples = null) => Begin(tiny, options, samples);
+
+    private TaskSample Sample(string text) => Sample(tiny, text);
+
+    private static TaskSample Sample(TinyFace tiny, string text)
     {
         string path = Path.Combine(tiny.Folder, "photo.png");
         Image.FromRgb([.. Enumerable.Range(0, 40 * 40 * 3).Select(value => (byte)(value * 7))], 40, 40).SavePng(path);
