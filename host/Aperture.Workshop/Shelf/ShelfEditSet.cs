@@ -64,16 +64,16 @@ public static class ShelfEditSet
                     .. scene.Occupied.Select(place => new JsonObject
                     {
                         ["box"] = Box(masks[place]!),
-                        ["texts"] = Strings([$"a {scene.Item(place)}", Named(scene, place)]),
+                        ["texts"] = Strings([Named(scene, place)]),
                     }),
                 ]),
         };
     }
 
-    // The place first: a text encoder reads from left to right, so that the words of the item then know where it is.
+    // The place first, and nothing that could stand for anything: a text encoder reads from left to right, so that each word knows where the item is.
     private static string Named(ShelfScene scene, int place) => Named(place, scene.Item(place));
 
-    private static string Named(int place, string item) => $"in the {Place(place)} a {item}";
+    private static string Named(int place, string item) => $"{Place(place)} {item}";
 
     // Another colour of the same kind, or another kind of the same colour.
     private static string Edited(ShelfScene scene, int place, bool byColor, SeededRandom random)

@@ -22,8 +22,7 @@ internal sealed class WordBoxes
 
     /// <summary>
     /// Finds the words. A region's longest text that stands in the sentence names it, unless another region's longer one contains it: "a red bag" names no bag
-    /// where "in the middle a red bag" names another. What counts of it are the words of the region's shortest text in there, "a red bag": the text encoder
-    /// has read the rest by then.
+    /// where "a red bag in the middle" names another.
     /// </summary>
     /// <param name="samples">The samples.</param>
     /// <param name="sentences">The sentence that each is shown with.</param>
@@ -42,8 +41,7 @@ internal sealed class WordBoxes
                     .Select(pair => (pair.Span.Start, pair.Span.End, pair.region))];
             foreach ((int start, int end, DiffusionRegion region) in named.Where(one => !named.Any(other => Contains(other, one))))
             {
-                (int from, int to) = Shortest(region, sentence[start..end]);
-                int first = 1 + Count(tokenizer, sentence[..(start + from)]), last = 1 + Count(tokenizer, sentence[..(start + to)]);
+                int first = 1 + Count(tokenizer, sentence[..start]), last = 1 + Count(tokenizer, sentence[..end]);
                 words.AddRange(Enumerable.Range(first, last - first).Where(token => token < tokens - 1).Select(token => (i, token, region)));
             }
         }
@@ -82,9 +80,6 @@ internal sealed class WordBoxes
 
     private static (int Start, int End) Longest(DiffusionRegion region, string sentence)
         => region.Sentences.OrderByDescending(text => text.Length).Select(text => Span(sentence, text)).FirstOrDefault(span => span.End > 0);
-
-    private static (int Start, int End) Shortest(DiffusionRegion region, string sentence)
-        => region.Sentences.OrderBy(text => text.Length).Select(text => Span(sentence, text)).First(span => span.End > 0);
 
     // The first place of a text between borders of words; an end of 0 for none.
     private static (int Start, int End) Span(string sentence, string text)

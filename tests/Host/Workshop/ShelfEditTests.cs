@@ -26,15 +26,15 @@ public sealed class ShelfEditTests : IDisposable
         for (int picture = 0; picture < 6; picture++)
         {
             string[] fields = list[picture].Split(" <> ");
-            string[] before = fields[2].Split(' '), after = fields[3].Split(' '); // in the top left a red boot
-            Assert.Equal(before[..5], after[..5]);
-            Assert.Equal((picture % 2 == 0, picture % 2 != 0), (before[5] != after[5], before[6] != after[6]));
-            Assert.Contains($"{before[5]} {before[6]}", fields[1].Replace("dresses", "dress", StringComparison.Ordinal));
+            string[] before = fields[2].Split(' '), after = fields[3].Split(' '); // top left red boot
+            Assert.Equal(before[..2], after[..2]);
+            Assert.Equal((picture % 2 == 0, picture % 2 != 0), (before[2] != after[2], before[3] != after[3]));
+            Assert.Contains($"{before[2]} {before[3]}", fields[1].Replace("dresses", "dress", StringComparison.Ordinal));
 
             // The edited item's mask fills the box of the region that its sentence names.
             JsonElement sample = JsonElement.Parse(samples[picture]);
             JsonElement region = Assert.Single(
-                sample.GetProperty("regions").EnumerateArray(), one => one.GetProperty("texts")[1].GetString() == fields[2]);
+                sample.GetProperty("regions").EnumerateArray(), one => one.GetProperty("texts")[0].GetString() == fields[2]);
             int[] box = region.GetProperty("box").Deserialize<int[]>()!;
             byte[] mask = Image.Load(Path.Combine(folder, fields[0] + "-mask.png")).Pixels.ToArray();
             int[] inside = [.. Enumerable.Range(0, mask.Length).Where(pixel => mask[pixel] == 255)];
