@@ -63,7 +63,8 @@ public static partial class TorchNatives
     private static void LogErrorsAlone(string folder)
     {
         string core = Path.Combine(folder, _required[0]);
-        if (Environment.GetEnvironmentVariable(LogLevel) is null && File.Exists(core) && NativeLibrary.TryGetExport(NativeLibrary.Load(core), LogFlag, out nint flag))
+        bool wanted = Environment.GetEnvironmentVariable(LogLevel) is null && File.Exists(core);
+        if (wanted && NativeLibrary.TryGetExport(NativeLibrary.Load(core), LogFlag, out nint flag))
         {
             Marshal.WriteInt32(flag, Errors);
         }
