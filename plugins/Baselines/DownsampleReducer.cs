@@ -10,6 +10,8 @@ internal sealed class DownsampleReducer(DownsampleOptions options) : ITokenReduc
 {
     public string Name => DownsampleFactory.MethodName;
 
+    public bool KeepsPrefixes => true; // a picture's tokens follow from the picture
+
     public void Declare(IReducerSites sites)
         => sites.BeforeEncoder((_, rows) => TokenBudget.Of(rows, options.Reduction, options.Keep, options.Tokens));
 

@@ -15,6 +15,8 @@ internal sealed class PoolingReducer(PoolingOptions options) : ITokenReducer
 {
     public string Name => PoolingFactory.MethodName;
 
+    public bool KeepsPrefixes => true; // a picture's tokens follow from the picture
+
     public void Declare(IReducerSites sites) => sites.BeforeDecoder((_, tokens) => Reduce(tokens));
 
     public void Dispose()

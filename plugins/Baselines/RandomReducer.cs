@@ -12,6 +12,8 @@ internal sealed class RandomReducer(RandomOptions options) : ITokenReducer
 {
     public string Name => RandomFactory.MethodName;
 
+    public bool KeepsPrefixes => true; // a picture's tokens follow from the picture
+
     public void Declare(IReducerSites sites) => sites.BeforeDecoder((_, tokens) => Reduce(tokens));
 
     public void Dispose()

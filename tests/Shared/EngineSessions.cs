@@ -17,8 +17,12 @@ public static class EngineSessions
     });
 
     /// <summary>A session that shares its plugins with the others of this process, in float32 with one thread unless options say otherwise.</summary>
-    public static EngineSession Open(ModelOptions? options = null, Action<string>? onNotice = null)
-        => new(_plugins.Value, Cache, options ?? Small, ownsPlugins: false) { OnNotice = onNotice };
+    public static EngineSession Open(ModelOptions? options = null, Action<string>? onNotice = null, long? prefixMemory = null)
+        => new(_plugins.Value, Cache, options ?? Small, ownsPlugins: false)
+        {
+            OnNotice = onNotice,
+            PrefixMemory = prefixMemory ?? new EngineOptions().PrefixMemory,
+        };
 
     /// <summary>A session with plugins of its own, for tests that count what is loaded, unload or reload.</summary>
     public static EngineSession OpenAlone(ModelOptions? options = null, Action<string>? onNotice = null, PluginCatalog? catalog = null)

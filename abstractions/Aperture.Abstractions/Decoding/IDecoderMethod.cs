@@ -15,6 +15,15 @@ public interface IDecoderMethod : IDisposable
     string Name { get; }
 
     /// <summary>
+    /// Whether keys and values of a prompt's first rows may serve a later prompt that begins alike: what the method does to a row then follows from the rows in
+    /// front of it and from their pictures alone, never from what stands behind, from the length of the prompt, from chance or from earlier requests. Such a
+    /// prompt's first rows run in forwards of their own, in the request that finds none kept and in no other; hooks inside the decoder must be declared for
+    /// <see cref="DecoderPhase.Prefill"/> and <see cref="DecoderPhase.Append"/> alike, and keep nothing of those rows. No unless a method says so: say yes only
+    /// where a test holds that answers are the same.
+    /// </summary>
+    bool KeepsPrefixes => false;
+
+    /// <summary>
     /// Makes the method's state for a request, with one entry a sequence; null if it needs none. The request disposes it. Called when the sequences enter the
     /// decoder, after the hooks on pictures, which hand tensors on through <see cref="IRequestContext.Share"/>.
     /// </summary>

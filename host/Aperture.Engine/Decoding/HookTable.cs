@@ -49,6 +49,9 @@ public sealed class HookTable
     /// <summary>The methods that act on a prompt and not on rows that are appended to it.</summary>
     internal IReadOnlyList<PromptOnlyMethod> PromptOnly { get; init; } = [];
 
+    /// <summary>Whether keys and values of a prompt's first rows may serve a later prompt that begins alike: every method says so.</summary>
+    internal bool KeepsPrefixes { get; init; }
+
     /// <summary>The same hooks, each timed by a clock that acts on the way to the first token: on pictures, before the decoder and in the prefill.</summary>
     /// <param name="clock">Where the time is added up.</param>
     public HookTable Timed(HookClock clock) => new(
@@ -63,6 +66,7 @@ public sealed class HookTable
         BeforeEncoder = BeforeEncoder,
         DeclaredVision = DeclaredVision,
         PromptOnly = PromptOnly,
+        KeepsPrefixes = KeepsPrefixes,
     };
 
     /// <summary>The rows of a phase, one a layer; null where no layer is touched.</summary>

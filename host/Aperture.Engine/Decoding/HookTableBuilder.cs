@@ -87,8 +87,13 @@ public sealed class HookTableBuilder
             BeforeEncoder = _beforeEncoder,
             DeclaredVision = _vision?.Hooks,
             PromptOnly = [.. PromptOnly()],
+            KeepsPrefixes = methods.All(method => method.KeepsPrefixes) && _sites.TrueForAll(ActsAlike),
         };
     }
+
+    // A kept prompt's rows run in several forwards, of which the first alone finds the cache empty.
+    private static bool ActsAlike((string Method, int Layer, DecoderPhase Phases, object Hook) site)
+        => site.Phases.HasFlag(DecoderPhase.Prefill) == site.Phases.HasFlag(DecoderPhase.Append);
 
     // A method may declare a site twice, with a hook for each phase.
     private IEnumerable<PromptOnlyMethod> PromptOnly()

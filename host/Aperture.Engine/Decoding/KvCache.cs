@@ -21,6 +21,9 @@ public sealed class KvCache : IDisposable
     /// <summary>Bytes of all rows held.</summary>
     public long Bytes => _layers.Sum(layer => layer.Sum(cache => cache.Bytes));
 
+    /// <summary>Bytes of the storage, rows that are still to come included.</summary>
+    internal long Held => _layers.Sum(layer => layer.Sum(cache => cache.Held));
+
     /// <summary>Rows a layer holds for a sequence.</summary>
     /// <param name="layer">The layer.</param>
     /// <param name="sample">The sequence.</param>
@@ -63,6 +66,33 @@ public sealed class KvCache : IDisposable
         {
             layer[sample].Truncate(first);
         }
+    }
+
+    /// <summary>A copy with storage of its own.</summary>
+    /// <param name="without">Names of rows that it does not get, by <see cref="LayerCache.Row"/>.</param>
+    internal KvCache Copy(IReadOnlySet<long> without)
+    {
+        KvCache copy = new(0, 0, 0) { _layers = [.. _layers.Select(layer => layer.Select(cache => cache.Clone()).ToArray())] };
+        foreach (LayerCache cache in without.Count == 0 ? [] : copy._layers.SelectMany(layer => layer))
+        {
+            cache.Remove(without, 0);
+        }
+
+        return copy;
+    }
+
+    /// <summary>Gives a sequence the rows of another cache's only sequence, which has none afterwards.</summary>
+    /// <param name="sample">The sequence.</param>
+    /// <param name="from">The other cache.</param>
+    internal void Take(int sample, KvCache from)
+    {
+        for (int layer = 0; layer < _layers.Length; layer++)
+        {
+            _layers[layer][sample].Dispose();
+            _layers[layer][sample] = from._layers[layer][0];
+        }
+
+        from._layers = [];
     }
 
     /// <summary>Disposes the storage.</summary>

@@ -21,6 +21,9 @@ internal sealed class LayerCache : IDisposable
     /// <summary>Bytes of the rows held.</summary>
     public long Bytes { get; private set; }
 
+    /// <summary>Bytes of the storage, rows that are still to come included.</summary>
+    public long Held => Length == 0 ? 0 : Bytes / Length * _capacity;
+
     /// <summary>Adds rows.</summary>
     /// <param name="keys">After RoPE, <c>[kv heads, rows, head]</c>; borrowed.</param>
     /// <param name="values"><c>[kv heads, rows, head]</c>; borrowed.</param>

@@ -165,6 +165,14 @@ public sealed class RequestContext : IRequestContext, IDisposable
         return taken;
     }
 
+    /// <summary>Gives the cache away; the caller disposes it.</summary>
+    internal KvCache TakeCache()
+    {
+        KvCache taken = Cache ?? throw new InvalidOperationException("The request has no cache.");
+        Cache = null;
+        return taken;
+    }
+
     internal void Advance(int sample, int rows) => _nextPositions[sample] += rows;
 
     /// <summary>Says which position id a sequence's next token gets.</summary>

@@ -66,6 +66,16 @@ public sealed class GenerationSession : IDisposable
         CanAppend = true;
     }
 
+    /// <summary>Runs the rest of prompts whose first rows lie in the request's cache already.</summary>
+    /// <param name="rows">Packed embedding rows <c>[rows, d]</c>; consumed.</param>
+    /// <param name="rest">What the rows are, one layout a prompt, none of them empty.</param>
+    /// <param name="cancellationToken">Checked between layers.</param>
+    internal void Prefill(Tensor rows, SequenceLayout[] rest, CancellationToken cancellationToken)
+    {
+        Forward(rows, rest, DecoderPhase.Append, cancellationToken);
+        CanAppend = true;
+    }
+
     /// <summary>Runs further rows onto the live cache, such as the next turn of a chat. A token that ended an answer and was not run yet runs first.</summary>
     /// <param name="rows">Packed embedding rows <c>[rows, d]</c>; consumed.</param>
     /// <param name="spans">What the rows are, one list of spans a sequence. Positions follow the sequence's last one, one after the other.</param>

@@ -33,6 +33,9 @@ internal sealed class BuiltPipeline
     /// <summary>The model that the methods act in.</summary>
     public Model Model { get; }
 
+    /// <summary>What questions left under its hooks goes with them; null where nothing is kept.</summary>
+    public KeptPrefixes? Kept { get; init; }
+
     /// <summary>Disposes something with the methods, unless it is forgotten before: a conversation that holds their states between requests.</summary>
     public void Attach(IDisposable user) => _users.AddOrUpdate(user, user);
 
@@ -56,6 +59,11 @@ internal sealed class BuiltPipeline
         }
 
         _users.Clear();
+        if (Table is not null)
+        {
+            Kept?.Forget(Table);
+        }
+
         Table = null; // The pipeline may keep this object; what it was made of must not stay in memory with it.
         _methods.Dispose();
     }

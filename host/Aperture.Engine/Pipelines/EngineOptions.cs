@@ -1,5 +1,6 @@
 using Aperture.Models;
 using Aperture.Plugins;
+using Aperture.Requests;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -22,6 +23,12 @@ public sealed record EngineOptions
     /// processor says of itself. <c>MachineSpeeds</c> measures it.
     /// </summary>
     public Func<int, TorchSharp.torch.ScalarType>? HalfType { get; init; }
+
+    /// <summary>Whether pipelines start behind what an earlier question left unless they are told otherwise: <see cref="Pipeline.KeepPrefixes"/>.</summary>
+    public bool KeepPrefixes { get; init; }
+
+    /// <summary>Bytes that each model may hold of earlier questions, for pipelines that keep prefixes: 1 GiB.</summary>
+    public long PrefixMemory { get; init; } = KeptPrefixes.DefaultBudget;
 
     /// <summary>Gets lines that a user should see though nothing failed, each once; null for nobody.</summary>
     public Action<string>? OnNotice { get; init; }

@@ -24,6 +24,7 @@ public sealed class EngineSession : IAsyncDisposable
     private readonly Dictionary<(string Folder, ModelOptions Options), Model> _models = [];
     // What was built lives as long as its hooks are used; what nobody knows any more goes.
     private readonly ConditionalWeakTable<HookTable, BuiltPipeline> _built = [];
+    private readonly ConditionalWeakTable<Model, KeptPrefixes> _kept = [];
     private readonly HashSet<string> _told = [];
     private readonly SessionTasks _tasks;
     private readonly Action<string>? _onNotice;
@@ -43,6 +44,8 @@ public sealed class EngineSession : IAsyncDisposable
         return new EngineSession(plugins, new HubCache(HubSettings.FromEnvironment()), options.Models)
         {
             HalfType = options.HalfType,
+            KeepPrefixes = options.KeepPrefixes,
+            PrefixMemory = options.PrefixMemory,
             OnNotice = options.OnNotice,
             OnLeftRunning = options.OnLeftRunning,
         };
@@ -85,6 +88,12 @@ public sealed class EngineSession : IAsyncDisposable
 
     /// <summary>As <see cref="EngineOptions.HalfType"/>.</summary>
     internal Func<int, TorchSharp.torch.ScalarType>? HalfType { get; init; }
+
+    /// <summary>As <see cref="EngineOptions.KeepPrefixes"/>.</summary>
+    internal bool KeepPrefixes { get; init; }
+
+    /// <summary>As <see cref="EngineOptions.PrefixMemory"/>.</summary>
+    internal long PrefixMemory { get; init; } = KeptPrefixes.DefaultBudget;
 
     /// <summary>Called when disposing the session had to leave something running: a process that then ends in an orderly way may crash.</summary>
     public Action? OnLeftRunning { get; init; }
@@ -184,6 +193,14 @@ public sealed class EngineSession : IAsyncDisposable
 
     /// <summary>Remembers a pipeline that holds methods, to release them with the session or before a reload.</summary>
     internal void Track(BuiltPipeline built) => _built.AddOrUpdate(built.Table!, built);
+
+    /// <summary>What pipelines over a model keep of earlier questions; disposed with the model.</summary>
+    internal KeptPrefixes KeptOf(Model model) => _kept.GetValue(model, _ =>
+    {
+        KeptPrefixes kept = new(PrefixMemory);
+        model.Attach(kept);
+        return kept;
+    });
 
     /// <summary>Tells which weights of a pipeline's checkpoint neither the model nor its methods use.</summary>
     internal void TellUnused(Pipeline pipeline)

@@ -89,7 +89,8 @@ public static class EngineTelemetry
 
         _kept.Record(kept, tags);
         _flops.Record(answer.Flops.Total, tags);
-        activity?.SetTag("gen_ai.usage.input_tokens", answer.PromptTokens)
+        activity?.SetTag("gen_ai.usage.input_tokens", answer.PromptTokens + answer.KeptTokens)
+            .SetTag("gen_ai.usage.cache_read.input_tokens", answer.KeptTokens)
             .SetTag("gen_ai.usage.output_tokens", answer.Tokens.Count)
             .SetTag("gen_ai.response.finish_reasons", new[] { answer.Finish.ToString() })
             .SetTag("aperture.visual_tokens", answer.VisualTokens)
@@ -98,7 +99,7 @@ public static class EngineTelemetry
         TagList output = tags;
         tags.Add("gen_ai.token.type", "input");
         output.Add("gen_ai.token.type", "output");
-        _tokens.Record(answer.PromptTokens, tags);
+        _tokens.Record(answer.PromptTokens + answer.KeptTokens, tags);
         _tokens.Record(answer.Tokens.Count, output);
     }
 

@@ -67,7 +67,7 @@ public sealed partial class Pipeline
         IReadOnlyList<(Image? Image, string Question)> questions, GenerationOptions? options = null, CancellationToken cancellationToken = default)
         => questions.Count == 0
             ? throw new ApertureException("There is no question in the batch; give at least one.")
-            : RunAsync(
+            : RunKeptAsync(
                 (run, token) => EngineTelemetry.Observe(
                     this, () => run.Ask([.. questions.Select(asked => Of(asked.Image, asked.Question))], options, token), answers => answers),
                 cancellationToken);
@@ -138,8 +138,9 @@ public sealed partial class Pipeline
     /// <exception cref="ApertureException">The pipeline cannot be built, the question cannot be asked, or the model is disposed.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled, or the model was disposed before the answer was there.</exception>
     public Answer AskNow(Image? image, string question, GenerationOptions? options, Action<string>? onPiece, CancellationToken cancellationToken)
-        => AskNow(Of(image, question), options, onPiece, cancellationToken);
+        => RunKept((run, token) => Observed(run, Of(image, question), options, onPiece, token), cancellationToken);
 
+    /// <summary>Asks afresh, whatever earlier questions left: for whoever measures.</summary>
     internal Answer AskNow(PromptRequest asked, GenerationOptions? options, Action<string>? onPiece, CancellationToken cancellationToken)
         => Run((run, token) => Observed(run, asked, options, onPiece, token), cancellationToken);
 
@@ -149,7 +150,7 @@ public sealed partial class Pipeline
         => Ask(asked, options, null, cancellationToken);
 
     private Task<Answer> Ask(PromptRequest asked, GenerationOptions? options, Action<string>? onPiece, CancellationToken cancellationToken)
-        => RunAsync((run, token) => Observed(run, asked, options, onPiece, token), cancellationToken);
+        => RunKeptAsync((run, token) => Observed(run, asked, options, onPiece, token), cancellationToken);
 
     private Answer Observed(RequestRun run, PromptRequest asked, GenerationOptions? options, Action<string>? onPiece, CancellationToken cancellationToken)
         => EngineTelemetry.Observe(this, () => run.Ask(asked, options, onPiece, cancellationToken), answer => [answer]);

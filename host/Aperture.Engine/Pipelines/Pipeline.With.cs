@@ -46,7 +46,7 @@ public sealed partial class Pipeline
             _session.TellOnce(notice);
         }
 
-        return new Pipeline(Model, _session, [.. Methods, method]) { Spec = Spec };
+        return Of([.. Methods, method]);
     }
 
     /// <summary>The same model with a method of one's own.</summary>

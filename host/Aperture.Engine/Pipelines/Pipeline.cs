@@ -24,6 +24,7 @@ public sealed partial class Pipeline : IDisposable
         Model = model;
         _session = session;
         Methods = methods;
+        KeepsPrefixes = session.KeepPrefixes;
         Spec = new PipelineSpec(model.Folder, methods);
     }
 
@@ -60,8 +61,21 @@ public sealed partial class Pipeline : IDisposable
         internal init;
     }
 
+    /// <summary>Whether a question starts behind what an earlier one left; see <see cref="KeepPrefixes"/>.</summary>
+    public bool KeepsPrefixes { get; private init; }
+
     /// <summary>The same model without methods.</summary>
-    public Pipeline Plain() => new(Model, _session, []) { Spec = Spec };
+    public Pipeline Plain() => Of([]);
+
+    /// <summary>
+    /// The same pipeline, whose questions start behind what earlier ones left where they begin alike: a picture that was asked about is not encoded again, and
+    /// where all methods let them (<see cref="IDecoderMethod.KeepsPrefixes"/>) the prompt's first rows, up to the end of its last picture, are not computed
+    /// again. Answers do not depend on what was kept. The model holds what is kept, within <see cref="EngineOptions.PrefixMemory"/>, until it is disposed,
+    /// the pipeline is or one of its plugins is reloaded. Measuring, evaluating, training and chats, which have a cache of their own, keep nothing.
+    /// </summary>
+    /// <param name="keep">Whether to; false where the engine keeps them unless told otherwise.</param>
+    /// <returns>A new pipeline; this one stays as it is.</returns>
+    public Pipeline KeepPrefixes(bool keep = true) => new(Model, _session, Methods) { Spec = Spec, KeepsPrefixes = keep };
 
     /// <summary>Loads the plugins and compiles the hooks, if that has not happened yet.</summary>
     /// <returns>This pipeline.</returns>
@@ -101,6 +115,17 @@ public sealed partial class Pipeline : IDisposable
 
     private Task<T> RunAsync<T>(Func<RequestRun, CancellationToken, T> request, CancellationToken cancellationToken)
         => Model.Requests.RunAsync(Model, token => Lease(built => request(new RequestRun(Model, built.Table), token)), cancellationToken);
+
+    // Behind what earlier questions left, where the pipeline is to.
+    private T RunKept<T>(Func<RequestRun, CancellationToken, T> request, CancellationToken cancellationToken)
+        => Model.Requests.Run(Model, token => Lease(built => request(Kept(built), token)), cancellationToken);
+
+    private Task<T> RunKeptAsync<T>(Func<RequestRun, CancellationToken, T> request, CancellationToken cancellationToken)
+        => Model.Requests.RunAsync(Model, token => Lease(built => request(Kept(built), token)), cancellationToken);
+
+    private RequestRun Kept(BuiltPipeline built) => new(Model, built.Table, KeepsPrefixes ? _session.KeptOf(Model) : null);
+
+    private Pipeline Of(IReadOnlyList<MethodUse> methods) => new(Model, _session, methods) { Spec = Spec, KeepsPrefixes = KeepsPrefixes };
 
     private T Lease<T>(Func<BuiltPipeline, T> use)
     {
@@ -164,7 +189,7 @@ public sealed partial class Pipeline : IDisposable
                 table.BeforeEncoder[0].Encoder(Model.Encoder, Model.Name);
             }
 
-            BuiltPipeline built = new(methods, table, Model);
+            BuiltPipeline built = new(methods, table, Model) { Kept = KeepsPrefixes ? _session.KeptOf(Model) : null };
             _session.Track(built);
             return built;
         }

@@ -4,6 +4,7 @@ using Aperture.Generation;
 using Aperture.Images;
 using Aperture.Models;
 using Aperture.Pipelines;
+using Aperture.Requests;
 using Aperture.Weights;
 
 namespace Aperture.Quantizing;
@@ -82,7 +83,7 @@ public static class CheckpointQuantizer
         {
             progress?.Report(new QuantizeProgress("questions", i, questions.Count));
             Image? picture = questions[i].Image is { } path ? Image.Load(path) : null;
-            pipeline.AskNow(picture, questions[i].Question, generation, null, cancellationToken);
+            pipeline.AskNow(PromptRequest.Of(questions[i].Question, picture is null ? [] : [picture]), generation, null, cancellationToken);
         }
     }
 }

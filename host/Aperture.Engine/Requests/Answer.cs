@@ -18,8 +18,14 @@ public sealed record Answer
     /// <summary>Wall time by stage.</summary>
     public required StageTimes Times { get; init; }
 
-    /// <summary>Rows of the prompt that ran before the first token, text and visual tokens; of a chat's turn those that the turns before had not run.</summary>
+    /// <summary>
+    /// Rows of the prompt that ran before the first token, text and visual tokens; of a chat's turn those that the turns before had not run, of a question
+    /// behind a kept prefix those that no earlier question had.
+    /// </summary>
     public required int PromptTokens { get; init; }
+
+    /// <summary>Rows in front of these that an earlier question had run (<see cref="Pipelines.Pipeline.KeepPrefixes"/>).</summary>
+    public int KeptTokens { get; init; }
 
     /// <summary>Visual tokens that entered the decoder.</summary>
     public required int VisualTokens { get; init; }

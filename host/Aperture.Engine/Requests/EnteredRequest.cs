@@ -20,6 +20,12 @@ internal sealed class EnteredRequest(RequestContext request) : IDisposable
     /// <summary>The sequences.</summary>
     public IReadOnlyList<SequenceLayout> Layouts { get; private set; } = [];
 
+    /// <summary>The sequences with their rows, until these are taken; borrowed.</summary>
+    public IReadOnlyList<PackedPrompt> Prompts => _prompts;
+
+    /// <summary>Pictures that were encoded.</summary>
+    public int Encoded { get; set; }
+
     /// <summary>Per sequence the ids that count as seen before the first new token.</summary>
     public IReadOnlyList<int[]> SeenIds { get; private set; } = [];
 
@@ -62,6 +68,17 @@ internal sealed class EnteredRequest(RequestContext request) : IDisposable
         }
 
         Tensor rows = cat([.. _prompts.Select(prompt => prompt.Rows)], 0); // [rows, d], … -> [all rows, d]
+        Clear();
+        return rows;
+    }
+
+    /// <summary>The packed rows behind the first ones of each sequence, <c>[rows, d]</c>; the caller disposes them.</summary>
+    /// <param name="first">How many rows stand before, one number a sequence.</param>
+    public Tensor TakeRows(IReadOnlyList<int> first)
+    {
+        Tensor[] rest = [.. _prompts.Select((prompt, sample) => prompt.Rows.narrow(0, first[sample], prompt.Layout.Count - first[sample]))];
+        Tensor rows = rest.Length == 1 ? rest[0].clone() : cat(rest, 0); // [rows, d], … -> [all rows, d]
+        Array.ForEach(rest, own => own.Dispose());
         Clear();
         return rows;
     }

@@ -27,12 +27,13 @@ public sealed record FlopCount(long Vision, long Projector, long Decoder, long H
     internal static FlopCount Of(Model model, WorkCounter counter, RequestOutcome outcome)
     {
         DecoderInfo info = model.Decoder.Info;
+        WorkCounter[] counts = [counter, .. outcome.Starts.SelectMany(start => start.Work)];
         return new FlopCount(
             2 * outcome.VisionMacs,
             2 * model.Projector.Macs(outcome.ProjectedRows),
-            2 * counter.DecoderMacs(info),
+            2 * counts.Sum(count => count.DecoderMacs(info)),
             2L * outcome.Prompts.Count * info.HiddenSize * info.VocabularySize,
-            2 * counter.OwnMacs.Values.Sum(),
-            2 * counter.FastVMacs(info));
+            2 * counts.Sum(count => count.OwnMacs.Values.Sum()),
+            2 * counts.Sum(count => count.FastVMacs(info)));
     }
 }

@@ -18,6 +18,21 @@ internal sealed class LiveRows(int axes) : IDisposable
     /// <summary>How many there are.</summary>
     public int Count { get; private set; }
 
+    /// <summary>Bytes of the rows.</summary>
+    public long Bytes => _rows is null ? 0 : _rows.NumberOfElements * _rows.ElementSize;
+
+    /// <summary>The first rows of a packed prompt.</summary>
+    /// <param name="prompt">The prompt; borrowed.</param>
+    /// <param name="rows">How many.</param>
+    /// <param name="axes">Position ids of a row.</param>
+    public static LiveRows Of(PackedPrompt prompt, int rows, int axes)
+    {
+        LiveRows own = new(axes);
+        using Tensor first = prompt.Rows.narrow(0, 0, rows); // [prompt, d] -> [rows, d]
+        own.Add(first, rows, axis => prompt.Layout.PositionsOf(axis)[..rows].ToArray());
+        return own;
+    }
+
     /// <summary>How many leading rows of a packed conversation are these.</summary>
     /// <param name="prompt">The conversation; borrowed.</param>
     public int Common(PackedPrompt prompt)

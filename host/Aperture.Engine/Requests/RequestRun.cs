@@ -17,9 +17,11 @@ namespace Aperture.Requests;
 /// <summary>Runs requests to their answers: one question, or several in one batch.</summary>
 /// <param name="model">The model.</param>
 /// <param name="table">The compiled hooks; null for none.</param>
-internal sealed class RequestRun(Model model, HookTable? table)
+/// <param name="kept">What earlier questions left, where it is to be used; null for every question afresh.</param>
+internal sealed class RequestRun(Model model, HookTable? table, KeptPrefixes? kept = null)
 {
     private readonly RequestPath _path = new(model, table);
+    private readonly PrefixRun? _prefixes = kept is null ? null : new PrefixRun(model, table, kept);
 
     /// <summary>Sees pictures for later questions.</summary>
     public Seen See(IReadOnlyList<Image> images, CancellationToken cancellationToken)
@@ -103,6 +105,9 @@ internal sealed class RequestRun(Model model, HookTable? table)
     /// <summary>The same requests with their hooks timed up to the first token; null where no method acts.</summary>
     public RequestRun? Timed(HookClock clock) => table is null ? null : new RequestRun(model, table.Timed(clock));
 
+    /// <summary>The same requests behind what earlier ones left.</summary>
+    public RequestRun Keeping(KeptPrefixes prefixes) => new(model, table, prefixes);
+
     /// <summary>Runs questions in one batch without counting.</summary>
     public RequestOutcome Run(
         IReadOnlyList<PromptRequest> asked, GenerationOptions? options, Action<string>? onPiece, IDecoderTrace? trace, CancellationToken cancellationToken)
@@ -119,7 +124,7 @@ internal sealed class RequestRun(Model model, HookTable? table)
             OnToken = streaming is null ? null : token => onPiece!(streaming.Append(token.Token)),
         };
         using GenerationSession session = new(model.Decoder, entered.Request);
-        session.Prefill(entered.TakeRows(), cancellationToken);
+        IReadOnlyList<PromptStart> starts = Prefill(session, entered, out double prefill, cancellationToken);
         GenerationResult result = session.Generate(chosen, control, entered.SeenIds, cancellationToken);
         if (chosen.MaxNewTokens < asking && result.Sequences.Any(sequence => sequence.Finish == FinishReason.Length))
         {
@@ -132,8 +137,33 @@ internal sealed class RequestRun(Model model, HookTable? table)
         }
 
         double perToken = result.Timings.Decode.Count == 0 ? 0 : Statistics.Median(result.Timings.Decode);
-        StageTimes times = new(entered.VisionMilliseconds, entered.ProjectorMilliseconds, result.Timings.Prefill, 0, perToken);
-        return new RequestOutcome(result.Sequences, entered.Layouts, times, result.CacheBytes, entered.VisionMacs, entered.ProjectedRows, entered.SeenRows);
+        StageTimes times = new(entered.VisionMilliseconds, entered.ProjectorMilliseconds, prefill, 0, perToken);
+        return new RequestOutcome(result.Sequences, entered.Layouts, times, result.CacheBytes, entered.VisionMacs, entered.ProjectedRows, entered.SeenRows)
+        {
+            Encoded = entered.Encoded,
+            Starts = starts,
+        };
+    }
+
+    // The prompts run: whole, or behind what earlier questions left.
+    private IReadOnlyList<PromptStart> Prefill(
+        GenerationSession session, EnteredRequest entered, out double milliseconds, CancellationToken cancellationToken)
+    {
+        long started = Stopwatch.GetTimestamp();
+        IReadOnlyList<PromptStart> starts = _prefixes?.Start(entered, cancellationToken) ?? [];
+        double before = starts.Count == 0 ? 0 : _path.Elapsed(ref started);
+        if (starts.Count == 0)
+        {
+            session.Prefill(entered.TakeRows(), cancellationToken);
+        }
+        else
+        {
+            SequenceLayout[] rest = [.. entered.Layouts.Select((layout, sample) => LayoutSlice.After(layout, starts[sample].Rows))];
+            session.Prefill(entered.TakeRows([.. starts.Select(start => start.Rows)]), rest, cancellationToken);
+        }
+
+        milliseconds = before + session.LastForward;
+        return starts;
     }
 
     /// <summary>Brings questions to where they enter the decoder.</summary>
@@ -175,8 +205,9 @@ internal sealed class RequestRun(Model model, HookTable? table)
         {
             if (kept is null && asked.Images.Count > 0)
             {
-                own = _path.See(entered.Request, asked.Images, sample);
+                own = _prefixes?.See(_path, entered.Request, asked.Images, sample) ?? _path.See(entered.Request, asked.Images, sample);
                 entered.VisionMilliseconds += own.Milliseconds;
+                entered.Encoded += own.Encoded;
             }
 
             kept?.Recall(entered.Request);
@@ -211,19 +242,23 @@ internal sealed class RequestRun(Model model, HookTable? table)
     private Answer Answer(RequestOutcome outcome, WorkCounter counter, PromptRequest asked, int sample)
     {
         GeneratedSequence sequence = outcome.Sequences.First(own => own.Prompt == sample);
+        SequenceLayout prompt = outcome.Prompts[sample];
+        PromptStart? start = outcome.Starts.Count == 0 ? null : outcome.Starts[sample];
         IReadOnlyList<SequenceLayout> layouts = counter.LayoutsOf(sample);
+        layouts = start?.Whole(prompt, layouts) ?? layouts;
         return new Answer
         {
             Text = model.RequireTokenizer().Decode(sequence.Tokens).Trim(),
             Tokens = sequence.Tokens,
             Finish = sequence.Finish,
             Times = outcome.Times,
-            PromptTokens = outcome.Prompts[sample].Count,
-            VisualTokens = outcome.Prompts[sample].VisualCount,
+            PromptTokens = prompt.Count - (start?.Kept ?? 0),
+            KeptTokens = start?.Kept ?? 0,
+            VisualTokens = prompt.VisualCount,
             VisualTokensByLayer = [.. layouts.Select(layout => layout.VisualCount)],
             Flops = FlopCount.Of(model, counter, outcome),
             CacheBytes = outcome.CacheBytes,
-            TokenMaps = [.. asked.Pictures.Select((picture, image) => TokenMap.From(picture, image, outcome.Prompts[sample], layouts)).OfType<TokenMap>()],
+            TokenMaps = [.. asked.Pictures.Select((picture, image) => TokenMap.From(picture, image, prompt, layouts)).OfType<TokenMap>()],
         };
     }
 }
@@ -238,4 +273,11 @@ internal sealed class RequestRun(Model model, HookTable? table)
 /// <param name="SeenRows">Visual rows before any method between encoder and decoder acted.</param>
 internal sealed record RequestOutcome(
     IReadOnlyList<GeneratedSequence> Sequences, IReadOnlyList<SequenceLayout> Prompts, StageTimes Times, long CacheBytes, long VisionMacs, int ProjectedRows,
-    int SeenRows);
+    int SeenRows)
+{
+    /// <summary>Pictures that were encoded.</summary>
+    public int Encoded { get; init; }
+
+    /// <summary>What stood in front of the forward that gave the first token, one a prompt; empty where every prompt ran in that forward.</summary>
+    public IReadOnlyList<PromptStart> Starts { get; init; } = [];
+}

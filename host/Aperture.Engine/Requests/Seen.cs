@@ -23,6 +23,7 @@ public sealed class Seen : IDisposable
         Model = model;
         Images = images;
         Features = features;
+        Encoded = images.Count;
         Milliseconds = milliseconds;
         _hooks = hooks is null ? null : new WeakReference<VisionTrunkHooks>(hooks);
         _leases = new LeaseCount(() =>
@@ -62,6 +63,9 @@ public sealed class Seen : IDisposable
 
     /// <summary>In how many rows at most each picture was looked at; <see cref="int.MaxValue"/> for one as it is.</summary>
     internal IReadOnlyList<int> Rows { get; init; } = [];
+
+    /// <summary>How many of the pictures were encoded for it; those of earlier questions were not.</summary>
+    internal int Encoded { get; init; }
 
     /// <summary>Tensors that methods shared while the pictures were seen, by name; owned.</summary>
     internal IReadOnlyDictionary<string, Tensor> Shared { get; private set; } = ImmutableDictionary<string, Tensor>.Empty;

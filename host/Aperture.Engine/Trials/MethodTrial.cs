@@ -4,6 +4,7 @@ using Aperture.Images;
 using Aperture.Models;
 using Aperture.Pipelines;
 using Aperture.Plugins;
+using Aperture.Requests;
 using static TorchSharp.torch;
 
 namespace Aperture.Trials;
@@ -92,7 +93,8 @@ public sealed record MethodTrial(string Method, int Questions, IReadOnlyList<str
         {
             try
             {
-                pipeline.AskNow(image, question, new GenerationOptions { MaxNewTokens = NewTokens }, null, cancellationToken);
+                pipeline.AskNow(
+                    PromptRequest.Of(question, image is null ? [] : [image]), new GenerationOptions { MaxNewTokens = NewTokens }, null, cancellationToken);
                 answered++;
             }
             catch (Exception error) when (error is not OperationCanceledException)

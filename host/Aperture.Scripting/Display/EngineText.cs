@@ -50,7 +50,8 @@ internal static class EngineText
     public static DisplayForm Describe(Answer answer) => new(
         $"{answer.Text}\n  {answer.Tokens.Count} token(s), {answer.Finish}; "
         + $"visual tokens {answer.VisualTokens} → {Comparison.Runs(answer.VisualTokensByLayer)}; "
-        + $"{answer.Flops.Total / 1e9:0.000} GFLOPs, KV {Comparison.Size(answer.CacheBytes)}");
+        + $"{answer.Flops.Total / 1e9:0.000} GFLOPs, KV {Comparison.Size(answer.CacheBytes)}"
+        + (answer.KeptTokens == 0 ? "" : $"; {answer.KeptTokens} of {answer.KeptTokens + answer.PromptTokens} rows kept from before"));
 
     public static DisplayForm Describe(Measurement measurement) => new(
         $"{measurement.Label}: {measurement.Answer}\n  visual tokens {Comparison.Runs(measurement.VisualTokensByLayer)}, "

@@ -13,6 +13,8 @@ internal sealed class SapReducer(TypedWeights<SpatialPooling> pooling, int pool,
 
     public string Name => SapFactory.MethodName;
 
+    public bool KeepsPrefixes => true; // a picture's tokens follow from the picture
+
     public void Declare(IReducerSites sites) => sites.BeforeProjector((context, features) =>
     {
         QueryUpdate.Share(context, features.Tokens);

@@ -4,9 +4,11 @@ using Aperture.Measuring;
 namespace Aperture.Engine.Tests.Decoding;
 
 /// <summary>A reducer whose declaration is a delegate.</summary>
-internal sealed class ProbeReducer(string name, Action<IReducerSites> declare) : ITokenReducer
+internal sealed class ProbeReducer(string name, Action<IReducerSites> declare, bool keepsPrefixes = false) : ITokenReducer
 {
     public string Name => name;
+
+    public bool KeepsPrefixes => keepsPrefixes;
 
     public void Declare(IReducerSites sites) => declare(sites);
 
