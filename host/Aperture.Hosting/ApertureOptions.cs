@@ -20,6 +20,15 @@ public sealed class ApertureOptions
     /// <summary>Whether starting the program opens the models and builds the pipelines, so that it does not start with one that cannot be had.</summary>
     public bool LoadOnStart { get; set; } = true;
 
+    /// <summary>
+    /// Whether pipelines start behind what an earlier question left (<see cref="Pipeline.KeepPrefixes"/>): pictures and instructions recur where questions are
+    /// served.
+    /// </summary>
+    public bool KeepPrefixes { get; set; } = true;
+
+    /// <summary>Bytes that each model may hold of earlier questions for it.</summary>
+    public long PrefixMemory { get; set; } = new EngineOptions().PrefixMemory;
+
     /// <summary>What of the configuration cannot be read, a line each.</summary>
     internal List<string> Problems { get; } = [];
 }

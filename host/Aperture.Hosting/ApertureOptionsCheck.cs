@@ -10,6 +10,7 @@ internal sealed class ApertureOptionsCheck : IValidateOptions<ApertureOptions>
         string[] problems =
         [
             .. options.Problems,
+            .. options.PrefixMemory < 0 ? [$"Aperture:PrefixMemory is {options.PrefixMemory}; give a number of bytes from 0."] : (string[])[],
             .. options.Pipelines.Where(pipeline => string.IsNullOrWhiteSpace(pipeline.Key)).Select(_ => "A pipeline has no key; give it one."),
             .. options.Pipelines.Where(pipeline => string.IsNullOrWhiteSpace(pipeline.Value.Model))
                 .Select(pipeline => $"The pipeline '{pipeline.Key}' names no model."),

@@ -73,9 +73,12 @@ public static class ApertureServices
     {
         ILoggerFactory loggers = provider.GetRequiredService<ILoggerFactory>();
         ILogger log = loggers.CreateLogger<EngineSession>();
+        ApertureOptions options = provider.GetRequiredService<IOptions<ApertureOptions>>().Value;
         return EngineSession.Start(new EngineOptions
         {
-            Models = provider.GetRequiredService<IOptions<ApertureOptions>>().Value.Models,
+            Models = options.Models,
+            KeepPrefixes = options.KeepPrefixes,
+            PrefixMemory = options.PrefixMemory,
             Loggers = loggers,
             OnNotice = line => EngineLog.Notice(log, line),
         });

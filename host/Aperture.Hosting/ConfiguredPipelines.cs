@@ -11,7 +11,12 @@ namespace Aperture.Hosting;
 /// </summary>
 internal static class ConfiguredPipelines
 {
-    private static readonly string[] _known = [nameof(ApertureOptions.Models), nameof(ApertureOptions.Pipelines), nameof(ApertureOptions.LoadOnStart)];
+    private static readonly string[] _known =
+    [
+        nameof(ApertureOptions.Models), nameof(ApertureOptions.Pipelines), nameof(ApertureOptions.LoadOnStart), nameof(ApertureOptions.KeepPrefixes),
+        nameof(ApertureOptions.PrefixMemory),
+    ];
+
 
     /// <summary>Reads a section; what cannot be read becomes a line of <see cref="ApertureOptions.Problems"/>.</summary>
     public static void Read(IConfigurationSection section, ApertureOptions options)
@@ -22,12 +27,14 @@ internal static class ConfiguredPipelines
         }
 
         Try(options, () => ReadModels(section.GetSection(nameof(ApertureOptions.Models)), options));
-        IConfigurationSection load = section.GetSection(nameof(ApertureOptions.LoadOnStart));
-        if (load.Value is { } text)
+        ReadTruth(section.GetSection(nameof(ApertureOptions.LoadOnStart)), options, wanted => options.LoadOnStart = wanted);
+        ReadTruth(section.GetSection(nameof(ApertureOptions.KeepPrefixes)), options, wanted => options.KeepPrefixes = wanted);
+        IConfigurationSection memory = section.GetSection(nameof(ApertureOptions.PrefixMemory));
+        if (memory.Value is { } bytes)
         {
-            Try(options, () => options.LoadOnStart = bool.TryParse(text, out bool wanted)
+            Try(options, () => options.PrefixMemory = long.TryParse(bytes, NumberStyles.None, CultureInfo.InvariantCulture, out long wanted)
                 ? wanted
-                : throw new ApertureException($"{load.Path} is '{text}'; give true or false."));
+                : throw new ApertureException($"{memory.Path} is '{bytes}'; give a number of bytes."));
         }
 
         foreach (IConfigurationSection child in section.GetSection(nameof(ApertureOptions.Pipelines)).GetChildren())
@@ -35,6 +42,16 @@ internal static class ConfiguredPipelines
             Try(options, () => options.Pipelines[child.Key] = child.Value is { Length: > 0 } file
                 ? PipelineSpec.Read(file)
                 : PipelineSpec.Parse(Json(child), child.Path));
+        }
+    }
+
+    private static void ReadTruth(IConfigurationSection section, ApertureOptions options, Action<bool> set)
+    {
+        if (section.Value is { } text)
+        {
+            Try(options, () => set(bool.TryParse(text, out bool wanted)
+                ? wanted
+                : throw new ApertureException($"{section.Path} is '{text}'; give true or false.")));
         }
     }
 

@@ -9,7 +9,8 @@ namespace Aperture.Hosting.Chat;
 
 /// <summary>
 /// A pipeline as a chat client. Messages show pictures as <see cref="DataContent"/> (or <see cref="UriContent"/> of a local file); usage has the visual tokens
-/// before and after the methods. Each request runs the whole conversation. Safe to use from several threads; it owns nothing.
+/// before and after the methods. Each request brings the whole conversation; of what it
+/// has in common with an earlier one a pipeline that keeps prefixes computes nothing again. Safe to use from several threads; it owns nothing.
 /// </summary>
 /// <param name="pipeline">The pipeline; borrowed.</param>
 /// <param name="log">Gets a line for what is ignored; null for nobody.</param>
@@ -98,9 +99,10 @@ public sealed class PipelineChatClient(Pipeline pipeline, ILogger? log = null) :
 
     private static UsageDetails UsageOf(Answer answer) => new()
     {
-        InputTokenCount = answer.PromptTokens,
+        InputTokenCount = answer.PromptTokens + answer.KeptTokens,
+        CachedInputTokenCount = answer.KeptTokens,
         OutputTokenCount = answer.Tokens.Count,
-        TotalTokenCount = answer.PromptTokens + answer.Tokens.Count,
+        TotalTokenCount = answer.PromptTokens + answer.KeptTokens + answer.Tokens.Count,
         AdditionalCounts = new AdditionalPropertiesDictionary<long>
         {
             [VisualTokens] = answer.VisualTokens,

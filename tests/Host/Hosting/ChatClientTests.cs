@@ -38,6 +38,23 @@ public sealed class ChatClientTests : IAsyncLifetime
         Assert.True(answer.PromptTokens > 144);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_picture_that_is_asked_about_again_is_kept_unless_the_configuration_says_otherwise(bool keeps)
+    {
+        await using HostedShelf shelf = new(configure: options => options.KeepPrefixes = keeps);
+        IChatClient client = shelf.Services.GetRequiredKeyedService<IChatClient>("plain");
+
+        ChatResponse first = await client.GetResponseAsync([Asked()]), again = await client.GetResponseAsync([Asked()]);
+
+        Assert.Equal(first.Text, again.Text);
+        Assert.Equal((first.Usage!.InputTokenCount, first.Usage.TotalTokenCount), (again.Usage!.InputTokenCount, again.Usage.TotalTokenCount));
+        Assert.Equal(0, first.Usage.CachedInputTokenCount);
+        Assert.Equal(keeps, again.Usage.CachedInputTokenCount >= 144);
+        Assert.Equal(keeps, ((Answer)again.RawRepresentation!).Flops.Vision == 0);
+    }
+
     [Fact]
     public async Task Pieces_make_the_same_answer_and_the_last_has_the_usage()
     {

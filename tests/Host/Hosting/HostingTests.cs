@@ -48,7 +48,7 @@ public sealed class HostingTests
     public async Task A_configuration_that_cannot_be_served_ends_the_start_with_a_line_for_each_problem()
     {
         await using HostedShelf shelf = new("""
-            { "Aperture": { "Pipeline": {}, "Pipelines": {
+            { "Aperture": { "Pipeline": {}, "KeepPrefixes": "perhaps", "PrefixMemory": -5, "Pipelines": {
                 "a": { "model": "tiny-llava", "method": [] },
                 "b": { "methods": [ { "name": "fitprune" } ] },
                 "c": "nowhere.json" } } }
@@ -56,12 +56,14 @@ public sealed class HostingTests
         OptionsValidationException refused = await Assert.ThrowsAsync<OptionsValidationException>(shelf.StartAsync);
         Assert.Equal(
             [
-                "Aperture:Pipeline is not known; use Models, Pipelines, LoadOnStart.",
+                "Aperture:Pipeline is not known; use Models, Pipelines, LoadOnStart, KeepPrefixes, PrefixMemory.",
+                "Aperture:KeepPrefixes is 'perhaps'; give true or false.",
+                "Aperture:PrefixMemory is '-5'; give a number of bytes.",
                 "Aperture:Pipelines:a: 'method' is not known here; use format, version, model, options, methods.",
                 "Aperture:Pipelines:b names no model.",
             ],
-            refused.Failures.Take(3));
-        Assert.Contains("nowhere.json", Assert.Single(refused.Failures.Skip(3)));
+            refused.Failures.Take(5));
+        Assert.Contains("nowhere.json", Assert.Single(refused.Failures.Skip(5)));
     }
 
     [Fact]
