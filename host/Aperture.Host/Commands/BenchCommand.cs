@@ -40,12 +40,18 @@ internal static class BenchCommand
                 + "more than it saves.",
             HelpName = "sizes",
         };
+        Option<string?> later = new("--later")
+        {
+            Description = "Ask this about the same picture after the question: milliseconds to the first token and rows computed, afresh and behind what the "
+                + "first question left.",
+            HelpName = "question",
+        };
         Option<bool> wide = new("--wide")
         {
             Description = "Show every figure: tokens by layer, GFLOPs, vision, projector, the method's share of the prefill and peak memory besides.",
         };
         Option<bool> json = new("--json") { Description = "Write the figures as JSON to standard output." };
-        Command command = new("bench", "Measure pipelines side by side.") { name, picture, question, shape, runs, checkpoint, only, batch, wide, json };
+        Command command = new("bench", "Measure pipelines side by side.") { name, picture, question, shape, runs, checkpoint, only, batch, later, wide, json };
         generation.AddOptions(command);
         model.AddOptions(command);
         command.SetAction(async (parsed, token) =>
@@ -63,6 +69,11 @@ internal static class BenchCommand
                     throw new ApertureException($"--batch: --shape {asked} runs one sequence; leave --batch out, or measure a model.");
                 }
 
+                if (parsed.GetValue(later) is not null)
+                {
+                    throw new ApertureException($"--later: --shape {asked} asks nothing; leave --later out, or measure a model.");
+                }
+
                 ShapeBenchOptions benchmark = new(model.Options(parsed), parsed.GetValue(runs), rows, parsed.GetValue(json), parsed.GetValue(checkpoint));
                 return await ShapeBench.RunAsync(context, parsed, ModelShape.Find(asked), benchmark, token).ConfigureAwait(false);
             }
@@ -78,6 +89,11 @@ internal static class BenchCommand
                 throw new ApertureException("--wide: --batch has one table, with every figure; leave --wide out.");
             }
 
+            if (parsed.GetValue(later) is not null && (batches.Length > 0 || parsed.GetValue(wide)))
+            {
+                throw new ApertureException("--later: it has a table of its own; leave --batch and --wide out.");
+            }
+
             generation.Check(parsed);
             Image image = Image.Load(parsed.GetValue(picture) ?? Path.Combine(AppContext.BaseDirectory, "scripts", "shelf.png"));
             await using EngineSession session = SessionFactory.Open(context, parsed, model.Options(parsed));
@@ -91,6 +107,14 @@ internal static class BenchCommand
                 BatchComparison grown = await Progressing.RunAsync(context.Terminal, "measuring", 1000, progress => BatchMeasurer.Compare(
                     pipelines, image, asking, batches, options, new Fraction(done => progress.Report((int)(done * 1000))), token)).ConfigureAwait(false);
                 Tell(grown, grown.ToJson);
+                return 0;
+            }
+
+            if (parsed.GetValue(later) is { } next)
+            {
+                LaterComparison behind = await Progressing.RunAsync(context.Terminal, "measuring", 1000, progress => LaterMeasurer.Compare(
+                    pipelines, image, asking, next, options, new Fraction(done => progress.Report((int)(done * 1000))), token)).ConfigureAwait(false);
+                Tell(behind, behind.ToJson);
                 return 0;
             }
 

@@ -41,6 +41,8 @@ public sealed class ValueFormatter
             comparison => OfTable(new DisplayTable(comparison.Heads, comparison.Cells) { Title = comparison.Question, Caption = comparison.Caption })),
         Rule<BatchComparison>(
             batches => OfTable(new DisplayTable(batches.Heads, batches.Cells) { Title = batches.Question, Caption = batches.Caption })),
+        Rule<LaterComparison>(
+            later => OfTable(new DisplayTable(later.Heads, later.Cells) { Title = later.Later, Caption = later.Caption })),
         Rule<Measurement>(EngineText.Describe),
         Rule<EvaluationResult>(EvaluationTables.Describe),
         Rule<PairedTest>(test => new DisplayForm(test.ToString())),

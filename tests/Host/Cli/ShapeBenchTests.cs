@@ -166,6 +166,12 @@ public sealed class ShapeBenchTests
         Assert.Equal(
             (1, "", "error: --batch: --shape llama-1.1b runs one sequence; leave --batch out, or measure a model.\n"),
             await folder.Run("bench", "--shape", "llama-1.1b", "--batch", "2"));
+        Assert.Equal(
+            (1, "", "error: --later: --shape llama-1.1b asks nothing; leave --later out, or measure a model.\n"),
+            await folder.Run("bench", "--shape", "llama-1.1b", "--later", "and?"));
+        Assert.Equal(
+            (1, "", "error: --later: it has a table of its own; leave --batch and --wide out.\n"),
+            await folder.Run("bench", "--later", "and?", "--batch", "2"));
     }
 
     private static ModelOptions Float32 => new() { Type = "float32" };
