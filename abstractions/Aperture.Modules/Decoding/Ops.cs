@@ -1,5 +1,6 @@
 using System.Buffers;
 using Aperture.Kernels;
+using Aperture.Measuring;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -55,6 +56,9 @@ public sealed partial class Ops : IDisposable
     /// <summary>Notes the linear layers that are loaded for these operations; null for nobody.</summary>
     internal MatrixWatch? Watch { get; init; }
 
+    /// <summary>Tells by stage where time goes; null for nobody. Set by whoever has the model's turn.</summary>
+    internal StageClock? Clock { get; set; }
+
     /// <summary>Whether every operation records gradients and none works in place.</summary>
     public bool Differentiable { get; }
 
@@ -72,7 +76,10 @@ public sealed partial class Ops : IDisposable
     /// <param name="rows">Number of rows.</param>
     /// <returns>Rows <c>[rows, out]</c>; the caller disposes them.</returns>
     public Tensor Linear(Tensor x, Matrix weights, int rows)
-        => rows is > 0 and <= RowsForGemv && Managed && weights.HasRowKernel ? LinearByGemv(x, weights, rows) : weights.Apply(x);
+    {
+        Clock?.Count(rows * weights.RowMacs, weights.StoredBytes);
+        return rows is > 0 and <= RowsForGemv && Managed && weights.HasRowKernel ? LinearByGemv(x, weights, rows) : weights.Apply(x);
+    }
 
     /// <summary><c>x + y</c> for a residual.</summary>
     /// <param name="x">Consumed.</param>
@@ -110,6 +117,11 @@ public sealed partial class Ops : IDisposable
             return x.mul(factor);
         }
     }
+
+    /// <summary>Opens a stage where somebody measures; costs a null check else.</summary>
+    /// <param name="stage">Which.</param>
+    /// <returns>Ends it when it is disposed.</returns>
+    internal StageScope Time(ForwardStage stage) => Clock is { } clock ? clock.Enter(stage) : default;
 
     /// <summary>Stops the kernel threads.</summary>
     public void Dispose()

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Aperture.Decoding;
+using Aperture.Generation;
 using Aperture.Measuring;
 using Aperture.Models;
 using Aperture.Sequences;
@@ -138,6 +139,27 @@ public sealed class DecoderBenchmark : IDisposable
         }
 
         return (prefill, decode);
+    }
+
+    /// <summary>Tells by stage where the time of the prompt and of a token behind it goes.</summary>
+    /// <param name="tokens">Tokens of each answer, at least 2.</param>
+    /// <param name="cancellationToken">Checked between layers and tokens.</param>
+    public StageProfile Profile(int tokens, CancellationToken cancellationToken)
+    {
+        using IDisposable mode = inference_mode();
+        GenerationOptions options = new() { MaxNewTokens = tokens };
+        StagePasses passes = new(_ops);
+        for (int round = 0; round <= _options.Rounds; round++)
+        {
+            passes.Run(kept: round > 0, _ =>
+            {
+                using GenerationSession session = new(_decoder, Begin(null, null));
+                session.Prefill(_rows.clone(), cancellationToken);
+                session.Generate(options, GenerationControl.None, null, cancellationToken);
+            });
+        }
+
+        return new StageProfile("random weights, no picture", "none", _shape.Name, MeasuredOn, PromptRows, passes.First, passes.Later);
     }
 
     /// <summary>Disposes the model.</summary>

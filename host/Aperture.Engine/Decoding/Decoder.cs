@@ -1,3 +1,4 @@
+using Aperture.Measuring;
 using Aperture.Models;
 using Aperture.Sequences;
 using static TorchSharp.torch;
@@ -62,6 +63,7 @@ public sealed class Decoder : IDisposable
     /// <returns><c>[ids, d]</c> in the type computed in; the caller disposes it.</returns>
     public Tensor Embed(Tensor ids)
     {
+        using StageScope timed = _ops.Time(ForwardStage.Embedding);
         Tensor rows = _weights.Embeddings.index_select(0, ids);
         if (rows.dtype != _ops.Type)
         {
@@ -78,7 +80,10 @@ public sealed class Decoder : IDisposable
     /// <param name="layouts">The rows that enter, one layout a sample.</param>
     /// <returns>The state that travels through the layers; the caller disposes it.</returns>
     public ForwardState Begin(RequestContext request, DecoderPhase phase, IReadOnlyList<SequenceLayout> layouts)
-        => ForwardState.Begin(request, phase, [.. layouts], _rotary, phase == DecoderPhase.Train ? null : request.Cache);
+    {
+        using StageScope timed = _ops.Time(ForwardStage.Rotary); // the rows' cosines and sines
+        return ForwardState.Begin(request, phase, [.. layouts], _rotary, phase == DecoderPhase.Train ? null : request.Cache);
+    }
 
     /// <summary>Runs layers [from, to).</summary>
     /// <param name="state">The rows' state; rows that methods drop are gone from it afterwards.</param>
@@ -117,7 +122,11 @@ public sealed class Decoder : IDisposable
     /// <param name="rows">Rows after the last layer; borrowed.</param>
     /// <param name="count">Number of rows.</param>
     /// <returns>Normed rows <c>[rows, d]</c>; the caller disposes them.</returns>
-    public Tensor FinalNorm(Tensor rows, int count) => _ops.Norm(rows, _weights.Norm, _spec.NormEpsilon, count, _spec.HiddenSize);
+    public Tensor FinalNorm(Tensor rows, int count)
+    {
+        using StageScope timed = _ops.Time(ForwardStage.Norm);
+        return _ops.Norm(rows, _weights.Norm, _spec.NormEpsilon, count, _spec.HiddenSize);
+    }
 
     /// <summary>Final norm and output matrix.</summary>
     /// <param name="rows">Rows after the last layer; borrowed.</param>
@@ -126,6 +135,7 @@ public sealed class Decoder : IDisposable
     public Tensor Logits(Tensor rows, int count)
     {
         Tensor last = FinalNorm(rows, count);
+        using StageScope timed = _ops.Time(ForwardStage.OutputMatrix);
         using Tensor normed = _spec.LogitScale == 1 ? last : _ops.Scale(last, _spec.LogitScale);
         Tensor logits = _ops.Linear(normed, _weights.Head, count);
         if (logits.dtype == ScalarType.Float32)
@@ -167,6 +177,12 @@ public sealed class Decoder : IDisposable
         using Tensor last = rows.index_select(0, index);
         return Logits(last, state.Samples);
     }
+
+    /// <summary>Tells by stage where time goes; null for nobody.</summary>
+    internal StageClock? Clock => _ops.Clock;
+
+    /// <summary>Opens a stage where somebody measures.</summary>
+    internal StageScope Time(ForwardStage stage) => _ops.Time(stage);
 
     /// <summary>Disposes the weights.</summary>
     public void Dispose()

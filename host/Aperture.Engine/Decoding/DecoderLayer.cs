@@ -1,3 +1,4 @@
+using Aperture.Measuring;
 using Aperture.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -98,18 +99,19 @@ internal sealed class DecoderLayer
         call?.CountFeedForward(state);
         Tensor projected;
         using (a)
+        using (_ops.Time(ForwardStage.AttentionOutput))
         {
             projected = _ops.Linear(a, weights.Output, state.Rows);
         }
 
-        x = _ops.AddResidual(x, Scaled(projected, own.Attention));
+        x = Add(x, projected, own.Attention);
         Tensor mixed;
         using (Tensor n2 = shared ?? Norm(x, weights.PostAttentionNorm!, state))
         {
             mixed = FeedForward(n2, state.Rows, weights, null);
         }
 
-        x = _ops.AddResidual(x, Scaled(mixed, own.FeedForward));
+        x = Add(x, mixed, own.FeedForward);
         if (!ReferenceEquals(own, scales))
         {
             own.Dispose();
@@ -133,14 +135,28 @@ internal sealed class DecoderLayer
     public Tensor Scaled(Tensor branch, Tensor? factor)
         => BranchScales.Apply(_spec.ResidualScale == 1 ? branch : _ops.Scale(branch, _spec.ResidualScale), factor);
 
-    private Tensor Norm(Tensor x, NormWeights weights, ForwardState state) => _ops.Norm(x, weights, _spec.NormEpsilon, state.Rows, _spec.HiddenSize);
+    private Tensor Add(Tensor x, Tensor branch, Tensor? factor)
+    {
+        using StageScope timed = _ops.Time(ForwardStage.Residual);
+        return _ops.AddResidual(x, Scaled(branch, factor));
+    }
+
+    private Tensor Norm(Tensor x, NormWeights weights, ForwardState state)
+    {
+        using StageScope timed = _ops.Time(ForwardStage.Norm);
+        return _ops.Norm(x, weights, _spec.NormEpsilon, state.Rows, _spec.HiddenSize);
+    }
 
     private Tensor Attend(ForwardState state, Tensor n, int layer, DecoderLayerWeights weights, LayerCall? call)
     {
         int rows = state.Rows, head = _spec.HeadSize;
         (Tensor q, Tensor k, Tensor v) = Project(state, n, layer, weights, call);
-        q = _ops.Rotate(q, state.Rotary, rows, _spec.Heads, head);
-        k = _ops.Rotate(k, state.Rotary, rows, _spec.KeyValueHeads, head);
+        using (_ops.Time(ForwardStage.Rotary))
+        {
+            q = _ops.Rotate(q, state.Rotary, rows, _spec.Heads, head);
+            k = _ops.Rotate(k, state.Rotary, rows, _spec.KeyValueHeads, head);
+        }
+
         call?.Hold(q);
         call?.Hold(k);
         call?.Hold(v);
@@ -149,6 +165,7 @@ internal sealed class DecoderLayer
         int[]? attending = state.AttendingRows();
         if (attending is null && state.Cache is null && state.IsRectangle && window == 0 && call is null)
         {
+            using StageScope timed = _ops.Time(ForwardStage.Attention);
             attended = _attention.RunRectangle(q, k, v, state.Samples, state.Offsets[1], state.Visible);
         }
         else
@@ -226,13 +243,18 @@ internal sealed class DecoderLayer
             LayerCache? cache = state.Cache?[layer, sample];
             int before = cache?.Length ?? 0;
             ReadOnlySpan<int> positions = state.Layout(sample).Positions;
-            cache?.Append(newKeys, newValues, state.Layout(sample), state.Request.Step, state.Cache!.Reserve);
+            using (_ops.Time(ForwardStage.Cache))
+            {
+                cache?.Append(newKeys, newValues, state.Layout(sample), state.Request.Step, state.Cache!.Reserve);
+            }
+
             Tensor keys = newKeys, values = newValues;
             if (before > 0)
             {
                 (keys, values) = cache!.View();
             }
 
+            using (_ops.Time(ForwardStage.Attention))
             using (Tensor? mask = _masks.For(positions, before > 0 ? cache!.Positions : positions, before, window))
             {
                 parts[used] = _attention.Run(queries, keys, values, rows, before + rows, mask);
@@ -268,6 +290,7 @@ internal sealed class DecoderLayer
         int rows = state.Rows;
         AttentionInput? changed = call?.BeforeAttention(state, n);
         Tensor input = changed?.Rows is { } given ? Rows.Accept(given, _ops.Type) : n;
+        using StageScope timed = _ops.Time(ForwardStage.QueryKeyValue);
         Tensor q, k, v;
         if (changed?.Deltas is { } deltas)
         {

@@ -1,3 +1,4 @@
+using Aperture.Measuring;
 using Aperture.Models;
 using static TorchSharp.torch;
 
@@ -22,21 +23,24 @@ internal sealed class FeedForwardNetwork(DecoderSpec spec, Ops ops)
         }
 
         Tensor gate, up;
-        if (weights.FusedGateUp is { } fused && deltas is null)
+        using (ops.Time(ForwardStage.GateUp))
         {
-            using Tensor both = ops.Linear(n, fused, rows);
-            gate = both.narrow(-1, 0, gateWeights.Outputs);
-            up = both.narrow(-1, gateWeights.Outputs, weights.Up.Outputs);
-        }
-        else
-        {
-            gate = DeltaLinear.Run(ops, n, gateWeights, rows, deltas?.Gate);
-            up = DeltaLinear.Run(ops, n, weights.Up, rows, deltas?.Up);
+            if (weights.FusedGateUp is { } fused && deltas is null)
+            {
+                using Tensor both = ops.Linear(n, fused, rows);
+                gate = both.narrow(-1, 0, gateWeights.Outputs);
+                up = both.narrow(-1, gateWeights.Outputs, weights.Up.Outputs);
+            }
+            else
+            {
+                gate = DeltaLinear.Run(ops, n, gateWeights, rows, deltas?.Gate);
+                up = DeltaLinear.Run(ops, n, weights.Up, rows, deltas?.Up);
+            }
         }
 
-        using Tensor hidden = _silu ? ops.SiluTimes(gate, up, (long)rows * gateWeights.Outputs) : Gated(gate, up); // [rows, m]
+        using Tensor hidden = Activated(gate, up, (long)rows * gateWeights.Outputs); // [rows, m]
         up.Dispose();
-        return ops.Linear(hidden, weights.Down, rows);
+        return Down(hidden, weights, rows);
     }
 
     private Tensor Plain(Tensor n, int rows, DecoderLayerWeights weights, FeedForwardDeltas? deltas)
@@ -47,9 +51,35 @@ internal sealed class FeedForwardNetwork(DecoderSpec spec, Ops ops)
                 "A change of gate_proj is asked for, but the feed-forward network has no gate; it has two matrices, up and down.");
         }
 
-        using Tensor up = DeltaLinear.Run(ops, n, weights.Up, rows, deltas?.Up);
-        using Tensor hidden = Activations.Run(spec.Activation, up); // [rows, m]
+        Tensor up, hidden;
+        using (ops.Time(ForwardStage.GateUp))
+        {
+            up = DeltaLinear.Run(ops, n, weights.Up, rows, deltas?.Up);
+        }
+
+        using (up)
+        using (ops.Time(ForwardStage.Activation))
+        {
+            hidden = Activations.Run(spec.Activation, up); // [rows, m]
+        }
+
+        using (hidden)
+        {
+            return Down(hidden, weights, rows);
+        }
+    }
+
+    private Tensor Down(Tensor hidden, DecoderLayerWeights weights, int rows)
+    {
+        using StageScope timed = ops.Time(ForwardStage.Down);
         return ops.Linear(hidden, weights.Down, rows);
+    }
+
+    // Consumes the gate.
+    private Tensor Activated(Tensor gate, Tensor up, long count)
+    {
+        using StageScope timed = ops.Time(ForwardStage.Activation);
+        return _silu ? ops.SiluTimes(gate, up, count) : Gated(gate, up);
     }
 
     // activation(gate) ⊙ up; consumes the gate.

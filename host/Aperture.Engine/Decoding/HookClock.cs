@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Aperture.Measuring;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -13,8 +14,12 @@ public sealed class HookClock(Device device)
     /// <summary>The time so far, in milliseconds.</summary>
     public double Milliseconds => _ticks * 1000.0 / Stopwatch.Frequency;
 
+    /// <summary>Counts the hooks of every phase among the stages of a profile; null for those on the way to the first token, added up here alone.</summary>
+    internal StageClock? Stages { get; init; }
+
     internal T Time<T>(Func<T> hook)
     {
+        using StageScope timed = Stages is { } stages ? stages.Enter(ForwardStage.Method) : default;
         Synchronize();
         long started = Stopwatch.GetTimestamp();
         T result = hook();

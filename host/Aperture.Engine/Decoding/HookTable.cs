@@ -56,7 +56,8 @@ public sealed class HookTable
     /// <param name="clock">Where the time is added up.</param>
     public HookTable Timed(HookClock clock) => new(
         _rows.ToDictionary(
-            phase => phase.Key, phase => phase.Key == DecoderPhase.Prefill ? phase.Value.Select(row => row?.Timed(clock)).ToArray() : phase.Value),
+            phase => phase.Key,
+            phase => phase.Key == DecoderPhase.Prefill || clock.Stages is not null ? phase.Value.Select(row => row?.Timed(clock)).ToArray() : phase.Value),
         [.. BeforeProjector.Select(hook => (BeforeProjectorHook)((context, features) => clock.Time(() => hook(context, features))))],
         [.. BeforeDecoder.Select(hook => (BeforeDecoderHook)((context, tokens) => clock.Time(() => hook(context, tokens))))],
         Vision is null ? null : Timed(Vision, clock),

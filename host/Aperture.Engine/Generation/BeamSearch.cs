@@ -49,7 +49,11 @@ internal sealed class BeamSearch
                 for (int i = 0; i < active.Count; i++)
                 {
                     Group group = active[i];
-                    Step(group, current, i * rowsPerGroup, rowsPerGroup);
+                    using (_session.TimeSampling())
+                    {
+                        Step(group, current, i * rowsPerGroup, rowsPerGroup);
+                    }
+
                     if (!group.IsOver)
                     {
                         for (int beam = 0; beam < _beams; beam++)
@@ -60,6 +64,7 @@ internal sealed class BeamSearch
                     }
                 }
 
+                _session.EndPass();
                 active.RemoveAll(group => group.IsOver);
                 if (active.Count == 0)
                 {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Aperture.Decoding;
+using Aperture.Measuring;
 using Aperture.Sequences;
 using Aperture.Tasks;
 using TorchSharp;
@@ -255,6 +256,12 @@ public sealed class GenerationSession : IDisposable
 
         return new GenerationResult(sequences, new GenerationTimings(prefill, decode)) { Seed = seed, CacheBytes = Request.Cache!.Bytes };
     }
+
+    /// <summary>Opens the choice of a token as a stage where somebody measures.</summary>
+    internal StageScope TimeSampling() => _decoder.Time(ForwardStage.Sampling);
+
+    /// <summary>Tokens are chosen: what follows is on the way to the next ones.</summary>
+    internal void EndPass() => _decoder.Clock?.EndPass();
 
     /// <summary>Runs one token of each sequence.</summary>
     internal NextLogits DecodeStep(ReadOnlySpan<int> tokens, CancellationToken cancellationToken)

@@ -49,11 +49,15 @@ internal sealed class TokenLoop
         {
             while (true)
             {
-                for (int slot = 0; slot < active.Length; slot++)
+                using (_session.TimeSampling())
                 {
-                    tokens[slot] = Choose(active[slot], current.Row(slot));
+                    for (int slot = 0; slot < active.Length; slot++)
+                    {
+                        tokens[slot] = Choose(active[slot], current.Row(slot));
+                    }
                 }
 
+                _session.EndPass();
                 active = Leave(active, ref tokens);
                 if (active.Length == 0)
                 {

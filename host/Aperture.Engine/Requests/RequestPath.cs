@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Aperture.Decoding;
 using Aperture.Images;
+using Aperture.Measuring;
 using Aperture.Models;
 using Aperture.Sequences;
 using Aperture.Vision;
@@ -85,10 +86,16 @@ internal sealed class RequestPath(Model model, HookTable? table)
     private IReadOnlyList<VisionFeatures> Encode(
         RequestContext request, IReadOnlyList<Image?> images, IReadOnlyList<PictureTile> shown, int[] rows)
     {
-        VisionInput[] inputs = [.. images.Zip(rows, Prepare)];
+        VisionInput[] inputs;
+        using (model.Ops.Time(ForwardStage.Preparation))
+        {
+            inputs = [.. images.Zip(rows, Prepare)];
+        }
+
         try
         {
-            return Encoder.Encode(
+            using StageScope timed = model.Ops.Time(ForwardStage.Encoder);
+            IReadOnlyList<VisionFeatures> features = Encoder.Encode(
                 inputs,
                 new VisionRequest
                 {
@@ -98,6 +105,8 @@ internal sealed class RequestPath(Model model, HookTable? table)
                     Hooks = table?.Vision,
                 },
                 request.Cancellation);
+            model.Ops.Clock?.Count(features.Sum(picture => picture.Macs), 0);
+            return features;
         }
         finally
         {
@@ -132,7 +141,7 @@ internal sealed class RequestPath(Model model, HookTable? table)
                 PictureContext context = new(request, sample, first + image);
                 using VisionFeatures reduced = BeforeProjector(context, features[image]);
                 int rows = (int)reduced.Tokens.size(0);
-                VisualTokens projected = Projector.Project(reduced);
+                VisualTokens projected = Project(reduced, rows);
                 projectedRows += rows;
                 addedRows += projected.Count - rows;
                 tokens.Add(BeforeDecoder(context, projected));
@@ -145,6 +154,13 @@ internal sealed class RequestPath(Model model, HookTable? table)
             tokens.ForEach(own => own.Dispose());
             throw;
         }
+    }
+
+    private VisualTokens Project(VisionFeatures features, int rows)
+    {
+        using StageScope timed = model.Ops.Time(ForwardStage.Projector);
+        model.Ops.Clock?.Count(Projector.Macs(rows), 0);
+        return Projector.Project(features);
     }
 
     /// <summary>Packs one sample's prompt.</summary>

@@ -46,17 +46,42 @@ internal static class BenchCommand
                 + "first question left.",
             HelpName = "question",
         };
+        Option<bool> profile = new("--profile")
+        {
+            Description = "Tell by stage where the time goes on the way to the first token and to a later one: each kind of product with its GFLOP/s or GB/s, "
+                + "attention, norms, sampling, the picture, and what lies between. Also with --shape.",
+        };
         Option<bool> wide = new("--wide")
         {
             Description = "Show every figure: tokens by layer, GFLOPs, vision, projector, the method's share of the prefill and peak memory besides.",
         };
         Option<bool> json = new("--json") { Description = "Write the figures as JSON to standard output." };
-        Command command = new("bench", "Measure pipelines side by side.") { name, picture, question, shape, runs, checkpoint, only, batch, later, wide, json };
+        Command command = new("bench", "Measure pipelines side by side.")
+        {
+            name, picture, question, shape, runs, checkpoint, only, batch, later, profile, wide, json,
+        };
         generation.AddOptions(command);
         model.AddOptions(command);
         command.SetAction(async (parsed, token) =>
         {
             string[] rows = parsed.GetValue(only) ?? [];
+            bool profiled = parsed.GetValue(profile);
+            if (profiled && (rows.Length > 0 || parsed.GetValue(batch) is not null || parsed.GetValue(wide)))
+            {
+                string other = rows.Length > 0 ? $"--only {rows[0]}" : parsed.GetValue(wide) ? "--wide" : "--batch";
+                throw new ApertureException($"--profile tells one question by stage and takes no {other}; leave one of them out.");
+            }
+
+            if (profiled)
+            {
+                new MeasureOptions { Runs = parsed.GetValue(runs) }.Validate();
+            }
+
+            if (profiled && generation.Longest(parsed) < 2)
+            {
+                throw new ApertureException("--profile tells a first and a later token by stage; give --max-new-tokens 2 or more.");
+            }
+
             if (parsed.GetValue(shape) is { } asked)
             {
                 if (parsed.GetValue(wide))
@@ -74,7 +99,10 @@ internal static class BenchCommand
                     throw new ApertureException($"--later: --shape {asked} asks nothing; leave --later out, or measure a model.");
                 }
 
-                ShapeBenchOptions benchmark = new(model.Options(parsed), parsed.GetValue(runs), rows, parsed.GetValue(json), parsed.GetValue(checkpoint));
+                ShapeBenchOptions benchmark = new(model.Options(parsed), parsed.GetValue(runs), rows, parsed.GetValue(json), parsed.GetValue(checkpoint))
+                {
+                    ProfiledTokens = profiled ? generation.Longest(parsed) : null,
+                };
                 return await ShapeBench.RunAsync(context, parsed, ModelShape.Find(asked), benchmark, token).ConfigureAwait(false);
             }
 
@@ -99,9 +127,23 @@ internal static class BenchCommand
             await using EngineSession session = SessionFactory.Open(context, parsed, model.Options(parsed));
             Pipeline plain = session.Load(parsed.GetValue(name) ?? "tiny-llava", cancellationToken: token);
             IReadOnlyList<Pipeline> pipelines = model.Pipelines(parsed, plain);
-            pipelines = [plain, .. pipelines.Count > 0 ? pipelines : session.Baselines(plain.Model).Select(baseline => plain.Plain().With(baseline.Name))];
             MeasureOptions options = new() { Runs = parsed.GetValue(runs), Generation = generation.Of(parsed, plain.Model) };
             string asking = parsed.GetValue(question) ?? "What is in the top left?";
+            if (profiled)
+            {
+                StageProfile[] told = await Progressing.RunAsync(context.Terminal, "measuring", 1000, progress => Profiles(
+                    [plain, .. pipelines], one => StageProfiler.Profile(one, image, asking, options, null, token), progress)).ConfigureAwait(false);
+                if (parsed.GetValue(json))
+                {
+                    context.Terminal.Output.WriteLine(StageProfile.ToJson(told));
+                    return 0;
+                }
+
+                Array.ForEach(told, own => ShapeBench.ShowProfile(context, own, json: false));
+                return 0;
+            }
+
+            pipelines = [plain, .. pipelines.Count > 0 ? pipelines : session.Baselines(plain.Model).Select(baseline => plain.Plain().With(baseline.Name))];
             if (batches.Length > 0)
             {
                 BatchComparison grown = await Progressing.RunAsync(context.Terminal, "measuring", 1000, progress => BatchMeasurer.Compare(
@@ -136,6 +178,18 @@ internal static class BenchCommand
             }
         });
         return command;
+    }
+
+    private static StageProfile[] Profiles(Pipeline[] pipelines, Func<Pipeline, StageProfile> measure, IProgress<int> progress)
+    {
+        StageProfile[] told = new StageProfile[pipelines.Length];
+        for (int i = 0; i < told.Length; i++)
+        {
+            told[i] = measure(pipelines[i]);
+            progress.Report(1000 * (i + 1) / told.Length);
+        }
+
+        return told;
     }
 
     private static int[] Sizes(string text)

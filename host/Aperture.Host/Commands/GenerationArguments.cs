@@ -73,6 +73,9 @@ internal sealed class GenerationArguments
     /// <summary>A model's settings with what the user gave instead.</summary>
     public GenerationOptions Of(ParseResult parsed, Model model) => Change(parsed, model.WithLength(_longest));
 
+    /// <summary>Longest answer in tokens where no checkpoint says one.</summary>
+    public int Longest(ParseResult parsed) => parsed.GetValue(_tokens) ?? _longest;
+
     /// <summary>Settings with what the user gave instead.</summary>
     public GenerationOptions Change(ParseResult parsed, GenerationOptions own)
     {

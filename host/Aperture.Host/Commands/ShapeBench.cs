@@ -32,9 +32,14 @@ internal static class ShapeBench
         int width = picked.Max(row => row.Length);
         Device device = context.Compute.Open(parsed);
         ScalarType[] types = options.Model.ScalarType is { } asked ? [asked] : [ScalarType.BFloat16, ScalarType.Float32];
+        List<StageProfile> profiles = [];
 
         // Before weights are made: what is refused then costs no minutes.
-        methods.Check(rows);
+        if (options.ProfiledTokens is null)
+        {
+            methods.Check(rows);
+        }
+
         List<Figures> results = [];
         foreach (ScalarType type in types)
         {
@@ -47,6 +52,13 @@ internal static class ShapeBench
                 Threads = context.Compute.Threads(parsed) ?? 0,
                 Rounds = options.Rounds,
             });
+            if (options.ProfiledTokens is { } tokens)
+            {
+                profiles.Add(bench.Profile(tokens, cancellationToken));
+                ShowProfile(context, profiles[^1], options.Json);
+                continue;
+            }
+
             Figures figures = new(bench.MeasuredOn, bench.PromptRows);
             results.Add(figures);
             Tell($"{shape.Name}, {bench.MeasuredOn}, prompt of {bench.PromptRows} rows");
@@ -83,7 +95,7 @@ internal static class ShapeBench
 
         if (options.Json)
         {
-            context.Terminal.Output.WriteLine(ToJson(shape, results));
+            context.Terminal.Output.WriteLine(options.ProfiledTokens is null ? ToJson(shape, results) : StageProfile.ToJson(profiles));
         }
 
         return 0;
@@ -95,6 +107,16 @@ internal static class ShapeBench
                 context.Terminal.Output.WriteLine(line);
                 context.Terminal.Output.Flush();
             }
+        }
+    }
+
+    /// <summary>Shows a profile, unless all of them are written as one document at the end.</summary>
+    internal static void ShowProfile(CommandContext context, StageProfile profile, bool json)
+    {
+        if (!json)
+        {
+            new TerminalDisplay(context.Terminal).Show(profile);
+            context.Terminal.Output.WriteLine();
         }
     }
 

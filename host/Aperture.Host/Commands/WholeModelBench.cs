@@ -54,6 +54,19 @@ internal static class WholeModelBench
         Tell($"{shape.Name}, stored {stored}, computed in {measuredOn}");
         Tell($"  {"opened in".PadRight(LabelWidth)} {seconds:0.00} s");
         Image picture = Image.Load(Path.Combine(AppContext.BaseDirectory, "scripts", "shelf.png"));
+        if (options.ProfiledTokens is { } tokens)
+        {
+            StageProfile profile = StageProfiler.Profile(
+                plain, picture, Question, new() { Runs = options.Rounds, Generation = new() { MaxNewTokens = tokens } }, null, cancellationToken);
+            ShapeBench.ShowProfile(context, profile, options.Json);
+            if (options.Json)
+            {
+                context.Terminal.Output.WriteLine(StageProfile.ToJson([profile]));
+            }
+
+            return 0;
+        }
+
         List<(ShapeRow Row, Answer Answer)> answers = [];
         if (picked.Contains(ShapeRows.Unpruned))
         {

@@ -43,6 +43,8 @@ public sealed class ValueFormatter
             batches => OfTable(new DisplayTable(batches.Heads, batches.Cells) { Title = batches.Question, Caption = batches.Caption })),
         Rule<LaterComparison>(
             later => OfTable(new DisplayTable(later.Heads, later.Cells) { Title = later.Later, Caption = later.Caption })),
+        Rule<StageProfile>(
+            profile => OfTable(new DisplayTable(profile.Heads, profile.Cells) { Title = profile.Title, Caption = profile.Caption })),
         Rule<Measurement>(EngineText.Describe),
         Rule<EvaluationResult>(EvaluationTables.Describe),
         Rule<PairedTest>(test => new DisplayForm(test.ToString())),

@@ -26,6 +26,16 @@ internal static class SampleTables
             ["", "", "pooling", "Averages neighbouring visual tokens, as many as bring the decoder's cost down to what a method costs."],
         ]);
 
+    public static StageProfile Profile { get; } = new("What is in the top left?", "none", "tiny-llava", _here, 196,
+        new StagePass(40, [
+            new(ForwardStage.Encoder, 1, 10, 500_000_000, 0),
+            new(ForwardStage.QueryKeyValue, 6, 5, 250_000_000, 3_000_000),
+            new(ForwardStage.Attention, 6, 2.5, 0, 0),
+            new(ForwardStage.OutputMatrix, 1, 15, 250_000_000, 3_000_000)]),
+        new StagePass(2, [new(ForwardStage.QueryKeyValue, 6, 0.25, 1_000_000, 3_000_000), new(ForwardStage.Sampling, 1, 0.75, 0, 0)]));
+
+    public static DisplayTable Of(StageProfile profile) => new ValueFormatter().Format(profile).Table!;
+
     public static DisplayTable Of(Comparison comparison) => new ValueFormatter().Format(comparison).Table!;
 
     private static Measurement Row(string label, string answer, int[] tokens, double gigaflops, double prefill, double method) => new()

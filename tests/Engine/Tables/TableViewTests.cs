@@ -213,6 +213,38 @@ public sealed partial class TableViewTests
     public void The_width_is_what_COLUMNS_says_else_the_terminal_s_else_one_that_reads_well(bool isTerminal, string? columns, int? width)
         => Assert.Equal(width, Terminal.FixedWidth(isTerminal, columns));
 
+    [Theory]
+    [InlineData(80)]
+    [InlineData(200)]
+    public void A_profile_at_80_and_at_200_columns(int width)
+    {
+        string[] lines = Plain(SampleTables.Of(SampleTables.Profile), width).Split('\n');
+
+        Assert.Equal(
+            """
+            What is in the top left?
+            token  stage              calls      ms    share  rate
+            ─────  ─────────────────  ─────  ──────  ───────  ─────────────
+            first  picture encoder        1  10.000   25.0 %  100.0 GFLOP/s
+                   query, key, value      6   5.000   12.5 %  100.0 GFLOP/s
+                   attention              6   2.500    6.3 %
+                   output matrix          1  15.000   37.5 %  33.3 GFLOP/s
+                   between stages             7.500   18.8 %
+                   all                       40.000  100.0 %
+            later  query, key, value      6   0.250   12.5 %  12.0 GB/s
+                   sampling               1   0.750   37.5 %
+                   between stages             1.000   50.0 %
+                   all                        2.000  100.0 %
+            """,
+            string.Join('\n', lines[..13]));
+        string caption = string.Join(' ', lines[13..]);
+        Assert.StartsWith("first: the prompt of 196 rows; ", caption, StringComparison.Ordinal);
+        Assert.Contains(
+            "the decoder's products: 50.0 % of the first token at 50.0 GFLOP/s, 12.5 % of a later one at 12.0 GB/s", caption, StringComparison.Ordinal);
+        Assert.EndsWith("tiny-llava, none, Float32 on cpu, 2 thread(s), Processor", caption, StringComparison.Ordinal);
+        Assert.All(lines, line => Assert.True(line.Length <= width, line));
+    }
+
     private static string Plain(DisplayTable table, int width) => Shown(table, width, null).TrimEnd('\n');
 
     // As a terminal of a width and its colours, or (null) a file or TERM=dumb, gets it.

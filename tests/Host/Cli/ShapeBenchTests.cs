@@ -109,12 +109,15 @@ public sealed class ShapeBenchTests
 
         (string output, _) = await Run(whole, new ShapeBenchOptions(new ModelOptions(), 1, [], Json: false, folder.Folder));
         (string json, _) = await Run(whole, new ShapeBenchOptions(new ModelOptions(), 1, ["FitPrune"], Json: true, folder.Folder));
+        (string profile, _) = await Run(
+            whole, new ShapeBenchOptions(new ModelOptions(), 1, [], Json: false, folder.Folder) { ProfiledTokens = 2 });
 
         string[] lines = output.TrimEnd('\n').Split('\n');
         Assert.Equal(
             ["shape, stored BFloat16, computed in", "  opened in", "  un-pruned", "  fitprune 60 %", "  dyvte, exit half-way", "  peak memory"],
             lines.Select((line, i) => i == 0 ? line[..35] : line[..22].TrimEnd()));
         Assert.EndsWith($" on cpu, {On.Threads} thread(s), {On.Processor}", lines[0], StringComparison.Ordinal);
+        Assert.Contains("\nfirst  picture preparation ", profile, StringComparison.Ordinal);
         JsonElement figures = JsonDocument.Parse(json).RootElement;
         Assert.Equal(
             ["shape", "stored", "type", "device", "threads", "processor", "loadSeconds", "rows", "peakBytes", "peakLimitBytes"],
@@ -122,6 +125,52 @@ public sealed class ShapeBenchTests
         JsonElement row = Assert.Single(figures.GetProperty("rows").EnumerateArray());
         Assert.Equal(["row", "methods", "prefillMs", "decodeMs", "cacheBytes"], row.EnumerateObject().Select(property => property.Name));
         Assert.Equal(("fitprune", "fitprune 60 %"), (row.GetProperty("row").GetString(), row.GetProperty("methods").GetString()));
+    }
+
+    [Fact]
+    public async Task A_profile_is_a_table_a_type_with_stages_that_add_up_to_all()
+    {
+        (string output, _) = await Run(Shape(2), new ShapeBenchOptions(Float32, 1, [], Json: false, null) { ProfiledTokens = 3 });
+        (string json, _) = await Run(Shape(2), new ShapeBenchOptions(new ModelOptions(), 1, [], Json: true, null) { ProfiledTokens = 3 });
+
+        string[] lines = output.TrimEnd('\n').Split('\n');
+        Assert.Equal("random weights, no picture", lines[0]);
+        Assert.Equal(["token", "stage", "calls", "ms", "share", "rate"], lines[1].Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(2, lines.Count(line => line.Contains(" all ", StringComparison.Ordinal) && line.Contains("100.0 %", StringComparison.Ordinal)));
+        Assert.Single(lines, line => line.StartsWith("first  norms", StringComparison.Ordinal));
+        Assert.Single(lines, line => line.StartsWith("later  embedding rows", StringComparison.Ordinal));
+        Assert.Equal($"shape, none, {On}", lines[^1]);
+        JsonElement[] profiles = [.. JsonDocument.Parse(json).RootElement.EnumerateArray()];
+        Assert.Equal(["BFloat16", "Float32"], profiles.Select(profile => profile.GetProperty("type").GetString()));
+        Assert.All(profiles, profile => Assert.Equal(640, profile.GetProperty("promptRows").GetInt32()));
+        Assert.All(profiles.SelectMany(profile => (JsonElement[])[profile.GetProperty("first"), profile.GetProperty("later")]), pass => Assert.Equal(
+            pass.GetProperty("milliseconds").GetDouble(),
+            pass.GetProperty("restMilliseconds").GetDouble()
+                + pass.GetProperty("stages").EnumerateArray().Sum(stage => stage.GetProperty("milliseconds").GetDouble()),
+            6));
+    }
+
+    [Fact]
+    [Trait("Category", "Process")]
+    public async Task A_profile_takes_one_question_and_two_tokens()
+    {
+        using CommandFolder folder = new();
+        async Task<string> Refusal(params string[] arguments)
+        {
+            (int code, string output, string error) = await folder.Run(["bench", "--profile", .. arguments]);
+            Assert.Equal((1, ""), (code, output));
+            return error;
+        }
+
+        Assert.Equal("error: --profile tells one question by stage and takes no --batch; leave one of them out.\n", await Refusal("--batch", "2"));
+        Assert.Equal("error: --profile tells one question by stage and takes no --wide; leave one of them out.\n", await Refusal("--wide"));
+        Assert.Equal(
+            "error: --profile tells one question by stage and takes no --only prefill; leave one of them out.\n",
+            await Refusal("--shape", "llama-1.1b", "--only", "prefill"));
+        Assert.Equal(
+            "error: --profile tells a first and a later token by stage; give --max-new-tokens 2 or more.\n",
+            await Refusal("--shape", "llama-1.1b", "--max-new-tokens", "1"));
+        Assert.Equal("error: The number of timed runs is 0 but must be 1 to 1000.\n", await Refusal("--shape", "llama-1.1b", "--runs", "0"));
     }
 
     [Fact]
