@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Aperture.Kernels;
@@ -81,6 +82,7 @@ internal static unsafe class HeadReducedSums
     }
 
     // Softmax in place, then maximum (or mean) into `reduced`.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Reduce(float* p, float* reduced, int begin, int end, float scale, bool maximum, float weight)
     {
         Vector512<float> top = Vector512.Create(float.NegativeInfinity);
@@ -132,6 +134,7 @@ internal static unsafe class HeadReducedSums
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddTo(float* source, float* target, int begin, int end)
     {
         int i = begin;

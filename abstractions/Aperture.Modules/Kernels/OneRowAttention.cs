@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Aperture.Kernels;
@@ -86,6 +87,7 @@ internal static unsafe class OneRowAttention
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Scale(float* values, int count, float factor)
     {
         for (int i = 0; i < count; i++)
@@ -94,6 +96,7 @@ internal static unsafe class OneRowAttention
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Dot(float* a, float* b, int d)
     {
         Vector512<float> sum = default;
@@ -112,6 +115,7 @@ internal static unsafe class OneRowAttention
         return total;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Softmax(float* logits, int keys)
     {
         float peak = float.NegativeInfinity;
@@ -139,6 +143,7 @@ internal static unsafe class OneRowAttention
         Scale(logits, keys, 1f / total);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddScaled(float* sum, float* row, float weight, int d)
     {
         Vector512<float> factor = Vector512.Create(weight);

@@ -1,10 +1,12 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Aperture.Kernels;
 
 /// <summary>
 /// Row-wise operations of a decoder layer on contiguous CPU memory, each one pass over it: RMS norm, rotary embedding, gated SiLU.
-/// Rounding points are the reference's: the norm rounds before the gain is applied, SiLU rounds before the product.
+/// Rounding points are the reference's: the norm rounds before the gain is applied, SiLU rounds before the product. Compiled to their best at the first call:
+/// a first question would spend half of its time in loops that were compiled in haste.
 /// </summary>
 internal static unsafe class RowKernels
 {
@@ -13,7 +15,7 @@ internal static unsafe class RowKernels
     public static void RmsNorm(WorkerTeam team, float* x, float* weight, float* y, int rows, int d, float eps)
     {
         nint px = (nint)x, pw = (nint)weight, py = (nint)y;
-        ForRows(team, rows, d, row =>
+        ForRows(team, rows, d, [MethodImpl(MethodImplOptions.AggressiveOptimization)] (row) =>
         {
             float* source = (float*)px + ((long)row * d);
             float* target = (float*)py + ((long)row * d);
@@ -47,7 +49,7 @@ internal static unsafe class RowKernels
     public static void RmsNorm(WorkerTeam team, ushort* x, ushort* weight, ushort* y, int rows, int d, float eps)
     {
         nint px = (nint)x, pw = (nint)weight, py = (nint)y;
-        ForRows(team, rows, d, row =>
+        ForRows(team, rows, d, [MethodImpl(MethodImplOptions.AggressiveOptimization)] (row) =>
         {
             ushort* source = (ushort*)px + ((long)row * d);
             ushort* target = (ushort*)py + ((long)row * d);
@@ -87,7 +89,7 @@ internal static unsafe class RowKernels
     public static void Rotate(WorkerTeam team, float* x, float* cos, float* sin, int rows, int heads, int d, int half)
     {
         nint px = (nint)x, pc = (nint)cos, ps = (nint)sin;
-        ForRows(team, rows, heads * d, row =>
+        ForRows(team, rows, heads * d, [MethodImpl(MethodImplOptions.AggressiveOptimization)] (row) =>
         {
             float* c = (float*)pc + ((long)row * half);
             float* s = (float*)ps + ((long)row * half);
@@ -120,7 +122,7 @@ internal static unsafe class RowKernels
     public static void Rotate(WorkerTeam team, ushort* x, float* cos, float* sin, int rows, int heads, int d, int half)
     {
         nint px = (nint)x, pc = (nint)cos, ps = (nint)sin;
-        ForRows(team, rows, heads * d, row =>
+        ForRows(team, rows, heads * d, [MethodImpl(MethodImplOptions.AggressiveOptimization)] (row) =>
         {
             float* c = (float*)pc + ((long)row * half);
             float* s = (float*)ps + ((long)row * half);
@@ -153,7 +155,7 @@ internal static unsafe class RowKernels
     public static void SiluTimes(WorkerTeam team, float* gate, float* up, long count)
     {
         nint pg = (nint)gate, pu = (nint)up;
-        ForElements(team, count, (from, to) =>
+        ForElements(team, count, [MethodImpl(MethodImplOptions.AggressiveOptimization)] (from, to) =>
         {
             float* g = (float*)pg, u = (float*)pu;
             long i = from;
@@ -173,7 +175,7 @@ internal static unsafe class RowKernels
     public static void SiluTimes(WorkerTeam team, ushort* gate, ushort* up, long count)
     {
         nint pg = (nint)gate, pu = (nint)up;
-        ForElements(team, count, (from, to) =>
+        ForElements(team, count, [MethodImpl(MethodImplOptions.AggressiveOptimization)] (from, to) =>
         {
             ushort* g = (ushort*)pg, u = (ushort*)pu;
             long i = from;
