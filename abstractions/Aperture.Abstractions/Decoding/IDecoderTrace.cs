@@ -18,6 +18,10 @@ public interface IDecoderTrace
     {
     }
 
+    /// <summary>Whether <see cref="LayerCache"/> is wanted for a layer. A cache that is kept in fewer bits is widened for it.</summary>
+    /// <param name="layer">The decoder layer.</param>
+    bool WantsCache(int layer) => true;
+
     /// <summary>A layer's attention has run. Not called where a layer was skipped or replaced.</summary>
     /// <param name="context">The layer.</param>
     /// <param name="sample">Index of the sample in the batch.</param>

@@ -13,12 +13,23 @@ public sealed record MeasuredOn(ScalarType Type, string Device, int Threads, str
     /// <summary>What matrices are kept in where that is not what the checkpoint stores, such as <c>int8</c>; else null.</summary>
     public string? Weights { get; init; }
 
-    /// <summary>One line: <c>BFloat16 on cpu, 2 thread(s), AMD EPYC 9R14</c>, or <c>BFloat16 with int8 weights on cpu, …</c>.</summary>
-    public override string ToString() => $"{Type}{(Weights is null ? "" : $" with {Weights} weights")} on {Device}, {Threads} thread(s), {Processor}";
+    /// <summary>What keys and values are cached in where that is not the type computed in, such as <c>int8</c>; else null.</summary>
+    public string? Cache { get; init; }
 
     /// <summary>
-    /// Writes the properties <c>type</c>, <c>device</c>, <c>threads</c> and <c>processor</c>, and <c>weights</c> where they are not as stored, into the object
-    /// that is open.
+    /// One line: <c>BFloat16 on cpu, 2 thread(s), AMD EPYC 9R14</c>, <c>BFloat16 with int8 weights on cpu, …</c> or
+    /// <c>Float32 with int8 weights and int8 KV on cpu, …</c>.
+    /// </summary>
+    public override string ToString()
+    {
+        string[] narrowed = [.. Weights is null ? [] : (string[])[$"{Weights} weights"], .. Cache is null ? [] : (string[])[$"{Cache} KV"]];
+        string with = narrowed.Length == 0 ? "" : $" with {string.Join(" and ", narrowed)}";
+        return $"{Type}{with} on {Device}, {Threads} thread(s), {Processor}";
+    }
+
+    /// <summary>
+    /// Writes the properties <c>type</c>, <c>device</c>, <c>threads</c> and <c>processor</c>, besides <c>weights</c> where they are not as stored and
+    /// <c>cache</c> where keys and values are not kept in the type computed in, into the object that is open.
     /// </summary>
     /// <param name="json">The writer.</param>
     public void Write(Utf8JsonWriter json)
@@ -27,6 +38,11 @@ public sealed record MeasuredOn(ScalarType Type, string Device, int Threads, str
         if (Weights is not null)
         {
             json.WriteString("weights", Weights);
+        }
+
+        if (Cache is not null)
+        {
+            json.WriteString("cache", Cache);
         }
 
         json.WriteString("device", Device);

@@ -11,12 +11,12 @@ public sealed partial class Ops
     internal bool HasManagedKernels => Managed;
 
     /// <summary>Attention of one row over all keys of a cache in one managed pass, or null where libtorch is the way.</summary>
-    /// <param name="q">Queries <c>[1, heads, head]</c>, contiguous; borrowed.</param>
-    /// <param name="k">Keys <c>[kv heads, keys, head]</c>, a view with contiguous rows; borrowed.</param>
-    /// <param name="v">Values, laid out as the keys; borrowed.</param>
+    /// <param name="q">Queries <c>[1, heads, head]</c> in the type computed in, contiguous; borrowed.</param>
+    /// <param name="k">Keys; borrowed.</param>
+    /// <param name="v">Values; borrowed.</param>
     /// <param name="shape">heads, kv heads, head, keys.</param>
     /// <returns><c>[1, heads * head]</c>; the caller disposes it.</returns>
-    internal unsafe Tensor? AttendOneRow(Tensor q, Tensor k, Tensor v, (int Heads, int KeyValueHeads, int D, int Keys) shape)
+    internal unsafe Tensor? AttendOneRow(Tensor q, StoredRows k, StoredRows v, (int Heads, int KeyValueHeads, int D, int Keys) shape)
     {
         if (!Managed)
         {
@@ -25,8 +25,7 @@ public sealed partial class Ops
 
         Tensor y = empty(1, shape.Heads * shape.D, dtype: Type, device: Device);
         OneRowAttention.Run(
-            _team!, TensorMemory.Pointer(q), TensorMemory.Pointer(k), TensorMemory.Pointer(v), TensorMemory.Pointer(y),
-            (shape.Heads, shape.KeyValueHeads, shape.D, shape.Keys, k.stride(0), k.stride(1)), Type == ScalarType.BFloat16);
+            _team!, TensorMemory.Pointer(q), new CachedRows(k), new CachedRows(v), TensorMemory.Pointer(y), shape, Type == ScalarType.BFloat16);
         return y;
     }
 

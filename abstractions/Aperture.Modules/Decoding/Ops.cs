@@ -36,6 +36,7 @@ public sealed partial class Ops : IDisposable
         Type = shared.Type;
         Threads = shared.Threads;
         Weights = shared.Weights;
+        Cache = shared.Cache;
         Watch = shared.Watch;
         _team = shared._team;
         Differentiable = differentiable;
@@ -52,6 +53,9 @@ public sealed partial class Ops : IDisposable
 
     /// <summary>How the matrices of linear layers are kept that are loaded for these operations.</summary>
     public WeightFormat Weights { get; init; }
+
+    /// <summary>How a decoder's caches keep keys and values.</summary>
+    public CacheFormat Cache { get; init; }
 
     /// <summary>Notes the linear layers that are loaded for these operations; null for nobody.</summary>
     internal MatrixWatch? Watch { get; init; }

@@ -12,16 +12,15 @@ internal static unsafe class OneRowAttention
 {
     /// <param name="team">Threads.</param>
     /// <param name="q">Queries <c>[heads, d]</c>, contiguous.</param>
-    /// <param name="k">Keys; a row of <c>d</c> is contiguous.</param>
-    /// <param name="v">Values, laid out as the keys.</param>
+    /// <param name="k">Keys.</param>
+    /// <param name="v">Values.</param>
     /// <param name="output"><c>[heads, d]</c>, contiguous.</param>
-    /// <param name="shape">heads, kv heads, d, keys, and elements from one kv head and one key to the next.</param>
-    /// <param name="bf16">Whether elements are bf16, else float32.</param>
+    /// <param name="shape">heads, kv heads, d, keys.</param>
+    /// <param name="bf16">Whether queries and output are bf16, else float32.</param>
     public static void Run(
-        WorkerTeam team, void* q, void* k, void* v, void* output, (int Heads, int KeyValueHeads, int D, int Keys, long HeadStride, long KeyStride) shape,
-        bool bf16)
+        WorkerTeam team, void* q, CachedRows k, CachedRows v, void* output, (int Heads, int KeyValueHeads, int D, int Keys) shape, bool bf16)
     {
-        nint pq = (nint)q, pk = (nint)k, pv = (nint)v, po = (nint)output;
+        nint pq = (nint)q, po = (nint)output;
         int group = shape.Heads / shape.KeyValueHeads;
         team.Run(shape.KeyValueHeads, keyValueHead =>
         {
@@ -30,12 +29,12 @@ internal static unsafe class OneRowAttention
             fixed (float* queries = rented)
             {
                 float* sums = queries + (group * d), row = sums + (group * d), logits = row + d;
-                long head = keyValueHead * shape.HeadStride, first = (long)keyValueHead * group * d;
+                long first = (long)keyValueHead * group * d;
                 Widen(pq, first, queries, group * d, bf16);
                 Scale(queries, group * d, 1f / MathF.Sqrt(d));
                 for (int key = 0; key < keys; key++)
                 {
-                    float* current = Row(pk, head + (key * shape.KeyStride), row, d, bf16);
+                    float* current = k.Row(keyValueHead, key, row, d);
                     for (int h = 0; h < group; h++)
                     {
                         logits[(h * keys) + key] = Dot(queries + (h * d), current, d);
@@ -44,13 +43,15 @@ internal static unsafe class OneRowAttention
 
                 for (int h = 0; h < group; h++)
                 {
+                    k.Scale(keyValueHead, logits + (h * keys), keys);
                     Softmax(logits + (h * keys), keys);
+                    v.Scale(keyValueHead, logits + (h * keys), keys);
                 }
 
                 new Span<float>(sums, group * d).Clear();
                 for (int key = 0; key < keys; key++)
                 {
-                    float* current = Row(pv, head + (key * shape.KeyStride), row, d, bf16);
+                    float* current = v.Row(keyValueHead, key, row, d);
                     for (int h = 0; h < group; h++)
                     {
                         AddScaled(sums + (h * d), current, logits[(h * keys) + key], d);
@@ -62,17 +63,6 @@ internal static unsafe class OneRowAttention
 
             ArrayPool<float>.Shared.Return(rented);
         });
-    }
-
-    private static float* Row(nint source, long offset, float* buffer, int d, bool bf16)
-    {
-        if (!bf16)
-        {
-            return (float*)source + offset;
-        }
-
-        Bf16.Widen((ushort*)source + offset, buffer, d);
-        return buffer;
     }
 
     private static void Widen(nint source, long offset, float* target, int count, bool bf16)

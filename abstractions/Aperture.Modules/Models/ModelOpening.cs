@@ -25,6 +25,9 @@ public sealed class ModelOpening(Device device, ScalarType? type = null, int thr
     /// </summary>
     public WeightFormat? Weights { get; init; }
 
+    /// <summary>How the decoder's caches keep keys and values.</summary>
+    public CacheFormat Cache { get; init; }
+
     /// <summary>The format that the checkpoint says it was written for; null for none.</summary>
     internal WeightFormat? WrittenFor { get; set; }
 
@@ -89,8 +92,29 @@ public sealed class ModelOpening(Device device, ScalarType? type = null, int thr
         }
 
         WeightPolicy policy = WeightPolicy.For(device, type, stored, _ops is null ? HalfType : () => _ops.Type) with { Cancellation = cancellationToken };
-        _ops ??= Keep(new Ops(device, policy.Compute, threads) { Weights = Weights ?? (isCpu ? WrittenFor : null) ?? WeightFormat.Stored, Watch = Watch });
+        RequireCache(policy.Compute);
+        _ops ??= Keep(new Ops(device, policy.Compute, threads)
+        {
+            Weights = Weights ?? (isCpu ? WrittenFor : null) ?? WeightFormat.Stored,
+            Cache = Cache,
+            Watch = Watch,
+        });
         return policy with { Ops = _ops };
+    }
+
+    private void RequireCache(ScalarType computed)
+    {
+        string format = Cache.ToString().ToLowerInvariant();
+        if (Cache != CacheFormat.Computed && computed == ScalarType.Float16)
+        {
+            throw new ApertureException(
+                $"A KV cache in {format} needs a model that is computed in float32 or bfloat16, not in float16; leave --kv-cache (Cache) out or use --dtype.");
+        }
+
+        if (Cache == CacheFormat.Int8 && device.type != TorchSharp.DeviceType.CPU)
+        {
+            throw new ApertureException($"A KV cache in int8 works on the CPU, but the device is {device}; leave --kv-cache (Cache) out or use --device cpu.");
+        }
     }
 
     /// <summary>Tells the user what of the checkpoint is not done as its files say, though nothing failed: one line, once.</summary>

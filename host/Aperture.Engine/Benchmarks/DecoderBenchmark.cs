@@ -38,7 +38,7 @@ public sealed class DecoderBenchmark : IDisposable
             set_num_threads(options.Threads);
         }
 
-        _ops = new Ops(options.Device, options.Type, options.Threads) { Weights = options.Weights };
+        _ops = new Ops(options.Device, options.Type, options.Threads) { Weights = options.Weights, Cache = options.Cache };
         _source = new RandomWeights(shape.Decoder, options.Type, seed: 1);
         WeightPolicy policy = WeightPolicy.Of(_ops);
         _decoder = new Decoder(shape.Decoder, DecoderWeights.Load(_source, "model.", "lm_head", shape.Decoder, policy), _ops, shape.Info);
@@ -149,17 +149,21 @@ public sealed class DecoderBenchmark : IDisposable
         using IDisposable mode = inference_mode();
         GenerationOptions options = new() { MaxNewTokens = tokens };
         StagePasses passes = new(_ops);
+        long bytes = 0;
         for (int round = 0; round <= _options.Rounds; round++)
         {
             passes.Run(kept: round > 0, _ =>
             {
                 using GenerationSession session = new(_decoder, Begin(null, null));
                 session.Prefill(_rows.clone(), cancellationToken);
-                session.Generate(options, GenerationControl.None, null, cancellationToken);
+                bytes = session.Generate(options, GenerationControl.None, null, cancellationToken).CacheBytes;
             });
         }
 
-        return new StageProfile("random weights, no picture", "none", _shape.Name, MeasuredOn, PromptRows, passes.First, passes.Later);
+        return new StageProfile("random weights, no picture", "none", _shape.Name, MeasuredOn, PromptRows, passes.First, passes.Later)
+        {
+            CacheBytes = bytes,
+        };
     }
 
     /// <summary>Disposes the model.</summary>
@@ -172,7 +176,7 @@ public sealed class DecoderBenchmark : IDisposable
     }
 
     private RequestContext Begin(HookTable? table, IDecoderTrace? trace)
-        => new(_decoder.Info, [_layout], table, trace, new KvCache(_shape.Decoder.Layers, 1, (DecodeTokens * DecodeRounds) + 2));
+        => new(_decoder.Info, [_layout], table, trace, new KvCache(_shape.Decoder.Layers, 1, (DecodeTokens * DecodeRounds) + 2, _options.Cache));
 
     private void Prefill(HookTable? table, CancellationToken cancellationToken)
     {

@@ -16,6 +16,9 @@ public sealed record DecoderBenchmarkOptions
     /// <summary>How matrices are kept.</summary>
     public WeightFormat Weights { get; init; }
 
+    /// <summary>How the cache keeps keys and values.</summary>
+    public CacheFormat Cache { get; init; }
+
     /// <summary>Threads; 0 for libtorch's number.</summary>
     public int Threads { get; init; }
 

@@ -28,7 +28,7 @@ public static class StageProfiler
         PromptRequest asked = PromptRequest.Of(question, image is null ? [] : [image]);
         Ops ops = pipeline.Model.Ops;
         StagePasses passes = new(ops);
-        int rows = 0;
+        RequestOutcome? outcome = null;
         for (int run = 0; run <= options.Runs; run++)
         {
             bool kept = run > 0; // the first warms up
@@ -38,7 +38,7 @@ public static class StageProfiler
                     passes.Run(kept, clock =>
                     {
                         RequestRun timed = request.Timed(new HookClock(ops.Device) { Stages = clock }) ?? request;
-                        rows = timed.Run([asked], chosen, null, null, token).Prompts[0].Count;
+                        outcome = timed.Run([asked], chosen, null, null, token);
                     });
                     return true;
                 },
@@ -46,6 +46,10 @@ public static class StageProfiler
             progress?.Report((run + 1) / (double)(options.Runs + 1));
         }
 
-        return new StageProfile(question, pipeline.Label, pipeline.Model.Name, MeasuredOn.Of(ops), rows, passes.First, passes.Later);
+        return new StageProfile(
+            question, pipeline.Label, pipeline.Model.Name, MeasuredOn.Of(ops), outcome!.Prompts[0].Count, passes.First, passes.Later)
+        {
+            CacheBytes = outcome.CacheBytes,
+        };
     }
 }

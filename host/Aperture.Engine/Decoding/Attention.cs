@@ -42,7 +42,7 @@ internal sealed class Attention
         int group = _heads / _keyValueHeads;
         if (rows == 1 && mask is null)
         {
-            return _ops.AttendOneRow(q, k, v, (_heads, _keyValueHeads, _headSize, keys)) ?? RunOneRow(q, k, v, group);
+            return _ops.AttendOneRow(q, new(k, null), new(v, null), (_heads, _keyValueHeads, _headSize, keys)) ?? RunOneRow(q, k, v, group);
         }
 
         using Tensor view = q.view(rows, _keyValueHeads, group, _headSize);
@@ -52,6 +52,25 @@ internal sealed class Attention
         using Tensor attended = F.scaled_dot_product_attention(queries, groupedKeys, groupedValues, mask, 0, is_casual: mask is null);
         using Tensor rowsFirst = attended.permute(2, 0, 1, 3); // [rows, kv heads, group, head]
         return rowsFirst.reshape(rows, _heads * _headSize);
+    }
+
+    /// <summary>One row over a cache that keeps rows in fewer bits, read as they are stored.</summary>
+    /// <param name="q">Its queries <c>[1, heads, head]</c>, after RoPE; borrowed.</param>
+    /// <param name="cache">The cache, the row in it.</param>
+    /// <returns><c>[1, heads * head]</c>, which the caller disposes; null where the rows have to be widened first.</returns>
+    public Tensor? RunStored(Tensor q, LayerCache cache)
+    {
+        if (!cache.IsNarrowed || !_ops.HasManagedKernels)
+        {
+            return null;
+        }
+
+        (StoredRows k, StoredRows v) = cache.Stored();
+        using (k)
+        using (v)
+        {
+            return _ops.AttendOneRow(q, k, v, (_heads, _keyValueHeads, _headSize, cache.Length));
+        }
     }
 
     /// <summary>Sequences of equal length without a cache, plain causal: one fused call for the batch.</summary>

@@ -178,6 +178,9 @@ public sealed class Decoder : IDisposable
         return Logits(last, state.Samples);
     }
 
+    /// <summary>How its caches keep keys and values.</summary>
+    internal CacheFormat Cache => _ops.Cache;
+
     /// <summary>Tells by stage where time goes; null for nobody.</summary>
     internal StageClock? Clock => _ops.Clock;
 

@@ -248,27 +248,16 @@ internal sealed class DecoderLayer
                 cache?.Append(newKeys, newValues, state.Layout(sample), state.Request.Step, state.Cache!.Reserve);
             }
 
-            Tensor keys = newKeys, values = newValues;
-            if (before > 0)
-            {
-                (keys, values) = cache!.View();
-            }
-
             using (_ops.Time(ForwardStage.Attention))
             using (Tensor? mask = _masks.For(positions, before > 0 ? cache!.Positions : positions, before, window))
             {
-                parts[used] = _attention.Run(queries, keys, values, rows, before + rows, mask);
+                parts[used] = before == 0 ? _attention.Run(queries, newKeys, newValues, rows, rows, mask) : AttendCached(queries, cache!, rows, mask);
                 call?.Hold(parts[used]);
                 used++;
             }
 
             call?.CountAttention(sample, rows, before + rows);
-            call?.TraceCache(state, sample, keys, values);
-            if (before > 0)
-            {
-                keys.Dispose();
-                values.Dispose();
-            }
+            call?.TraceCache(state, sample, cache, newKeys, newValues);
         }
 
         if (used == 1)
@@ -283,6 +272,21 @@ internal sealed class DecoderLayer
         }
 
         return joined;
+    }
+
+    private Tensor AttendCached(Tensor queries, LayerCache cache, int rows, Tensor? mask)
+    {
+        if (rows == 1 && mask is null && _attention.RunStored(queries, cache) is { } read)
+        {
+            return read;
+        }
+
+        (Tensor keys, Tensor values) = cache.View();
+        using (keys)
+        using (values)
+        {
+            return _attention.Run(queries, keys, values, rows, cache.Length, mask);
+        }
     }
 
     private (Tensor Q, Tensor K, Tensor V) Project(ForwardState state, Tensor n, int layer, DecoderLayerWeights weights, LayerCall? call)

@@ -9,10 +9,11 @@ public sealed class KvCache : IDisposable
     /// <param name="layers">Decoder layers.</param>
     /// <param name="samples">Sequences.</param>
     /// <param name="reserve">Rows expected after the prompt, so that storage need not grow.</param>
-    public KvCache(int layers, int samples, int reserve)
+    /// <param name="format">How keys and values are kept; codes need a decoder on the CPU that is computed in float32 or bf16.</param>
+    public KvCache(int layers, int samples, int reserve, CacheFormat format = CacheFormat.Computed)
     {
         Reserve = reserve;
-        _layers = [.. Enumerable.Range(0, layers).Select(_ => Enumerable.Range(0, samples).Select(_ => new LayerCache()).ToArray())];
+        _layers = [.. Enumerable.Range(0, layers).Select(_ => Enumerable.Range(0, samples).Select(_ => new LayerCache(format)).ToArray())];
     }
 
     /// <summary>Rows expected after the prompt.</summary>

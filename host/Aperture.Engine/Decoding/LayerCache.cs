@@ -4,10 +4,11 @@ using static TorchSharp.torch;
 namespace Aperture.Decoding;
 
 /// <summary>Keys and values of one sequence in one layer: its own length, written in place into storage that grows seldom.</summary>
-internal sealed class LayerCache : IDisposable
+/// <param name="format">How they are kept.</param>
+internal sealed class LayerCache(CacheFormat format = CacheFormat.Computed) : IDisposable
 {
-    private Tensor? _keys; // [kv heads, capacity, head]
-    private Tensor? _values;
+    private CacheRows? _keys;
+    private CacheRows? _values;
     private int[] _positions = [];
     private long[] _rows = []; // which row of which forward each is
     private int _capacity;
@@ -19,7 +20,10 @@ internal sealed class LayerCache : IDisposable
     public ReadOnlySpan<int> Positions => _positions.AsSpan(0, Length);
 
     /// <summary>Bytes of the rows held.</summary>
-    public long Bytes { get; private set; }
+    public long Bytes => Length == 0 ? 0 : Length * (_keys!.RowBytes + _values!.RowBytes);
+
+    /// <summary>Whether rows are kept in fewer bits than they came in.</summary>
+    public bool IsNarrowed => _keys?.IsNarrowed == true;
 
     /// <summary>Bytes of the storage, rows that are still to come included.</summary>
     public long Held => Length == 0 ? 0 : Bytes / Length * _capacity;
@@ -38,16 +42,8 @@ internal sealed class LayerCache : IDisposable
             Grow(keys, values, Length + rows + Math.Max(reserve, _capacity / 2));
         }
 
-        using (Tensor target = _keys!.narrow(1, Length, rows))
-        {
-            target.copy_(keys);
-        }
-
-        using (Tensor target = _values!.narrow(1, Length, rows))
-        {
-            target.copy_(values);
-        }
-
+        _keys!.Write(Length, keys);
+        _values!.Write(Length, values);
         layout.Positions.CopyTo(_positions.AsSpan(Length));
         for (int row = 0; row < rows; row++)
         {
@@ -55,7 +51,6 @@ internal sealed class LayerCache : IDisposable
         }
 
         Length += rows;
-        Bytes += rows * RowBytes(keys) * 2;
     }
 
     /// <summary>The name of a row: the forward it came with and its index in that forward's sequence.</summary>
@@ -72,26 +67,16 @@ internal sealed class LayerCache : IDisposable
             return;
         }
 
-        Tensor oldKeys = _keys!, oldValues = _values!;
-        using (Tensor index = tensor(kept, device: oldKeys.device))
-        {
-            using Tensor keys = oldKeys.index_select(1, index), values = oldValues.index_select(1, index);
-            int[] positions = [.. kept.Select(i => _positions[i])];
-            long[] names = [.. kept.Select(i => _rows[i])];
-            _keys = _values = null;
-            Length = _capacity = 0;
-            Grow(keys, values, kept.Length + reserve);
-            using Tensor toKeys = _keys!.narrow(1, 0, kept.Length), toValues = _values!.narrow(1, 0, kept.Length);
-            toKeys.copy_(keys);
-            toValues.copy_(values);
-            positions.CopyTo(_positions, 0);
-            names.CopyTo(_rows, 0);
-            Length = kept.Length;
-            Bytes = Length * RowBytes(keys) * 2;
-        }
-
-        oldKeys.Dispose();
-        oldValues.Dispose();
+        int[] positions = [.. kept.Select(i => _positions[i])];
+        long[] names = [.. kept.Select(i => _rows[i])];
+        _capacity = kept.Length + reserve;
+        _keys = _keys!.Pick(kept, _capacity);
+        _values = _values!.Pick(kept, _capacity);
+        _positions = new int[_capacity];
+        _rows = new long[_capacity];
+        positions.CopyTo(_positions, 0);
+        names.CopyTo(_rows, 0);
+        Length = kept.Length;
     }
 
     /// <summary>Lets a row and all that came after it go. Their storage stays for the rows that follow.</summary>
@@ -104,26 +89,27 @@ internal sealed class LayerCache : IDisposable
             kept--;
         }
 
-        if (kept < Length)
-        {
-            Bytes = Bytes / Length * kept;
-            Length = kept;
-        }
+        Length = kept;
     }
 
-    /// <summary>Views of the rows held, <c>[kv heads, rows, head]</c>; the caller disposes them.</summary>
-    public (Tensor Keys, Tensor Values) View() => (_keys!.narrow(1, 0, Length), _values!.narrow(1, 0, Length));
+    /// <summary>The rows held in the type computed in, <c>[kv heads, rows, head]</c>; the caller disposes them.</summary>
+    public (Tensor Keys, Tensor Values) View() => (Keys(), _values!.Whole(Length));
+
+    /// <summary>The keys held in the type computed in, <c>[kv heads, rows, head]</c>; the caller disposes them.</summary>
+    public Tensor Keys() => _keys!.Whole(Length);
+
+    /// <summary>The rows held as they are stored; the caller disposes them.</summary>
+    public (StoredRows Keys, StoredRows Values) Stored() => (_keys!.Stored(Length), _values!.Stored(Length));
 
     /// <summary>A copy with storage of its own.</summary>
-    public LayerCache Clone() => new()
+    public LayerCache Clone() => new(format)
     {
-        _keys = _keys?.clone().DetachFromDisposeScope(),
-        _values = _values?.clone().DetachFromDisposeScope(),
+        _keys = _keys?.Clone(),
+        _values = _values?.Clone(),
         _positions = [.. _positions],
         _rows = [.. _rows],
         _capacity = _capacity,
         Length = Length,
-        Bytes = Bytes,
     };
 
     public void Dispose()
@@ -135,24 +121,22 @@ internal sealed class LayerCache : IDisposable
 
     private void Grow(Tensor keys, Tensor values, int capacity)
     {
-        (Tensor? oldKeys, Tensor? oldValues) = (_keys, _values);
-        long heads = keys.size(0), head = keys.size(2), valueHead = values.size(2);
-        _keys = empty(heads, capacity, head, dtype: keys.dtype, device: keys.device).DetachFromDisposeScope();
-        _values = empty(heads, capacity, valueHead, dtype: values.dtype, device: values.device).DetachFromDisposeScope();
-        if (Length > 0)
-        {
-            using Tensor from = oldKeys!.narrow(1, 0, Length), to = _keys.narrow(1, 0, Length);
-            using Tensor fromValues = oldValues!.narrow(1, 0, Length), toValues = _values.narrow(1, 0, Length);
-            to.copy_(from);
-            toValues.copy_(fromValues);
-        }
-
-        oldKeys?.Dispose();
-        oldValues?.Dispose();
+        _keys = Grown(_keys, keys, capacity);
+        _values = Grown(_values, values, capacity);
         Array.Resize(ref _positions, capacity);
         Array.Resize(ref _rows, capacity);
         _capacity = capacity;
     }
 
-    private static long RowBytes(Tensor keys) => keys.size(0) * keys.size(2) * keys.element_size();
+    private CacheRows Grown(CacheRows? old, Tensor like, int capacity)
+    {
+        CacheRows grown = new(like, capacity, format);
+        if (Length > 0)
+        {
+            grown.CopyFrom(old!, Length);
+        }
+
+        old?.Dispose();
+        return grown;
+    }
 }

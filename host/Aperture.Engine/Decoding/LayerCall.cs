@@ -130,10 +130,11 @@ internal sealed class LayerCall
             int count = cache?.Length ?? rows, before = count - rows;
             Tensor keys;
             int[] keyPositions;
-            if (cache is not null)
+
+            // A prompt attends to its own rows as they are, not as a cache in fewer bits keeps them; so do its statistics.
+            if (cache is not null && (before > 0 || !cache.IsNarrowed))
             {
-                (keys, Tensor values) = cache.View();
-                values.Dispose();
+                keys = cache.Keys();
                 keyPositions = cache.Positions.ToArray();
             }
             else
@@ -204,8 +205,20 @@ internal sealed class LayerCall
     /// <summary>Counts rows that a composite sent through the feed-forward network.</summary>
     public void CountFeedForward(int sample, int rows) => _feedForwardRows[sample] += rows;
 
-    public void TraceCache(ForwardState state, int sample, Tensor keys, Tensor values)
-        => _trace?.LayerCache(ContextOf(state), sample, keys, values);
+    public void TraceCache(ForwardState state, int sample, LayerCache? cache, Tensor newKeys, Tensor newValues)
+    {
+        if (_trace?.WantsCache(Layer) != true)
+        {
+            return;
+        }
+
+        (Tensor keys, Tensor values) = cache?.View() ?? (newKeys.alias(), newValues.alias());
+        using (keys)
+        using (values)
+        {
+            _trace.LayerCache(ContextOf(state), sample, keys, values);
+        }
+    }
 
     public Tensor AfterLayer(ForwardState state, Tensor x)
     {

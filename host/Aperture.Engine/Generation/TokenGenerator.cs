@@ -21,7 +21,7 @@ public sealed class TokenGenerator(Decoder decoder)
         GenerationSession? session = null;
         try
         {
-            KvCache cache = new(decoder.Spec.Layers, input.Layouts.Count, reserve);
+            KvCache cache = new(decoder.Spec.Layers, input.Layouts.Count, reserve, decoder.Cache);
             session = new GenerationSession(decoder, new RequestContext(decoder.Info, input.Layouts, table, trace, cache, input.NextPositions));
             session.Prefill(input.Rows, cancellationToken);
             return session;

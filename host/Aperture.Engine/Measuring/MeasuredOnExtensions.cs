@@ -13,6 +13,7 @@ public static class MeasuredOnExtensions
         public static MeasuredOn Of(Ops ops) => new(ops.Type, ops.Device.ToString(), ops.Threads, ProcessorName.Of(ops.Device))
         {
             Weights = ops.Weights == WeightFormat.Stored ? null : ops.Weights.ToString().ToLowerInvariant(),
+            Cache = ops.Cache == CacheFormat.Computed ? null : ops.Cache.ToString().ToLowerInvariant(),
         };
     }
 }

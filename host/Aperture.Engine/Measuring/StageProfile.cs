@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Aperture.Comparing;
 using Aperture.Tables;
 
 namespace Aperture.Measuring;
@@ -20,6 +21,9 @@ public sealed record StageProfile(string Title, string Label, string Model, Meas
     private static readonly ForwardStage[] _products =
         [ForwardStage.QueryKeyValue, ForwardStage.AttentionOutput, ForwardStage.GateUp, ForwardStage.Down, ForwardStage.OutputMatrix];
 
+    /// <summary>Bytes of the key/value cache at the end of the answer.</summary>
+    public long CacheBytes { get; init; }
+
     /// <summary>Column heads of <see cref="Cells"/>.</summary>
     public IReadOnlyList<string> Heads => ["token", "stage", "calls", "ms", "share", "rate"];
 
@@ -32,6 +36,7 @@ public sealed record StageProfile(string Title, string Label, string Model, Meas
         $"the decoder's products: {Share(First, Sum(First))} of the first token at {OperationRate(Sum(First))}, "
             + $"{Share(Later, Sum(Later))} of a later one at {ReadRate(Sum(Later))}",
         "between stages: managed code, and waiting for a core; both passes are the fastest of all runs",
+        $"KV {Comparison.Size(CacheBytes)} at the end of the answer",
         $"{Model}, {Label}, {MeasuredOn}"]);
 
     /// <summary>How tables name a stage.</summary>
@@ -74,6 +79,7 @@ public sealed record StageProfile(string Title, string Label, string Model, Meas
                 json.WriteString("pipeline", profile.Label);
                 profile.MeasuredOn.Write(json);
                 json.WriteNumber("promptRows", profile.Rows);
+                json.WriteNumber("cacheBytes", profile.CacheBytes);
                 Write(json, "first", profile.First);
                 Write(json, "later", profile.Later);
                 json.WriteEndObject();

@@ -30,6 +30,9 @@ public sealed class WorkCounter : IDecoderTrace
         => [.. _work.Where(w => IsPrompt(w.Phase) && w.Work.Sample == sample).Select(w => w.Work.Computed)];
 
     /// <inheritdoc />
+    public bool WantsCache(int layer) => false;
+
+    /// <inheritdoc />
     public void LayerWork(ILayerContext context, LayerWork work) => _work.Add((context.Layer, context.Phase, work));
 
     /// <inheritdoc />

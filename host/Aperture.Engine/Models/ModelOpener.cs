@@ -42,6 +42,7 @@ public sealed class ModelOpener(PluginHost plugins, HubCache cache)
         ModelOpening opening = new(device, options.ScalarType, options.Threads, cancellationToken)
         {
             Weights = options.Format,
+            Cache = options.CacheFormat,
             Watch = options.Watch,
             HalfType = HalfType is { } half ? () => half(options.Threads > 0 ? options.Threads : get_num_threads()) : null,
             Tower = options.Tower,

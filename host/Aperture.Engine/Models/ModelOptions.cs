@@ -21,6 +21,12 @@ public sealed record ModelOptions
     /// </summary>
     public string Weights { get; init; } = "auto";
 
+    /// <summary>
+    /// How a decoder's caches keep keys and values: <c>auto</c> in the element type computed in, <c>bfloat16</c>, or <c>int8</c> with a scale for each row and
+    /// head, on the CPU.
+    /// </summary>
+    public string Cache { get; init; } = "auto";
+
     /// <summary>Notes the linear layers of the model; null for nobody.</summary>
     internal MatrixWatch? Watch { get; init; }
 
@@ -65,6 +71,16 @@ public sealed record ModelOptions
         "int8" => WeightFormat.Int8,
         "int4" => WeightFormat.Int4,
         _ => throw new ApertureException($"Weights '{Weights}' are not known; use auto, stored, int8 or int4."),
+    };
+
+    /// <summary>The format that <see cref="Cache"/> names.</summary>
+    /// <exception cref="ApertureException">It names none.</exception>
+    public CacheFormat CacheFormat => Cache switch
+    {
+        "auto" => CacheFormat.Computed,
+        "bfloat16" or "bf16" => CacheFormat.BFloat16,
+        "int8" => CacheFormat.Int8,
+        _ => throw new ApertureException($"A KV cache in '{Cache}' is not known; use auto, bfloat16 or int8."),
     };
 
     /// <summary>The element type that <see cref="Type"/> names; null for <c>auto</c>.</summary>

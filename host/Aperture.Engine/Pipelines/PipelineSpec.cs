@@ -175,7 +175,8 @@ public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods
     internal static ModelOptions OptionsOf(ConfigReader options, string where)
     {
         RefuseUnknown(
-            options.Root, where, "device", "type", "weights", "threads", "tower", "adapters", "adapter", "cutPrompt", "encoder", "family", "prompt", "aspect");
+            options.Root, where, "device", "type", "weights", "cache", "threads", "tower", "adapters", "adapter", "cutPrompt", "encoder", "family", "prompt",
+            "aspect");
         ModelOptions defaults = new();
         string? aspect = options.Text("aspect", null);
         return new ModelOptions
@@ -183,6 +184,7 @@ public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods
             Device = options.Text("device", defaults.Device)!,
             Type = options.Text("type", defaults.Type)!,
             Weights = options.Text("weights", defaults.Weights)!,
+            Cache = options.Text("cache", defaults.Cache)!,
             Threads = options.Size("threads", defaults.Threads, minimum: 0),
             Tower = options.Text("tower", null),
             Adapters = options.Text("adapters", null),
@@ -224,6 +226,7 @@ public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods
         Text("device", options.Device, defaults.Device);
         Text("type", options.Type, defaults.Type);
         Text("weights", options.Weights, defaults.Weights);
+        Text("cache", options.Cache, defaults.Cache);
         if (options.Threads != defaults.Threads)
         {
             json.WriteNumber("threads", options.Threads);

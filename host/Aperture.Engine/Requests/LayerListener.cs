@@ -20,6 +20,9 @@ internal sealed class LayerListener(string pattern, int places, int all) : IDeco
     public IReadOnlyList<(string Name, float[] Values)> Values => _values;
 
     /// <inheritdoc />
+    public bool WantsCache(int layer) => false;
+
+    /// <inheritdoc />
     public void Value(ILayerContext context, int sample, string name, Tensor value)
     {
         _names.Add(name);

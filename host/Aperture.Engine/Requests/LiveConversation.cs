@@ -181,7 +181,7 @@ internal sealed class LiveConversation : IDisposable
     {
         try
         {
-            _request!.Enter([packed.Layout], new KvCache(_model.Decoder.Info.Layers, 1, reserve), [next]);
+            _request!.Enter([packed.Layout], new KvCache(_model.Decoder.Info.Layers, 1, reserve, _model.Ops.Cache), [next]);
             _session = new GenerationSession(_model.Decoder, _request);
             _session.Prefill(packed.Rows.clone(), cancellationToken);
             _rows = new LiveRows(_model.Decoder.Spec.PositionAxes);

@@ -13,6 +13,9 @@ internal sealed class LiveTrace : IDecoderTrace
     public WorkCounter Begin() => Turn = new WorkCounter();
 
     /// <inheritdoc />
+    public bool WantsCache(int layer) => false;
+
+    /// <inheritdoc />
     public void LayerWork(ILayerContext context, LayerWork work) => Turn.LayerWork(context, work);
 
     /// <inheritdoc />

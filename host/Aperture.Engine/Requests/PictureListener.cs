@@ -19,6 +19,9 @@ internal sealed class PictureListener(string pattern) : IDecoderTrace
     public IReadOnlyList<(PictureTile Picture, string Name, float[] Values)> Values => _values;
 
     /// <inheritdoc />
+    public bool WantsCache(int layer) => false;
+
+    /// <inheritdoc />
     public bool WantsPictureValue(string name)
     {
         _names.Add(name);

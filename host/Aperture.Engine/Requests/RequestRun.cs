@@ -187,7 +187,7 @@ internal sealed class RequestRun(Model model, HookTable? table, KeptPrefixes? ke
                 Bring(entered, sample, asked[sample], ids[sample], given?[sample] ?? []);
             }
 
-            entered.Enter(reserve is { } rows ? new KvCache(model.Decoder.Info.Layers, asked.Count, rows) : null);
+            entered.Enter(reserve is { } rows ? new KvCache(model.Decoder.Info.Layers, asked.Count, rows, model.Ops.Cache) : null);
             return entered;
         }
         catch

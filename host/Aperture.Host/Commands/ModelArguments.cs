@@ -21,6 +21,12 @@ internal sealed class ModelArguments
         HelpName = "format",
         DefaultValueFactory = _ => "auto",
     };
+    private readonly Option<string> _cache = new("--kv-cache")
+    {
+        Description = "How keys and values are cached: auto (as computed), bfloat16, or int8 (with a scale for each row and head, on the CPU).",
+        HelpName = "format",
+        DefaultValueFactory = _ => "auto",
+    };
     private readonly Option<string?> _tower = new("--tower") { Description = "Folder of the vision tower, for checkpoints without one.", HelpName = "folder" };
     private readonly Option<string?> _adapters = new("--adapters")
     {
@@ -72,6 +78,7 @@ internal sealed class ModelArguments
         command.Options.Add(_with);
         command.Options.Add(_type);
         command.Options.Add(_weights);
+        command.Options.Add(_cache);
         command.Options.Add(_tower);
         command.Options.Add(_adapters);
         command.Options.Add(_adapter);
@@ -88,6 +95,7 @@ internal sealed class ModelArguments
     {
         Type = parsed.GetValue(_type) ?? "auto",
         Weights = parsed.GetValue(_weights) ?? "auto",
+        Cache = parsed.GetValue(_cache) ?? "auto",
         Tower = parsed.GetValue(_tower),
         Adapters = parsed.GetValue(_adapters),
         Adapter = parsed.GetValue(_adapter),

@@ -49,6 +49,7 @@ internal static class ShapeBench
                 Device = device,
                 Type = type,
                 Weights = options.Model.Format ?? WeightFormat.Stored,
+                Cache = options.Model.CacheFormat,
                 Threads = context.Compute.Threads(parsed) ?? 0,
                 Rounds = options.Rounds,
             });

@@ -42,6 +42,8 @@ internal sealed class AttentionRecorder : IDecoderTrace, IDisposable
         Cosine = _cosines,
     };
 
+    public bool WantsCache(int layer) => false;
+
     public bool WantsAttention(int layer) => true;
 
     public void LayerInput(ILayerContext context, Tensor rows)

@@ -44,8 +44,10 @@ internal sealed class SmallDecoder(DecoderSpec? config = null, ScalarType type =
         new Span(SpanKind.Text, rows - 8),
     ]);
 
-    public RequestContext Begin(IReadOnlyList<SequenceLayout> layouts, HookTable? table = null, IDecoderTrace? trace = null, bool cached = true)
-        => new(Decoder.Info, layouts, table, trace, cached ? new KvCache(Config.Layers, layouts.Count, 2) : null);
+    public RequestContext Begin(
+        IReadOnlyList<SequenceLayout> layouts, HookTable? table = null, IDecoderTrace? trace = null, bool cached = true,
+        CacheFormat format = CacheFormat.Computed)
+        => new(Decoder.Info, layouts, table, trace, cached ? new KvCache(Config.Layers, layouts.Count, 2, format) : null);
 
     /// <summary>Logits of all rows that are left after one forward.</summary>
     public Tensor Forward(RequestContext request, DecoderPhase phase, IReadOnlyList<SequenceLayout> layouts, params int[] ids)

@@ -53,6 +53,24 @@ public sealed class MeasuredOnTests
     }
 
     [Fact]
+    public void A_cache_in_fewer_bits_is_told()
+    {
+        using Ops ops = new(CPU, ScalarType.Float32, threads: 1) { Weights = WeightFormat.Int8, Cache = CacheFormat.Int8 };
+        MeasuredOn both = MeasuredOn.Of(ops), one = both with { Weights = null };
+        using MemoryStream buffer = new();
+        using (Utf8JsonWriter json = new(buffer))
+        {
+            json.WriteStartObject();
+            one.Write(json);
+            json.WriteEndObject();
+        }
+
+        Assert.StartsWith("Float32 with int8 weights and int8 KV on cpu, ", both.ToString(), StringComparison.Ordinal);
+        Assert.StartsWith("Float32 with int8 KV on cpu, ", one.ToString(), StringComparison.Ordinal);
+        Assert.StartsWith("""{"type":"Float32","cache":"int8","device":"cpu",""", Encoding.UTF8.GetString(buffer.ToArray()), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_name_of_the_cpu_is_that_of_the_first_core()
     {
         string[] lines = ["processor\t: 0", "model\t\t: 17", "model name\t: AMD EPYC 9R14: 96 cores", "", "model name\t: another"];

@@ -83,6 +83,7 @@ public sealed class StageProfilerTests(SmallLlava small) : IClassFixture<SmallLl
 
         Answer answer = await pipeline.Ask(Image.Load(small.Picture), "abc?", _options.Generation);
         Assert.Equal(answer.PromptTokens, profile.Rows);
+        Assert.Equal(Layers * 2 * 2 * 8 * 4 * (profile.Rows + 3), profile.CacheBytes); // float32; the last token is not run
         Assert.Equal(answer.Flops.Vision, 2 * profile.First[ForwardStage.Encoder]!.Macs);
         Assert.Equal(answer.Flops.Projector, 2 * profile.First[ForwardStage.Projector]!.Macs);
     }
@@ -168,6 +169,7 @@ public sealed class StageProfilerTests(SmallLlava small) : IClassFixture<SmallLl
         using DecoderBenchmark bench = new(shape, new DecoderBenchmarkOptions
         {
             Type = ScalarType.Float32,
+            Cache = CacheFormat.Int8,
             Threads = 1,
             VisualTokens = 5,
             TextTokens = 4,
@@ -179,10 +181,11 @@ public sealed class StageProfilerTests(SmallLlava small) : IClassFixture<SmallLl
         Assert.Equal(_decoder, Calls(profile.First));
         Assert.Equal([(ForwardStage.Embedding, 1), .. _decoder], Calls(profile.Later));
         Assert.Equal(9, profile.Rows);
+        Assert.Equal(Layers * 2 * 2 * (8 + 4) * (9 + 2), profile.CacheBytes);
         using JsonDocument json = JsonDocument.Parse(StageProfile.ToJson([profile]));
         JsonElement only = Assert.Single(json.RootElement.EnumerateArray());
         Assert.Equal(
-            ["title", "model", "pipeline", "type", "device", "threads", "processor", "promptRows", "first", "later"],
+            ["title", "model", "pipeline", "type", "cache", "device", "threads", "processor", "promptRows", "cacheBytes", "first", "later"],
             only.EnumerateObject().Select(property => property.Name));
         Assert.Equal(profile.Later.Milliseconds, only.GetProperty("later").GetProperty("milliseconds").GetDouble());
         Assert.Equal(

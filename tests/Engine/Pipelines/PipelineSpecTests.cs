@@ -40,6 +40,7 @@ public sealed class PipelineSpecTests(SmallLlava small) : IClassFixture<SmallLla
             Device = "cuda:1",
             Type = "bfloat16",
             Weights = "int8",
+            Cache = "bf16",
             Threads = 3,
             Aspect = ImageAspect.Crop,
             Tower = "tower",

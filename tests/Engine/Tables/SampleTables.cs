@@ -32,7 +32,10 @@ internal static class SampleTables
             new(ForwardStage.QueryKeyValue, 6, 5, 250_000_000, 3_000_000),
             new(ForwardStage.Attention, 6, 2.5, 0, 0),
             new(ForwardStage.OutputMatrix, 1, 15, 250_000_000, 3_000_000)]),
-        new StagePass(2, [new(ForwardStage.QueryKeyValue, 6, 0.25, 1_000_000, 3_000_000), new(ForwardStage.Sampling, 1, 0.75, 0, 0)]));
+        new StagePass(2, [new(ForwardStage.QueryKeyValue, 6, 0.25, 1_000_000, 3_000_000), new(ForwardStage.Sampling, 1, 0.75, 0, 0)]))
+    {
+        CacheBytes = 1536,
+    };
 
     public static DisplayTable Of(StageProfile profile) => new ValueFormatter().Format(profile).Table!;
 

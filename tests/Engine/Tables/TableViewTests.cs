@@ -241,7 +241,7 @@ public sealed partial class TableViewTests
         Assert.StartsWith("first: the prompt of 196 rows; ", caption, StringComparison.Ordinal);
         Assert.Contains(
             "the decoder's products: 50.0 % of the first token at 50.0 GFLOP/s, 12.5 % of a later one at 12.0 GB/s", caption, StringComparison.Ordinal);
-        Assert.EndsWith("tiny-llava, none, Float32 on cpu, 2 thread(s), Processor", caption, StringComparison.Ordinal);
+        Assert.EndsWith("KV 1.5 KB at the end of the answer tiny-llava, none, Float32 on cpu, 2 thread(s), Processor", caption, StringComparison.Ordinal);
         Assert.All(lines, line => Assert.True(line.Length <= width, line));
     }
 
