@@ -117,9 +117,9 @@ internal static class BenchCommand
                 throw new ApertureException("--wide: --batch has one table, with every figure; leave --wide out.");
             }
 
-            if (parsed.GetValue(later) is not null && (batches.Length > 0 || parsed.GetValue(wide)))
+            if (parsed.GetValue(later) is not null && (batches.Length > 0 || profiled || parsed.GetValue(wide)))
             {
-                throw new ApertureException("--later: it has a table of its own; leave --batch and --wide out.");
+                throw new ApertureException("--later: it has a table of its own; leave --batch, --profile and --wide out.");
             }
 
             generation.Check(parsed);

@@ -219,7 +219,7 @@ public sealed class ShapeBenchTests
             (1, "", "error: --later: --shape llama-1.1b asks nothing; leave --later out, or measure a model.\n"),
             await folder.Run("bench", "--shape", "llama-1.1b", "--later", "and?"));
         Assert.Equal(
-            (1, "", "error: --later: it has a table of its own; leave --batch and --wide out.\n"),
+            (1, "", "error: --later: it has a table of its own; leave --batch, --profile and --wide out.\n"),
             await folder.Run("bench", "--later", "and?", "--batch", "2"));
     }
 
