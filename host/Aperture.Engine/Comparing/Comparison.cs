@@ -97,10 +97,5 @@ public sealed record Comparison(string Question, string Model, MeasuredOn Measur
 
     /// <summary>Bytes in a unit that reads well.</summary>
     /// <param name="bytes">Bytes.</param>
-    public static string Size(long bytes) => bytes switch
-    {
-        < 1 << 20 => $"{bytes / 1024.0:0.0} KB",
-        < 1 << 30 => $"{bytes / 1048576.0:0.0} MB",
-        _ => $"{bytes / 1073741824.0:0.00} GB",
-    };
+    public static string Size(long bytes) => ByteSize.Text(bytes);
 }

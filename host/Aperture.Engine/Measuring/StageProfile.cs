@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using Aperture.Comparing;
 using Aperture.Tables;
 
 namespace Aperture.Measuring;
@@ -36,7 +35,7 @@ public sealed record StageProfile(string Title, string Label, string Model, Meas
         $"the decoder's products: {Share(First, Sum(First))} of the first token at {OperationRate(Sum(First))}, "
             + $"{Share(Later, Sum(Later))} of a later one at {ReadRate(Sum(Later))}",
         "between stages: managed code, and waiting for a core; both passes are the fastest of all runs",
-        $"KV {Comparison.Size(CacheBytes)} at the end of the answer",
+        $"KV {ByteSize.Text(CacheBytes)} at the end of the answer",
         $"{Model}, {Label}, {MeasuredOn}"]);
 
     /// <summary>How tables name a stage.</summary>
