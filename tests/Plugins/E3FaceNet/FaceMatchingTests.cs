@@ -70,15 +70,21 @@ public sealed class FaceMatchingTests(TinyFace tiny) : IClassFixture<TinyFace>
         JsonObject config = JsonNode.Parse(File.ReadAllText(Path.Combine(text, "config.json")))!.AsObject();
         config["vision_config"] = new JsonObject
         {
-            ["hidden_size"] = Width, ["intermediate_size"] = 2 * Width, ["num_hidden_layers"] = 1, ["num_attention_heads"] = Heads, ["image_size"] = Side,
-            ["patch_size"] = Patch, ["hidden_act"] = "quick_gelu",
+            ["hidden_size"] = Width,
+            ["intermediate_size"] = 2 * Width,
+            ["num_hidden_layers"] = 1,
+            ["num_attention_heads"] = Heads,
+            ["image_size"] = Side,
+            ["patch_size"] = Patch,
+            ["hidden_act"] = "quick_gelu",
         };
         File.WriteAllText(Path.Combine(folder, "config.json"), config.ToJsonString());
         using DisposeScope scope = NewDisposeScope();
         using TorchRandom random = new(11);
         Dictionary<string, Tensor> tensors = new()
         {
-            ["visual_projection.weight"] = random.Normal(Width, Width), ["logit_scale"] = ones([]),
+            ["visual_projection.weight"] = random.Normal(Width, Width),
+            ["logit_scale"] = ones([]),
             ["vision_model.embeddings.class_embedding"] = random.Normal(Width),
             ["vision_model.embeddings.patch_embedding.weight"] = random.Normal(Width, 3, Patch, Patch),
             ["vision_model.embeddings.position_embedding.weight"] = random.Normal((Side / Patch * (Side / Patch)) + 1, Width),
