@@ -32,7 +32,7 @@ public partial class ShippedNotebookTests
         JsonNode notebook = JsonNode.Parse(File.ReadAllText(Path.Combine(Folder(), name)))!;
         string[] lines = [.. Code(notebook).SelectMany(cell => cell["source"]!.AsArray().Select(line => (string)line!))];
         string[] opening = [.. lines.Where(line => line.StartsWith("var ", StringComparison.Ordinal) && Opening().IsMatch(line))];
-        Assert.True(opening.Length >= 2, $"{name} opens no model and picture.");
+        Assert.True(opening.Length > 0, $"{name} opens nothing.");
         JsonObject cell = new()
         {
             ["cell_type"] = "code",
@@ -68,6 +68,6 @@ public partial class ShippedNotebookTests
     private static JsonNode[] Code(JsonNode notebook)
         => [.. notebook["cells"]!.AsArray().Where(cell => (string?)cell!["cell_type"] == "code").Select(cell => cell!)];
 
-    [GeneratedRegex(@"\b(Models|Images|Questions)\.(Load|Sample)\(")]
+    [GeneratedRegex(@"\b(Models|Images|Questions|Tasks)\.(Load|Sample)(<\w+>)?\(")]
     private static partial Regex Opening();
 }

@@ -1,0 +1,45 @@
+using Aperture.Images;
+using Aperture.Pipelines;
+using Aperture.Tasks;
+using Aperture.Tests;
+using Aperture.Vision;
+
+namespace Aperture.Plugins.InstDiffEdit.Tests;
+
+/// <summary>The editor that comes with the application, opened by its folder alone.</summary>
+[Trait("Category", "Process")] // Starts none, but denoises for seconds.
+public sealed class ShippedEditorTests
+{
+    // Middles of the yellow shirt, the lower boot, the upper boot and the purple dress.
+    private static readonly (int X, int Y)[] _middles = [(48, 80), (14, 82), (48, 16), (82, 16)];
+
+    [Theory]
+    [InlineData("bottom center red shirt", 0)]
+    [InlineData("bottom left green boot", 1)]
+    public async Task A_sentence_finds_the_item_in_its_place_and_no_other(string sentence, int item)
+    {
+        await using EngineSession session = EngineSessions.Open();
+        using OpenTask<IImageEditor> editor = session.LoadTask<IImageEditor>(Repository.Path("scripts", "models", "tiny-editor"));
+        Image shelf = Image.Load(Repository.Path("scripts", "shelf.png"));
+
+        MaskImage mask = editor.Edit(shelf, new EditRequest { Target = sentence, Seed = 1, MaskOnly = true }).Value.Mask!;
+
+        Assert.Equal([.. _middles.Select((_, place) => place == item)], _middles.Select(middle => mask.IsInside(middle.X, middle.Y)));
+    }
+
+    [Fact]
+    public async Task What_is_painted_changes_the_place_and_leaves_the_rest()
+    {
+        await using EngineSession session = EngineSessions.Open();
+        using OpenTask<IImageEditor> editor = session.LoadTask<IImageEditor>(Repository.Path("scripts", "models", "tiny-editor"));
+        Image shelf = Image.Load(Repository.Path("scripts", "shelf.png"));
+
+        EditedPicture edited = editor.Edit(shelf, new EditRequest { Target = "bottom center red shirt", Seed = 1 }).Value;
+
+        byte[] before = shelf.ConvertToRgb().Pixels.ToArray(), after = edited.Picture!.Rgb.ToArray();
+        double Change(Func<int, int, bool> counts) => Enumerable.Range(0, before.Length)
+            .Where(at => counts(at / 3 % shelf.Width, at / 3 / shelf.Width)).Average(at => Math.Abs(before[at] - after[at]));
+        double inside = Change((x, y) => x is >= 36 and < 60 && y is >= 66 and < 92), outside = Change((x, y) => y < 60 && x < 60);
+        Assert.True(inside > 2 * outside, $"{inside} inside, {outside} outside");
+    }
+}
