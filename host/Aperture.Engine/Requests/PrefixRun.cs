@@ -92,7 +92,7 @@ internal sealed class PrefixRun(Model model, HookTable? table, KeptPrefixes kept
     private PromptStart Nothing()
     {
         int layers = model.Decoder.Info.Layers;
-        return new PromptStart([], new KvCache(layers, 1, 0), [.. Enumerable.Repeat<int[]>([], layers)]);
+        return new PromptStart([], new KvCache(layers, 1, 0, model.Ops.Cache), [.. Enumerable.Repeat<int[]>([], layers)]);
     }
 
     private PromptStart Start(PackedPrompt prompt, int[] cuts, CancellationToken cancellationToken)
@@ -106,7 +106,7 @@ internal sealed class PrefixRun(Model model, HookTable? table, KeptPrefixes kept
         int done = known?.Cuts.Length ?? 0;
         List<int>[] layers = [.. Enumerable.Range(0, model.Decoder.Info.Layers).Select(layer => known is null ? [] : known.Layers[layer].ToList())];
         List<WorkCounter> work = [];
-        KvCache cache = known?.Cache ?? new KvCache(layers.Length, 1, cuts[^1] - cuts[0]);
+        KvCache cache = known?.Cache ?? new KvCache(layers.Length, 1, cuts[^1] - cuts[0], model.Ops.Cache);
         LiveTrace trace = new();
         using RequestContext request = new(model.Decoder.Info, 1, table, trace, cancellationToken);
         request.Enter([LayoutSlice.Between(prompt.Layout, 0, cuts[^1])], cache);

@@ -30,6 +30,11 @@ public sealed class CacheFormatTests(SmallLlava small) : IClassFixture<SmallLlav
         IReadOnlyList<Answer> batch = await narrowed.AskBatch([(picture, "w7 w8"), (null, "w3"), (picture, "w7 w8")], _longer);
 
         Assert.Equal(share, answer.CacheBytes / (double)plain.CacheBytes);
+        Pipeline keeping = narrowed.KeepPrefixes();
+        Assert.Equal(answer.CacheBytes, (await keeping.Ask(picture, "w7 w8", _longer)).CacheBytes);
+        Answer kept = await keeping.Ask(picture, "w7 w8", _longer);
+        Assert.True(kept.KeptTokens > 0);
+        Assert.Equal(answer.CacheBytes, kept.CacheBytes);
         Assert.Equal(plain.Tokens[0], answer.Tokens[0]); // of the prompt, which attends to its rows as they are
         Assert.Equal(6, answer.Tokens.Count);
         Assert.Equal(batch[0].Tokens, batch[2].Tokens);

@@ -60,9 +60,10 @@ public sealed class KeptPrefixesTests(SmallLlava small) : IClassFixture<SmallLla
     [Theory]
     [InlineData("float32")]
     [InlineData("bfloat16")]
-    public async Task What_was_kept_changes_no_bit(string type)
+    [InlineData("float32", "int8")]
+    public async Task What_was_kept_changes_no_bit(string type, string cache = "auto")
     {
-        ModelOptions options = new() { Type = type, Threads = 1 };
+        ModelOptions options = new() { Type = type, Cache = cache, Threads = 1 };
         await using EngineSession session = EngineSessions.Open(options), other = EngineSessions.Open(options);
         Trailing cold = new(), warm = new();
         Pipeline unasked = session.Load(_shelf).With(cold).KeepPrefixes(), asked = other.Load(_shelf).With(warm).KeepPrefixes();
