@@ -1,5 +1,5 @@
-using System.Text;
 using System.Text.Json;
+using Aperture.Files;
 using Aperture.Measuring;
 using Aperture.Tables;
 
@@ -54,8 +54,7 @@ public sealed record BatchComparison(string Question, string Model, MeasuredOn M
     /// <summary>The figures as JSON, every number unrounded.</summary>
     public string ToJson()
     {
-        using MemoryStream buffer = new();
-        using (Utf8JsonWriter json = new(buffer, new JsonWriterOptions { Indented = true }))
+        return IndentedJson.Write(json =>
         {
             json.WriteStartObject();
             json.WriteString("question", Question);
@@ -79,9 +78,7 @@ public sealed record BatchComparison(string Question, string Model, MeasuredOn M
 
             json.WriteEndArray();
             json.WriteEndObject();
-        }
-
-        return Encoding.UTF8.GetString(buffer.ToArray());
+        });
     }
 
     /// <summary>The table as plain text.</summary>

@@ -1,5 +1,5 @@
-using System.Text;
 using System.Text.Json;
+using Aperture.Files;
 using Aperture.Models;
 using Aperture.Requests;
 
@@ -12,8 +12,7 @@ public static class ComparisonJson
     /// <param name="comparison">The comparison.</param>
     public static string Write(Comparison comparison)
     {
-        using MemoryStream buffer = new();
-        using (Utf8JsonWriter json = new(buffer, new JsonWriterOptions { Indented = true }))
+        return IndentedJson.Write(json =>
         {
             json.WriteStartObject();
             json.WriteString("question", comparison.Question);
@@ -27,9 +26,7 @@ public static class ComparisonJson
 
             json.WriteEndArray();
             json.WriteEndObject();
-        }
-
-        return Encoding.UTF8.GetString(buffer.ToArray());
+        });
     }
 
     private static void WriteRow(Utf8JsonWriter json, Measurement row)

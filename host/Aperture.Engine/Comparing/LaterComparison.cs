@@ -1,5 +1,5 @@
-using System.Text;
 using System.Text.Json;
+using Aperture.Files;
 using Aperture.Measuring;
 using Aperture.Tables;
 
@@ -54,8 +54,7 @@ public sealed record LaterComparison(string First, string Later, string Model, M
     /// <summary>The figures as JSON, every number unrounded.</summary>
     public string ToJson()
     {
-        using MemoryStream buffer = new();
-        using (Utf8JsonWriter json = new(buffer, new JsonWriterOptions { Indented = true }))
+        return IndentedJson.Write(json =>
         {
             json.WriteStartObject();
             json.WriteString("first", First);
@@ -81,9 +80,7 @@ public sealed record LaterComparison(string First, string Later, string Model, M
 
             json.WriteEndArray();
             json.WriteEndObject();
-        }
-
-        return Encoding.UTF8.GetString(buffer.ToArray());
+        });
     }
 
     /// <summary>The table as plain text.</summary>

@@ -1,5 +1,5 @@
-using System.Text;
 using System.Text.Json;
+using Aperture.Files;
 using Aperture.Tables;
 
 namespace Aperture.Measuring;
@@ -66,8 +66,7 @@ public sealed record StageProfile(string Title, string Label, string Model, Meas
     /// <param name="profiles">The profiles.</param>
     public static string ToJson(IReadOnlyList<StageProfile> profiles)
     {
-        using MemoryStream buffer = new();
-        using (Utf8JsonWriter json = new(buffer, new JsonWriterOptions { Indented = true }))
+        return IndentedJson.Write(json =>
         {
             json.WriteStartArray();
             foreach (StageProfile profile in profiles)
@@ -85,9 +84,7 @@ public sealed record StageProfile(string Title, string Label, string Model, Meas
             }
 
             json.WriteEndArray();
-        }
-
-        return Encoding.UTF8.GetString(buffer.ToArray());
+        });
     }
 
     /// <summary>The table as plain text.</summary>

@@ -62,8 +62,7 @@ public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods
                 + "plugins new).");
         }
 
-        using MemoryStream buffer = new();
-        using (Utf8JsonWriter json = new(buffer, new JsonWriterOptions { Indented = true }))
+        return IndentedJson.Write(json =>
         {
             json.WriteStartObject();
             json.WriteString("format", Format);
@@ -86,9 +85,7 @@ public sealed record PipelineSpec(string Model, IReadOnlyList<MethodUse> Methods
 
             json.WriteEndArray();
             json.WriteEndObject();
-        }
-
-        return Encoding.UTF8.GetString(buffer.ToArray());
+        });
     }
 
     /// <summary>Writes the pipeline into a file, whole or not at all.</summary>

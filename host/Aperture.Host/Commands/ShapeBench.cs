@@ -1,8 +1,8 @@
 using System.CommandLine;
-using System.Text;
 using System.Text.Json;
 using Aperture.Benchmarks;
 using Aperture.Decoding;
+using Aperture.Files;
 using Aperture.Measuring;
 using Aperture.Models;
 using Aperture.Plugins;
@@ -135,8 +135,7 @@ internal static class ShapeBench
 
     private static string ToJson(ModelShape shape, List<Figures> results)
     {
-        using MemoryStream buffer = new();
-        using (Utf8JsonWriter json = new(buffer, new JsonWriterOptions { Indented = true }))
+        return IndentedJson.Write(json =>
         {
             json.WriteStartArray();
             foreach (Figures figures in results)
@@ -178,9 +177,7 @@ internal static class ShapeBench
             }
 
             json.WriteEndArray();
-        }
-
-        return Encoding.UTF8.GetString(buffer.ToArray());
+        });
     }
 
     // What was measured in one element type; null for a row that was not asked for.

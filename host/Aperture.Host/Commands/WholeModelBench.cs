@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Diagnostics;
-using System.Text;
 using System.Text.Json;
 using Aperture.Benchmarks;
 using Aperture.Comparing;
@@ -115,8 +114,7 @@ internal static class WholeModelBench
 
     private static string ToJson(Report r)
     {
-        using MemoryStream buffer = new();
-        using (Utf8JsonWriter json = new(buffer, new JsonWriterOptions { Indented = true }))
+        return IndentedJson.Write(json =>
         {
             json.WriteStartObject();
             json.WriteString("shape", r.Shape);
@@ -139,9 +137,7 @@ internal static class WholeModelBench
             json.WriteNumber("peakBytes", r.Peak);
             json.WriteNumber("peakLimitBytes", r.Limit);
             json.WriteEndObject();
-        }
-
-        return Encoding.UTF8.GetString(buffer.ToArray());
+        });
     }
 
     private sealed record Report(

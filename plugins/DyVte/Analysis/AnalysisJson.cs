@@ -1,5 +1,5 @@
-using System.Text;
 using System.Text.Json;
+using Aperture.Files;
 using Aperture.Measuring;
 using Aperture.Models;
 
@@ -17,8 +17,7 @@ internal static class AnalysisJson
     /// <param name="report">The report.</param>
     public static string Of(AnalysisReport report)
     {
-        using MemoryStream buffer = new();
-        using (Utf8JsonWriter json = new(buffer, new JsonWriterOptions { Indented = true }))
+        return IndentedJson.Write(json =>
         {
             json.WriteStartObject();
             json.WriteString("format", Format);
@@ -38,9 +37,7 @@ internal static class AnalysisJson
             WriteSweep(json, report.Sweep);
             WritePipelines(json, report.Pipelines);
             json.WriteEndObject();
-        }
-
-        return Encoding.UTF8.GetString(buffer.ToArray());
+        });
     }
 
     private static void WriteStages(Utf8JsonWriter json, AnalysisReport report)
