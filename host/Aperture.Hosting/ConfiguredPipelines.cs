@@ -17,7 +17,6 @@ internal static class ConfiguredPipelines
         nameof(ApertureOptions.PrefixMemory),
     ];
 
-
     /// <summary>Reads a section; what cannot be read becomes a line of <see cref="ApertureOptions.Problems"/>.</summary>
     public static void Read(IConfigurationSection section, ApertureOptions options)
     {

@@ -58,7 +58,8 @@ File.WriteAllText(Path.Combine(model, "task.json"), """
       "architecture": "instdiffedit",
       "options": {
         "Inpaint": "inpainting",
-        "MapResolution": 12
+        "MapResolution": 12,
+        "MaskThreshold": 0.5
       }
     }
 

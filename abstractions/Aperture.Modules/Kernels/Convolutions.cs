@@ -27,7 +27,7 @@ public static class Convolutions
     /// <param name="groups">Groups of channels.</param>
     /// <returns><c>[B, O, (H + 2 padding - k) / stride + 1, …]</c>; the caller disposes it.</returns>
     public static Tensor Run(Tensor x, Tensor weight, Tensor? bias = null, int stride = 1, int padding = 0, long groups = 1)
-        => groups == 1 && Counts(x) && (Missing(weight.size(0)) > 0 || Missing(weight.size(1), stride) > 0) && NeedWholeBlocks
+        => groups == 1 && Fails(x, weight, stride)
             ? InWholeBlocks(x, weight, bias, stride, padding)
             : F.conv2d(x, weight, bias, strides: [stride, stride], padding: [padding, padding], groups: groups);
 
@@ -38,31 +38,35 @@ public static class Convolutions
     /// <param name="stride">Stride along both axes.</param>
     /// <returns><c>[B, O, (H - 1) stride + k, …]</c>; the caller disposes it.</returns>
     public static Tensor RunTransposed(Tensor x, Tensor weight, Tensor? bias, int stride)
-        => Counts(x) && (Missing(weight.size(0)) > 0 || Missing(weight.size(1), stride) > 0) && NeedWholeBlocks
+        => Fails(x, weight, stride)
             ? TransposedInWholeBlocks(x, weight, bias, stride)
             : F.conv_transpose2d(x, weight, bias, strides: [stride, stride]);
 
     internal static Tensor InWholeBlocks(Tensor x, Tensor weight, Tensor? bias, int stride, int padding)
-    {
-        using DisposeScope scope = NewDisposeScope();
-        long inputs = Missing(weight.size(1), stride), outputs = Missing(weight.size(0));
-        Tensor whole = F.conv2d(
-            Filled(x, 0, inputs), Filled(weight, outputs, inputs), bias is null || outputs == 0 ? bias : F.pad(bias, [0, outputs]), strides: [stride, stride],
-            padding: [padding, padding]);
-        return whole.narrow(1, 0, weight.size(0)).contiguous().MoveToOuterDisposeScope(); // [B, O', H, W] -> [B, O, H, W]
-    }
+        => InWholeBlocks(
+            x, weight, bias, stride, outputAxis: 0,
+            (map, kernel, added) => F.conv2d(map, kernel, added, strides: [stride, stride], padding: [padding, padding]));
 
     internal static Tensor TransposedInWholeBlocks(Tensor x, Tensor weight, Tensor? bias, int stride)
+        => InWholeBlocks(
+            x, weight, bias, stride, outputAxis: 1, (map, kernel, added) => F.conv_transpose2d(map, kernel, added, strides: [stride, stride]));
+
+    private static Tensor InWholeBlocks(
+        Tensor x, Tensor weight, Tensor? bias, int stride, int outputAxis, Func<Tensor, Tensor, Tensor?, Tensor> convolve)
     {
         using DisposeScope scope = NewDisposeScope();
-        long inputs = Missing(weight.size(0)), outputs = Missing(weight.size(1), stride);
-        Tensor whole = F.conv_transpose2d(
-            Filled(x, 0, inputs), Filled(weight, inputs, outputs), bias is null || outputs == 0 ? bias : F.pad(bias, [0, outputs]), strides: [stride, stride]);
-        return whole.narrow(1, 0, weight.size(1)).contiguous().MoveToOuterDisposeScope(); // [B, O', H, W] -> [B, O, H, W]
+        long[] missing = [Missing(weight.size(0)), Missing(weight.size(1), stride)];
+        long inputs = missing[1 - outputAxis], outputs = missing[outputAxis];
+        Tensor whole = convolve(
+            Filled(x, 0, inputs), Filled(weight, missing[0], missing[1]), bias is null || outputs == 0 ? bias : F.pad(bias, [0, outputs]));
+        Tensor wanted = outputs == 0 ? whole : whole.narrow(1, 0, weight.size(outputAxis)).contiguous(); // [B, O', H, W] -> [B, O, H, W]
+        return wanted.MoveToOuterDisposeScope();
     }
 
     // In double precision, and on other devices, nothing is blocked.
-    private static bool Counts(Tensor x) => x.device_type == DeviceType.CPU && x.dtype != ScalarType.Float64;
+    private static bool Fails(Tensor x, Tensor weight, int stride)
+        => x.device_type == DeviceType.CPU && x.dtype != ScalarType.Float64 && (Missing(weight.size(0)) > 0 || Missing(weight.size(1), stride) > 0)
+            && NeedWholeBlocks;
 
     private static long Missing(long channels, int stride = 1)
     {

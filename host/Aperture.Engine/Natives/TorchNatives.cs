@@ -56,10 +56,11 @@ public static partial class TorchNatives
             throw failure;
         }
 
-        LogErrorsAlone(isBeside ? AppContext.BaseDirectory : Environment.GetEnvironmentVariable(Variable) ?? AppContext.BaseDirectory);
+        LogErrorsAlone(Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } folder ? folder : AppContext.BaseDirectory);
     }
 
-    // On some processors each small convolution warns that a library cannot start without which libtorch does as well. Its own variable is not read in time.
+    // On some processors each small convolution warns that a library cannot start without which libtorch does as well. The variable alone changes nothing in
+    // libtorch, which asks its host to read it; who sets it wants to hear what there is.
     private static void LogErrorsAlone(string folder)
     {
         string core = Path.Combine(folder, _required[0]);

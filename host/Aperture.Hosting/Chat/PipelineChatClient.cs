@@ -9,8 +9,8 @@ namespace Aperture.Hosting.Chat;
 
 /// <summary>
 /// A pipeline as a chat client. Messages show pictures as <see cref="DataContent"/> (or <see cref="UriContent"/> of a local file); usage has the visual tokens
-/// before and after the methods. Each request brings the whole conversation; of what it
-/// has in common with an earlier one a pipeline that keeps prefixes computes nothing again. Safe to use from several threads; it owns nothing.
+/// before and after the methods. Each request brings the whole conversation; of what it has in common with an earlier one a pipeline that keeps prefixes
+/// computes nothing again. Safe to use from several threads; it owns nothing.
 /// </summary>
 /// <param name="pipeline">The pipeline; borrowed.</param>
 /// <param name="log">Gets a line for what is ignored; null for nobody.</param>
