@@ -20,31 +20,30 @@ public static partial class TorchNatives
     private const int Errors = 2;
 
     /// <summary>
-    /// Loads the libtorch that <c>APERTURE_LIBTORCH</c> names, if it is set, and lets libtorch's idle threads sleep. Must run before anything touches
-    /// TorchSharp, whose bridge then binds to what is loaded.
+    /// Loads the libtorch that <c>APERTURE_LIBTORCH</c> names, if it is set. libtorch's idle threads sleep from then on, its large tensors have
+    /// huge pages, and its log tells errors alone. Must run before anything touches TorchSharp, whose bridge then binds to what is loaded.
     /// </summary>
     /// <exception cref="ApertureException">The folder is not a libtorch, cannot be loaded, or would be a second copy.</exception>
     public static void Preload()
     {
         LetIdleThreadsSleep();
-        Preload(Environment.GetEnvironmentVariable(Variable), AppContext.BaseDirectory);
+        TensorPages.Prepare();
+        string? folder = Environment.GetEnvironmentVariable(Variable);
+        Preload(folder, AppContext.BaseDirectory);
+        LogErrorsAlone(string.IsNullOrEmpty(folder) ? AppContext.BaseDirectory : folder);
     }
 
-    // By default libtorch's OpenMP threads spin for milliseconds after each operation, on the very cores that the managed kernels need next. The OpenMP library
-    // reads the process's native environment, which .NET's own does not write to.
+    // By default libtorch's OpenMP threads spin for milliseconds after each operation, on the very cores that the managed kernels need next.
     private static void LetIdleThreadsSleep()
     {
-        if (OperatingSystem.IsLinux() && Environment.GetEnvironmentVariable(WaitPolicy) is null && setenv(WaitPolicy, "passive", 0) != 0)
+        if (OperatingSystem.IsLinux())
         {
-            throw new ApertureException($"The environment variable {WaitPolicy} cannot be set; set it to passive before starting.");
+            NativeEnvironment.Default(WaitPolicy, "passive");
         }
     }
 
-    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int setenv(string name, string value, int overwrite);
-
     /// <summary>
-    /// Loads libtorch and TorchSharp's bridge now, so that a failure is this method's and not the first operation's, and lets libtorch's log tell errors alone.
+    /// Loads libtorch and TorchSharp's bridge now, so that a failure is this method's and not the first operation's.
     /// </summary>
     /// <exception cref="ApertureException">One of the libraries cannot be loaded.</exception>
     public static void Load()
@@ -55,8 +54,6 @@ public static partial class TorchNatives
         {
             throw failure;
         }
-
-        LogErrorsAlone(Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } folder ? folder : AppContext.BaseDirectory);
     }
 
     // On some processors each small convolution warns that a library cannot start without which libtorch does as well. The variable alone changes nothing in
@@ -65,7 +62,7 @@ public static partial class TorchNatives
     {
         string core = Path.Combine(folder, _required[0]);
         bool wanted = Environment.GetEnvironmentVariable(LogLevel) is null && File.Exists(core);
-        if (wanted && NativeLibrary.TryGetExport(NativeLibrary.Load(core), LogFlag, out nint flag))
+        if (wanted && NativeLibrary.TryLoad(core, out nint library) && NativeLibrary.TryGetExport(library, LogFlag, out nint flag))
         {
             Marshal.WriteInt32(flag, Errors);
         }

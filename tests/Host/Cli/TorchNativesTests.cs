@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Aperture.Natives;
 using Aperture.Pipelines;
@@ -10,10 +11,25 @@ public class TorchNativesTests
     [Fact]
     public void Its_log_tells_errors_alone()
     {
-        TorchNatives.Load();
+        TorchNatives.Preload();
 
         nint core = NativeLibrary.Load(Path.Combine(AppContext.BaseDirectory, "libc10.so"));
         Assert.Equal(2, Marshal.ReadInt32(NativeLibrary.GetExport(core, "FLAGS_caffe2_log_level")));
+    }
+
+    [Fact]
+    [Trait("Category", "Process")]
+    public async Task A_large_tensor_gets_the_memory_of_the_last_one()
+    {
+        using CommandFolder f = new();
+        f.Write("a.csx", """
+            using static TorchSharp.torch;
+            long Faults() => long.Parse(File.ReadAllText("/proc/self/stat").Split(' ')[9]);
+            long Fill() { long before = Faults(); zeros(16 << 20).Dispose(); return Faults() - before; } // 64 MB
+            Fill();
+            Print(Fill());
+            """);
+        Assert.InRange(int.Parse((await f.Run("run", "a.csx")).Output, CultureInfo.InvariantCulture), 0, 1000); // page by page it is 16384
     }
 
     [Fact]

@@ -1,0 +1,41 @@
+using System.Runtime.InteropServices;
+
+namespace Aperture.Natives;
+
+/// <summary>
+/// How large tensors get their memory on Linux. By default libtorch fetches each from the system and gives it back when it goes, and the system hands it out
+/// cleared in pages of 4 KB: on a virtual machine that can take longer than what is computed in it. So libtorch asks for huge pages, and what goes is kept for
+/// the next tensor up to a bound. Both are wishes: where the system or another C library cannot, nothing changes. What the user's environment says stays.
+/// </summary>
+internal static class TensorPages
+{
+    internal const string HugePages = "THP_MEM_ALLOC_ENABLE"; // libtorch's
+    private const string System = "/sys/kernel/mm/transparent_hugepage/enabled"; // libtorch warns where a system knows none
+    private const int TrimThreshold = -1, MapThreshold = -3; // malloc.h
+    private const int MostKept = 512 << 20, LargestKept = 256 << 20; // bytes: of all, and of one block
+
+    private static readonly string[] _settings = ["MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES"]; // glibc's
+
+    /// <summary>Must run before libtorch's first tensor.</summary>
+    public static void Prepare()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return;
+        }
+
+        if (File.Exists(System))
+        {
+            NativeEnvironment.Default(HugePages, "1");
+        }
+
+        bool isSet = _settings.Any(name => Environment.GetEnvironmentVariable(name) is not null);
+        if (!isSet && NativeLibrary.TryLoad("libc.so.6", out nint glibc) && NativeLibrary.TryGetExport(glibc, "mallopt", out nint mallopt))
+        {
+            Set(mallopt, TrimThreshold, MostKept);
+            Set(mallopt, MapThreshold, LargestKept);
+        }
+    }
+
+    private static unsafe void Set(nint mallopt, int setting, int value) => _ = ((delegate* unmanaged<int, int, int>)mallopt)(setting, value);
+}
