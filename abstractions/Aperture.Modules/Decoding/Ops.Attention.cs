@@ -1,6 +1,7 @@
 using Aperture.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
 
 namespace Aperture.Decoding;
 
@@ -27,6 +28,43 @@ public sealed partial class Ops
         OneRowAttention.Run(
             _team!, TensorMemory.Pointer(q), new CachedRows(k), new CachedRows(v), TensorMemory.Pointer(y), shape, Type == ScalarType.BFloat16);
         return y;
+    }
+
+    /// <summary>Attention of many rows, in a managed kernel where that is faster, else libtorch's.</summary>
+    /// <param name="q">Queries <c>[B, heads, N, head]</c>; borrowed.</param>
+    /// <param name="k">Keys <c>[B, heads or fewer, keys, head]</c>, each for as many of the queries' heads; borrowed.</param>
+    /// <param name="v">Values, as keys; borrowed.</param>
+    /// <param name="bias">Added to scaled logits, <c>[B, heads, N, keys]</c> or what broadcasts to it; null for none. Borrowed.</param>
+    /// <returns><c>[B, heads, N, head]</c>; the caller disposes it.</returns>
+    internal Tensor Attend(Tensor q, Tensor k, Tensor v, Tensor? bias = null)
+        => AttendManaged(q, k, v, bias) ?? F.scaled_dot_product_attention(q, k, v, bias, 0, is_casual: false);
+
+    /// <summary>
+    /// As <see cref="Attend"/>; null where libtorch is the way. Where it is causal, queries are the last of the keys and see none behind themselves.
+    /// </summary>
+    internal unsafe Tensor? AttendManaged(Tensor q, Tensor k, Tensor v, Tensor? bias = null, bool causal = false)
+    {
+        bool fits = Managed && ManyRowsAttention.IsFaster && q.dtype is ScalarType.Float32 or ScalarType.BFloat16 && k.dtype == q.dtype && v.dtype == q.dtype
+            && bias?.dtype is null or ScalarType.Float32 or ScalarType.BFloat16;
+        if (!fits)
+        {
+            return null;
+        }
+
+        using DisposeScope scope = NewDisposeScope();
+        Tensor Packed(Tensor x) => x.stride(-1) == 1 ? x : x.contiguous();
+        (q, k, v) = (Packed(q), Packed(k), Packed(v));
+        (long samples, long heads, long rows, long d) = (q.size(0), q.size(1), q.size(2), q.size(3));
+        Tensor? added = bias is null ? null : Packed(bias.expand(samples, heads, rows, k.size(2)));
+        Tensor y = empty([samples, rows, heads, d], dtype: q.dtype, device: q.device);
+        (int, int, int, int, int) shape = ((int)heads, (int)k.size(1), (int)d, (int)rows, (int)k.size(2));
+        for (long sample = 0; sample < samples; sample++)
+        {
+            HeadRows Of(Tensor x, int headsAt = 1, int rowsAt = 2) => new HeadRows(x, headsAt, rowsAt).Skip(sample * x.stride(0));
+            ManyRowsAttention.Run(_team!, Of(q), Of(k), Of(v), Of(y, 2, 1), shape, causal, added is null ? null : Of(added));
+        }
+
+        return y.transpose(1, 2).MoveToOuterDisposeScope(); // [B, N, heads, head] -> [B, heads, N, head]
     }
 
     /// <summary>Column sums of the head-reduced attention probabilities over groups of query rows, on the CPU in one pass a row block.</summary>

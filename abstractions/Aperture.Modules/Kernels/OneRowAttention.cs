@@ -44,7 +44,7 @@ internal static unsafe class OneRowAttention
                 for (int h = 0; h < group; h++)
                 {
                     k.Scale(keyValueHead, logits + (h * keys), keys);
-                    Softmax(logits + (h * keys), keys);
+                    SoftmaxRow.Run(logits + (h * keys), keys);
                     v.Scale(keyValueHead, logits + (h * keys), keys);
                 }
 
@@ -103,34 +103,6 @@ internal static unsafe class OneRowAttention
         }
 
         return total;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Softmax(float* logits, int keys)
-    {
-        float peak = float.NegativeInfinity;
-        for (int i = 0; i < keys; i++)
-        {
-            peak = MathF.Max(peak, logits[i]);
-        }
-
-        Vector512<float> shift = Vector512.Create(peak), sum = default;
-        int at = 0;
-        for (; at + 16 <= keys; at += 16)
-        {
-            Vector512<float> e = Vector512.Exp(Vector512.Load(logits + at) - shift);
-            e.Store(logits + at);
-            sum += e;
-        }
-
-        float total = Vector512.Sum(sum);
-        for (; at < keys; at++)
-        {
-            logits[at] = MathF.Exp(logits[at] - peak);
-            total += logits[at];
-        }
-
-        Scale(logits, keys, 1f / total);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -34,7 +34,7 @@ internal sealed class RelativeAttention(Tensor rowTable, Tensor columnTable, Vis
         List<Tensor> parts = [];
         if (front > 0)
         {
-            parts.Add(F.scaled_dot_product_attention(q.narrow(2, 0, front), k, v, null, 0, is_casual: false));
+            parts.Add(ops.Attend(q.narrow(2, 0, front), k, v));
         }
 
         int step = (int)Math.Clamp(LargestBias / (q.size(0) * q.size(1) * grid.Columns * k.size(2)), 1, grid.Rows);
@@ -46,7 +46,7 @@ internal sealed class RelativeAttention(Tensor rowTable, Tensor columnTable, Vis
             Tensor some = asking.narrow(2, row, rows);
             bias = Bias(some, rowVectors.narrow(0, row, rows), columnVectors, seen, bias);
             Tensor flat = some.flatten(2, 3); // [B, heads, rows, columns, head] -> [B, heads, rows * columns, head]
-            parts.Add(F.scaled_dot_product_attention(flat, k, v, bias, 0, is_casual: false).MoveToOuterDisposeScope());
+            parts.Add(ops.Attend(flat, k, v, bias).MoveToOuterDisposeScope());
             bias.MoveToOuterDisposeScope();
         }
 

@@ -79,7 +79,7 @@ internal sealed class VisionAttention(VisionTransformerConfig config, VisionBloc
 
         int front = rows.Front + (seen?.Count ?? 0);
         Tensor? bias = config.RelativePositions ? Relative(q, positions, (grid.Rows, grid.Columns), rows.Front, front) : null;
-        return Merge(F.scaled_dot_product_attention(q, k, v, bias, 0, is_casual: false)); // [B, heads, N, head] -> [B, N, C]
+        return Merge(ops.Attend(q, k, v, bias)); // [B, heads, N, head] -> [B, N, C]
     }
 
     private Tensor InWindows(Tensor normed, VisionWindows windows, int front, VisionSeenRows? seen)
@@ -114,7 +114,7 @@ internal sealed class VisionAttention(VisionTransformerConfig config, VisionBloc
         {
             Tensor? bias = config.RelativePositions ? Relative(queries, within, (windows.Side, windows.Side), 0, visible) : null;
             bias = mask is null ? bias : bias?.add(mask) ?? mask;
-            attended = F.scaled_dot_product_attention(queries, keys, values, bias, 0, is_casual: false);
+            attended = ops.Attend(queries, keys, values, bias);
         }
 
         Tensor inside = Merge(attended).reshape(batch, slots, config.HiddenSize).index_select(1, at); // [B * windows, area, C] -> [B, slots, C] -> [B, N, C]
@@ -127,7 +127,7 @@ internal sealed class VisionAttention(VisionTransformerConfig config, VisionBloc
         Tensor real = cat([arange(front, dtype: ScalarType.Int64, device: slots.device), slots.add(front)], 0);
         (Tensor keys, Tensor values) = (k.index_select(2, real), v.index_select(2, real));
         (keys, values) = seen?.Before(keys, values) ?? (keys, values);
-        return Merge(F.scaled_dot_product_attention(q.narrow(2, 0, front), keys, values, null, 0, is_casual: false));
+        return Merge(ops.Attend(q.narrow(2, 0, front), keys, values));
     }
 
     // [B, heads, front + slots, head] -> [B * windows, heads, area, head]

@@ -45,6 +45,11 @@ internal sealed class Attention
             return _ops.AttendOneRow(q, new(k, null), new(v, null), (_heads, _keyValueHeads, _headSize, keys)) ?? RunOneRow(q, k, v, group);
         }
 
+        if (mask is null && RunManaged(q, k, v) is { } managed)
+        {
+            return managed;
+        }
+
         using Tensor view = q.view(rows, _keyValueHeads, group, _headSize);
         using Tensor queries = view.permute(1, 2, 0, 3); // [kv heads, group, rows, head]
         using Tensor groupedKeys = Group(k, group, keys);
@@ -85,6 +90,13 @@ internal sealed class Attention
     {
         using DisposeScope scope = NewDisposeScope();
         int group = _heads / _keyValueHeads;
+        Tensor HeadsFirst(Tensor t, int heads) => t.view(samples, rows, heads, _headSize).transpose(1, 2); // -> [samples, heads, rows, head]
+        bool plain = visible is null;
+        if (plain && _ops.AttendManaged(HeadsFirst(q, _heads), HeadsFirst(k, _keyValueHeads), HeadsFirst(v, _keyValueHeads), causal: true) is { } managed)
+        {
+            return managed.transpose(1, 2).reshape(samples * rows, _heads * _headSize).MoveToOuterDisposeScope();
+        }
+
         Tensor queries = q.view(samples, rows, _keyValueHeads, group, _headSize)
             .permute(0, 2, 3, 1, 4)
             .reshape(samples * _keyValueHeads, group, rows, _headSize);
@@ -93,7 +105,7 @@ internal sealed class Attention
                 .permute(0, 2, 1, 3)
                 .reshape(samples * _keyValueHeads, 1, rows, _headSize)
                 .expand(-1, group, -1, -1);
-        Tensor attended = F.scaled_dot_product_attention(queries, Keys(k), Keys(v), visible, 0, is_casual: visible is null);
+        Tensor attended = F.scaled_dot_product_attention(queries, Keys(k), Keys(v), visible, 0, is_casual: plain);
         return attended.view(samples, _keyValueHeads, group, rows, _headSize)
             .permute(0, 3, 1, 2, 4)
             .reshape(samples * rows, _heads * _headSize)
@@ -121,6 +133,13 @@ internal sealed class Attention
         using Tensor batched = queries.unsqueeze(0), batchedKeys = k.unsqueeze(0), batchedValues = v.unsqueeze(0);
         using Tensor attended = F.scaled_dot_product_attention(batched, batchedKeys, batchedValues, null, 0, is_casual: false);
         return attended.reshape(1, _heads * _headSize);
+    }
+
+    private Tensor? RunManaged(Tensor q, Tensor k, Tensor v)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor? attended = _ops.AttendManaged(q.transpose(0, 1).unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0), causal: true); // -> [1, heads, rows, head]
+        return attended?.transpose(1, 2).reshape(-1, _heads * _headSize).MoveToOuterDisposeScope();
     }
 
     private Tensor Group(Tensor t, int group, int keys)
