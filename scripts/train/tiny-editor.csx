@@ -31,19 +31,24 @@ async Task<string> Train(string from, string name, object options)
 
 string pictures = await Train(Args[0], "autoencoder", new
 {
-    Stage = "Autoencoder", Steps = Steps("--autoencoder", 900), BatchSize = 8, Rate = 2e-3, Ema = 0.995, SaveHalf = true,
+    Stage = "Autoencoder", Steps = Steps("--autoencoder", 3000), BatchSize = 8, Rate = 2e-3, Ema = 0.995, Divergence = 2e-4, SaveHalf = true,
 });
 string denoiser = await Train(pictures, "denoiser", new
 {
-    Stage = "Denoiser", Steps = Steps("--denoiser", 3800), BatchSize = 8, Rate = 1.2e-3, Ema = 0.998, TrainText = true, Localization = 1, SaveHalf = true,
+    Stage = "Denoiser", Steps = Steps("--denoiser", 4500), BatchSize = 8, Rate = 1.2e-3, Ema = 0.998, TrainText = true, Localization = 1, SaveHalf = true,
 });
 string painter = await Train(denoiser, "inpainting", new
 {
-    Stage = "Inpainting", Steps = Steps("--inpainting", 1500), BatchSize = 8, Rate = 1e-3, Ema = 0.998, SaveHalf = true,
+    Stage = "Inpainting", Steps = Steps("--inpainting", 6000), BatchSize = 8, Rate = 1.2e-3, Ema = 0.998, Velocity = true, SaveHalf = true,
 });
 
-// One folder: the first model, the second one's UNet, and what both need to be told.
-foreach ((string from, string to) in new[] { (denoiser, model), (Path.Combine(painter, "unet"), Path.Combine(model, "inpainting")) })
+// One folder: the first model, the second one's UNet and schedule, and what both need to be told.
+string inside = Path.Combine(model, "inpainting");
+(string From, string To)[] parts =
+[
+    (denoiser, model), (Path.Combine(painter, "unet"), inside), (Path.Combine(painter, "scheduler"), Path.Combine(inside, "scheduler")),
+];
+foreach ((string from, string to) in parts)
 {
     foreach (string file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
     {

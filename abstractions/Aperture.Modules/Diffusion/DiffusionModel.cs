@@ -65,7 +65,8 @@ public sealed class DiffusionModel : IDisposable
     private DiffusionModel(DiffusionModel other, string unet, List<IDisposable> owned)
     {
         (_owned, _policy, _tell) = (owned, other._policy, other._tell);
-        (Tokenizer, Text, Pictures, Schedule) = (other.Tokenizer, other.Text, other.Pictures, other.Schedule);
+        (Tokenizer, Text, Pictures) = (other.Tokenizer, other.Text, other.Pictures);
+        Schedule = File.Exists(SchedulerFile(unet)) ? ReadSchedule(SchedulerFile(unet)) : other.Schedule;
         (IWeightSource weights, UNetConfig config) = Part(unet, [UNetFile], UNetConfig.Parse, KnownSettings.UNet);
         UNet = Own(Diffusion.UNet.Load(weights, config, _policy));
         Check();
@@ -97,8 +98,10 @@ public sealed class DiffusionModel : IDisposable
     public static DiffusionModel Open(string path, DiffusionModelOptions? options = null)
         => Opened(parts => new DiffusionModel(path, options ?? new(), parts));
 
-    /// <summary>This model with another UNet, such as an inpainting one: text encoder, autoencoder, tokenizer and schedule serve both.</summary>
-    /// <param name="folder">The UNet's folder in diffusers' layout: <c>config.json</c> and weights.</param>
+    /// <summary>This model with another UNet, such as an inpainting one: text encoder, autoencoder and tokenizer serve both.</summary>
+    /// <param name="folder">
+    /// The UNet's folder in diffusers' layout: <c>config.json</c> and weights, and <c>scheduler/scheduler_config.json</c> where its noise is another.
+    /// </param>
     /// <returns>The model; the caller disposes it, before this one.</returns>
     /// <exception cref="ApertureException">Something is missing, or the UNet does not fit this model's other parts.</exception>
     public DiffusionModel WithUNet(string folder) => Opened(parts => new DiffusionModel(this, folder, parts));

@@ -22,7 +22,7 @@ public static class TextToImage
         using IDisposable quiet = inference_mode();
         using DisposeScope scope = NewDisposeScope();
         Tensor without = model.Encode("", cancellationToken), with = model.Encode(text, cancellationToken);
-        using GuidedDenoiser denoiser = new(model.UNet, without, with, (int)noise.size(0), guidance);
+        using GuidedDenoiser denoiser = new(model, without, with, (int)noise.size(0), guidance);
         Tensor latents = noise.mul(scheduler.InitialScale);
         for (int i = 0; i < scheduler.Times.Count; i++)
         {

@@ -23,7 +23,7 @@ internal static class Sentences
     public static GuidedDenoiser Guide(DiffusionModel model, string sentence, int samples, double guidance, bool rounded, CancellationToken cancellationToken)
     {
         using Tensor without = Rows(model, "", rounded, cancellationToken), with = Rows(model, sentence, rounded, cancellationToken);
-        return new GuidedDenoiser(model.UNet, without, with, samples, guidance);
+        return new GuidedDenoiser(model, without, with, samples, guidance);
     }
 
     /// <summary>The text of each token of a sentence, both ends among them, without blanks.</summary>

@@ -9,8 +9,8 @@ using static TorchSharp.torch;
 namespace Aperture.Plugins.InstDiffEdit.Training;
 
 /// <summary>
-/// Trains a UNet to tell the noise in latents under sentences: the mean squared error at times drawn evenly (Ho et al., arXiv 2006.11239, equation 14), for
-/// inpainting beside a mask and the erased picture, and if asked for with attention to a box's words inside of it.
+/// Trains a UNet to tell the noise in latents under sentences, or their velocity: the mean squared error at times drawn evenly (Ho et al., arXiv 2006.11239,
+/// equation 14), for inpainting beside a mask and the erased picture, and if asked for with attention to a box's words inside of it.
 /// </summary>
 internal sealed class DenoisingObjective : IDiffusionObjective
 {
@@ -53,6 +53,8 @@ internal sealed class DenoisingObjective : IDiffusionObjective
 
     public IReadOnlyDictionary<string, Tensor> Parameters { get; }
 
+    private bool IsVelocity => _options.Velocity ?? _model.Schedule.PredictsVelocity;
+
     private bool Inpaints => _options.Stage == DiffusionStage.Inpainting;
 
     public (Tensor Loss, IReadOnlyDictionary<string, double> Metrics) Run(
@@ -67,12 +69,20 @@ internal sealed class DenoisingObjective : IDiffusionObjective
         int[] times = [.. samples.Select(_ => random.Next(_model.Schedule.Steps))];
         Tensor kept = tensor([.. times.Select(time => _model.Schedule.Kept[time])], [times.Length, 1, 1, 1]).to(clean.device); // [B, 1, 1, 1]
         Tensor noised = clean.mul(kept.sqrt()).add(noise.mul(kept.neg().add(1).sqrt()));
-        Tensor input = Inpaints ? cat([noised, .. Context(samples, regions, cancellationToken)], 1) : noised; // -> [B, 2 C + 1, h, w]
+        Tensor[] context = Inpaints ? Context(samples, regions, cancellationToken) : [];
+        Tensor input = Inpaints ? cat([noised, .. context], 1) : noised; // -> [B, 2 C + 1, h, w]
         List<Tensor> outside = [];
         Tensor predicted = _unet.Run(
             input, [.. times.Select(time => (double)time)], Texts(sentences, cancellationToken), Localizer(samples, sentences, outside, scope),
             cancellationToken: cancellationToken);
-        Tensor loss = predicted.sub(noise).square().mean();
+        Tensor target = IsVelocity ? noise.mul(kept.sqrt()).sub(clean.mul(kept.neg().add(1).sqrt())) : noise;
+        Tensor error = predicted.sub(target).square(), loss = error.mean();
+        if (Inpaints && _options.MaskWeight > 0)
+        {
+            Tensor inside = error.mul(context[0]).sum().div(context[0].sum().mul(error.size(1)).clamp(1)); // [B, C, h, w] x [B, 1, h, w] -> []
+            loss = loss.add(inside, alpha: _options.MaskWeight);
+        }
+
         Dictionary<string, double> metrics = [];
         if (outside.Count > 0)
         {
@@ -91,6 +101,7 @@ internal sealed class DenoisingObjective : IDiffusionObjective
         JsonObject config = _start.EditableConfig(DiffusionFolder.UNet);
         config["in_channels"] = _unet.Config.Inputs;
         folder.Write(DiffusionFolder.UNet, config, Part(UNetPrefix), half);
+        folder.WritePrediction(IsVelocity);
         if (_text is not null)
         {
             folder.Write(DiffusionFolder.Text, _start.EditableConfig(DiffusionFolder.Text), Part(TextPrefix), half);

@@ -13,7 +13,7 @@ internal sealed class DiffusionFolder(string path)
 {
     public const string UNet = "unet", Pictures = "vae", Text = "text_encoder";
 
-    private const string Tokenizer = "tokenizer", Scheduler = "scheduler", Index = "model_index.json";
+    private const string Tokenizer = "tokenizer", Scheduler = "scheduler", Index = "model_index.json", Prediction = "prediction_type";
 
     private static readonly JsonSerializerOptions _indented = new() { WriteIndented = true };
 
@@ -73,20 +73,38 @@ internal sealed class DiffusionFolder(string path)
             [UNet] = Class("diffusers", "UNet2DConditionModel"),
             [Pictures] = Class("diffusers", "AutoencoderKL"),
         };
-        JsonObject schedule = new()
-        {
-            ["_class_name"] = "PNDMScheduler",
-            ["beta_start"] = 0.00085,
-            ["beta_end"] = 0.012,
-            ["beta_schedule"] = "scaled_linear",
-            ["num_train_timesteps"] = 1000,
-            ["set_alpha_to_one"] = false,
-            ["skip_prk_steps"] = true,
-            ["steps_offset"] = 1,
-        };
-        Directory.CreateDirectory(Path.Combine(path, Scheduler));
+        Directory.CreateDirectory(path);
         AtomicFile.Write(Path.Combine(path, Index), JsonSerializer.SerializeToUtf8Bytes(index, _indented));
-        AtomicFile.Write(Path.Combine(path, Scheduler, "scheduler_config.json"), JsonSerializer.SerializeToUtf8Bytes(schedule, _indented));
+        WriteSchedule(StableDiffusionSchedule());
+    }
+
+    /// <summary>Writes into the schedule what the UNet predicts.</summary>
+    /// <param name="velocity">Velocity, or else noise.</param>
+    public void WritePrediction(bool velocity)
+    {
+        JsonObject schedule = File.Exists(ScheduleFile) ? JsonObject.Create(ModelFolder.ReadJson(ScheduleFile))! : StableDiffusionSchedule();
+        schedule[Prediction] = velocity ? "v_prediction" : "epsilon";
+        WriteSchedule(schedule);
+    }
+
+    private static JsonObject StableDiffusionSchedule() => new()
+    {
+        ["_class_name"] = "PNDMScheduler",
+        ["beta_start"] = 0.00085,
+        ["beta_end"] = 0.012,
+        ["beta_schedule"] = "scaled_linear",
+        ["num_train_timesteps"] = 1000,
+        ["set_alpha_to_one"] = false,
+        ["skip_prk_steps"] = true,
+        ["steps_offset"] = 1,
+    };
+
+    private string ScheduleFile => Path.Combine(path, Scheduler, "scheduler_config.json");
+
+    private void WriteSchedule(JsonObject schedule)
+    {
+        Directory.CreateDirectory(Path.Combine(path, Scheduler));
+        AtomicFile.Write(ScheduleFile, JsonSerializer.SerializeToUtf8Bytes(schedule, _indented));
     }
 
     /// <summary>The folder of the tokenizer.</summary>

@@ -26,6 +26,18 @@ internal sealed record DiffusionTrainingOptions : TrainingOptions
     [Range(0.0, 100.0)]
     public double Localization { get; set; }
 
+    /// <summary>
+    /// Inpainting: weight of the error where the mask is, a mean of its own, beside the mean over all; masks are small, and what lies around them is seen.
+    /// </summary>
+    [Range(0.0, 100.0)]
+    public double MaskWeight { get; set; }
+
+    /// <summary>
+    /// Denoiser and Inpainting: whether the UNet learns to predict velocity (arXiv 2202.00512) rather than noise, whose error counts little where noise is
+    /// all there is to see, so that shapes are learned late; null for what the model's schedule says.
+    /// </summary>
+    public bool? Velocity { get; set; }
+
     /// <summary>Whether the text encoder is trained with the UNet; published models keep it as it is.</summary>
     public bool TrainText { get; set; }
 

@@ -57,7 +57,7 @@ public sealed class DiffusionTrainingTests : IDisposable
     {
         string pictures = Train(_start, "pictures", """{"Stage": "Autoencoder", "Steps": 30, "Rate": 0.01, "Ema": 0.5}""", out double[] first);
         string denoiser = Train(pictures, "denoiser", """{"Steps": 30, "TrainText": true, "Rate": 0.003, "Ema": 0.5, "SaveHalf": true}""", out double[] second);
-        string painter = Train(denoiser, "painter", """{"Stage": "Inpainting", "Steps": 4, "Rate": 0.003, "Ema": 0.5}""", out _);
+        string painter = Train(denoiser, "painter", """{"Stage": "Inpainting", "Steps": 4, "Rate": 0.003, "Ema": 0.5, "Velocity": true}""", out _);
 
         Assert.True(first[^5..].Average() < 0.7 * first[0], string.Join(", ", first));
         Assert.True(second[^10..].Average() < 0.95 * second[..5].Average(), $"{second[0]} -> {second[^1]}");
@@ -68,10 +68,31 @@ public sealed class DiffusionTrainingTests : IDisposable
             Assert.InRange(latents.std().item<float>(), 0.7, 1.4); // the scale was measured
         }
 
+        using (DiffusionModel opened = DiffusionModel.Open(painter))
+        {
+            Assert.True(opened.Schedule.PredictsVelocity);
+        }
+
         object options = new { Inpaint = painter, InpaintSteps = 2, MapResolution = Side / 4, Type = "float32" };
         using IImageEditor editor = new EditorFactory().Open(denoiser, JsonSerializer.SerializeToElement(options), CPU, new FactoryFiles(_folder));
         EditRequest request = new() { Target = "a green box", Steps = 4, Strength = 0.5, Seed = 3 };
         Assert.Equal(Side, editor.Edit(Image.Load(Path.Combine(_folder, "0.png")).ToPicture(), request, TaskRun.Plain).Picture!.Width);
+    }
+
+    [Fact]
+    public void Velocity_means_the_noise_that_follows_from_it()
+    {
+        using IDisposable quiet = inference_mode();
+        using DisposeScope scope = NewDisposeScope();
+        using DiffusionModel model = DiffusionModel.Open(_start, new() { Schedule = new NoiseSchedule { PredictsVelocity = true } });
+        using GuidedDenoiser denoiser = Stages.Sentences.Guide(model, "a red box", 1, 3, rounded: false, default);
+        Tensor latents = randn(1, 4, Side / 2, Side / 2);
+        Tensor? both = null;
+        Tensor noise = denoiser.Run(latents, 500, trace: (name, value) => both = name == "noise_pred" ? value.clone() : both);
+
+        double kept = model.Schedule.Kept[500];
+        Tensor velocity = both![0].mul(-2).add(both[1].mul(3)).unsqueeze(0);
+        Assert.True(noise.allclose(velocity.mul(Math.Sqrt(kept)).add(latents.mul(Math.Sqrt(1 - kept))), 1e-4, 1e-5));
     }
 
     [Fact]
@@ -141,7 +162,7 @@ public sealed class DiffusionTrainingTests : IDisposable
     [InlineData("Autoencoder")]
     [InlineData("Denoiser")]
     [InlineData("Denoiser", """, "Localization": 1""")]
-    [InlineData("Inpainting")]
+    [InlineData("Inpainting", """, "MaskWeight": 1, "Localization": 1""")]
     public void A_step_depends_on_seed_and_number_alone_and_leaves_no_tensor(string stage, string own = "")
     {
         double Loss(int step, string options = "")

@@ -27,8 +27,8 @@ public sealed class LmsScheduler : DiffusionScheduler
         : base(TimesOf(schedule, steps))
     {
         _exactStart = exactStart;
-        InitialScale = Level(schedule, schedule.Steps - 1);
-        _sigmas = [.. Times.Select(time => (float)Between(schedule, time)), 0];
+        InitialScale = schedule.LevelAt(schedule.Steps - 1);
+        _sigmas = [.. Times.Select(time => (float)schedule.LevelAt(time)), 0];
     }
 
     /// <inheritdoc/>
@@ -134,13 +134,4 @@ public sealed class LmsScheduler : DiffusionScheduler
         double last = schedule.Steps - 1;
         return steps == 1 ? [0] : [.. Enumerable.Range(0, steps).Select(step => step == 0 ? last : (steps - 1 - step) * (last / (steps - 1)))];
     }
-
-    private static double Between(NoiseSchedule schedule, double time)
-    {
-        int low = Math.Min((int)time, schedule.Steps - 2);
-        double from = Level(schedule, low), slope = Level(schedule, low + 1) - from;
-        return (slope * (time - low)) + from;
-    }
-
-    private static double Level(NoiseSchedule schedule, int time) => MathF.Sqrt((1 - schedule.Kept[time]) / schedule.Kept[time]);
 }

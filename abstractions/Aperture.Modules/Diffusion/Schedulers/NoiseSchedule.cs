@@ -8,6 +8,8 @@ namespace Aperture.Diffusion;
 /// <summary>How much noise a model was trained with at each time: what a scheduler's file holds. The defaults are Stable Diffusion 1's.</summary>
 public sealed record NoiseSchedule
 {
+    internal const string Noise = "epsilon", Velocity = "v_prediction"; // diffusers' words
+
     private const int MostSteps = 100_000;
     private const double LargestBeta = 0.999; // of the cosine schedule
 
@@ -20,6 +22,7 @@ public sealed record NoiseSchedule
     {
         (Name, FirstBeta, LastBeta, Steps, TrainedBetas) = (other.Name, other.FirstBeta, other.LastBeta, other.Steps, other.TrainedBetas);
         (EndsWithOne, Offset, ClipsSample, SkipsRungeKutta) = (other.EndsWithOne, other.Offset, other.ClipsSample, other.SkipsRungeKutta);
+        PredictsVelocity = other.PredictsVelocity;
         _kept = new Lazy<float[]>(Compute);
     }
 
@@ -50,6 +53,11 @@ public sealed record NoiseSchedule
     /// <summary>Whether the first steps do without Runge-Kutta (PNDM).</summary>
     public bool SkipsRungeKutta { get; init; } = true;
 
+    /// <summary>
+    /// Whether the model predicts the velocity <c>sqrt(kept) noise - sqrt(1 - kept) signal</c> (arXiv 2202.00512, appendix D) rather than the noise.
+    /// </summary>
+    public bool PredictsVelocity { get; init; }
+
     /// <summary>The share of the signal's variance that is left at each time (alpha bar), float32 <c>[Steps]</c>.</summary>
     public IReadOnlyList<float> Kept => _kept.Value;
 
@@ -61,9 +69,10 @@ public sealed record NoiseSchedule
     {
         ConfigReader config = new(json, where);
         NoiseSchedule defaults = new();
-        if (config.Text("prediction_type", "epsilon") is var predicts && predicts != "epsilon")
+        if (config.Text("prediction_type", Noise) is var predicts && predicts is not (Noise or Velocity))
         {
-            throw new ApertureException($"{where}: prediction_type '{predicts}' is not supported; use a model that predicts noise (epsilon).");
+            throw new ApertureException(
+                $"{where}: prediction_type '{predicts}' is not supported; use a model that predicts noise ({Noise}) or velocity ({Velocity}).");
         }
 
         NoiseSchedule parsed = new()
@@ -77,8 +86,18 @@ public sealed record NoiseSchedule
             Offset = config.Size("steps_offset", 0, minimum: 0),
             ClipsSample = config.Flag("clip_sample", false),
             SkipsRungeKutta = config.Flag("skip_prk_steps", true),
+            PredictsVelocity = predicts == Velocity,
         };
         return parsed.Checked(where);
+    }
+
+    /// <summary>Deviation of the noise beside a signal that is not scaled down, at a time; between whole times on the straight line.</summary>
+    internal double LevelAt(double time)
+    {
+        double Level(int whole) => MathF.Sqrt((1 - Kept[whole]) / Kept[whole]);
+        int low = Math.Min((int)time, Steps - 2);
+        double from = Level(low), slope = Level(low + 1) - from;
+        return (slope * (time - low)) + from;
     }
 
     private static float[]? Betas(ConfigReader config)
