@@ -24,6 +24,9 @@ internal sealed record FlashSlothConfig
     /// <summary>Which hidden state of the tower is taken; it decides how many blocks there are.</summary>
     public int SelectLayer { get; init; } = -2;
 
+    /// <summary>Whether trainings leave the tower as it is, as published; false lets them unfreeze it.</summary>
+    public bool TowerFrozen { get; init; } = true;
+
     /// <summary>Layers of the projector.</summary>
     public int ProjectorLayers { get; init; } = 2;
 
@@ -80,6 +83,7 @@ internal sealed record FlashSlothConfig
             SelectLayer = select < 0
                 ? select
                 : throw new ApertureException($"{where}: mm_vision_select_layer {select} is not supported; FlashSloth counts from the end (-2)."),
+            TowerFrozen = config.Flag("freeze_vision", true),
             ProjectorLayers = Projector.LayersOf(config.Text("mm_projector_type", "mlp2x_gelu")!),
             Hd = config.Flag("image_hd", false),
             Aspect = aspect switch

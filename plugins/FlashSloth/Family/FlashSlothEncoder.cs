@@ -1,6 +1,8 @@
+using Aperture.Decoding;
 using Aperture.Images;
 using Aperture.Sequences;
 using Aperture.Vision;
+using Aperture.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -12,7 +14,9 @@ namespace Aperture.Plugins.FlashSloth.Family;
 /// </summary>
 /// <param name="tower">The tower, of the blocks that are needed; owned.</param>
 /// <param name="pictures">The preprocessing.</param>
-internal sealed class FlashSlothEncoder(VisionTransformer tower, FlashSlothPictures pictures) : IVisionEncoder
+/// <param name="ops">The model's operations; borrowed.</param>
+/// <param name="frozen">Whether trainings leave the tower as it is.</param>
+internal sealed class FlashSlothEncoder(VisionTransformer tower, FlashSlothPictures pictures, Ops ops, bool frozen) : ITrainableEncoder
 {
     public int Channels => tower.Config.HiddenSize;
 
@@ -52,7 +56,21 @@ internal sealed class FlashSlothEncoder(VisionTransformer tower, FlashSlothPictu
         return features;
     }
 
+    public IEnumerable<(string Name, Tensor Tensor)> Named() => frozen ? [] : All();
+
+    public IVisionEncoder Over(IWeightSource parameters)
+    {
+        using IWeightSource own = BorrowedWeights.Of(All());
+        using CombinedWeights all = new([own, parameters], ownsSources: false);
+        VisionTransformerWeights weights = VisionTransformerWeights.Load(
+            all, FlashSlothTower.Prefix, SiglipVision.Keys, tower.Config, WeightPolicy.Of(ops), tower.Weights.Blocks.Count, postNorm: false);
+        return new FlashSlothEncoder(new VisionTransformer(tower.Config, weights, ops), pictures, ops, frozen);
+    }
+
     public void Dispose() => tower.Dispose();
+
+    private IEnumerable<(string Name, Tensor Tensor)> All()
+        => tower.Weights.Named.Select(entry => (FlashSlothTower.Prefix + entry.Name, entry.Tensor));
 
     private Tensor Checked(Tensor pixels)
     {

@@ -86,7 +86,8 @@ internal sealed class FlashSlothFamily : IModelFamily
         VisionTransformerWeights tower = VisionTransformerWeights.Load(
             source, FlashSlothTower.Prefix, SiglipVision.Keys, vision, policy, config.Blocks(vision.Layers), postNorm: false);
         FlashSlothPictures pictures = new(vision.InputSize, config.Hd, (opening.Aspect ?? config.Aspect) == Images.ImageAspect.Pad);
-        FlashSlothEncoder encoder = opening.Keep(new FlashSlothEncoder(new VisionTransformer(vision, tower, opening.Ops), pictures));
+        FlashSlothEncoder encoder =
+            opening.Keep(new FlashSlothEncoder(new VisionTransformer(vision, tower, opening.Ops), pictures, opening.Ops, config.TowerFrozen));
         FlashSlothProjector projector = opening.Keep(
             FlashSlothProjector.Load(source, config.ProjectorLayers, vision.HiddenSize, config.Decoder.HiddenSize, policy));
         string Canonical(string name) => CanonicalWeights.NameOf(name, Decoder, Head, config.Decoder);

@@ -49,6 +49,19 @@ public sealed class TrainingTests : IDisposable
     }
 
     [Fact]
+    public void The_tower_learns_where_the_configuration_does_not_freeze_it()
+    {
+        using TinyFlashSloth free = new(config => config["freeze_vision"] = false);
+        using OpenedModel opened = new(free.Folder, new ModelOptions { Type = "float32", Threads = 1 });
+
+        Train(opened.Model, FlashSloth, new FlashSlothFactory(), """{ "Steps": 2, "WarmUp": 0, "BatchSize": 2, "Rate": 0.01 }""");
+
+        (string[] changed, _) = Compare(free.Folder, Path.Combine(_root, FlashSloth));
+        Assert.Contains("model.vision_tower.vision_tower.vision_model.embeddings.patch_embedding.weight", changed);
+        Assert.Contains("model.layers.9.self_attn.dense.weight", changed);
+    }
+
+    [Fact]
     public void Alignment_trains_pooling_and_projector_on_captions()
     {
         using OpenedModel opened = Open("plain");
