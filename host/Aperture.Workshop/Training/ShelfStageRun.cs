@@ -139,7 +139,7 @@ internal sealed class ShelfStageRun : IOwnTraining
         _ => Names.IsLanguage(name) || Names.IsProjector(name),
     };
 
-    private bool IsMuon(string name) => _stage.MuonRate > 0 && Names.IsLanguage(name) && Holds(name, ".layers.") && Holds(name, "_proj");
+    private bool IsMuon(string name) => _stage.MuonRate > 0 && Names.IsLanguage(name) && Holds(name, ".layers.") && Holds(name, "_proj.weight");
 
     private static bool Holds(string name, string part) => name.Contains(part, StringComparison.Ordinal);
 

@@ -1,5 +1,6 @@
 using Aperture.Decoding;
 using Aperture.Engine.Tests.Decoding;
+using Aperture.Host.Tests.Cli;
 using Aperture.Host.Tests.Plugins;
 using Aperture.Models;
 using Aperture.Pipelines;
@@ -208,6 +209,36 @@ public sealed class ShelfTrainerTests : IDisposable
         Assert.Contains("model.mm_projector.2.weight", changed);
         using OpenedModel again = new(written);
         Assert.Equal(144, again.Model.Decoder.Info.VisualTokens);
+    }
+
+    [Fact]
+    public async Task A_model_with_a_method_of_its_own_is_made_by_a_script_and_trained_while_the_method_rests()
+    {
+        string source = Folder("untrained"), written = Folder("model"), models = Repository.Path("scripts", "models");
+        using (CommandFolder f = new())
+        {
+            (int code, _, string error) = await f.Run(
+                "run", Repository.Path("scripts", "train", "flash-sloth.csx"), "--", Path.Combine(models, "tiny-llava"),
+                Path.Combine(models, "tiny-llava-low"), Repository.Path("scripts", "shelf.png"), source);
+            Assert.True(code == 0, error);
+        }
+
+        using (OpenedModel opened = new(source))
+        {
+            ShelfTrainer.Run(Options(Folder("run")) with { Model = opened.Model, ModelFolder = written }, null, CancellationToken.None);
+        }
+
+        using IWeightSource before = WeightFiles.Open(source), after = WeightFiles.Open(written);
+        Assert.Equal(before.Names.Order(StringComparer.Ordinal), after.Names.Order(StringComparer.Ordinal));
+        string[] changed = [.. before.Names.Where(name => Differs(before, after, name))];
+        Assert.Contains("model.layers.7.mlp.fc2.weight", changed);
+        Assert.Contains("model.mm_projector.0.weight", changed);
+        Assert.Contains(changed, name => name.StartsWith("model.vision_tower.", StringComparison.Ordinal));
+        Assert.DoesNotContain(changed, name => name.Contains("pooling", StringComparison.Ordinal) || name.Contains("lqformer", StringComparison.Ordinal));
+        Assert.DoesNotContain("model.learnable_tokens.token", changed);
+        using OpenedModel again = new(written);
+        Assert.Empty(again.Model.Unclaimed);
+        Assert.Equal(36, again.Model.Decoder.Info.VisualTokens);
     }
 
     [Fact]
