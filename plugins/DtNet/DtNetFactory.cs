@@ -40,6 +40,7 @@ internal sealed class DtNetFactory : ITaskFactory<ICaptioner>, ITrainedTask
                 "float16" => ScalarType.Float16,
                 _ => ScalarType.Float32,
             };
+            WeightPolicy policy = WeightPolicy.InFormat(CaptionerName, bound.Format, device, type, owned);
             Vocabulary? vocabulary = null;
             List<CaptionModel> models = [];
             foreach (string path in bound.Ensemble.Select(files.Resolve).Prepend(checkpoint))
@@ -50,14 +51,15 @@ internal sealed class DtNetFactory : ITaskFactory<ICaptioner>, ITrainedTask
                 vocabulary ??= FindVocabulary(bound.Vocabulary, files);
                 CheckVocabulary(vocabulary, config, source);
                 CheckTogether(models, config, path);
-                models.Add(CaptionModel.Load(source, config with { Special = vocabulary.Specials }, WeightPolicy.For(device, type, type)));
+                models.Add(CaptionModel.Load(source, config with { Special = vocabulary.Specials }, policy));
                 owned.Add(models[^1]);
             }
 
             FeatureFile? features = bound.Features is { } file ? FeatureFile.Open(files.Resolve(file), bound.FeatureKey) : null;
             owned.AddRange(features is null ? [] : [features]);
-            PictureTower? tower = bound.Tower is { } folder ? PictureTower.Open(files.Resolve(folder), device) : null;
+            PictureTower? tower = bound.Tower is { } folder ? PictureTower.Open(files.Resolve(folder), device, policy) : null;
             owned.AddRange(tower is null ? [] : [tower]);
+            policy.TellWhereNothingGains(CaptionerName, files.Tell);
             return new DtNetCaptioner(models, vocabulary!, features, tower, bound, owned);
         }
         catch

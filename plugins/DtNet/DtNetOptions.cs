@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Aperture.Decoding;
 using Aperture.Plugins.DtNet.Data;
 using Aperture.Plugins.DtNet.Paths;
 
@@ -63,6 +64,15 @@ internal sealed record DtNetOptions : IMethodOptions
     /// <summary>Element type computed in; routers and softmax stay in float32.</summary>
     [AllowedValues("float32", "bfloat16", "float16")]
     public string Precision { get; set; } = "float32";
+
+    /// <summary>
+    /// How the matrices of linear layers are kept, those of a tower included: as stored, or int8 in eight bits, on the CPU. Routers, geometry and convolutions
+    /// stay.
+    /// </summary>
+    [AllowedValues("stored", "int8")]
+    public string Weights { get; set; } = "stored";
+
+    internal WeightFormat Format => Weights == "int8" ? WeightFormat.Int8 : WeightFormat.Stored;
 
     /// <summary>How the routers' weights are used.</summary>
     internal RoutePlan RoutePlan => new(Route, RouteMost, RouteThreshold, RouteSeed);

@@ -30,10 +30,10 @@ internal sealed class RoutedEncoderFactory : IVisionEncoderFactory
         {
             IWeightSource source = DtNetFactory.OpenWeights(Beside(bound.Checkpoint, nameof(bound.Checkpoint), checkpoint.Folder));
             owned.Add(source);
-            CaptionModel model = CaptionModel.Load(
-                source, CaptionConfig.Read(source), WeightPolicy.For(opening.Device, ScalarType.Float32, ScalarType.Float32));
+            WeightPolicy policy = WeightPolicy.InFormat(EncoderName, opening.Ops.Weights, opening.Device, ScalarType.Float32, owned);
+            CaptionModel model = CaptionModel.Load(source, CaptionConfig.Read(source), policy);
             owned.Add(model);
-            PictureTower tower = PictureTower.Open(Beside(bound.Tower, nameof(bound.Tower), checkpoint.Folder), opening.Device);
+            PictureTower tower = PictureTower.Open(Beside(bound.Tower, nameof(bound.Tower), checkpoint.Folder), opening.Device, policy);
             owned.Add(tower);
             if (tower.Channels != model.Config.Features)
             {

@@ -77,8 +77,18 @@ internal sealed record FaceOptions : IMethodOptions
     [Range(1, 4096)]
     public int? SliceRows { get; set; }
 
+    /// <summary>How matrices are kept; as stored always, because a generator's weights are made anew by the styles of every face.</summary>
+    public string Weights { get; set; } = "stored";
+
     public void Validate()
     {
+        if (Weights != "stored")
+        {
+            throw new ApertureException(
+                $"{FaceFactory.GeneratorName}: Weights is {Weights}, but a generator's weights are made anew by the styles of every face, so that there is "
+                + "nothing to keep in few bits; leave Weights out.");
+        }
+
         if (Hierarchical && RaySamples is < 4)
         {
             throw new ApertureException(

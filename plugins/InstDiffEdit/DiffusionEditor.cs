@@ -23,7 +23,7 @@ internal sealed class DiffusionEditor(DiffusionModel model, DiffusionModel? pain
     public string Name => EditorFactory.EditorName;
 
     public string Summary
-        => $"{options.Method} on a UNet of {model.UNet.Tensors.Values.Sum(tensor => tensor.numel()) / 1e6:0.0} M weights for pictures of {model.PictureSize} "
+        => $"{options.Method} on a UNet of {model.UNet.Weights / 1e6:0.0} M weights for pictures of {model.PictureSize} "
             + $"pixels; {(_painter is null ? "shows its own latents" : "paints with an inpainting model")}.";
 
     public DiffusionModel Model => model;

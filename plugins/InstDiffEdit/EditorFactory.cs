@@ -29,7 +29,10 @@ internal sealed class EditorFactory : ITaskFactory<IImageEditor>, ITrainedTask
     {
         EditorOptions bound = MethodOptions.Bind(EditorName, options, EditorJson.Default.EditorOptions);
         string? tokenizer = bound.Tokenizer is { } name ? files.Resolve(name) : null;
-        DiffusionModelOptions opening = new() { Device = device, Type = bound.ElementType, Tokenizer = tokenizer, Tell = files.Tell };
+        DiffusionModelOptions opening = new()
+        {
+            Device = device, Type = bound.ElementType, Weights = bound.Format, Tokenizer = tokenizer, Tell = files.Tell,
+        };
         DiffusionModel model = DiffusionModel.Open(checkpoint, opening);
         DiffusionModel? painter = null;
         try

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Aperture.Decoding;
 using static TorchSharp.torch;
 
 namespace Aperture.Plugins.InstDiffEdit;
@@ -115,6 +116,15 @@ internal sealed record EditorOptions : IMethodOptions
     /// <summary>Element type computed in; auto takes what suits checkpoint and device.</summary>
     [AllowedValues("auto", "float32", "bfloat16", "float16")]
     public string Type { get; set; } = "auto";
+
+    /// <summary>
+    /// How the matrices of the UNets' linear layers are kept: as stored, or int8 in eight bits, on the processor. Convolutions, the autoencoder, which is
+    /// made of them, and the text encoder, which runs once, stay.
+    /// </summary>
+    [AllowedValues("stored", "int8")]
+    public string Weights { get; set; } = "stored";
+
+    internal WeightFormat Format => Weights == "int8" ? WeightFormat.Int8 : WeightFormat.Stored;
 
     /// <summary>Folder with the tokenizer; none takes the checkpoint's.</summary>
     public string? Tokenizer { get; set; }

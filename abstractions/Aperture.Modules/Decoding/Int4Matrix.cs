@@ -21,7 +21,8 @@ public sealed class Int4Matrix : QuantizedMatrix
     private readonly Tensor _shifts; // [out, groups], uint8: factor times zero
 
     private Int4Matrix(int inputs, Tensor codes, Tensor factors, Tensor shifts, Tensor scales, Tensor? bias, Ops ops)
-        : base((int)codes.size(0), inputs, scales, bias, ops, ScalarType.Byte) => (_codes, _factors, _shifts) = (codes, factors, shifts);
+        : base((int)codes.size(0), inputs, scales, bias, ops, ScalarType.Byte)
+        => (_codes, _factors, _shifts) = (codes.DetachFromDisposeScope(), factors.DetachFromDisposeScope(), shifts.DetachFromDisposeScope());
 
     /// <inheritdoc />
     public override long StoredBytes => Bytes(_codes) + Bytes(_factors) + Bytes(_shifts) + Bytes(Scales) + (Bias is { } own ? Bytes(own) : 0);

@@ -12,7 +12,8 @@ public sealed class Int8Matrix : QuantizedMatrix
     private Tensor? _sums; // [out], int32: the sum of an output's codes
 
     private Int8Matrix(Tensor codes, Tensor scales, Tensor? sums, Tensor? bias, Ops ops)
-        : base((int)codes.size(0), (int)codes.size(1), scales, bias, ops, ScalarType.Int8) => (Codes, _sums) = (codes, sums);
+        : base((int)codes.size(0), (int)codes.size(1), scales, bias, ops, ScalarType.Int8)
+        => (Codes, _sums) = (codes.DetachFromDisposeScope(), sums?.DetachFromDisposeScope());
 
     /// <summary>The codes <c>[out, in]</c>, int8. Borrowed.</summary>
     public Tensor Codes { get; }

@@ -60,6 +60,9 @@ public sealed partial class Ops : IDisposable
     /// <summary>Notes the linear layers that are loaded for these operations; null for nobody.</summary>
     internal MatrixWatch? Watch { get; init; }
 
+    /// <summary>Matrices in few bits that were loaded for these operations.</summary>
+    internal int FewBitMatrices { get; set; }
+
     /// <summary>Tells by stage where time goes; null for nobody. Set by whoever has the model's turn.</summary>
     internal StageClock? Clock { get; set; }
 

@@ -17,8 +17,10 @@ public abstract class QuantizedMatrix : Matrix
     private protected QuantizedMatrix(int outputs, int inputs, Tensor scales, Tensor? bias, Ops ops, ScalarType storedType)
         : base(outputs, inputs, bias, storedType)
     {
-        (Scales, Ops) = (scales, ops);
-        _wideBias = bias?.to_type(ScalarType.Float32, copy: true);
+        // A matrix lives as long as its owner says, whatever scope it was loaded in.
+        (Scales, Ops) = (scales.DetachFromDisposeScope(), ops);
+        bias?.DetachFromDisposeScope();
+        _wideBias = bias?.to_type(ScalarType.Float32, copy: true).DetachFromDisposeScope();
     }
 
     /// <summary>The scale of each output <c>[out]</c>, float32. Borrowed.</summary>

@@ -12,6 +12,9 @@ namespace Aperture.Decoding;
 /// </param>
 public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType Storage)
 {
+    // Quantising the rows of a product takes longer than what eight bits save where the matrix has fewer weights.
+    private const long SmallestThatGains = 256 * 256;
+
     /// <summary>
     /// The operations whose format and threads the matrices of linear layers are kept and multiplied with; null keeps them as the checkpoint stores them.
     /// Borrowed; must outlive what is loaded.
@@ -20,6 +23,11 @@ public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType 
 
     /// <summary>How the matrices of linear layers are kept.</summary>
     public WeightFormat Format => Ops?.Weights ?? WeightFormat.Stored;
+
+    /// <summary>
+    /// Weights of the smallest matrix that is kept in few bits where a model is no decoder; smaller ones stay as stored. 0 keeps all of them so.
+    /// </summary>
+    public long SmallestMatrix { get; init; }
 
     /// <summary>Ends the loading of a model; checked before each tensor.</summary>
     public CancellationToken Cancellation { get; init; }
@@ -54,6 +62,46 @@ public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType 
     /// <summary>The policy of a part that computes and stores in the type of its operations, and keeps matrices in their format.</summary>
     /// <param name="ops">The operations; borrowed.</param>
     public static WeightPolicy Of(Ops ops) => new(ops.Device, ops.Type, ops.Type) { Ops = ops };
+
+    /// <summary>
+    /// The policy of a model beside the decoders: in one type, and with the matrices of its linear layers in a format, where the device has it. Convolutions,
+    /// norms and tables stay as they are.
+    /// </summary>
+    /// <param name="name">The model's name, for messages.</param>
+    /// <param name="format">How matrices are kept.</param>
+    /// <param name="device">Where it runs.</param>
+    /// <param name="type">The element type computed in.</param>
+    /// <param name="owned">Takes the operations that quantised matrices are multiplied with, to be disposed after the model; nothing for stored ones.</param>
+    /// <exception cref="ApertureException">The device does not multiply in the format.</exception>
+    public static WeightPolicy InFormat(string name, WeightFormat format, Device device, ScalarType type, ICollection<IDisposable> owned)
+    {
+        if (format == WeightFormat.Stored)
+        {
+            return new WeightPolicy(device, type, type);
+        }
+
+        if (device.type != TorchSharp.DeviceType.CPU)
+        {
+            string asked = format.ToString().ToLowerInvariant();
+            throw new ApertureException($"{name}: Weights in {asked} work on the CPU, but the device is {device}; leave Weights out or use the CPU.");
+        }
+
+        Ops ops = new(device, type) { Weights = format };
+        owned.Add(ops);
+        return Of(ops) with { SmallestMatrix = SmallestThatGains };
+    }
+
+    /// <summary>Says in one line that a format was asked for and no matrix of the model is kept in it.</summary>
+    /// <param name="name">The model's name.</param>
+    /// <param name="tell">Gets the line.</param>
+    public void TellWhereNothingGains(string name, Action<string> tell)
+    {
+        if (Format != WeightFormat.Stored && Ops!.FewBitMatrices == 0)
+        {
+            string asked = Format.ToString().ToLowerInvariant();
+            tell($"{name}: Weights in {asked} change nothing, because every matrix is smaller than 256 x 256 and would be multiplied more slowly so.");
+        }
+    }
 
     /// <summary>Whether this processor multiplies bf16 matrices in hardware (AVX512-BF16 or AMX).</summary>
     public static bool ProcessorHasBf16 { get; } = DetectBf16();
@@ -118,6 +166,11 @@ public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType 
         }
     }
 
+    /// <summary>Whether a linear layer is kept in a quantised <see cref="Format"/>.</summary>
+    /// <param name="outputs">Output width.</param>
+    /// <param name="inputs">Input width.</param>
+    internal bool IsQuantized(int outputs, int inputs) => Format != WeightFormat.Stored && (long)outputs * inputs >= SmallestMatrix;
+
     /// <summary>Notes a linear layer where somebody watches.</summary>
     /// <param name="source">The checkpoint.</param>
     /// <param name="weight">Whole name of the matrix.</param>
@@ -138,18 +191,30 @@ public sealed record WeightPolicy(Device Device, ScalarType Compute, ScalarType 
     /// <exception cref="ApertureException">A tensor is missing, has another shape or holds a number that the format cannot.</exception>
     internal Matrix Quantized(IWeightSource source, string weight, string? bias, int outputs, int inputs)
     {
-        Check(source, weight, [outputs, inputs]);
+        // A convolution of one pixel is a linear layer too: [out, in, 1, 1].
+        Check(source, weight, source.Describe(weight).Shape.Length == 4 ? [outputs, inputs, 1, 1] : [outputs, inputs]);
         Tensor? added = bias is null ? null : Vector(source, bias, outputs);
+        Ops!.FewBitMatrices++;
         if (Mapped(source, weight, added) is { } mapped)
         {
             return mapped;
         }
 
         using Tensor stored = source.Load(weight);
-        Matrix matrix = Format == WeightFormat.Int8 ? Int8Matrix.Quantize(stored, added, Ops!, weight) : Int4Matrix.Quantize(stored, added, Ops!, weight);
+        using Tensor flat = stored.reshape(outputs, inputs), ordered = flat.contiguous(); // a pickled checkpoint may hold transposed ones
+        Matrix matrix = Quantize(ordered, added, weight);
         (source as IMappedWeights)?.ReleasePages(weight);
         return matrix;
     }
+
+    /// <summary>A matrix of numbers in a quantised <see cref="Format"/>.</summary>
+    /// <param name="weight">The matrix <c>[out, in]</c>; borrowed.</param>
+    /// <param name="bias">The bias <c>[out]</c> in the type computed in, or null; owned, also if this throws.</param>
+    /// <param name="name">What messages call it.</param>
+    /// <returns>The matrix; the caller disposes it.</returns>
+    /// <exception cref="ApertureException">A weight is one that the format cannot hold.</exception>
+    internal Matrix Quantize(Tensor weight, Tensor? bias, string name)
+        => Format == WeightFormat.Int8 ? Int8Matrix.Quantize(weight, bias, Ops!, name) : Int4Matrix.Quantize(weight, bias, Ops!, name);
 
     // Codes of the format asked for are taken as they lie in the file.
     private Matrix? Mapped(IWeightSource source, string weight, Tensor? bias)

@@ -18,8 +18,8 @@ public sealed class DiffusionModel : IDisposable
 
     private readonly List<IDisposable> _owned;
 
-    // Both hold for a UNet that is opened later, too.
-    private readonly WeightPolicy _policy;
+    // The UNet's, and that of the other parts; all three hold for a UNet that is opened later, too.
+    private readonly WeightPolicy _matrices, _policy;
     private readonly Action<string> _tell;
 
     private DiffusionModel(string path, DiffusionModelOptions options, List<IDisposable> owned)
@@ -52,11 +52,16 @@ public sealed class DiffusionModel : IDisposable
         ScalarType stored = unet.Weights.Describe("conv_in.weight").ScalarType;
         WeightPolicy policy = WeightPolicy.For(options.Device ?? CPU, options.Type, stored) with { Cancellation = options.Cancellation };
         _policy = policy with { Storage = policy.Compute };
+        _matrices = WeightPolicy.InFormat(Path.GetFileName(path), options.Weights, policy.Device, policy.Compute, _owned) with
+        {
+            Cancellation = options.Cancellation,
+        };
         Schedule = options.Schedule ?? (folder && File.Exists(SchedulerFile(path)) ? ReadSchedule(SchedulerFile(path)) : new NoiseSchedule());
         Tokenizer = Tokenizers.FromFolder(
             options.Tokenizer ?? (folder ? Path.Combine(path, "tokenizer") : Path.GetDirectoryName(path)!),
             new TokenizerOptions { Class = "CLIPTokenizer", RepairText = options.RepairText, SplitPunctuation = true });
-        UNet = Own(Diffusion.UNet.Load(unet.Weights, unet.Config, _policy));
+        UNet = Own(Diffusion.UNet.Load(unet.Weights, unet.Config, _matrices));
+        _matrices.TellWhereNothingGains(Path.GetFileName(path), _tell);
         Pictures = Own(Autoencoder.Load(pictures.Weights, pictures.Config, _policy));
         Text = Own(ClipTextEncoder.Load(text.Weights, text.Config, _policy));
         Check();
@@ -64,11 +69,11 @@ public sealed class DiffusionModel : IDisposable
 
     private DiffusionModel(DiffusionModel other, string unet, List<IDisposable> owned)
     {
-        (_owned, _policy, _tell) = (owned, other._policy, other._tell);
+        (_owned, _matrices, _policy, _tell) = (owned, other._matrices, other._policy, other._tell);
         (Tokenizer, Text, Pictures) = (other.Tokenizer, other.Text, other.Pictures);
         Schedule = File.Exists(SchedulerFile(unet)) ? ReadSchedule(SchedulerFile(unet)) : other.Schedule;
         (IWeightSource weights, UNetConfig config) = Part(unet, [UNetFile], UNetConfig.Parse, KnownSettings.UNet);
-        UNet = Own(Diffusion.UNet.Load(weights, config, _policy));
+        UNet = Own(Diffusion.UNet.Load(weights, config, _matrices));
         Check();
     }
 

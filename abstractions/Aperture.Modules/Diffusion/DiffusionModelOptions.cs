@@ -1,3 +1,4 @@
+using Aperture.Decoding;
 using static TorchSharp.torch;
 
 namespace Aperture.Diffusion;
@@ -10,6 +11,9 @@ public sealed record DiffusionModelOptions
 
     /// <summary>The element type computed in: float32, bfloat16 or float16; null for what suits the checkpoint and the device.</summary>
     public ScalarType? Type { get; init; }
+
+    /// <summary>How the matrices of the UNet's linear layers are kept; convolutions, the autoencoder and the text encoder stay as they are.</summary>
+    public WeightFormat Weights { get; init; }
 
     /// <summary>Folder with the tokenizer; null for the checkpoint's own, or the folder of a single file.</summary>
     public string? Tokenizer { get; init; }

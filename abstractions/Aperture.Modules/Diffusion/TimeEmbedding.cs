@@ -15,8 +15,8 @@ internal sealed class TimeEmbedding
     public TimeEmbedding(DiffusionLoader loader, UNetConfig config)
     {
         _config = config;
-        _first = loader.Linear("time_embedding.linear_1", config.TimeWidth, config.Channels[0]);
-        _second = loader.Linear("time_embedding.linear_2", config.TimeWidth, config.TimeWidth);
+        _first = loader.Linear("time_embedding.linear_1", config.TimeWidth, config.Channels[0], ofTime: true);
+        _second = loader.Linear("time_embedding.linear_2", config.TimeWidth, config.TimeWidth, ofTime: true);
     }
 
     /// <summary>Cosines and sines of times under falling frequencies: float32 <c>[times, C]</c>; the caller disposes it.</summary>

@@ -42,6 +42,9 @@ public sealed class UNet : IDisposable
     /// <summary>The weights, by published name. Borrowed.</summary>
     public IReadOnlyDictionary<string, Tensor> Tensors => _loader.Tensors;
 
+    /// <summary>How many weights there are, in whatever form they are kept.</summary>
+    public long Weights => _loader.Count;
+
     /// <summary>Loads a UNet.</summary>
     /// <param name="source">The checkpoint under diffusers' names; it must outlive the UNet.</param>
     /// <param name="config">Sizes.</param>

@@ -134,7 +134,7 @@ public sealed class VisionTransformerWeights : IDisposable
         private Matrix Linear(string name, int outputs, int inputs, bool bias = true, string? biasName = null)
         {
             string? whole = bias ? biasName ?? name + ".bias" : null;
-            if (policy.Format == WeightFormat.Stored)
+            if (!policy.IsQuantized(outputs, inputs))
             {
                 Matrix dense = new DenseMatrix(Tensor(name + ".weight", outputs, inputs), whole is null ? null : Tensor(whole, outputs));
                 return policy.Watched(source, $"{prefix}{name}.weight", dense);

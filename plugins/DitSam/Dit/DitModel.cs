@@ -25,7 +25,7 @@ internal sealed class DitModel : IDisposable
     public DitModel(IWeightSource source, DitConfig config, WeightPolicy policy)
     {
         (Config, Policy) = (config, policy);
-        WeightPolicy single = new(policy.Device, ScalarType.Float32, ScalarType.Float32);
+        WeightPolicy single = policy with { Compute = ScalarType.Float32, Storage = ScalarType.Float32 };
         _loader = new WeightLoader(source, single);
         BertEncoder? text = null;
         try

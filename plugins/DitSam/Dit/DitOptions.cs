@@ -1,4 +1,6 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
+using Aperture.Decoding;
 using Aperture.Plugins.DitSam.Sam;
 
 namespace Aperture.Plugins.DitSam.Dit;
@@ -49,6 +51,12 @@ internal sealed record DitOptions : IMethodOptions
 
     /// <inheritdoc cref="SamOptions.Dtype"/>
     public EncoderType Dtype { get; set; } = EncoderType.Float32;
+
+    /// <inheritdoc cref="SamOptions.Weights"/>
+    [AllowedValues(SamOptions.Stored, SamOptions.Int8)]
+    public string Weights { get; set; } = SamOptions.Stored;
+
+    internal WeightFormat Format => SamOptions.FormatOf(Weights);
 
     public void Validate()
     {

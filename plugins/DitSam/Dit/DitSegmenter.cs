@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 
 namespace Aperture.Plugins.DitSam.Dit;
 
-/// <summary>A DIT with its vocabulary and its preprocessing. Owns the model, its checkpoint and the sentences that it read.</summary>
+/// <summary>A DIT with its vocabulary and its preprocessing. Owns the model, what it stands on, and the sentences that it read.</summary>
 internal sealed class DitSegmenter : ISegmenter
 {
     private const int PublishedSize = 512;
@@ -18,13 +18,13 @@ internal sealed class DitSegmenter : ISegmenter
     private readonly DitModel _model;
     private readonly DitOptions _options;
     private readonly DitText _text;
-    private readonly IWeightSource _source;
+    private readonly IReadOnlyList<IDisposable> _owned;
     private readonly SentenceCache _sentences = new();
     private readonly int _side;
 
-    private DitSegmenter(DitModel model, DitOptions options, DitText text, IWeightSource source)
+    private DitSegmenter(DitModel model, DitOptions options, DitText text, IReadOnlyList<IDisposable> owned)
     {
-        (_model, _options, _text, _source) = (model, options, text, source);
+        (_model, _options, _text, _owned) = (model, options, text, owned);
         _side = SideOf(model.Config.Sam, options.ImageSize);
     }
 
@@ -48,6 +48,7 @@ internal sealed class DitSegmenter : ISegmenter
     public static DitSegmenter Open(string checkpoint, DitOptions options, Device device, IMethodFiles files)
     {
         IWeightSource source = SamFactory.OpenWeights(checkpoint);
+        List<IDisposable> owned = [source];
         DitModel? model = null;
         try
         {
@@ -56,13 +57,15 @@ internal sealed class DitSegmenter : ISegmenter
             _ = SideOf(config.Sam, options.ImageSize);
             DitText text = new(options.Tokenizer is { } name ? files.Resolve(name) : files.ModelFolder ?? ".", config, options.MaxTokens);
             ScalarType type = options.Dtype.ToScalar();
-            model = new DitModel(named, config, new WeightPolicy(device, type, type));
-            return new DitSegmenter(model, options, text, source);
+            WeightPolicy policy = WeightPolicy.InFormat(DitFactory.SegmenterName, options.Format, device, type, owned);
+            model = new DitModel(named, config, policy);
+            policy.TellWhereNothingGains(DitFactory.SegmenterName, files.Tell);
+            return new DitSegmenter(model, options, text, owned);
         }
         catch
         {
             model?.Dispose();
-            source.Dispose();
+            owned.ForEach(own => own.Dispose());
             throw;
         }
     }
@@ -111,7 +114,10 @@ internal sealed class DitSegmenter : ISegmenter
     {
         _sentences.Dispose();
         _model.Dispose();
-        _source.Dispose();
+        foreach (IDisposable own in _owned)
+        {
+            own.Dispose();
+        }
     }
 
     /// <summary>Side of the square that pictures are made into.</summary>

@@ -26,6 +26,7 @@ internal sealed class SamFactory : ITaskFactory<ISegmenter>
     {
         SamOptions bound = MethodOptions.Bind(SegmenterName, options, DitSamJson.Default.SamOptions);
         IWeightSource source = OpenWeights(checkpoint);
+        List<IDisposable> owned = [source];
         try
         {
             if (!source.Contains(SamKeys.ScoreToken) || !source.Contains(SamKeys.Encoder + "pos_embed"))
@@ -35,12 +36,14 @@ internal sealed class SamFactory : ITaskFactory<ISegmenter>
             }
 
             ScalarType type = bound.Dtype.ToScalar();
-            SamModel model = new(source, SamConfig.Read(source, bound.DecoderHeads), everywhere: false, new WeightPolicy(device, type, type));
-            return new SamSegmenter(model, source, device);
+            WeightPolicy policy = WeightPolicy.InFormat(SegmenterName, bound.Format, device, type, owned);
+            SamModel model = new(source, SamConfig.Read(source, bound.DecoderHeads), everywhere: false, policy);
+            policy.TellWhereNothingGains(SegmenterName, files.Tell);
+            return new SamSegmenter(model, owned, device);
         }
         catch
         {
-            source.Dispose();
+            owned.ForEach(own => own.Dispose());
             throw;
         }
     }

@@ -18,7 +18,7 @@ internal sealed record EmbeddedPicture(Tensor Patches, VisualGrid Grid) : IDispo
 /// <summary>SAM's image encoder: the transformer and the neck behind it. Owns its weights.</summary>
 internal sealed class SamImageEncoder : IDisposable
 {
-    private readonly Ops _ops;
+    private readonly Ops? _own;
     private readonly SamNeck _neck;
     private readonly WeightLoader _loader;
 
@@ -29,19 +29,19 @@ internal sealed class SamImageEncoder : IDisposable
     /// <param name="policy">Where it runs, and the type the transformer computes in.</param>
     public SamImageEncoder(IWeightSource source, SamConfig config, bool everywhere, WeightPolicy policy)
     {
-        _ops = new Ops(policy.Device, policy.Compute);
+        _own = policy.Ops is null ? new Ops(policy.Device, policy.Compute) : null;
         _loader = new WeightLoader(source, new WeightPolicy(policy.Device, ScalarType.Float32, ScalarType.Float32));
         try
         {
             _neck = new SamNeck(_loader, config.Vision.HiddenSize, config.PromptWidth);
             VisionTransformerWeights weights = VisionTransformerWeights.Load(
                 source, SamKeys.Encoder, SamVision.Keys, config.Vision, policy, config.Vision.Layers, postNorm: false);
-            Tower = new VisionTransformer(everywhere ? config.Vision with { WindowSize = 0 } : config.Vision, weights, _ops);
+            Tower = new VisionTransformer(everywhere ? config.Vision with { WindowSize = 0 } : config.Vision, weights, policy.Ops ?? _own!);
         }
         catch
         {
             _loader.Dispose();
-            _ops.Dispose();
+            _own?.Dispose();
             throw;
         }
     }
@@ -82,7 +82,7 @@ internal sealed class SamImageEncoder : IDisposable
     {
         Tower.Dispose();
         _loader.Dispose();
-        _ops.Dispose();
+        _own?.Dispose();
     }
 
     private static HashSet<int> NoStates { get; } = [];

@@ -21,7 +21,7 @@ internal sealed class SamModel : IDisposable
     public SamModel(IWeightSource source, SamConfig config, bool everywhere, WeightPolicy policy)
     {
         Config = config;
-        _loader = new WeightLoader(source, new WeightPolicy(policy.Device, ScalarType.Float32, ScalarType.Float32));
+        _loader = new WeightLoader(source, policy with { Compute = ScalarType.Float32, Storage = ScalarType.Float32 });
         try
         {
             Prompts = new PromptEncoder(_loader, config);

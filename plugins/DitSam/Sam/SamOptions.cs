@@ -1,4 +1,6 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
+using Aperture.Decoding;
 using static TorchSharp.torch;
 
 namespace Aperture.Plugins.DitSam.Sam;
@@ -6,11 +8,19 @@ namespace Aperture.Plugins.DitSam.Sam;
 /// <summary>What a user may set when opening a SAM.</summary>
 internal sealed record SamOptions : IMethodOptions
 {
+    internal const string Stored = "stored", Int8 = "int8";
+
     /// <summary>Heads of the mask decoder.</summary>
     public int? DecoderHeads { get; set; }
 
     /// <summary>The element type of the image encoder.</summary>
     public EncoderType Dtype { get; set; } = EncoderType.Float32;
+
+    /// <summary>How the matrices of linear layers are kept.</summary>
+    [AllowedValues(Stored, Int8)]
+    public string Weights { get; set; } = Stored;
+
+    internal WeightFormat Format => FormatOf(Weights);
 
     public void Validate() => CheckHeads(SamFactory.SegmenterName, nameof(DecoderHeads), DecoderHeads);
 
@@ -18,7 +28,11 @@ internal sealed record SamOptions : IMethodOptions
     [
         new(nameof(DecoderHeads), "integer", "8", "Heads of the mask decoder; 8 in all published models."),
         new(nameof(Dtype), "text", nameof(EncoderType.Float32), "Element type of the image encoder: Float32, BFloat16 or Float16; all else is float32."),
+        new(nameof(Weights), "text", Stored, "stored, or int8: the matrices of linear layers in eight bits, on the CPU; patches, neck and other convolutions "
+            + "stay."),
     ];
+
+    internal static WeightFormat FormatOf(string weights) => weights == Int8 ? WeightFormat.Int8 : WeightFormat.Stored;
 
     /// <summary>Refuses a number of heads that no model has.</summary>
     internal static void CheckHeads(string name, string option, int? heads)

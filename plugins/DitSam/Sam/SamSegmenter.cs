@@ -1,17 +1,16 @@
 using Aperture.Images;
 using Aperture.Tasks;
 using Aperture.Vision;
-using Aperture.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Aperture.Plugins.DitSam.Sam;
 
-/// <summary>A SAM as its predictor runs it. Owns model and checkpoint.</summary>
+/// <summary>A SAM as its predictor runs it. Owns the model and what it stands on.</summary>
 /// <param name="model">The model.</param>
-/// <param name="source">The checkpoint that the model's memory may be.</param>
+/// <param name="owned">What the model stands on, such as the checkpoint that its memory may be.</param>
 /// <param name="device">Where it runs.</param>
-internal sealed class SamSegmenter(SamModel model, IWeightSource source, Device device) : ISegmenter
+internal sealed class SamSegmenter(SamModel model, IReadOnlyList<IDisposable> owned, Device device) : ISegmenter
 {
     private readonly int _side = model.Config.Vision.ImageSize;
 
@@ -53,6 +52,9 @@ internal sealed class SamSegmenter(SamModel model, IWeightSource source, Device 
     public void Dispose()
     {
         model.Dispose();
-        source.Dispose();
+        foreach (IDisposable own in owned)
+        {
+            own.Dispose();
+        }
     }
 }

@@ -30,8 +30,9 @@ internal sealed class PictureTower : IDisposable
     /// <summary>Opens a CLIP tower: a folder of its own, or one of a model that has it inside, such as LLaVA's.</summary>
     /// <param name="folder">The folder, with <c>config.json</c>, weights and <c>preprocessor_config.json</c>.</param>
     /// <param name="device">Where it runs.</param>
+    /// <param name="policy">How its matrices are kept, in float32; its operations outlive the tower. Null for as stored.</param>
     /// <exception cref="ApertureException">Something is missing, or it is no CLIP tower.</exception>
-    public static PictureTower Open(string folder, Device device)
+    public static PictureTower Open(string folder, Device device, WeightPolicy? policy = null)
     {
         List<IDisposable> owned = [];
         try
@@ -47,9 +48,10 @@ internal sealed class PictureTower : IDisposable
                     $"{DtNetFactory.CaptionerName}: '{folder}' holds no CLIP tower (no embeddings.class_embedding); give the folder of one.");
             Ops ops = new(device, ScalarType.Float32);
             owned.Add(ops);
+            policy = (policy ?? WeightPolicy.Of(ops)) with { Compute = ScalarType.Float32, Storage = ScalarType.Float32 };
             int layer = Math.Max(1, config.Layers - 1); // the last but one, as LLaVA takes
             VisionTransformerWeights weights = ClipVision.Load(
-                source, prefix, config, new WeightPolicy(device, ScalarType.Float32, ScalarType.Float32), layer, postNorm: false);
+                source, prefix, config, policy, layer, postNorm: false);
             VisionTransformer tower = new(config, weights, ops);
             owned.Add(tower);
             ClipImageProcessor processor = new(ClipImageProcessorConfig.Load(model.At(Processor)));

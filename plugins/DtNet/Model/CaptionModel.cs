@@ -14,7 +14,7 @@ internal sealed class CaptionModel : IDisposable
         (Config, Device) = (config, policy.Device);
         Func<string, bool>? own = trainable ? _ => true : null;
         _loader = new WeightLoader(source, policy, own);
-        _exact = new WeightLoader(source, policy with { Compute = ScalarType.Float32, Storage = ScalarType.Float32 }, own);
+        _exact = new WeightLoader(source, policy with { Compute = ScalarType.Float32, Storage = ScalarType.Float32, Ops = null }, own);
         try
         {
             Decoder = new CaptionDecoder(_loader, config);
@@ -57,7 +57,7 @@ internal sealed class CaptionModel : IDisposable
     /// <summary>Loads a model.</summary>
     /// <param name="source">The checkpoint under published names; must outlive the model, whose memory it may be.</param>
     /// <param name="config">Its sizes.</param>
-    /// <param name="policy">Where and in which type. Routers and the geometry are always float32.</param>
+    /// <param name="policy">Where, in which type and in which format. Routers and the geometry are always float32.</param>
     /// <param name="trainable">Whether it gets memory of its own that may be written to.</param>
     /// <exception cref="ApertureException">A tensor is missing or has another shape.</exception>
     public static CaptionModel Load(IWeightSource source, CaptionConfig config, WeightPolicy policy, bool trainable = false)

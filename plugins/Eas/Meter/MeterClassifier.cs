@@ -16,7 +16,7 @@ internal sealed class MeterClassifier : IClassifier
     private readonly MeterModel _model;
     private readonly MeterPlan _plan;
     private readonly MeterOptions _options;
-    private readonly IWeightSource _source;
+    private readonly IReadOnlyList<IDisposable> _owned;
     private readonly ITokenizer _tokenizer;
     private readonly TorchvisionProcessor _processor;
     private readonly Dictionary<string, Head> _heads = [];
@@ -26,11 +26,11 @@ internal sealed class MeterClassifier : IClassifier
     /// <param name="plan">What is skipped.</param>
     /// <param name="options">The user's options.</param>
     /// <param name="files">Finds tokenizer and answers.</param>
-    /// <param name="source">The checkpoint that the model's memory may be; owned once the constructor returns.</param>
+    /// <param name="owned">What the model stands on, such as the checkpoint that its memory may be; owned once the constructor returns.</param>
     /// <exception cref="ApertureException">The tokenizer or the answers do not belong to the checkpoint, or the checkpoint has no head.</exception>
-    public MeterClassifier(MeterModel model, MeterPlan plan, MeterOptions options, IMethodFiles files, IWeightSource source)
+    public MeterClassifier(MeterModel model, MeterPlan plan, MeterOptions options, IMethodFiles files, IReadOnlyList<IDisposable> owned)
     {
-        (_model, _plan, _options, _source) = (model, plan, options, source);
+        (_model, _plan, _options, _owned) = (model, plan, options, owned);
         _tokenizer = Tokenizers.FromFolder(options.Tokenizer is { } name ? files.Resolve(name) : files.ModelFolder ?? ".");
         MeterFactory.CheckTokenizer(_tokenizer, model.Config);
         _processor = new TorchvisionProcessor(new TorchvisionProcessorConfig { Size = model.Config.Vision.ImageSize });
@@ -101,7 +101,10 @@ internal sealed class MeterClassifier : IClassifier
     public void Dispose()
     {
         _model.Dispose();
-        _source.Dispose();
+        foreach (IDisposable own in _owned)
+        {
+            own.Dispose();
+        }
     }
 
     private static LabelScore[] Ranked(string[] labels, double[] scores)

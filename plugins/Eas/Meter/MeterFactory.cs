@@ -31,6 +31,7 @@ internal sealed class MeterFactory : ITaskFactory<IClassifier>, ITrainedTask
     {
         MeterOptions bound = MethodOptions.Bind(ClassifierName, options, MeterJson.Default.MeterOptions);
         List<IWeightSource> sources = [];
+        List<IDisposable> operations = [];
         try
         {
             sources.Add(MeterCheckpoint.Open(checkpoint));
@@ -48,10 +49,12 @@ internal sealed class MeterFactory : ITaskFactory<IClassifier>, ITrainedTask
             MeterConfig config = MeterConfig.Read(source, bound.Heads, bound.VisionHeads);
             int[] arms = MeterSkip.Read(bound, config, source, files);
             MeterPlan plan = MeterPlan.FromArms(arms, config.Layers, bound.LegacyArmMap);
-            MeterModel model = MeterModel.Load(source, config, WeightPolicy.For(device, ScalarType.Float32, ScalarType.Float32));
+            WeightPolicy policy = WeightPolicy.InFormat(ClassifierName, bound.Format, device, ScalarType.Float32, operations);
+            MeterModel model = MeterModel.Load(source, config, policy);
             try
             {
-                return new MeterClassifier(model, plan, bound, files, source);
+                policy.TellWhereNothingGains(ClassifierName, files.Tell);
+                return new MeterClassifier(model, plan, bound, files, [source, .. operations]);
             }
             catch
             {
@@ -62,6 +65,7 @@ internal sealed class MeterFactory : ITaskFactory<IClassifier>, ITrainedTask
         catch
         {
             sources.ForEach(source => source.Dispose());
+            operations.ForEach(own => own.Dispose());
             throw;
         }
     }

@@ -35,7 +35,7 @@ internal sealed class MeterModel : IDisposable
         }
 
         (Config, _policy) = (config, policy);
-        _ops = Own(new Ops(policy.Device, policy.Compute));
+        _ops = policy.Ops ?? Own(new Ops(policy.Device, policy.Compute));
         _text = Own(new BertEncoder(config.Text, BertWeights.Load(source, MeterKeys.Text, config.Text, policy, pooler: false)));
         OpenAiClipWeights clip = new(source, MeterKeys.Vision);
         _vision = Own(new VisionTransformer(config.Vision, ClipVision.Load(clip, "", config.Vision, policy, config.Vision.Layers, postNorm: true), _ops));

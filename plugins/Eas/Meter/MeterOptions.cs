@@ -1,4 +1,6 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
+using Aperture.Decoding;
 
 namespace Aperture.Plugins.Eas.Meter;
 
@@ -35,6 +37,12 @@ internal sealed record MeterOptions : IMethodOptions
     /// <summary>Heads of the vision encoder; null for one each 64 channels.</summary>
     public int? VisionHeads { get; set; }
 
+    /// <summary>How the matrices of linear layers are kept.</summary>
+    [AllowedValues("stored", "int8")]
+    public string Weights { get; set; } = "stored";
+
+    internal WeightFormat Format => Weights == "int8" ? WeightFormat.Int8 : WeightFormat.Stored;
+
     public void Validate()
     {
         Range(nameof(ImageSize), ImageSize, 1, LargestImage);
@@ -62,6 +70,8 @@ internal sealed record MeterOptions : IMethodOptions
         new(nameof(TextLength), "integer", "50; 40 for retrieval and match", "Tokens that a text is padded or cut to, 2 to 512."),
         new(nameof(Heads), "integer", "width / 64", "Heads of the text encoder and the cross-modal layers."),
         new(nameof(VisionHeads), "integer", "width / 64", "Heads of the vision encoder."),
+        new(nameof(Weights), "text", "stored", "stored, or int8: the matrices of both encoders, the cross-modal layers and the heads in eight bits, on the "
+            + "CPU; adapters and the picture's patches stay."),
     ];
 
     private static void Range(string option, int? value, int lowest, int highest)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Decoding;
 using Aperture.Plugins.DitSam.Dit;
 using Aperture.Plugins.DitSam.Sam;
 using Aperture.Tasks;
@@ -48,6 +49,43 @@ public sealed class SegmenterTests : IDisposable
         Assert.Equal(["image encoder", "mask decoder", "sentence", "text encoder"], first.Flops.Keys.Order());
         Assert.Equal(["image encoder", "mask decoder"], second.Flops.Keys.Order());
         Assert.Equal(["picture", "vision", "text", "mask"], first.Stages);
+    }
+
+    [Fact]
+    public void Weights_in_few_bits_that_gain_nothing_are_told_of_and_unknown_formats_are_refused()
+    {
+        List<string> lines = [];
+        using ISegmenter stored = Dit(), eight = Dit(options: new { Weights = "int8" }, tell: lines.Add);
+        SegmentPrompt[] prompt = [new() { Text = "the red bag" }];
+
+        Assert.Equal(
+            stored.Segment(Picture(30, 20), prompt, TaskRun.Plain)[0][0].Logits!.Floats.ToArray(),
+            eight.Segment(Picture(30, 20), prompt, TaskRun.Plain)[0][0].Logits!.Floats.ToArray());
+        Assert.StartsWith("dit-sam: Weights in int8 change nothing", Assert.Single(lines), StringComparison.Ordinal);
+        ApertureException error = Assert.Throws<ApertureException>(() => Dit(options: new { Weights = "int4" }));
+        Assert.Equal("dit-sam: Weights is int4; it can be stored, int8.", error.Message);
+    }
+
+    [Fact]
+    public void Eight_bits_give_the_same_for_any_threads_and_nearly_what_stored_weights_give()
+    {
+        using TensorWeights weights = TinyDit.Weights();
+        float[] stored = Logits(1, WeightFormat.Stored), eight = Logits(1, WeightFormat.Int8);
+
+        Assert.Equal(eight, Logits(2, WeightFormat.Int8));
+        double off = Math.Sqrt(stored.Zip(eight, (a, b) => (double)(a - b) * (a - b)).Sum() / stored.Sum(value => (double)value * value));
+        Assert.InRange(off, 1e-5, 0.1);
+
+        float[] Logits(int threads, WeightFormat format)
+        {
+            using IDisposable quiet = inference_mode();
+            using Ops ops = new(CPU, ScalarType.Float32, threads) { Weights = format };
+            IWeightSource named = DitKeys.UnderSamNames(weights);
+            using DitModel model = new(named, DitConfig.Read(named, TinyDit.Options), WeightPolicy.Of(ops));
+            using Tensor pixels = ones(1, 3, TinyDit.Side, TinyDit.Side), text = ones(1, 4, TinyDit.Width);
+            using Tensor logits = model.Run(pixels, text, VisionRequest.Plain, 0, default);
+            return logits.data<float>().ToArray();
+        }
     }
 
     [Fact]
@@ -221,7 +259,7 @@ public sealed class SegmenterTests : IDisposable
     private static Picture Picture(int width, int height)
         => new(Enumerable.Range(0, 3 * width * height).Select(i => (byte)(i * 31)).ToArray(), width, height);
 
-    private ISegmenter Dit(string? path = null, object? options = null)
+    private ISegmenter Dit(string? path = null, object? options = null, Action<string>? tell = null)
     {
         Dictionary<string, JsonElement> all = JsonSerializer.Deserialize<Dictionary<string, JsonElement>>("""{"DecoderHeads": 2, "TextHeads": 2}""")!;
         foreach (JsonProperty property in JsonSerializer.SerializeToElement(options ?? new { }).EnumerateObject())
@@ -229,7 +267,7 @@ public sealed class SegmenterTests : IDisposable
             all[property.Name] = property.Value.Clone();
         }
 
-        return new DitFactory().Open(path ?? _dit, JsonSerializer.SerializeToElement(all), CPU, new FactoryFiles(_folder));
+        return new DitFactory().Open(path ?? _dit, JsonSerializer.SerializeToElement(all), CPU, new FactoryFiles(_folder, tell: tell));
     }
 
     private string SamFile() => TinyDit.Save(

@@ -1,8 +1,11 @@
 using System.Text.Json;
+using Aperture.Decoding;
 using Aperture.Images;
 using Aperture.Plugins.DtNet.Model;
+using Aperture.Plugins.DtNet.Paths;
 using Aperture.Tasks;
 using Aperture.Weights;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Aperture.Plugins.DtNet.Tests;
@@ -32,6 +35,38 @@ public sealed class CaptionerTests : IDisposable
         Assert.Equal(all[2][0].Text, alone.Text);
         Assert.Equal(all[2][0].Score, alone.Score, 4);
         Assert.False(dtnet.TakesPictures);
+    }
+
+    [Fact]
+    public void Weights_in_few_bits_that_gain_nothing_are_told_of_and_unknown_formats_are_refused()
+    {
+        List<string> lines = [];
+        using ICaptioner stored = TinyCaptioner.Open(_checkpoint), eight = TinyCaptioner.Open(_checkpoint, """{"Weights": "int8"}""", tell: lines.Add);
+        CaptionInput[] input = [TinyCaptioner.Input(0)];
+
+        Assert.Equal(stored.Caption(input, CaptionRequest.Best, TaskRun.Plain)[0][0], eight.Caption(input, CaptionRequest.Best, TaskRun.Plain)[0][0]);
+        Assert.StartsWith("dtnet: Weights in int8 change nothing", Assert.Single(lines), StringComparison.Ordinal);
+        Assert.Equal(
+            "dtnet: Weights is int4; it can be stored, int8.",
+            Assert.Throws<ApertureException>(() => TinyCaptioner.Open(_checkpoint, """{"Weights": "int4"}""")).Message);
+    }
+
+    [Fact]
+    public void Eight_bits_give_the_same_for_any_threads_and_leave_routers_alone()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable quiet = inference_mode();
+        using TensorWeights weights = TinyCaptioner.Weights();
+        Assert.Equal(Rows(1), Rows(2));
+
+        float[] Rows(int threads)
+        {
+            using Ops ops = new(CPU, ScalarType.Float32, threads) { Weights = WeightFormat.Int8 };
+            using CaptionModel model = CaptionModel.Load(weights, CaptionConfig.Read(weights), WeightPolicy.Of(ops));
+            Assert.Contains(model.Tensors, pair => pair.Name.Contains("spatial_router.0.weight", StringComparison.Ordinal));
+            Assert.DoesNotContain(model.Tensors, pair => pair.Name.EndsWith("attention.fc_q.weight", StringComparison.Ordinal));
+            return model.Encoder.Run(TinyCaptioner.Features(2), RoutePlan.Soft, training: null, TaskRun.Plain).Rows.data<float>().ToArray();
+        }
     }
 
     [Fact]

@@ -67,10 +67,10 @@ internal static class TinyCaptioner
         return path;
     }
 
-    public static ICaptioner Open(string checkpoint, string options = "{}", string? folder = null)
+    public static ICaptioner Open(string checkpoint, string options = "{}", string? folder = null, Action<string>? tell = null)
     {
         using JsonDocument json = JsonDocument.Parse(options);
-        return new DtNetFactory().Open(checkpoint, json.RootElement.Clone(), CPU, new FactoryFiles(folder ?? Path.GetDirectoryName(checkpoint)));
+        return new DtNetFactory().Open(checkpoint, json.RootElement.Clone(), CPU, new FactoryFiles(folder ?? Path.GetDirectoryName(checkpoint), tell: tell));
     }
 
     /// <summary>The features of one picture as an input.</summary>

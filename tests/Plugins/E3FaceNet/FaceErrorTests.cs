@@ -38,6 +38,10 @@ public sealed class FaceErrorTests(TinyFace tiny) : IClassFixture<TinyFace>
     }
 
     [Fact]
+    public void Weights_in_few_bits_are_refused_because_styles_make_them_anew()
+        => AssertLine("Weights is int8, but a generator's weights are made anew by the styles", () => tiny.Open(new { Weights = "int8" }).Dispose());
+
+    [Fact]
     public void Extrapolation_is_allowed_where_asked()
     {
         using FaceGenerator generator = tiny.Open(new { Extrapolate = true });

@@ -1,3 +1,5 @@
+using Aperture.Decoding;
+using Aperture.Diffusion;
 using Aperture.Tasks;
 using Aperture.Vision;
 
@@ -58,6 +60,7 @@ public sealed class EditorErrorTests(TinyEditor tiny) : IClassFixture<TinyEditor
     {
         LiveTensors.MustNotGrow(() =>
         {
+            AssertLine("Weights is int4; it can be stored, int8.", () => tiny.Open(new { Weights = "int4" }).Dispose());
             AssertLine("Preset is paper; it can be benchmark, sample.", () => tiny.Open(new { Preset = "paper" }).Dispose());
             AssertLine("ObjectThreshold 0.5 must be above BackgroundThreshold 0.6", () => tiny.Open(new { ObjectThreshold = 0.5 }).Dispose());
             AssertLine("Output inpaint needs Inpaint", () => tiny.Open(new { Output = "inpaint" }, paints: false).Dispose());
@@ -65,6 +68,17 @@ public sealed class EditorErrorTests(TinyEditor tiny) : IClassFixture<TinyEditor
                 "the UNet of Inpaint takes 4 channels, but an inpainting model takes 9", () => tiny.Open(new { Inpaint = TinyEditor.Checkpoint }).Dispose());
             AssertLine("There is no 'nowhere'.", () => tiny.Open(new { Inpaint = "nowhere" }).Dispose());
         });
+    }
+
+    [Fact]
+    public void Weights_in_few_bits_that_gain_nothing_are_told_of()
+    {
+        List<string> lines = [];
+        using DiffusionModel model = DiffusionModel.Open(TinyEditor.Checkpoint, new DiffusionModelOptions { Weights = WeightFormat.Int8, Tell = lines.Add });
+        using DiffusionEditor editor = tiny.Open(new { Weights = "int8" }, paints: false), stored = tiny.Open(paints: false);
+
+        Assert.Contains(lines, line => line.StartsWith("checkpoint: Weights in int8 change nothing", StringComparison.Ordinal));
+        Assert.Equal(stored.Summary, editor.Summary);
     }
 
     private static void AssertLine(string expected, Action action)

@@ -18,6 +18,9 @@ internal sealed class DiffusionLoader(
     /// <summary>What was loaded, by published name.</summary>
     public IReadOnlyDictionary<string, Tensor> Tensors => _tensors.Tensors;
 
+    /// <inheritdoc cref="WeightLoader.Count"/>
+    public long Count => _tensors.Count;
+
     public Convolution Convolution(string name, int outputs, int inputs, int kernel = 3, int stride = 1, int? padding = null)
         => new(
             _tensors.Tensor(name + ".weight", outputs, inputs, kernel, kernel), _tensors.Tensor(name + ".bias", outputs), stride, padding ?? kernel / 2);
@@ -28,9 +31,19 @@ internal sealed class DiffusionLoader(
     public LayerNormWeights LayerNorm(string name, int width) => _tensors.Norm(name, width);
 
     /// <summary>A linear layer, which the checkpoint may hold as a convolution of one pixel: <c>[out, in]</c> or <c>[out, in, 1, 1]</c>.</summary>
-    public Matrix Linear(string name, int outputs, int inputs, bool bias = true)
+    /// <param name="name">Published name without <c>.weight</c>.</param>
+    /// <param name="outputs">Output width.</param>
+    /// <param name="inputs">Input width.</param>
+    /// <param name="bias">Whether there is a bias.</param>
+    /// <param name="ofTime">Whether it maps the time: one row, on which every place depends, so that few bits would cost much and give nothing.</param>
+    public Matrix Linear(string name, int outputs, int inputs, bool bias = true, bool ofTime = false)
     {
         string weight = name + ".weight";
+        if (!ofTime && _tensors.Quantized(name, outputs, inputs, bias ? name + ".bias" : null) is { } quantized)
+        {
+            return quantized;
+        }
+
         bool pixel = source.Contains(weight) && source.Describe(weight).Shape.Length == 4;
         Tensor stored = pixel ? _tensors.Tensor(weight, outputs, inputs, 1, 1) : _tensors.Tensor(weight, outputs, inputs);
         return new DenseMatrix(pixel ? View(stored.view(outputs, inputs)) : stored, bias ? _tensors.Tensor(name + ".bias", outputs) : null);

@@ -24,7 +24,7 @@ internal sealed class ResidualBlock
     {
         _norm1 = loader.GroupNorm(name + ".norm1", inputs, groups, epsilon);
         _conv1 = loader.Convolution(name + ".conv1", outputs, inputs);
-        _time = timeWidth > 0 ? loader.Linear(name + ".time_emb_proj", outputs, timeWidth) : null;
+        _time = timeWidth > 0 ? loader.Linear(name + ".time_emb_proj", outputs, timeWidth, ofTime: true) : null;
         _norm2 = loader.GroupNorm(name + ".norm2", outputs, groups, epsilon);
         _conv2 = loader.Convolution(name + ".conv2", outputs, outputs);
         _shortcut = inputs == outputs ? null : loader.Linear(name + ".conv_shortcut", outputs, inputs);

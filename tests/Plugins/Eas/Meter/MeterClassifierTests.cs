@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aperture.Decoding;
 using Aperture.Measuring;
 using Aperture.Pipelines;
 using Aperture.Plugins.Eas.Meter;
@@ -39,6 +40,39 @@ public sealed class MeterClassifierTests : IDisposable
             IReadOnlyList<LabelScore> alone = meter.Classify(task.Name, pictures, ["a"], TaskRun.Plain)[0];
             Assert.All(alone.Zip(both[1]), pair => Assert.Equal(pair.First.Score, pair.Second.Score, 5));
         }
+    }
+
+    [Fact]
+    public void Weights_in_few_bits_that_gain_nothing_are_told_of_and_unknown_formats_are_refused()
+    {
+        string checkpoint = Save(TinyMeter.Weights(_vocabulary));
+        List<string> lines = [];
+        using IClassifier stored = Open(checkpoint, """, "Skip": []"""), eight = Open(checkpoint, """, "Skip": [], "Weights": "int8" """, lines.Add);
+
+        Assert.Equal(
+            stored.Classify("vqa", [Shaded(90)], ["man on left"], TaskRun.Plain)[0], eight.Classify("vqa", [Shaded(90)], ["man on left"], TaskRun.Plain)[0]);
+        Assert.StartsWith("meter: Weights in int8 change nothing", Assert.Single(lines), StringComparison.Ordinal);
+        Assert.Equal(
+            "meter: Weights is int4; it can be stored, int8.",
+            Assert.Throws<ApertureException>(() => Open(checkpoint, """, "Weights": "int4" """)).Message);
+    }
+
+    [Fact]
+    public void Eight_bits_give_the_same_for_any_threads_and_nearly_what_stored_weights_give()
+    {
+        using TensorWeights weights = TinyMeter.Weights(_vocabulary);
+        float[] Pooled(int threads, WeightFormat format = WeightFormat.Int8)
+        {
+            using Ops ops = new(CPU, ScalarType.Float32, threads) { Weights = format };
+            using MeterModel model = MeterModel.Load(weights, TinyMeter.Config(weights), WeightPolicy.Of(ops));
+            using Tensor pooled = TinyMeter.Pooled(model, [1, 3, 5]);
+            return pooled.data<float>().ToArray();
+        }
+
+        float[] stored = Pooled(1, WeightFormat.Stored), eight = Pooled(1);
+        Assert.Equal(eight, Pooled(2));
+        double off = Math.Sqrt(stored.Zip(eight, (a, b) => (double)(a - b) * (a - b)).Sum() / stored.Sum(value => (double)value * value));
+        Assert.InRange(off, 1e-5, 0.1);
     }
 
     [Fact]
@@ -198,11 +232,11 @@ public sealed class MeterClassifierTests : IDisposable
 
     private static Picture Shaded(byte shade) => new(Enumerable.Range(0, 30 * 20 * 3).Select(i => (byte)(i + shade)).ToArray(), 30, 20);
 
-    private IClassifier Open(string checkpoint, string options)
+    private IClassifier Open(string checkpoint, string options, Action<string>? tell = null)
     {
         using JsonDocument json = JsonDocument.Parse(
             $$"""{"Tokenizer": {{JsonSerializer.Serialize(_tokenizer)}}, "VisionHeads": 2{{(options.Contains("\"Heads\"", StringComparison.Ordinal) ? "" : ", \"Heads\": 2")}}{{options}}}""");
-        return new MeterFactory().Open(checkpoint, json.RootElement.Clone(), CPU, new FactoryFiles(_folder));
+        return new MeterFactory().Open(checkpoint, json.RootElement.Clone(), CPU, new FactoryFiles(_folder, tell: tell));
     }
 
     private sealed class Shapes : ITaskTrace
