@@ -60,6 +60,9 @@ public sealed class DecoderBenchmark : IDisposable
     /// <summary>Rows of the prompt.</summary>
     public int PromptRows => _layout.Count;
 
+    /// <summary>Bytes of weights that a token reads.</summary>
+    public long StreamedBytes => _decoder.Weights.StreamedBytes;
+
     /// <summary>Prefill of the product and of the straight-line loop, alternating.</summary>
     /// <param name="cancellationToken">Checked between layers.</param>
     public PrefillComparison ComparePrefill(CancellationToken cancellationToken)
@@ -126,11 +129,21 @@ public sealed class DecoderBenchmark : IDisposable
     /// <param name="tokens">How many tokens follow the prompt, up to 60.</param>
     /// <param name="cancellationToken">Checked between layers.</param>
     /// <returns>Milliseconds of the prompt with its logits, and of each token.</returns>
-    public (double Prefill, IReadOnlyList<double> Decode) Run(int tokens, CancellationToken cancellationToken)
+    public (double Prefill, IReadOnlyList<double> Decode) Run(int tokens, CancellationToken cancellationToken) => Run(PromptRows, tokens, cancellationToken);
+
+    /// <summary>The prompt's first rows and tokens behind them, once and timed.</summary>
+    /// <param name="rows">How many rows, from 1 to <see cref="PromptRows"/>.</param>
+    /// <param name="tokens">How many tokens follow them, up to 60.</param>
+    /// <param name="cancellationToken">Checked between layers.</param>
+    /// <returns>Milliseconds of the rows with the last one's logits, and of each token.</returns>
+    public (double Prefill, IReadOnlyList<double> Decode) Run(int rows, int tokens, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, DecodeTokens * DecodeRounds);
+        ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(rows, PromptRows);
         using IDisposable mode = inference_mode();
-        using RequestContext request = Begin(null, null);
+        SequenceLayout prompt = rows == PromptRows ? _layout : SequenceLayout.Create([new Span(SpanKind.Text, rows)]);
+        using RequestContext request = Begin(prompt, null, null);
         double prefill = Time(() => RunPrompt(request, cancellationToken).Dispose());
         double[] decode = new double[tokens];
         for (int token = 0; token < tokens; token++)
@@ -175,8 +188,10 @@ public sealed class DecoderBenchmark : IDisposable
         _ops.Dispose();
     }
 
-    private RequestContext Begin(HookTable? table, IDecoderTrace? trace)
-        => new(_decoder.Info, [_layout], table, trace, new KvCache(_shape.Decoder.Layers, 1, (DecodeTokens * DecodeRounds) + 2, _options.Cache));
+    private RequestContext Begin(HookTable? table, IDecoderTrace? trace) => Begin(_layout, table, trace);
+
+    private RequestContext Begin(SequenceLayout prompt, HookTable? table, IDecoderTrace? trace)
+        => new(_decoder.Info, [prompt], table, trace, new KvCache(_shape.Decoder.Layers, 1, (DecodeTokens * DecodeRounds) + 2, _options.Cache));
 
     private void Prefill(HookTable? table, CancellationToken cancellationToken)
     {
@@ -188,7 +203,8 @@ public sealed class DecoderBenchmark : IDisposable
     private Tensor RunPrompt(RequestContext request, CancellationToken cancellationToken)
     {
         using ForwardState state = _decoder.Begin(request, DecoderPhase.Prefill, [request.Prompt(0)]);
-        using Tensor output = _decoder.Run(state, _rows.clone(), cancellationToken);
+        using Tensor first = _rows.narrow(0, 0, state.Rows);
+        using Tensor output = _decoder.Run(state, first.clone(), cancellationToken);
         return _decoder.LastLogits(state, output);
     }
 
