@@ -80,7 +80,7 @@ public sealed class SentenceEncoderTests(ITestOutputHelper output)
         (Tensor ids, Tensor mask) = EncoderText.Batch([.. Sentences.Make(Count).Select(sentence => EncoderText.Encode(tokenizer, sentence, Length))]);
         Tensor stored = Vectors(WeightFormat.Stored);
 
-        foreach ((WeightFormat format, double least) in new[] { (WeightFormat.Int8, 0.999), (WeightFormat.Int4, 0.9) })
+        foreach ((WeightFormat format, double least) in new[] { (WeightFormat.Int8, 0.995), (WeightFormat.Int4, 0.9) })
         {
             Tensor few = Vectors(format), cosines = stored.mul(few).sum(1);
             Tensor before = Nearest(stored), after = Nearest(few);
