@@ -88,7 +88,7 @@ public sealed class DiffusionTrainingTests : IDisposable
         using GuidedDenoiser denoiser = Stages.Sentences.Guide(model, "a red box", 1, 3, rounded: false, default);
         Tensor latents = randn(1, 4, Side / 2, Side / 2);
         Tensor? both = null;
-        Tensor noise = denoiser.Run(latents, 500, trace: (name, value) => both = name == "noise_pred" ? value.clone() : both);
+        Tensor noise = denoiser.Run(latents, 500, trace: (name, value) => both = name == "noise_pred" ? value.clone().MoveToOtherDisposeScope(scope) : both);
 
         double kept = model.Schedule.Kept[500];
         Tensor velocity = both![0].mul(-2).add(both[1].mul(3)).unsqueeze(0);
