@@ -31,7 +31,11 @@ internal sealed class EditorFactory : ITaskFactory<IImageEditor>, ITrainedTask
         string? tokenizer = bound.Tokenizer is { } name ? files.Resolve(name) : null;
         DiffusionModelOptions opening = new()
         {
-            Device = device, Type = bound.ElementType, Weights = bound.Format, Tokenizer = tokenizer, Tell = files.Tell,
+            Device = device,
+            Type = bound.ElementType,
+            Weights = bound.Format,
+            Tokenizer = tokenizer,
+            Tell = files.Tell,
         };
         DiffusionModel model = DiffusionModel.Open(checkpoint, opening);
         DiffusionModel? painter = null;

@@ -39,7 +39,8 @@ string denoiser = await Train(pictures, "denoiser", new
 });
 string painter = await Train(denoiser, "inpainting", new
 {
-    Stage = "Inpainting", Steps = Steps("--inpainting", 6000), BatchSize = 8, Rate = 1.2e-3, Ema = 0.998, Velocity = true, SaveHalf = true,
+    Stage = "Inpainting", Steps = Steps("--inpainting", 6000), BatchSize = 8, Rate = 1.2e-3, Ema = 0.998, Velocity = true, MaskWeight = 1,
+    Localization = 1, TextDropout = 0.05, SaveHalf = true,
 });
 
 // One folder: the first model, the second one's UNet and schedule, and what both need to be told.
@@ -63,8 +64,9 @@ File.WriteAllText(Path.Combine(model, "task.json"), """
       "architecture": "instdiffedit",
       "options": {
         "Inpaint": "inpainting",
+        "InpaintGuidance": 4.0,
         "MapResolution": 12,
-        "MaskThreshold": 0.5
+        "MaskThreshold": 0.6
       }
     }
 

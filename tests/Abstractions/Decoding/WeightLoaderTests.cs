@@ -47,7 +47,10 @@ public sealed class WeightLoaderTests
         using Ops ops = Eight(1);
         using TensorWeights weights = new(new Dictionary<string, Tensor>
         {
-            ["wide.weight"] = Noise(1, 16, 40), ["wide.bias"] = Noise(2, 16), ["head.weight"] = Noise(3, 15, 40), ["head.bias"] = Noise(4, 15),
+            ["wide.weight"] = Noise(1, 16, 40),
+            ["wide.bias"] = Noise(2, 16),
+            ["head.weight"] = Noise(3, 15, 40),
+            ["head.bias"] = Noise(4, 15),
         });
         using WeightLoader loader = new(weights, WeightPolicy.Of(ops)), trained = new(weights, WeightPolicy.Of(ops), _ => true);
 
