@@ -27,7 +27,7 @@ public sealed class ProcessTraitTests
     [InlineData(typeof(RunCommandTests), true)] // through an asynchronous helper
     [InlineData(typeof(ReplCommandTests), true)] // at a terminal
     [InlineData(typeof(PluginTemplateTests), true)] // by itself
-    [InlineData(typeof(ShelfTrainerTests), false)]
+    [InlineData(typeof(ShelfTests), false)]
     public void A_start_is_seen_through_helpers(Type type, bool starts) => Assert.Equal(starts, Tests(type).Any(Starts));
 
     private static IEnumerable<MethodInfo> Tests(Type type) => type.GetMethods(All).Where(method => method.GetCustomAttributes<FactAttribute>().Any());

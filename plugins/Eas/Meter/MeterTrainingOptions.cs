@@ -118,7 +118,7 @@ internal sealed record MeterTrainingOptions : TrainingOptions
         new(nameof(Task), "text", "vqa", $"What to train: {string.Join(", ", MeterTask.All.Select(task => task.Name))}. Length, batch, rates and epochs "
             + "follow the task unless they are given."),
         new(nameof(Stage), "text", "Adapters", "Search: find attentions to leave out; Adapters: leave out those of Skip and train adapters."),
-        .. MeterOptions.Describe().Where(option => option.Name != nameof(MeterOptions.Adapters)),
+        .. MeterOptions.Describe().Where(option => option.Name is not (nameof(MeterOptions.Adapters) or nameof(MeterOptions.Weights))),
         new(nameof(AdapterWidth), "integer", "96", "Hidden width of fresh adapters; even."),
         new(nameof(ReplacementWidth), "integer", "144", "Hidden width of fresh replacements of attention; even."),
         new(nameof(HeadRate), "number", "the task's", "Factor on the learning rate of the task's head."),

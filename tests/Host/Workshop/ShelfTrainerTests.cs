@@ -16,7 +16,7 @@ using static TorchSharp.torch;
 namespace Aperture.Host.Tests.Workshop;
 
 [Collection(WholeProcess.Name)]
-[Trait("Category", "Process")] // Starts none, but keeps this one busy for long.
+[Trait("Category", "Process")] // And keeps this one busy for long.
 public sealed class ShelfTrainerTests : IDisposable
 {
     private readonly ItemFiles _items = new();
