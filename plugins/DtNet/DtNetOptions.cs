@@ -69,10 +69,10 @@ internal sealed record DtNetOptions : IMethodOptions
     /// How the matrices of linear layers are kept, those of a tower included: as stored, or int8 in eight bits, on the CPU. Routers, geometry and convolutions
     /// stay.
     /// </summary>
-    [AllowedValues("stored", "int8")]
-    public string Weights { get; set; } = "stored";
+    [AllowedValues(WeightFormats.Stored, WeightFormats.Int8)]
+    public string Weights { get; set; } = WeightFormats.Stored;
 
-    internal WeightFormat Format => Weights == "int8" ? WeightFormat.Int8 : WeightFormat.Stored;
+    internal WeightFormat Format => WeightFormats.Find(Weights) ?? WeightFormat.Stored;
 
     /// <summary>How the routers' weights are used.</summary>
     internal RoutePlan RoutePlan => new(Route, RouteMost, RouteThreshold, RouteSeed);

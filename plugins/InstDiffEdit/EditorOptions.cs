@@ -121,10 +121,10 @@ internal sealed record EditorOptions : IMethodOptions
     /// How the matrices of the UNets' linear layers are kept: as stored, or int8 in eight bits, on the processor. Convolutions, the autoencoder, which is
     /// made of them, and the text encoder, which runs once, stay.
     /// </summary>
-    [AllowedValues("stored", "int8")]
-    public string Weights { get; set; } = "stored";
+    [AllowedValues(WeightFormats.Stored, WeightFormats.Int8)]
+    public string Weights { get; set; } = WeightFormats.Stored;
 
-    internal WeightFormat Format => Weights == "int8" ? WeightFormat.Int8 : WeightFormat.Stored;
+    internal WeightFormat Format => WeightFormats.Find(Weights) ?? WeightFormat.Stored;
 
     /// <summary>Folder with the tokenizer; none takes the checkpoint's.</summary>
     public string? Tokenizer { get; set; }

@@ -17,7 +17,7 @@ public sealed partial class Ops
     /// <param name="v">Values; borrowed.</param>
     /// <param name="shape">heads, kv heads, head, keys.</param>
     /// <returns><c>[1, heads * head]</c>; the caller disposes it.</returns>
-    internal unsafe Tensor? AttendOneRow(Tensor q, StoredRows k, StoredRows v, (int Heads, int KeyValueHeads, int D, int Keys) shape)
+    internal Tensor? AttendOneRow(Tensor q, StoredRows k, StoredRows v, (int Heads, int KeyValueHeads, int D, int Keys) shape)
     {
         if (!Managed)
         {
@@ -25,8 +25,7 @@ public sealed partial class Ops
         }
 
         Tensor y = empty(1, shape.Heads * shape.D, dtype: Type, device: Device);
-        OneRowAttention.Run(
-            _team!, TensorMemory.Pointer(q), new CachedRows(k), new CachedRows(v), TensorMemory.Pointer(y), shape, Type == ScalarType.BFloat16);
+        OneRowAttention.Run(_team!, HeadRows.SideBySide(q, shape.D), new CachedRows(k), new CachedRows(v), HeadRows.SideBySide(y, shape.D), shape);
         return y;
     }
 

@@ -85,24 +85,8 @@ internal static unsafe class HeadReducedSums
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Reduce(float* p, float* reduced, int begin, int end, float scale, bool maximum, float weight)
     {
-        Vector512<float> top = Vector512.Create(float.NegativeInfinity);
-        int i = begin;
-        for (; i + 16 <= end; i += 16)
-        {
-            top = Vector512.Max(top, Vector512.Load(p + i));
-        }
-
-        float peak = float.NegativeInfinity;
-        for (int lane = 0; lane < 16; lane++)
-        {
-            peak = MathF.Max(peak, top[lane]);
-        }
-
-        for (; i < end; i++)
-        {
-            peak = MathF.Max(peak, p[i]);
-        }
-
+        float peak = FloatRow.Peak(p + begin, end - begin);
+        int i;
         Vector512<float> shift = Vector512.Create(peak), slope = Vector512.Create(scale), sum = default;
         for (i = begin; i + 16 <= end; i += 16)
         {

@@ -17,9 +17,14 @@ internal readonly unsafe struct HeadRows
     /// <param name="heads">The dimension of heads.</param>
     /// <param name="rows">The dimension of rows.</param>
     public HeadRows(Tensor tensor, int heads, int rows)
+        : this(tensor, tensor.stride(heads), tensor.stride(rows))
+    {
+    }
+
+    private HeadRows(Tensor tensor, long headStride, long rowStride)
     {
         (_data, _halves) = ((nint)TensorMemory.Pointer(tensor), tensor.dtype == ScalarType.BFloat16);
-        (_headStride, _rowStride) = (tensor.stride(heads), tensor.stride(rows));
+        (_headStride, _rowStride) = (headStride, rowStride);
     }
 
     private HeadRows(in HeadRows all, long offset)
@@ -27,6 +32,11 @@ internal readonly unsafe struct HeadRows
         this = all;
         _data += (nint)(offset * (_halves ? sizeof(ushort) : sizeof(float)));
     }
+
+    /// <summary>One row of each head, one behind the other.</summary>
+    /// <param name="tensor">Contiguous; must outlive this.</param>
+    /// <param name="d">Elements of a row.</param>
+    public static HeadRows SideBySide(Tensor tensor, int d) => new(tensor, (long)d, 0L);
 
     /// <summary>The same rows some elements further on: another sample's.</summary>
     public HeadRows Skip(long elements) => new(this, elements);

@@ -68,7 +68,7 @@ internal static unsafe class ManyRowsAttention
                 q.Read(head, first + row, queries + (row * d), d);
             }
 
-            Scale(queries, rows * d, 1f / MathF.Sqrt(d));
+            FloatRow.Scale(queries, rows * d, 1f / MathF.Sqrt(d));
             int Visible(int row) => causal ? shape.Keys - shape.Rows + first + row + 1 : shape.Keys;
             int most = Visible(rows - 1);
             for (int panel = 0; panel * PanelProduct.Wide < most; panel++)
@@ -93,7 +93,7 @@ internal static unsafe class ManyRowsAttention
                         added.AddTo(head, first + row, shares, visible);
                     }
 
-                    SoftmaxRow.Run(shares, visible);
+                    FloatRow.Softmax(shares, visible);
                 }
 
                 new Span<float>(shares + visible, most - visible).Clear();
@@ -123,15 +123,6 @@ internal static unsafe class ManyRowsAttention
         }
 
         ArrayPool<float>.Shared.Return(rented);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Scale(float* values, int count, float factor)
-    {
-        for (int i = 0; i < count; i++)
-        {
-            values[i] *= factor;
-        }
     }
 
     // How a head's keys and values lie: keys in panels of 64, [panel, d, 64]; values in panels of 64 or 32 columns, [panel, keys, columns]. Zeros fill up.

@@ -11,16 +11,14 @@ namespace Aperture.Kernels;
 internal static unsafe class OneRowAttention
 {
     /// <param name="team">Threads.</param>
-    /// <param name="q">Queries <c>[heads, d]</c>, contiguous.</param>
+    /// <param name="q">Queries, a row of each head.</param>
     /// <param name="k">Keys.</param>
     /// <param name="v">Values.</param>
-    /// <param name="output"><c>[heads, d]</c>, contiguous.</param>
+    /// <param name="output">Gets the results, as queries.</param>
     /// <param name="shape">heads, kv heads, d, keys.</param>
-    /// <param name="bf16">Whether queries and output are bf16, else float32.</param>
     public static void Run(
-        WorkerTeam team, void* q, CachedRows k, CachedRows v, void* output, (int Heads, int KeyValueHeads, int D, int Keys) shape, bool bf16)
+        WorkerTeam team, HeadRows q, CachedRows k, CachedRows v, HeadRows output, (int Heads, int KeyValueHeads, int D, int Keys) shape)
     {
-        nint pq = (nint)q, po = (nint)output;
         int group = shape.Heads / shape.KeyValueHeads;
         team.Run(shape.KeyValueHeads, keyValueHead =>
         {
@@ -29,9 +27,12 @@ internal static unsafe class OneRowAttention
             fixed (float* queries = rented)
             {
                 float* sums = queries + (group * d), row = sums + (group * d), logits = row + d;
-                long first = (long)keyValueHead * group * d;
-                Widen(pq, first, queries, group * d, bf16);
-                Scale(queries, group * d, 1f / MathF.Sqrt(d));
+                for (int h = 0; h < group; h++)
+                {
+                    q.Read((keyValueHead * group) + h, 0, queries + (h * d), d);
+                }
+
+                FloatRow.Scale(queries, group * d, 1f / MathF.Sqrt(d));
                 for (int key = 0; key < keys; key++)
                 {
                     float* current = k.Row(keyValueHead, key, row, d);
@@ -44,7 +45,7 @@ internal static unsafe class OneRowAttention
                 for (int h = 0; h < group; h++)
                 {
                     k.Scale(keyValueHead, logits + (h * keys), keys);
-                    SoftmaxRow.Run(logits + (h * keys), keys);
+                    FloatRow.Softmax(logits + (h * keys), keys);
                     v.Scale(keyValueHead, logits + (h * keys), keys);
                 }
 
@@ -58,32 +59,14 @@ internal static unsafe class OneRowAttention
                     }
                 }
 
-                Store(sums, po, first, group * d, bf16);
+                for (int h = 0; h < group; h++)
+                {
+                    output.Write((keyValueHead * group) + h, 0, sums + (h * d), d);
+                }
             }
 
             ArrayPool<float>.Shared.Return(rented);
         });
-    }
-
-    private static void Widen(nint source, long offset, float* target, int count, bool bf16)
-    {
-        if (bf16)
-        {
-            Bf16.Widen((ushort*)source + offset, target, count);
-        }
-        else
-        {
-            new ReadOnlySpan<float>((float*)source + offset, count).CopyTo(new Span<float>(target, count));
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Scale(float* values, int count, float factor)
-    {
-        for (int i = 0; i < count; i++)
-        {
-            values[i] *= factor;
-        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -118,18 +101,6 @@ internal static unsafe class OneRowAttention
         for (; i < d; i++)
         {
             sum[i] += row[i] * weight;
-        }
-    }
-
-    private static void Store(float* sums, nint output, long offset, int count, bool bf16)
-    {
-        if (bf16)
-        {
-            Bf16.Round(sums, (ushort*)output + offset, count);
-        }
-        else
-        {
-            new ReadOnlySpan<float>(sums, count).CopyTo(new Span<float>((float*)output + offset, count));
         }
     }
 }

@@ -64,14 +64,9 @@ public sealed record ModelOptions
 
     /// <summary>The format that <see cref="Weights"/> names; null for <c>auto</c>.</summary>
     /// <exception cref="ApertureException">It names none.</exception>
-    public WeightFormat? Format => Weights switch
-    {
-        "auto" => null,
-        "stored" => WeightFormat.Stored,
-        "int8" => WeightFormat.Int8,
-        "int4" => WeightFormat.Int4,
-        _ => throw new ApertureException($"Weights '{Weights}' are not known; use auto, stored, int8 or int4."),
-    };
+    public WeightFormat? Format => Weights == "auto"
+        ? null
+        : WeightFormats.Find(Weights) ?? throw new ApertureException($"Weights '{Weights}' are not known; use auto, stored, int8 or int4.");
 
     /// <summary>The format that <see cref="Cache"/> names.</summary>
     /// <exception cref="ApertureException">It names none.</exception>

@@ -18,12 +18,6 @@ internal static partial class NativeEnvironment
         }
     }
 
-    /// <summary>A variable's value; null for none.</summary>
-    public static string? Read(string name) => Marshal.PtrToStringUTF8(getenv(name));
-
     [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int setenv(string name, string value, int overwrite);
-
-    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial nint getenv(string name);
 }

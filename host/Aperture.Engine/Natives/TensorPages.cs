@@ -9,7 +9,7 @@ namespace Aperture.Natives;
 /// </summary>
 internal static class TensorPages
 {
-    internal const string HugePages = "THP_MEM_ALLOC_ENABLE"; // libtorch's
+    private const string HugePages = "THP_MEM_ALLOC_ENABLE"; // libtorch's
     private const string System = "/sys/kernel/mm/transparent_hugepage/enabled"; // libtorch warns where a system knows none
     private const int TrimThreshold = -1, MapThreshold = -3; // malloc.h
     private const int MostKept = 512 << 20, LargestKept = 256 << 20; // bytes: of all, and of one block

@@ -53,10 +53,10 @@ internal sealed record DitOptions : IMethodOptions
     public EncoderType Dtype { get; set; } = EncoderType.Float32;
 
     /// <inheritdoc cref="SamOptions.Weights"/>
-    [AllowedValues(SamOptions.Stored, SamOptions.Int8)]
-    public string Weights { get; set; } = SamOptions.Stored;
+    [AllowedValues(WeightFormats.Stored, WeightFormats.Int8)]
+    public string Weights { get; set; } = WeightFormats.Stored;
 
-    internal WeightFormat Format => SamOptions.FormatOf(Weights);
+    internal WeightFormat Format => WeightFormats.Find(Weights) ?? WeightFormat.Stored;
 
     public void Validate()
     {

@@ -8,8 +8,6 @@ namespace Aperture.Plugins.DitSam.Sam;
 /// <summary>What a user may set when opening a SAM.</summary>
 internal sealed record SamOptions : IMethodOptions
 {
-    internal const string Stored = "stored", Int8 = "int8";
-
     /// <summary>Heads of the mask decoder.</summary>
     public int? DecoderHeads { get; set; }
 
@@ -17,10 +15,10 @@ internal sealed record SamOptions : IMethodOptions
     public EncoderType Dtype { get; set; } = EncoderType.Float32;
 
     /// <summary>How the matrices of linear layers are kept.</summary>
-    [AllowedValues(Stored, Int8)]
-    public string Weights { get; set; } = Stored;
+    [AllowedValues(WeightFormats.Stored, WeightFormats.Int8)]
+    public string Weights { get; set; } = WeightFormats.Stored;
 
-    internal WeightFormat Format => FormatOf(Weights);
+    internal WeightFormat Format => WeightFormats.Find(Weights) ?? WeightFormat.Stored;
 
     public void Validate() => CheckHeads(SamFactory.SegmenterName, nameof(DecoderHeads), DecoderHeads);
 
@@ -28,11 +26,9 @@ internal sealed record SamOptions : IMethodOptions
     [
         new(nameof(DecoderHeads), "integer", "8", "Heads of the mask decoder; 8 in all published models."),
         new(nameof(Dtype), "text", nameof(EncoderType.Float32), "Element type of the image encoder: Float32, BFloat16 or Float16; all else is float32."),
-        new(nameof(Weights), "text", Stored, "stored, or int8: the matrices of linear layers in eight bits, on the CPU; patches, neck and other convolutions "
-            + "stay."),
+        new(nameof(Weights), "text", WeightFormats.Stored,
+            "stored, or int8: the matrices of linear layers in eight bits, on the CPU; patches, neck and other convolutions stay."),
     ];
-
-    internal static WeightFormat FormatOf(string weights) => weights == Int8 ? WeightFormat.Int8 : WeightFormat.Stored;
 
     /// <summary>Refuses a number of heads that no model has.</summary>
     internal static void CheckHeads(string name, string option, int? heads)

@@ -38,10 +38,10 @@ internal sealed record MeterOptions : IMethodOptions
     public int? VisionHeads { get; set; }
 
     /// <summary>How the matrices of linear layers are kept.</summary>
-    [AllowedValues("stored", "int8")]
-    public string Weights { get; set; } = "stored";
+    [AllowedValues(WeightFormats.Stored, WeightFormats.Int8)]
+    public string Weights { get; set; } = WeightFormats.Stored;
 
-    internal WeightFormat Format => Weights == "int8" ? WeightFormat.Int8 : WeightFormat.Stored;
+    internal WeightFormat Format => WeightFormats.Find(Weights) ?? WeightFormat.Stored;
 
     public void Validate()
     {

@@ -87,6 +87,14 @@ internal sealed class DiffusionFolder(string path)
         WriteSchedule(schedule);
     }
 
+    /// <summary>The folder of the tokenizer.</summary>
+    public string TokenizerFolder => Path.Combine(path, Tokenizer);
+
+    /// <summary>The configuration of a part as an object that can be changed.</summary>
+    public JsonObject EditableConfig(string part) => JsonObject.Create(Config(part))!;
+
+    private string ScheduleFile => Path.Combine(path, Scheduler, "scheduler_config.json");
+
     private static JsonObject StableDiffusionSchedule() => new()
     {
         ["_class_name"] = "PNDMScheduler",
@@ -99,17 +107,9 @@ internal sealed class DiffusionFolder(string path)
         ["steps_offset"] = 1,
     };
 
-    private string ScheduleFile => Path.Combine(path, Scheduler, "scheduler_config.json");
-
     private void WriteSchedule(JsonObject schedule)
     {
         Directory.CreateDirectory(Path.Combine(path, Scheduler));
         AtomicFile.Write(ScheduleFile, JsonSerializer.SerializeToUtf8Bytes(schedule, _indented));
     }
-
-    /// <summary>The folder of the tokenizer.</summary>
-    public string TokenizerFolder => Path.Combine(path, Tokenizer);
-
-    /// <summary>The configuration of a part as an object that can be changed.</summary>
-    public JsonObject EditableConfig(string part) => JsonObject.Create(Config(part))!;
 }

@@ -8,7 +8,7 @@ namespace Aperture.Diffusion;
 /// <summary>How much noise a model was trained with at each time: what a scheduler's file holds. The defaults are Stable Diffusion 1's.</summary>
 public sealed record NoiseSchedule
 {
-    internal const string Noise = "epsilon", Velocity = "v_prediction"; // diffusers' words
+    private const string Noise = "epsilon", Velocity = "v_prediction"; // diffusers' words
 
     private const int MostSteps = 100_000;
     private const double LargestBeta = 0.999; // of the cosine schedule

@@ -110,8 +110,8 @@ internal sealed record QuantizationSettings
     private static WeightFormat? Written(ConfigReader config) => config.Text(WrittenForKey, null) switch
     {
         null => null,
-        "int8" => WeightFormat.Int8,
-        "int4" => WeightFormat.Int4,
+        WeightFormats.Int8 => WeightFormat.Int8,
+        WeightFormats.Int4 => WeightFormat.Int4,
         _ => throw config.Bad(WrittenForKey, config.Root.GetProperty(WrittenForKey), "int8 or int4"),
     };
 

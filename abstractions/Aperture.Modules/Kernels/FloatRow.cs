@@ -3,14 +3,14 @@ using System.Runtime.Intrinsics;
 
 namespace Aperture.Kernels;
 
-/// <summary>Softmax of a row of float32 in place.</summary>
-internal static unsafe class SoftmaxRow
+/// <summary>What is done to a row of float32 in place.</summary>
+internal static unsafe class FloatRow
 {
     /// <summary>Logits become shares that sum to 1.</summary>
     /// <param name="logits">The row.</param>
     /// <param name="count">Its length, at least 1.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Run(float* logits, int count)
+    public static void Softmax(float* logits, int count)
     {
         float peak = Peak(logits, count);
         Vector512<float> shift = Vector512.Create(peak), sum = default;
@@ -29,26 +29,35 @@ internal static unsafe class SoftmaxRow
             total += logits[at];
         }
 
-        Vector512<float> factor = Vector512.Create(1f / total);
-        for (at = 0; at + 16 <= count; at += 16)
+        Scale(logits, count, 1f / total);
+    }
+
+    /// <summary>Multiplies a row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Scale(float* values, int count, float factor)
+    {
+        Vector512<float> factors = Vector512.Create(factor);
+        int at = 0;
+        for (; at + 16 <= count; at += 16)
         {
-            (Vector512.Load(logits + at) * factor).Store(logits + at);
+            (Vector512.Load(values + at) * factors).Store(values + at);
         }
 
         for (; at < count; at++)
         {
-            logits[at] *= 1f / total;
+            values[at] *= factor;
         }
     }
 
+    /// <summary>The largest number of a row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float Peak(float* logits, int count)
+    public static float Peak(float* values, int count)
     {
         Vector512<float> peaks = Vector512.Create(float.NegativeInfinity);
         int at = 0;
         for (; at + 16 <= count; at += 16)
         {
-            peaks = Vector512.Max(peaks, Vector512.Load(logits + at));
+            peaks = Vector512.Max(peaks, Vector512.Load(values + at));
         }
 
         float peak = float.NegativeInfinity;
@@ -59,7 +68,7 @@ internal static unsafe class SoftmaxRow
 
         for (; at < count; at++)
         {
-            peak = MathF.Max(peak, logits[at]);
+            peak = MathF.Max(peak, values[at]);
         }
 
         return peak;
