@@ -10,7 +10,7 @@ namespace Aperture.Plugins.InstDiffEdit.Training;
 
 /// <summary>
 /// Trains a UNet to tell the noise in latents under sentences, or their velocity: the mean squared error at times drawn evenly (Ho et al., arXiv 2006.11239,
-/// equation 14), for inpainting beside a mask and the erased picture, and if asked for with attention to a box's words inside of it.
+/// equation 14) or late ones oftener, for inpainting beside a mask and the erased picture, and if asked for with attention to a box's words inside of it.
 /// </summary>
 internal sealed class DenoisingObjective : IDiffusionObjective
 {
@@ -66,7 +66,7 @@ internal sealed class DenoisingObjective : IDiffusionObjective
             .Select(some => Sentence(some, random))];
         Tensor clean = cat([.. samples.Select(sample => _latents.Of(sample, cancellationToken))], 0); // [B, C, h, w]
         Tensor noise = randn_like(clean);
-        int[] times = [.. samples.Select(_ => random.Next(_model.Schedule.Steps))];
+        int[] times = [.. samples.Select(_ => Time(random))];
         Tensor kept = tensor([.. times.Select(time => _model.Schedule.Kept[time])], [times.Length, 1, 1, 1]).to(clean.device); // [B, 1, 1, 1]
         Tensor noised = clean.mul(kept.sqrt()).add(noise.mul(kept.neg().add(1).sqrt()));
         Tensor[] context = Inpaints ? Context(samples, regions, cancellationToken) : [];
@@ -120,6 +120,12 @@ internal sealed class DenoisingObjective : IDiffusionObjective
     {
         string sentence = sentences[random.Next(sentences.Count)];
         return random.NextDouble() < _options.TextDropout ? "" : sentence;
+    }
+
+    private int Time(Random random)
+    {
+        double u = random.NextDouble(), shift = _options.TimeShift;
+        return (int)(_model.Schedule.Steps * (shift * u / (1 + ((shift - 1) * u)))); // below Steps, as u is below 1
     }
 
     private Tensor Texts(IEnumerable<string> sentences, CancellationToken cancellationToken)

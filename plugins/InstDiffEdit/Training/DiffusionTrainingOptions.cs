@@ -38,6 +38,13 @@ internal sealed record DiffusionTrainingOptions : TrainingOptions
     /// </summary>
     public bool? Velocity { get; set; }
 
+    /// <summary>
+    /// Denoiser and Inpainting: how much oftener late times, full of noise, are drawn: a uniform u becomes s u / (1 + (s - 1) u) of the way (arXiv 2403.03206,
+    /// equation 23); 1 draws evenly. Small pictures show their things through most of the noise, so that a sentence matters at late times alone.
+    /// </summary>
+    [Range(1.0, 100.0)]
+    public double TimeShift { get; set; } = 1;
+
     /// <summary>Whether the text encoder is trained with the UNet; published models keep it as it is.</summary>
     public bool TrainText { get; set; }
 
