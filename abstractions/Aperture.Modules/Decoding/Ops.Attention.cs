@@ -5,7 +5,7 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace Aperture.Decoding;
 
-/// <content>Attention of few rows and the sums of attention maps, in managed kernels.</content>
+/// <content>Attention and the sums of attention maps, in managed kernels.</content>
 public sealed partial class Ops
 {
     /// <summary>Whether attention statistics may use the managed kernel.</summary>
@@ -41,30 +41,65 @@ public sealed partial class Ops
     /// <summary>
     /// As <see cref="Attend"/>; null where libtorch is the way. Where it is causal, queries are the last of the keys and see none behind themselves.
     /// </summary>
-    internal unsafe Tensor? AttendManaged(Tensor q, Tensor k, Tensor v, Tensor? bias = null, bool causal = false)
+    internal Tensor? AttendManaged(Tensor q, Tensor k, Tensor v, Tensor? bias = null, bool causal = false)
     {
-        bool fits = Managed && ManyRowsAttention.IsFaster && q.dtype is ScalarType.Float32 or ScalarType.BFloat16 && k.dtype == q.dtype && v.dtype == q.dtype
-            && bias?.dtype is null or ScalarType.Float32 or ScalarType.BFloat16;
-        if (!fits)
+        if (!AttendsManaged(q, k, v, bias))
         {
             return null;
         }
 
         using DisposeScope scope = NewDisposeScope();
-        Tensor Packed(Tensor x) => x.stride(-1) == 1 ? x : x.contiguous();
+        Tensor? added = bias is null ? null : Packed(bias.expand(q.size(0), q.size(1), q.size(2), k.size(2)));
+        return AttendManaged(q, k, v, causal, added is null ? null : sample => new LogitBias(Rows(added, sample))).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>
+    /// Attention with what each query adds to its logits for a row and for a column of a grid, whose places the last keys are; nothing to keys in front. Null
+    /// where libtorch is the way: see <see cref="SpreadOverGrid"/>.
+    /// </summary>
+    /// <param name="q">Queries <c>[B, heads, N, head]</c>; borrowed.</param>
+    /// <param name="k">Keys <c>[B, heads, keys, head]</c>; borrowed.</param>
+    /// <param name="v">Values, as keys; borrowed.</param>
+    /// <param name="byRow"><c>[B, heads, N, rows]</c>; borrowed.</param>
+    /// <param name="byColumn"><c>[B, heads, N, columns]</c>; borrowed.</param>
+    /// <returns><c>[B, heads, N, head]</c>; the caller disposes it.</returns>
+    internal Tensor? AttendOverGrid(Tensor q, Tensor k, Tensor v, Tensor byRow, Tensor byColumn)
+    {
+        if (!AttendsManaged(q, k, v, byRow))
+        {
+            return null;
+        }
+
+        using DisposeScope scope = NewDisposeScope();
+        (Tensor rows, Tensor columns) = (Packed(byRow), Packed(byColumn));
+        (int Rows, int Columns) grid = ((int)rows.size(3), (int)columns.size(3));
+        int front = (int)k.size(2) - (grid.Rows * grid.Columns);
+        return AttendManaged(q, k, v, causal: false, sample => new LogitBias(Rows(rows, sample), Rows(columns, sample), grid, front)).MoveToOuterDisposeScope();
+    }
+
+    private bool AttendsManaged(Tensor q, Tensor k, Tensor v, Tensor? bias)
+        => Managed && ManyRowsAttention.IsFaster && q.dtype is ScalarType.Float32 or ScalarType.BFloat16 && k.dtype == q.dtype && v.dtype == q.dtype
+            && bias?.dtype is null or ScalarType.Float32 or ScalarType.BFloat16;
+
+    private Tensor AttendManaged(Tensor q, Tensor k, Tensor v, bool causal, Func<long, LogitBias>? bias)
+    {
+        using DisposeScope scope = NewDisposeScope();
         (q, k, v) = (Packed(q), Packed(k), Packed(v));
         (long samples, long heads, long rows, long d) = (q.size(0), q.size(1), q.size(2), q.size(3));
-        Tensor? added = bias is null ? null : Packed(bias.expand(samples, heads, rows, k.size(2)));
         Tensor y = empty([samples, rows, heads, d], dtype: q.dtype, device: q.device);
         (int, int, int, int, int) shape = ((int)heads, (int)k.size(1), (int)d, (int)rows, (int)k.size(2));
         for (long sample = 0; sample < samples; sample++)
         {
-            HeadRows Of(Tensor x, int headsAt = 1, int rowsAt = 2) => new HeadRows(x, headsAt, rowsAt).Skip(sample * x.stride(0));
-            ManyRowsAttention.Run(_team!, Of(q), Of(k), Of(v), Of(y, 2, 1), shape, causal, added is null ? null : Of(added));
+            HeadRows written = new HeadRows(y, heads: 2, rows: 1).Skip(sample * y.stride(0));
+            ManyRowsAttention.Run(_team!, Rows(q, sample), Rows(k, sample), Rows(v, sample), written, shape, causal, bias?.Invoke(sample));
         }
 
         return y.transpose(1, 2).MoveToOuterDisposeScope(); // [B, N, heads, head] -> [B, heads, N, head]
     }
+
+    private static Tensor Packed(Tensor x) => x.stride(-1) == 1 ? x : x.contiguous();
+
+    private static HeadRows Rows(Tensor x, long sample) => new HeadRows(x, heads: 1, rows: 2).Skip(sample * x.stride(0));
 
     /// <summary>Column sums of the head-reduced attention probabilities over groups of query rows, on the CPU in one pass a row block.</summary>
     /// <param name="scores">Unscaled logits of a block of rows <c>[heads, rows, keys]</c> in the type computed in, contiguous.</param>

@@ -17,7 +17,7 @@ internal static unsafe class FloatRow
         int at = 0;
         for (; at + 16 <= count; at += 16)
         {
-            Vector512<float> e = Vector512.Exp(Vector512.Load(logits + at) - shift);
+            Vector512<float> e = FloatExp.Of(Vector512.Load(logits + at) - shift);
             e.Store(logits + at);
             sum += e;
         }

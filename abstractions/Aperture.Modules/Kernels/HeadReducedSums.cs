@@ -90,7 +90,7 @@ internal static unsafe class HeadReducedSums
         Vector512<float> shift = Vector512.Create(peak), slope = Vector512.Create(scale), sum = default;
         for (i = begin; i + 16 <= end; i += 16)
         {
-            Vector512<float> e = Vector512.Exp((Vector512.Load(p + i) - shift) * slope);
+            Vector512<float> e = FloatExp.Of((Vector512.Load(p + i) - shift) * slope);
             e.Store(p + i);
             sum += e;
         }

@@ -28,10 +28,10 @@ internal static unsafe class ManyRowsAttention
     /// <param name="output">Gets the results, as queries.</param>
     /// <param name="shape">heads, key/value heads, elements of a head, query rows, keys.</param>
     /// <param name="causal">Whether queries are the last of the keys and see none behind themselves; else they see all.</param>
-    /// <param name="bias">Added to logits: as queries, of as many elements as there are keys; null for none.</param>
+    /// <param name="bias">Added to logits; null for none.</param>
     public static void Run(
         WorkerTeam team, HeadRows q, HeadRows k, HeadRows v, HeadRows output, (int Heads, int KeyValueHeads, int D, int Rows, int Keys) shape, bool causal,
-        HeadRows? bias = null)
+        LogitBias? bias = null)
     {
         int group = shape.Heads / shape.KeyValueHeads, blocks = (shape.Rows + BlockRows - 1) / BlockRows;
         Packing packing = new(shape.D, shape.Keys);
@@ -52,7 +52,7 @@ internal static unsafe class ManyRowsAttention
     }
 
     private static void Attend(
-        HeadRows q, float* keys, float* values, HeadRows output, HeadRows? bias, (int Heads, int KeyValueHeads, int D, int Rows, int Keys) shape, int head,
+        HeadRows q, float* keys, float* values, HeadRows output, LogitBias? bias, (int Heads, int KeyValueHeads, int D, int Rows, int Keys) shape, int head,
         int block, bool causal)
     {
         Packing packing = new(shape.D, shape.Keys);

@@ -7,8 +7,8 @@ using F = TorchSharp.torch.nn.functional;
 namespace Aperture.Vision;
 
 /// <summary>
-/// Attention over a whole grid with relative positions from queries. It takes some rows of the grid at a time, so that the bias of all queries with all keys is
-/// never in memory: what it needs grows with the number of places, not with its square.
+/// Attention over a whole grid with relative positions from queries. The bias of all queries with all keys is never in memory: the managed kernel adds it as it
+/// goes, and for libtorch's it is made for some queries at a time. What is needed grows with the number of places, not with its square.
 /// </summary>
 /// <param name="rowTable">Relative positions of rows <c>[length, head]</c>; borrowed.</param>
 /// <param name="columnTable">Relative positions of columns; borrowed.</param>
@@ -27,37 +27,43 @@ internal sealed class RelativeAttention(Tensor rowTable, Tensor columnTable, Vis
     public Tensor Run(Tensor q, Tensor k, Tensor v)
     {
         using DisposeScope scope = NewDisposeScope();
-        int front = (int)q.size(2) - grid.Count, seen = (int)k.size(2) - grid.Count;
+        int front = (int)q.size(2) - grid.Count;
         Tensor rowVectors = RelativePositions.Vectors(rowTable, grid.Rows, grid.Rows); // [rows, rows, head]
         Tensor columnVectors = RelativePositions.Vectors(columnTable, grid.Columns, grid.Columns); // [columns, columns, head]
-        Tensor asking = q.narrow(2, front, grid.Count).unflatten(2, [grid.Rows, grid.Columns]); // -> [B, heads, rows, columns, head]
-        List<Tensor> parts = [];
-        if (front > 0)
+        Tensor asking = q.narrow(2, front, grid.Count), places = asking.unflatten(2, [grid.Rows, grid.Columns]); // -> [B, heads, rows, columns, head]
+        Tensor byRow = einsum("bhyxc,ykc->bhyxk", places, rowVectors).flatten(2, 3); // -> [B, heads, places, rows of keys]
+        Tensor byColumn = einsum("bhyxc,xkc->bhyxk", places, columnVectors).flatten(2, 3); // -> [B, heads, places, columns of keys]
+        List<Tensor> parts = front == 0 ? [] : [ops.Attend(q.narrow(2, 0, front), k, v)];
+        if (ops.AttendOverGrid(asking, k, v, byRow, byColumn) is { } attended)
         {
-            parts.Add(ops.Attend(q.narrow(2, 0, front), k, v));
+            parts.Add(attended);
         }
-
-        int step = (int)Math.Clamp(LargestBias / (q.size(0) * q.size(1) * grid.Columns * k.size(2)), 1, grid.Rows);
-        Tensor? bias = null; // one after the other in the same memory
-        for (int row = 0; row < grid.Rows; row += step)
+        else
         {
-            int rows = Math.Min(step, grid.Rows - row);
-            using DisposeScope part = NewDisposeScope();
-            Tensor some = asking.narrow(2, row, rows);
-            bias = Bias(some, rowVectors.narrow(0, row, rows), columnVectors, seen, bias);
-            Tensor flat = some.flatten(2, 3); // [B, heads, rows, columns, head] -> [B, heads, rows * columns, head]
-            parts.Add(ops.Attend(flat, k, v, bias).MoveToOuterDisposeScope());
-            bias.MoveToOuterDisposeScope();
+            AddInParts(parts, asking, k, v, byRow, byColumn);
         }
 
         return (parts.Count == 1 ? parts[0] : cat(parts, 2)).MoveToOuterDisposeScope();
     }
 
-    // [B, heads, rows, columns, head] -> [B, heads, rows * columns, seen + places]
-    private Tensor Bias(Tensor some, Tensor rowVectors, Tensor columnVectors, int seen, Tensor? memory)
+    private void AddInParts(List<Tensor> parts, Tensor asking, Tensor k, Tensor v, Tensor byRow, Tensor byColumn)
     {
-        Tensor byRow = einsum("bhyxc,ykc->bhyxk", some, rowVectors).flatten(2, 3); // -> [B, heads, n, rows of keys]
-        Tensor byColumn = einsum("bhyxc,xkc->bhyxk", some, columnVectors).flatten(2, 3); // -> [B, heads, n, columns of keys]
+        int step = grid.Columns * (int)Math.Clamp(LargestBias / (asking.size(0) * asking.size(1) * grid.Columns * k.size(2)), 1, grid.Rows);
+        Tensor? bias = null; // one after the other in the same memory
+        for (int first = 0; first < grid.Count; first += step)
+        {
+            int count = Math.Min(step, grid.Count - first);
+            Tensor Some(Tensor all) => all.narrow(2, first, count);
+            using DisposeScope part = NewDisposeScope();
+            bias = Bias(Some(byRow), Some(byColumn), (int)k.size(2) - grid.Count, bias);
+            parts.Add(ops.Attend(Some(asking), k, v, bias).MoveToOuterDisposeScope());
+            bias.MoveToOuterDisposeScope();
+        }
+    }
+
+    // What n queries add to all keys: [B, heads, n, rows] and [B, heads, n, columns] -> [B, heads, n, seen + places]
+    private Tensor Bias(Tensor byRow, Tensor byColumn, int seen, Tensor? memory)
+    {
         if (ops.Differentiable)
         {
             Tensor sum = byRow.unsqueeze(-1).add(byColumn.unsqueeze(-2)).flatten(3); // -> [B, heads, n, places]
@@ -66,7 +72,7 @@ internal sealed class RelativeAttention(Tensor rowTable, Tensor columnTable, Vis
 
         Tensor bias = memory is not null && memory.size(2) == byRow.size(2)
             ? memory
-            : empty([some.size(0), some.size(1), byRow.size(2), seen + grid.Count], dtype: some.dtype, device: some.device);
+            : empty([byRow.size(0), byRow.size(1), byRow.size(2), seen + grid.Count], dtype: byRow.dtype, device: byRow.device);
         ops.SpreadOverGrid(byRow, byColumn, bias);
         return bias;
     }

@@ -48,14 +48,42 @@ public sealed class ManyRowsAttentionTests
         Assert.True(causal.narrow(1, 0, 60).equal(Run(q.narrow(1, 0, 60), k.narrow(1, 0, 660), v.narrow(1, 0, 660), causal: true)).all().item<bool>());
     }
 
+    [Theory]
+    [InlineData(14, 14, 0)]
+    [InlineData(8, 16, 0)]
+    [InlineData(8, 8, 3)] // keys that fill whole panels but for three
+    [InlineData(3, 21, 1)]
+    [InlineData(20, 64, 0)]
+    [InlineData(1, 1, 2)]
+    public void What_is_added_by_row_and_column_is_the_whole_bias(int rows, int columns, int front)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        manual_seed(3);
+        int keys = front + (rows * columns);
+        Tensor q = randn(3, 50, 24), k = randn(3, keys, 24), v = randn(3, keys, 24), byRow = randn(3, 50, rows), byColumn = randn(3, 50, columns);
+        byRow[0, 1, rows - 1] = float.NegativeInfinity; // hides a row of places, and nothing behind it
+        Tensor whole = F.pad(byRow.unsqueeze(3).add(byColumn.unsqueeze(2)).flatten(2), [front, 0]); // -> [3, 50, keys]
+
+        Tensor spread = Run(q, k, v, new LogitBias(new HeadRows(byRow, 0, 1), new HeadRows(byColumn, 0, 1), (rows, columns), front));
+
+        Tensor expected = Run(q, k, v, bias: whole);
+        Assert.True(spread.equal(expected).logical_or(expected.isnan()).all().item<bool>());
+        Tensor halves = Run(
+            q, k, v, new LogitBias(new HeadRows(byRow.bfloat16(), 0, 1), new HeadRows(byColumn.bfloat16(), 0, 1), (rows, columns), front));
+        Assert.True(halves.allclose(expected, 0.05, 0.05, equal_nan: true));
+    }
+
     // [heads, rows, d], of queries that may lie in any order of heads and rows.
     private static Tensor Run(Tensor q, Tensor k, Tensor v, bool causal = false, Tensor? bias = null, int threads = 2)
+        => Run(q, k, v, bias is null ? null : new LogitBias(new HeadRows(bias, 0, 1)), causal, threads);
+
+    private static Tensor Run(Tensor q, Tensor k, Tensor v, LogitBias? bias, bool causal = false, int threads = 2)
     {
         using WorkerTeam team = new(threads);
         Tensor y = empty(q.shape, dtype: q.dtype);
         ManyRowsAttention.Run(
             team, new HeadRows(q, 0, 1), new HeadRows(k, 0, 1), new HeadRows(v, 0, 1), new HeadRows(y, 0, 1),
-            ((int)q.size(0), (int)k.size(0), (int)q.size(2), (int)q.size(1), (int)k.size(1)), causal, bias is null ? null : new HeadRows(bias, 0, 1));
+            ((int)q.size(0), (int)k.size(0), (int)q.size(2), (int)q.size(1), (int)k.size(1)), causal, bias);
         return y;
     }
 }
