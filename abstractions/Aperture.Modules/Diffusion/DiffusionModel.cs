@@ -34,7 +34,7 @@ public sealed class DiffusionModel : IDisposable
         {
             unet = Part(Path.Combine(path, "unet"), [UNetFile], UNetConfig.Parse, KnownSettings.UNet);
             pictures = Part(Path.Combine(path, "vae"), [UNetFile], AutoencoderConfig.Parse, KnownSettings.Autoencoder);
-            text = Part(Path.Combine(path, "text_encoder"), ["model", TextFile], ClipTextConfig.Parse, KnownSettings.ClipText);
+            text = TextPart(path);
         }
         else
         {
@@ -71,6 +71,12 @@ public sealed class DiffusionModel : IDisposable
     {
         (_owned, _matrices, _policy, _tell) = (owned, other._matrices, other._policy, other._tell);
         (Tokenizer, Text, Pictures) = (other.Tokenizer, other.Text, other.Pictures);
+        if (Directory.Exists(TextFolder(unet)))
+        {
+            (IWeightSource Weights, ClipTextConfig Config) text = TextPart(unet);
+            Text = Own(ClipTextEncoder.Load(text.Weights, text.Config, _policy));
+        }
+
         Schedule = File.Exists(SchedulerFile(unet)) ? ReadSchedule(SchedulerFile(unet)) : other.Schedule;
         (IWeightSource weights, UNetConfig config) = Part(unet, [UNetFile], UNetConfig.Parse, KnownSettings.UNet);
         UNet = Own(Diffusion.UNet.Load(weights, config, _matrices));
@@ -103,9 +109,10 @@ public sealed class DiffusionModel : IDisposable
     public static DiffusionModel Open(string path, DiffusionModelOptions? options = null)
         => Opened(parts => new DiffusionModel(path, options ?? new(), parts));
 
-    /// <summary>This model with another UNet, such as an inpainting one: text encoder, autoencoder and tokenizer serve both.</summary>
+    /// <summary>This model with another UNet, such as an inpainting one, which shares all else that its folder has not.</summary>
     /// <param name="folder">
-    /// The UNet's folder in diffusers' layout: <c>config.json</c> and weights, and <c>scheduler/scheduler_config.json</c> where its noise is another.
+    /// The UNet's folder in diffusers' layout: <c>config.json</c> and weights, <c>scheduler/scheduler_config.json</c> where its noise is another, and
+    /// <c>text_encoder</c> where it was trained with one of its own.
     /// </param>
     /// <returns>The model; the caller disposes it, before this one.</returns>
     /// <exception cref="ApertureException">Something is missing, or the UNet does not fit this model's other parts.</exception>
@@ -174,6 +181,8 @@ public sealed class DiffusionModel : IDisposable
         parts.Clear();
     }
 
+    private static string TextFolder(string folder) => Path.Combine(folder, "text_encoder");
+
     private static string SchedulerFile(string folder) => Path.Combine(folder, "scheduler", "scheduler_config.json");
 
     private NoiseSchedule ReadSchedule(string file)
@@ -182,6 +191,9 @@ public sealed class DiffusionModel : IDisposable
         KnownSettings.Scheduler.Tell(json, file, _tell);
         return NoiseSchedule.Parse(json, file);
     }
+
+    private (IWeightSource Weights, ClipTextConfig Config) TextPart(string folder)
+        => Part(TextFolder(folder), ["model", TextFile], ClipTextConfig.Parse, KnownSettings.ClipText);
 
     private (IWeightSource Weights, T Config) Part<T>(string folder, string[] names, Func<JsonElement, string, T> parse, SettingsList settings)
     {

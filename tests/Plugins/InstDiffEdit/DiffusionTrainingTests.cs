@@ -57,7 +57,8 @@ public sealed class DiffusionTrainingTests : IDisposable
     {
         string pictures = Train(_start, "pictures", """{"Stage": "Autoencoder", "Steps": 30, "Rate": 0.01, "Ema": 0.5}""", out double[] first);
         string denoiser = Train(pictures, "denoiser", """{"Steps": 30, "TrainText": true, "Rate": 0.003, "Ema": 0.5, "SaveHalf": true}""", out double[] second);
-        string painter = Train(denoiser, "painter", """{"Stage": "Inpainting", "Steps": 4, "Rate": 0.003, "Ema": 0.5, "Velocity": true}""", out _);
+        const string Painting = """{"Stage": "Inpainting", "Steps": 4, "Rate": 0.003, "Ema": 0.5, "Velocity": true, "TimeShift": 6, "TrainText": true}""";
+        string painter = Train(denoiser, "painter", Painting, out _);
 
         Assert.True(first[^5..].Average() < 0.7 * first[0], string.Join(", ", first));
         Assert.True(second[^10..].Average() < 0.95 * second[..5].Average(), $"{second[0]} -> {second[^1]}");
@@ -77,6 +78,24 @@ public sealed class DiffusionTrainingTests : IDisposable
         using IImageEditor editor = new EditorFactory().Open(denoiser, JsonSerializer.SerializeToElement(options), CPU, new FactoryFiles(_folder));
         EditRequest request = new() { Target = "a green box", Steps = 4, Strength = 0.5, Seed = 3 };
         Assert.Equal(Side, editor.Edit(Image.Load(Path.Combine(_folder, "0.png")).ToPicture(), request, TaskRun.Plain).Picture!.Width);
+    }
+
+    [Fact]
+    public void A_unet_alone_brings_its_own_text_encoder_or_shares_the_models()
+    {
+        string other = Train(_start, "other", """{"Steps": 2, "TrainText": true, "Rate": 0.01, "Ema": 0}""", out _);
+        using DiffusionModel first = DiffusionModel.Open(_start), second = DiffusionModel.Open(other);
+        using DiffusionModel shares = first.WithUNet(Path.Combine(other, "unet"));
+        string alone = Path.Combine(_folder, "alone");
+        TinyEditor.Copy(Path.Combine(other, "unet"), alone);
+        TinyEditor.Copy(Path.Combine(other, "text_encoder"), Path.Combine(alone, "text_encoder"));
+        using DiffusionModel brings = first.WithUNet(alone);
+
+        using Tensor ofFirst = first.Encode("a green box"), ofSecond = second.Encode("a green box");
+        using Tensor shared = shares.Encode("a green box"), brought = brings.Encode("a green box");
+        Assert.True(shared.equal(ofFirst).all().item<bool>());
+        Assert.True(brought.equal(ofSecond).all().item<bool>());
+        Assert.False(ofFirst.equal(ofSecond).all().item<bool>());
     }
 
     [Fact]
