@@ -7,6 +7,7 @@
 using System.Diagnostics;
 using Aperture.Decoding;
 using Aperture.Diffusion;
+using Aperture.Measuring;
 using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -28,9 +29,6 @@ double Best(int rounds, Action action)
     return best;
 }
 
-// The most memory of the process since clear_refs was written, in bytes.
-long Peak() => 1024 * long.Parse(new string([.. File.ReadLines("/proc/self/status").First(line => line.StartsWith("VmHWM")).Where(char.IsDigit)]));
-
 using var quiet = inference_mode();
 foreach (ScalarType type in new[] { ScalarType.Float32, ScalarType.BFloat16 })
 {
@@ -40,9 +38,8 @@ foreach (ScalarType type in new[] { ScalarType.Float32, ScalarType.BFloat16 })
     using UNet unet = UNet.Fresh(config, policy, 1);
     long weights = unet.Tensors.Values.Sum(tensor => tensor.numel() * tensor.element_size());
     Tensor latents = randn(Batch, config.Inputs, Side, Side), text = randn(Batch, Words, config.TextWidth);
-    File.WriteAllText("/proc/self/clear_refs", "5"); // the peak counts from here
-    double own = Best(2, () => unet.Run(latents, 500, text).Dispose());
-    long peak = Peak();
+    double own = double.PositiveInfinity;
+    long added = PeakMemory.Added(() => own = Best(2, () => unet.Run(latents, 500, text).Dispose()));
     double convolutions = 0, products = 0, attention = 0;
     var matrices = unet.Tensors.Where(pair => pair.Value.dim() > 1);
     foreach (var group in matrices.GroupBy(pair => (Where(pair.Key), string.Join(",", pair.Value.shape), IsSmaller(pair.Key))))
@@ -79,7 +76,7 @@ foreach (ScalarType type in new[] { ScalarType.Float32, ScalarType.BFloat16 })
     double flops = Batch * (double)UNetCost.Of(config, Side, Side, Words).Flops;
     Print($"{type}, {threads} thread(s): {own:0} ms of processor time a step, {flops / 1e9:0} GFLOPs; bare {bare:0} ms (convolutions {convolutions:0}, "
         + $"linear layers {products:0}, attention {attention:0}); ratio {own / bare:0.00}");
-    Print($"  peak memory {peak / 1e6:0} MB, weights {weights / 1e6:0} MB: {(double)peak / weights:0.00} of them");
+    Print($"  weights {weights / 1e6:0} MB, at the peak {added / 1e6:0} MB beside them: {(double)(weights + added) / weights:0.00} of them");
 }
 
 // Side of the map that a part of the network works on; 0 for the time's.

@@ -77,9 +77,13 @@ public sealed partial class Ops
         return AttendManaged(q, k, v, causal: false, sample => new LogitBias(Rows(rows, sample), Rows(columns, sample), grid, front)).MoveToOuterDisposeScope();
     }
 
+    // A frozen model can lie between what is trained and its loss; the kernel keeps no gradients.
     private bool AttendsManaged(Tensor q, Tensor k, Tensor v, Tensor? bias)
-        => Managed && ManyRowsAttention.IsFaster && q.dtype is ScalarType.Float32 or ScalarType.BFloat16 && k.dtype == q.dtype && v.dtype == q.dtype
-            && bias?.dtype is null or ScalarType.Float32 or ScalarType.BFloat16;
+    {
+        bool Fits(Tensor x) => x.dtype is ScalarType.Float32 or ScalarType.BFloat16 && !(x.requires_grad && is_grad_enabled());
+        return Managed && ManyRowsAttention.IsFaster && k.dtype == q.dtype && v.dtype == q.dtype && Fits(q) && Fits(k) && Fits(v)
+            && (bias is null || Fits(bias));
+    }
 
     private Tensor AttendManaged(Tensor q, Tensor k, Tensor v, bool causal, Func<long, LogitBias>? bias)
     {

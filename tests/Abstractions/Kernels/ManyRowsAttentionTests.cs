@@ -1,3 +1,4 @@
+using Aperture.Decoding;
 using Aperture.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -71,6 +72,22 @@ public sealed class ManyRowsAttentionTests
         Tensor halves = Run(
             q, k, v, new LogitBias(new HeadRows(byRow.bfloat16(), 0, 1), new HeadRows(byColumn.bfloat16(), 0, 1), (rows, columns), front));
         Assert.True(halves.allclose(expected, 0.05, 0.05, equal_nan: true));
+    }
+
+    [Fact]
+    public void Where_gradients_are_wanted_they_are_kept()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using Ops ops = new(CPU, ScalarType.Float32, threads: 1);
+        Tensor q = randn(1, 2, 9, 16), k = randn(1, 2, 9, 16), v = randn(1, 2, 9, 16).requires_grad_();
+
+        ops.Attend(q, k, v).sum().backward();
+
+        Assert.True(v.grad!.sum().item<float>() > 0);
+        using (no_grad())
+        {
+            Assert.False(ops.Attend(q, k, v).requires_grad);
+        }
     }
 
     // [heads, rows, d], of queries that may lie in any order of heads and rows.

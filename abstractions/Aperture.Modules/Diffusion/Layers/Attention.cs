@@ -1,12 +1,12 @@
 using Aperture.Decoding;
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace Aperture.Diffusion;
 
 /// <summary>Attention of rows to themselves or to a text, fused; its probabilities are computed beside it where somebody asked. Borrows its tensors.</summary>
 internal sealed class Attention
 {
+    private readonly Ops _ops;
     private readonly Matrix _query, _key, _value, _output;
     private readonly int _heads, _width;
 
@@ -18,6 +18,7 @@ internal sealed class Attention
     /// <param name="heads">Heads.</param>
     public Attention(DiffusionLoader loader, string name, int width, int context, int heads)
     {
+        _ops = loader.Ops;
         _query = loader.Linear(name + ".to_q", width, width, bias: false);
         _key = loader.Linear(name + ".to_k", width, context, bias: false);
         _value = loader.Linear(name + ".to_v", width, context, bias: false);
@@ -39,7 +40,7 @@ internal sealed class Attention
             Show(q, k, take, firstSample);
         }
 
-        using Tensor attended = F.scaled_dot_product_attention(q, k, v, null, 0, is_casual: false); // -> [N, heads, T, head]
+        using Tensor attended = _ops.Attend(q, k, v); // -> [N, heads, T, head]
         using Tensor turned = attended.transpose(1, 2);
         using Tensor merged = turned.reshape(rows.size(0), rows.size(1), _width); // -> [N, T, C]
         return _output.Apply(merged);

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace Aperture.Diffusion;
 
-/// <summary>Loads the layers of a UNet or an autoencoder by published name, and owns their tensors.</summary>
+/// <summary>Loads the layers of a UNet or an autoencoder by published name, and owns their tensors and operations.</summary>
 /// <param name="source">The checkpoint; borrowed.</param>
 /// <param name="policy">Where and in which type.</param>
 /// <param name="own">Names whose tensors get memory of their own, so that they can be trained; null for none.</param>
@@ -14,6 +14,10 @@ internal sealed class DiffusionLoader(
 {
     private readonly WeightLoader _tensors = new(source, policy, own, fresh);
     private readonly List<Tensor> _views = [];
+    private readonly Ops? _own = policy.Ops is null ? new Ops(policy.Device, policy.Compute) : null;
+
+    /// <summary>The operations of attention.</summary>
+    public Ops Ops => policy.Ops ?? _own!;
 
     /// <summary>What was loaded, by published name.</summary>
     public IReadOnlyDictionary<string, Tensor> Tensors => _tensors.Tensors;
@@ -53,6 +57,7 @@ internal sealed class DiffusionLoader(
     {
         _views.ForEach(view => view.Dispose());
         _tensors.Dispose();
+        _own?.Dispose();
     }
 
     private Tensor View(Tensor view)

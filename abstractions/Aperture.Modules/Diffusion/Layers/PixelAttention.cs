@@ -1,17 +1,18 @@
 using Aperture.Decoding;
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace Aperture.Diffusion;
 
 /// <summary>Attention of a map's places to each other with one head, beside a shortcut (diffusers' AttentionBlock). Borrows its tensors.</summary>
 internal sealed class PixelAttention
 {
+    private readonly Ops _ops;
     private readonly GroupNorm _norm;
     private readonly Matrix _query, _key, _value, _output;
 
     public PixelAttention(DiffusionLoader loader, string name, int width, int groups, double epsilon)
     {
+        _ops = loader.Ops;
         _norm = loader.GroupNorm(name + ".group_norm", width, groups, epsilon);
         _query = loader.Linear(name + ".to_q", width, width);
         _key = loader.Linear(name + ".to_k", width, width);
@@ -25,7 +26,7 @@ internal sealed class PixelAttention
         using Tensor normed = _norm.Run(x);
         using Tensor rows = FeatureMap.Rows(normed); // [N, C, H, W] -> [N, H W, C]
         using Tensor q = Head(_query, rows), k = Head(_key, rows), v = Head(_value, rows);
-        using Tensor attended = F.scaled_dot_product_attention(q, k, v, null, 0, is_casual: false); // [N, 1, H W, C]
+        using Tensor attended = _ops.Attend(q, k, v); // [N, 1, H W, C]
         using Tensor merged = attended.squeeze(1); // -> [N, H W, C]
         using Tensor mapped = _output.Apply(merged);
         using Tensor map = FeatureMap.OfRows(mapped, x.size(2), x.size(3));
