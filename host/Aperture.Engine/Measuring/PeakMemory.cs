@@ -1,10 +1,10 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
+using Aperture.Natives;
 
 namespace Aperture.Measuring;
 
 /// <summary>The process's largest resident memory since a reset, as Linux counts it; on other systems the present size stands for it.</summary>
-public static partial class PeakMemory
+public static class PeakMemory
 {
     private const string ResetPeak = "5";
 
@@ -31,15 +31,12 @@ public static partial class PeakMemory
     {
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         GC.WaitForPendingFinalizers();
-        _ = OperatingSystem.IsLinux() ? TrimHeap(0) : 0;
+        TensorPages.GiveBack();
         Reset();
         long before = Read();
         work();
         return Math.Max(0, Read() - before);
     }
-
-    [LibraryImport("libc", EntryPoint = "malloc_trim")]
-    private static partial int TrimHeap(nuint kept);
 
     // The line is a name, a tab, a number padded to eight places, and kB.
     internal static long Parse(string line)

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Aperture.Decoding;
 using Aperture.Generation;
 using Aperture.Measuring;
+using Aperture.Natives;
 using Aperture.Plugins;
 using Aperture.Requests;
 using Aperture.Scheduling;
@@ -211,6 +212,7 @@ public sealed class Model : IDisposable
             _parts = null; // Of the plugin's types: a variable that still holds the model must not keep the plugin in memory.
             _opening.Dispose();
             _lease?.Dispose();
+            TensorPages.GiveBack();
         }
     }
 }

@@ -1,4 +1,5 @@
 using Aperture.Models;
+using Aperture.Natives;
 using Aperture.Plugins;
 using Aperture.Requests;
 using Aperture.Scheduling;
@@ -75,6 +76,7 @@ public sealed class OpenTask<T> : IOpenTask
         finally
         {
             _lease.Dispose();
+            TensorPages.GiveBack();
         }
     }
 

@@ -1,4 +1,6 @@
 using Aperture.Measuring;
+using Aperture.Natives;
+using static TorchSharp.torch;
 
 namespace Aperture.Engine.Tests.Pipelines;
 
@@ -17,6 +19,30 @@ public sealed class PeakMemoryTests
 
         Assert.InRange(PeakMemory.Read() - before, Bytes / 2, Bytes * 2L);
         GC.KeepAlive(buffer);
+    }
+
+    [Fact]
+    public void What_tensors_have_left_is_given_back_when_asked_for()
+    {
+        const int Count = 40, Floats = 2 << 20;
+        static long Now()
+        {
+            PeakMemory.Reset();
+            return PeakMemory.Read();
+        }
+
+        TensorPages.Prepare();
+        Tensor[] tensors = [.. Enumerable.Range(0, Count).Select(_ => ones(Floats))];
+        using Tensor behind = ones(Floats); // holds the end of the heap, so that nothing goes by itself
+        foreach (Tensor tensor in tensors)
+        {
+            tensor.Dispose();
+        }
+
+        long kept = Now();
+        TensorPages.GiveBack();
+
+        Assert.InRange(kept - Now(), Count * Floats * sizeof(float) / 2, long.MaxValue);
     }
 
     [Theory]
