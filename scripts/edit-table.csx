@@ -1,5 +1,5 @@
 // Scores image editors on shelves that training never saw, a row a method: how well the mask meets the edited item's, what changes inside and outside of it,
-// whether tiny-llava then sees the item that was asked for, and what it costs.
+// whether tiny-llava then sees the item that was asked for, its colour, its kind, and what it costs.
 //
 //     aperture shelf edits test --part HeldOut --pictures 100 --seed 2
 //     aperture run scripts/edit-table.csx -- tiny-editor test [--limit N] [--only METHOD] [--sheet SHEET.png]
@@ -33,8 +33,8 @@ Sample[] samples = [.. File.ReadLines(Path.Combine(test, "edits.txt")).Take(limi
 ];
 using var judge = await Models.Load("tiny-llava");
 List<List<Image>> rows = [.. samples.Take(SheetRows).Select(sample => new List<Image> { sample.Picture, sample.Mask.ConvertToRgb() })];
-Print("| method | mask IoU | change inside | change outside | seen as asked, % | UNet passes | GFLOPs | s |");
-Print("|---|---|---|---|---|---|---|---|");
+Print("| method | mask IoU | change inside | change outside | seen as asked, % | its colour | its kind | UNet passes | GFLOPs | s |");
+Print("|---|---|---|---|---|---|---|---|---|---|");
 foreach ((string name, string options) in methods.Where(method => method.Name.StartsWith(only, StringComparison.OrdinalIgnoreCase)))
 {
     using var editor = await Tasks.Load<IImageEditor>(Args[0], options: options);
@@ -59,7 +59,8 @@ foreach ((string name, string options) in methods.Where(method => method.Name.St
     }
 
     double[] seconds = [.. scores.Select(score => score.Seconds).Order()];
-    Print($"| {name} | {Cell(score => score.IoU, 3)} | {Cell(score => score.Inside, 1)} | {Cell(score => score.Outside, 1)} | {Cell(score => score.Seen, 0)} "
+    Print($"| {name} | {Cell(score => score.IoU, 3)} | {Cell(score => score.Inside, 1)} | {Cell(score => score.Outside, 1)} "
+        + $"| {Cell(score => score.Seen, 0)} | {Cell(score => score.Color, 0)} | {Cell(score => score.Kind, 0)} "
         + FormattableString.Invariant($"| {scores.Average(score => score.Passes):0} | {scores.Average(score => score.Flops) / 1e9:0.0} ")
         + FormattableString.Invariant($"| {seconds[seconds.Length / 2]:0.0} |"));
 }
@@ -77,11 +78,12 @@ async Task<Score> Run(OpenTask<IImageEditor> editor, Sample sample)
     Image edited = Image.FromPicture(result.Value.Picture!);
     // "top left red bag": tiny-llava is asked what is in the top left.
     string[] words = sample.Target.Split(' ');
-    string seen = (await judge.Ask(edited, $"What is in the {words[0]} {words[1]}?", cancellationToken: Cancellation)).ToString().Trim();
+    string[] seen = (await judge.Ask(edited, $"What is in the {words[0]} {words[1]}?", cancellationToken: Cancellation)).ToString().Trim().Split(' ');
+    bool color = seen.First() == words[2], kind = seen.Last() == words[3];
     MaskImage right = new(sample.Mask.ConvertToL().Pixels.ToArray(), sample.Mask.Width, sample.Mask.Height);
     (double inside, double outside) = Change(sample.Picture, edited, right);
     return new Score(
-        result.Value.Mask, edited, result.Value.Mask?.IoU(right) ?? double.NaN, inside, outside, seen == $"{words[2]} {words[3]}" ? 100 : 0,
+        result.Value.Mask, edited, result.Value.Mask?.IoU(right) ?? double.NaN, inside, outside, color && kind ? 100 : 0, color ? 100 : 0, kind ? 100 : 0,
         result.Trace.Single().Values[0], result.Measure.TotalFlops, result.Measure.TotalMilliseconds / 1000);
 }
 
@@ -95,4 +97,4 @@ async Task<Score> Run(OpenTask<IImageEditor> editor, Sample sample)
 
 record Sample(Image Picture, Image Mask, string Source, string Target);
 record Score(
-    MaskImage Mask, Image Edited, double IoU, double Inside, double Outside, double Seen, double Passes, double Flops, double Seconds);
+    MaskImage Mask, Image Edited, double IoU, double Inside, double Outside, double Seen, double Color, double Kind, double Passes, double Flops, double Seconds);

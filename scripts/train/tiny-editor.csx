@@ -1,5 +1,6 @@
 // Trains a small latent diffusion model that edits shelves, from random weights: the autoencoder, then the UNet and the text encoder together, with a loss that
-// teaches attention where words' things are, then a second UNet that paints inside of a mask. scripts/edit-table.csx scores the result.
+// teaches attention where words' things are, then a second UNet that paints inside of a mask, with a text encoder of its own: the first one's is left with what
+// finds places, which a mask tells anyway, and the second one's with colours and kinds. scripts/edit-table.csx scores the result.
 //
 //     aperture shelf edits train --part Training --pictures 4000
 //     aperture diffusion-start train/edits.jsonl start --pictures 16,32,64 --channels 32,48,64,48 --longest 24
@@ -37,28 +38,21 @@ string denoiser = await Train(pictures, "denoiser", new
 {
     Stage = "Denoiser", Steps = Steps("--denoiser", 4500), BatchSize = 8, Rate = 1.2e-3, Ema = 0.998, TrainText = true, Localization = 1, SaveHalf = true,
 });
-string painter = await Train(denoiser, "inpainting", new
+string untaught = Path.Combine(output, "denoiser-untaught"); // the denoiser with the text encoder as it began
+Copy(denoiser, untaught);
+Copy(Path.Combine(Args[0], "text_encoder"), Path.Combine(untaught, "text_encoder"));
+string painter = await Train(untaught, "inpainting", new
 {
-    Stage = "Inpainting", Steps = Steps("--inpainting", 6000), BatchSize = 8, Rate = 1.2e-3, Ema = 0.998, Velocity = true, MaskWeight = 1,
-    Localization = 1, TextDropout = 0.05, SaveHalf = true,
+    Stage = "Inpainting", Steps = Steps("--inpainting", 12000), BatchSize = 8, Rate = 2e-3, Ema = 0.998, Velocity = true, MaskWeight = 1, TimeShift = 6,
+    TrainText = true, TextDropout = 0.05, SaveHalf = true,
 });
 
-// One folder: the first model, the second one's UNet and schedule, and what both need to be told.
+// One folder: the first model, the second one's UNet, schedule and text encoder, and what both need to be told.
 string inside = Path.Combine(model, "inpainting");
-(string From, string To)[] parts =
-[
-    (denoiser, model), (Path.Combine(painter, "unet"), inside), (Path.Combine(painter, "scheduler"), Path.Combine(inside, "scheduler")),
-];
-foreach ((string from, string to) in parts)
-{
-    foreach (string file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
-    {
-        string target = Path.Combine(to, Path.GetRelativePath(from, file));
-        Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-        File.Copy(file, target, overwrite: true);
-    }
-}
-
+Copy(denoiser, model);
+Copy(Path.Combine(painter, "unet"), inside);
+Copy(Path.Combine(painter, "scheduler"), Path.Combine(inside, "scheduler"));
+Copy(Path.Combine(painter, "text_encoder"), Path.Combine(inside, "text_encoder"));
 File.WriteAllText(Path.Combine(model, "task.json"), """
     {
       "architecture": "instdiffedit",
@@ -72,3 +66,13 @@ File.WriteAllText(Path.Combine(model, "task.json"), """
 
     """);
 Print($"wrote {Path.GetFullPath(model)}");
+
+void Copy(string from, string to)
+{
+    foreach (string file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
+    {
+        string target = Path.Combine(to, Path.GetRelativePath(from, file));
+        Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+        File.Copy(file, target, overwrite: true);
+    }
+}
