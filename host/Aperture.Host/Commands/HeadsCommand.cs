@@ -21,11 +21,13 @@ internal static class HeadsCommand
         Option<int> views = new("--views") { Description = "Views of each head.", HelpName = "count", DefaultValueFactory = _ => 4 };
         Option<long> seed = ShelfCommand.Seed();
         Command command = new("heads", "Write heads from several points, to train a face generator on.") { folder, part, heads, views, seed };
-        command.SetAction(parsed =>
+        command.SetAction(async (parsed, _) =>
         {
             int wanted = InRange("--heads", parsed.GetValue(heads), MostHeads), each = InRange("--views", parsed.GetValue(views), MostViews);
             string set = parsed.GetRequiredValue(folder);
-            int written = HeadSet.Write(set, parsed.GetValue(part), wanted, each, parsed.GetValue(seed));
+            int written = await Progressing.RunAsync(
+                context.Terminal, "painting heads", wanted,
+                progress => HeadSet.Write(set, parsed.GetValue(part), wanted, each, parsed.GetValue(seed), progress)).ConfigureAwait(false);
             context.Terminal.Output.WriteLine($"wrote {written} views of {wanted} heads to {Path.GetFullPath(set)}");
             return 0;
         });

@@ -11,13 +11,14 @@ internal static class ShelfSetCommands
 {
     private const int Most = 100_000;
 
-    private delegate int Writer(string folder, FashionItems items, int count, long seed);
+    private delegate int Writer(string folder, FashionItems items, int count, long seed, IProgress<int> progress);
 
     public static IEnumerable<Command> Create(CommandContext context) =>
     [
         Make(
             context, "references", "Write shelves with sentences that name one item each, and masks.", "Where pictures, masks and references.jsonl go.",
-            ("--per-type", "Sentences of each of the five types.", 80), "sentences", ShelfReferenceSet.Write),
+            ("--per-type", "Sentences of each of the five types.", 80), "sentences", ShelfReferenceSet.Write,
+            each: 5),
         Make(
             context, "captions", "Write shelves with sentences that describe them.", "Where pictures, captions.jsonl and references.json go.",
             ("--pictures", "How many pictures, with five sentences each.", 300), "pictures with their captions", ShelfCaptionSet.Write),
@@ -28,7 +29,8 @@ internal static class ShelfSetCommands
     ];
 
     private static Command Make(
-        CommandContext context, string name, string summary, string target, (string Name, string Description, int Default) size, string what, Writer write)
+        CommandContext context, string name, string summary, string target, (string Name, string Description, int Default) size, string what, Writer write,
+        int each = 1)
     {
         Argument<string> folder = new("folder") { Description = target };
         Option<ShelfPart> part = ShelfCommand.Part();
@@ -36,7 +38,7 @@ internal static class ShelfSetCommands
         Option<long> seed = ShelfCommand.Seed();
         Option<string?> items = ShelfCommand.Items();
         Command command = new(name, summary) { folder, part, count, seed, items };
-        command.SetAction(parsed =>
+        command.SetAction(async (parsed, _) =>
         {
             int wanted = parsed.GetValue(count);
             if (wanted is < 1 or > Most)
@@ -45,7 +47,10 @@ internal static class ShelfSetCommands
             }
 
             string set = parsed.GetRequiredValue(folder);
-            int written = write(set, FashionItems.Load(parsed.GetValue(part), parsed.GetValue(items)), wanted, parsed.GetValue(seed));
+            FashionItems painted = FashionItems.Load(parsed.GetValue(part), parsed.GetValue(items));
+            int written = await Progressing.RunAsync(
+                context.Terminal, "painting shelves", wanted * each, progress => write(set, painted, wanted, parsed.GetValue(seed), progress))
+                .ConfigureAwait(false);
             context.Terminal.Output.WriteLine($"wrote {written} {what} to {Path.GetFullPath(set)}");
             return 0;
         });

@@ -25,8 +25,9 @@ public static class HeadSet
     /// <param name="heads">How many heads.</param>
     /// <param name="views">Views of each.</param>
     /// <param name="seed">Seed.</param>
+    /// <param name="progress">Gets how many heads are done.</param>
     /// <returns>The number of views.</returns>
-    public static int Write(string folder, HeadPart part, int heads, int views, long seed)
+    public static int Write(string folder, HeadPart part, int heads, int views, long seed, IProgress<int>? progress = null)
     {
         Directory.CreateDirectory(folder);
         using StreamWriter lines = new(Path.Combine(folder, SamplesFile));
@@ -62,6 +63,8 @@ public static class HeadSet
                     ["height"] = head.Height,
                 }.ToJsonString() + "\n");
             }
+
+            progress?.Report(number + 1);
         }
 
         return heads * views;

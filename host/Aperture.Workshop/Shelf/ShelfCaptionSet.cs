@@ -22,8 +22,9 @@ public static class ShelfCaptionSet
     /// <param name="items">Photographs to paint from.</param>
     /// <param name="pictures">How many pictures.</param>
     /// <param name="seed">Seed.</param>
+    /// <param name="progress">Gets how many pictures are done.</param>
     /// <returns>The number of pictures.</returns>
-    public static int Write(string folder, FashionItems items, int pictures, long seed)
+    public static int Write(string folder, FashionItems items, int pictures, long seed, IProgress<int>? progress = null)
     {
         Directory.CreateDirectory(folder);
         JsonObject references = [];
@@ -39,6 +40,7 @@ public static class ShelfCaptionSet
             JsonArray Sentences() => [.. captions.Select(caption => JsonValue.Create(caption))];
             lines.Write(new JsonObject { ["image"] = name, ["text"] = captions[0], ["captions"] = Sentences() }.ToJsonString() + "\n");
             references[name] = Sentences();
+            progress?.Report(picture + 1);
         }
 
         File.WriteAllText(Path.Combine(folder, ReferencesFile), references.ToJsonString());

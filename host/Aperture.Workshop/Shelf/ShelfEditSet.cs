@@ -25,8 +25,9 @@ public static class ShelfEditSet
     /// <param name="items">Photographs to paint from.</param>
     /// <param name="pictures">How many pictures.</param>
     /// <param name="seed">Seed.</param>
+    /// <param name="progress">Gets how many pictures are done.</param>
     /// <returns>The number of pictures.</returns>
-    public static int Write(string folder, FashionItems items, int pictures, long seed)
+    public static int Write(string folder, FashionItems items, int pictures, long seed, IProgress<int>? progress = null)
     {
         Directory.CreateDirectory(folder);
         using StreamWriter lines = new(Path.Combine(folder, SamplesFile)), list = new(Path.Combine(folder, ListFile));
@@ -44,6 +45,7 @@ public static class ShelfEditSet
             int place = random.Pick(scene.Unique.Count > 0 ? scene.Unique : scene.Occupied);
             Image.FromPixels(ImageMode.L, masks[place]!, ShelfPainter.Side, ShelfPainter.Side).SavePng(Path.Combine(folder, name + "-mask.png"));
             list.Write($"{name} <> {ShelfCaptions.Of(scene)[0]} <> {Named(scene, place)} <> {Edited(scene, place, byColor: picture % 2 == 0, random)}\n");
+            progress?.Report(picture + 1);
         }
 
         return pictures;

@@ -21,8 +21,9 @@ public static class ShelfReferenceSet
     /// <param name="items">Photographs to paint from.</param>
     /// <param name="perType">Sentences of each type.</param>
     /// <param name="seed">Seed.</param>
+    /// <param name="progress">Gets how many sentences are done.</param>
     /// <returns>The number of sentences.</returns>
-    public static int Write(string folder, FashionItems items, int perType, long seed)
+    public static int Write(string folder, FashionItems items, int perType, long seed, IProgress<int>? progress = null)
     {
         Directory.CreateDirectory(folder);
         ShelfReferenceType[] types = Enum.GetValues<ShelfReferenceType>();
@@ -51,6 +52,8 @@ public static class ShelfReferenceSet
                 ShelfEvaluationSet.Picture(pixels, ShelfPainter.Side).SavePng(Path.Combine(folder, name + ".png"));
                 references.ForEach(reference => lines.Write(Line(folder, name, scene, masks, reference)));
             }
+
+            progress?.Report(asked.Sum());
         }
 
         return asked.Sum();
