@@ -72,7 +72,7 @@ try
         SegmentPrompt prompt = new() { Points = [new PromptPoint(500, 400)] };
         double best = double.PositiveInfinity;
         Measure measure = null;
-        for (int round = 0; round < 2; round++)
+        for (int round = 0; round < 3; round++)
         {
             TimeSpan start = Now();
             measure = sam.Segment(picture, prompt).Measure;

@@ -39,7 +39,7 @@ foreach (ScalarType type in new[] { ScalarType.Float32, ScalarType.BFloat16 })
     long weights = unet.Tensors.Values.Sum(tensor => tensor.numel() * tensor.element_size());
     Tensor latents = randn(Batch, config.Inputs, Side, Side), text = randn(Batch, Words, config.TextWidth);
     double own = double.PositiveInfinity;
-    long added = PeakMemory.Added(() => own = Best(2, () => unet.Run(latents, 500, text).Dispose()));
+    long added = PeakMemory.Added(() => own = Best(3, () => unet.Run(latents, 500, text).Dispose()));
     double convolutions = 0, products = 0, attention = 0;
     var matrices = unet.Tensors.Where(pair => pair.Value.dim() > 1);
     foreach (var group in matrices.GroupBy(pair => (Where(pair.Key), string.Join(",", pair.Value.shape), IsSmaller(pair.Key))))

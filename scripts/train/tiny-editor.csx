@@ -58,7 +58,6 @@ File.WriteAllText(Path.Combine(model, "task.json"), """
       "architecture": "instdiffedit",
       "options": {
         "Inpaint": "inpainting",
-        "InpaintGuidance": 4.0,
         "MapResolution": 12,
         "MaskThreshold": 0.6
       }

@@ -27,6 +27,26 @@ public sealed class ShippedEditorTests
         Assert.Equal([.. _middles.Select((_, place) => place == item)], _middles.Select(middle => mask.IsInside(middle.X, middle.Y)));
     }
 
+    [Theory]
+    [InlineData("red shirt", 0)]
+    [InlineData("green dress", 1)]
+    [InlineData("blue shirt", 2)]
+    public async Task It_paints_the_colour_that_the_sentence_names(string item, int channel)
+    {
+        await using EngineSession session = EngineSessions.Open();
+        using OpenTask<IImageEditor> editor = session.LoadTask<IImageEditor>(Repository.Path("scripts", "models", "tiny-editor"));
+        Image shelf = Image.Load(Repository.Path("scripts", "shelf.png"));
+
+        Picture painted = editor.Edit(shelf, new EditRequest { Target = "bottom center " + item, Seed = 1 }).Value.Picture!;
+
+        byte[] pixels = painted.Rgb.ToArray();
+        double Mean(int which) => (from y in Enumerable.Range(74, 12)
+                                   from x in Enumerable.Range(43, 10)
+                                   select (double)pixels[(((y * painted.Width) + x) * 3) + which]).Average();
+        double[] colour = [Mean(0), Mean(1), Mean(2)];
+        Assert.True(colour[channel] > 1.3 * colour.Where((_, which) => which != channel).Max(), string.Join(", ", colour));
+    }
+
     [Fact]
     public async Task What_is_painted_changes_the_place_and_leaves_the_rest()
     {
