@@ -2,7 +2,7 @@
 //
 //     aperture run scripts/edit.csx -- stable-diffusion-v1-4 photo.png "a raccoon" edited.png --with '{"Inpaint": "stable-diffusion-inpainting"}'
 //
-// Beside edited.png lie edited-mask.png and edited-steps.gif, the mask of each step. Without Inpaint the mask stage's own latents are shown.
+// Beside edited.png lie edited-mask.png and edited-steps.gif, the picture beside the mask of each step. Without Inpaint the mask stage's own latents are shown.
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -23,6 +23,7 @@ catch (Exception error) when (error is JsonException or InvalidOperationExceptio
     throw new ApertureException($"--with {options}: this is no JSON object; write one such as {{\"Samples\": 1}}.");
 }
 
+var picture = Images.Load(words[1]);
 var editor = await Tasks.Load<IImageEditor>(words[0], options: options);
 List<Image> steps = [];
 var call = new TaskCall
@@ -32,11 +33,12 @@ var call = new TaskCall
         Print($"{step.Stage} {step.Done}/{step.Total}{(step.Mask is { } mask ? $", {100.0 * mask.Area / (mask.Width * mask.Height):0.0} % inside" : "")}");
         if (step.Stage == "mask" && step.Mask is { } found)
         {
-            steps.Add(Image.FromMask(found));
+            Image beside = picture.ConvertToRgb().Resize(found.Width, found.Height, ResampleFilter.Bicubic);
+            steps.Add(Image.Montage([beside, Image.FromMask(found).ConvertToRgb()], 2, gap: 3));
         }
     },
 };
-var result = editor.Edit(Images.Load(words[1]), words[2], call);
+var result = editor.Edit(picture, words[2], call);
 
 string name = System.IO.Path.ChangeExtension(words[3], null);
 Image.FromPicture(result.Value.Picture!).SavePng(words[3]);
