@@ -213,7 +213,7 @@ public sealed class VisionTransformerTests
         using Tensor loss = actual.Tokens.square().sum();
         loss.backward();
 
-        Assert.True(actual.Tokens.allclose(expected.Tokens));
+        Assert.True(actual.Tokens.allclose(expected.Tokens, 1e-4, 1e-5)); // by other kernels, so not to the last digit
         using Tensor gradient = pixels.grad!;
         Assert.True(gradient.abs().max().item<float>() > 0);
     }
