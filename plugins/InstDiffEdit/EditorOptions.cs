@@ -22,7 +22,7 @@ internal sealed record EditorOptions : IMethodOptions
 
     /// <summary>
     /// Checkpoint of the inpainting model that paints inside the mask; none leaves the mask stage's own latents. The folder of a UNet alone, such as the
-    /// checkpoint's unet, shares the other parts with the model that finds the mask.
+    /// checkpoint's unet, shares the other parts with the model that finds the mask, but for a scheduler and a text_encoder that it has in it.
     /// </summary>
     public string? Inpaint { get; set; }
 
