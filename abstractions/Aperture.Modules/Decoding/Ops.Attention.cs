@@ -65,7 +65,7 @@ public sealed partial class Ops
     /// <returns><c>[B, heads, N, head]</c>; the caller disposes it.</returns>
     internal Tensor? AttendOverGrid(Tensor q, Tensor k, Tensor v, Tensor byRow, Tensor byColumn)
     {
-        if (!AttendsManaged(q, k, v, byRow))
+        if (!AttendsManaged(q, k, v, byRow, byColumn))
         {
             return null;
         }
@@ -78,11 +78,17 @@ public sealed partial class Ops
     }
 
     // A frozen model can lie between what is trained and its loss; the kernel keeps no gradients.
-    private bool AttendsManaged(Tensor q, Tensor k, Tensor v, Tensor? bias)
+    private bool AttendsManaged(Tensor q, Tensor k, Tensor v, params ReadOnlySpan<Tensor?> added)
     {
-        bool Fits(Tensor x) => x.dtype is ScalarType.Float32 or ScalarType.BFloat16 && !(x.requires_grad && is_grad_enabled());
-        return Managed && ManyRowsAttention.IsFaster && k.dtype == q.dtype && v.dtype == q.dtype && Fits(q) && Fits(k) && Fits(v)
-            && (bias is null || Fits(bias));
+        static bool Fits(Tensor? x)
+            => x is null || (x.dtype is ScalarType.Float32 or ScalarType.BFloat16 && !(x.requires_grad && is_grad_enabled()));
+        bool fits = Managed && ManyRowsAttention.IsFaster && k.dtype == q.dtype && v.dtype == q.dtype && Fits(q) && Fits(k) && Fits(v);
+        foreach (Tensor? one in added)
+        {
+            fits &= Fits(one);
+        }
+
+        return fits;
     }
 
     private Tensor AttendManaged(Tensor q, Tensor k, Tensor v, bool causal, Func<long, LogitBias>? bias)

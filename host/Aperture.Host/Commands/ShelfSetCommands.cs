@@ -18,7 +18,7 @@ internal static class ShelfSetCommands
         Make(
             context, "references", "Write shelves with sentences that name one item each, and masks.", "Where pictures, masks and references.jsonl go.",
             ("--per-type", "Sentences of each of the five types.", 80), "sentences", ShelfReferenceSet.Write,
-            each: 5),
+            each: Enum.GetValues<ShelfReferenceType>().Length),
         Make(
             context, "captions", "Write shelves with sentences that describe them.", "Where pictures, captions.jsonl and references.json go.",
             ("--pictures", "How many pictures, with five sentences each.", 300), "pictures with their captions", ShelfCaptionSet.Write),
