@@ -3,7 +3,10 @@
 //     aperture run scripts/face.csx -- network.pkl "The woman has wavy hair." face.png --with '{"Clip": "clip-vit-base-patch32"}'
 //     aperture run scripts/face.csx -- network.pkl "The woman has wavy hair." face.png --edit "The woman is old." --alpha 0.5 --views 7 --seed 3
 //
-// Beside face.png lies face.gif. With --edit each row has a second one below it, of the edited face. --previews FOLDER writes every picture as it comes.
+//     aperture run scripts/face.csx -- tiny-face "a woman with pale skin, long black hair and a blue hat before a green wall" face.png --seed 0 --truncation 1
+//
+// tiny-face knows sentences of that kind alone, the noise of seed 0 and a truncation of 1. Beside face.png lies face.gif. With --edit each row has a second one
+// below it, of the edited face. --previews FOLDER writes every picture as it comes.
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
